@@ -1,0 +1,75 @@
+"""Train strong models on labels from weak supervisors, and weigh how far each can be trusted.
+
+    import steelyard as sy
+
+    result = sy.study("study.yaml")
+    print(result)
+"""
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+_HOMES = {
+    "ABSTAIN": "types",
+    "Arm": "arms",
+    "Chooser": "student",
+    "ChooserVoters": "supervision",
+    "Classifier": "student",
+    "ClassifierVoters": "supervision",
+    "Confidence": "reliability",
+    "ConfigError": "errors",
+    "Data": "data",
+    "FirstVoter": "selection",
+    "Harden": "selection",
+    "InputError": "errors",
+    "Interval": "types",
+    "KeepMostReliable": "selection",
+    "Margin": "reliability",
+    "Predictions": "types",
+    "Probe": "student",
+    "Question": "types",
+    "Reliability": "types",
+    "Result": "conduct",
+    "Selection": "types",
+    "Soften": "selection",
+    "Split": "types",
+    "SteelyardError": "errors",
+    "Store": "store",
+    "StoreError": "errors",
+    "Study": "config",
+    "Task": "types",
+    "Tfidf": "supervision",
+    "TrainingError": "errors",
+    "VoteEntropy": "reliability",
+    "VoteShare": "reliability",
+    "Votes": "types",
+    "VotesFile": "supervision",
+    "WeighByScore": "selection",
+    "WeighByShare": "selection",
+    "join_votes": "types",
+    "load": "data",
+    "performance_gap_recovered": "evaluation",
+    "read_study": "config",
+    "split": "data",
+    "study": "conduct",
+    "teach_truth": "selection",
+}
+"""Public name -> the module it lives in. Imported when first used: `import steelyard` is quick."""
+
+__all__ = sorted(_HOMES)  # noqa: PLE0605
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'steelyard' has no attribute {name!r}")
+    value = getattr(importlib.import_module(f"steelyard.{_HOMES[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return list(__all__)
+
+
+if TYPE_CHECKING:
+    from steelyard.conduct import study as study

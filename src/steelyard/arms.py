@@ -1,0 +1,163 @@
+"""Arms: named pairs of how reliability is estimated and what is done with it."""
+
+import difflib
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from steelyard.errors import ConfigError
+from steelyard.reliability import Confidence, Estimator, VoteEntropy, VoteShare
+from steelyard.selection import (
+    FirstVoter,
+    Harden,
+    KeepMostReliable,
+    Selector,
+    Soften,
+    WeighByScore,
+    WeighByShare,
+    keep_right,
+    random_keep,
+    shuffled_weights,
+)
+from steelyard.types import Ints, Reliability, Selection, Votes
+
+Role = Literal["arm", "control", "oracle"]
+
+
+class Arm(BaseModel):
+    """A way to teach the student."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.+-]{0,63}$")
+    reliability: Estimator = VoteShare()
+    selection: Selector
+    description: str = ""
+    role: Role = "arm"
+    control: Literal["none", "random_keep", "shuffled_weights"] = "none"
+    """What is done to the selection to take its information away."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _names_are_kinds(cls, value: Any) -> Any:
+        """`reliability: vote_entropy` is short for `reliability: {kind: vote_entropy}`."""
+        if not isinstance(value, dict):
+            return value
+        short = {k: {"kind": v} for k, v in value.items() if k in PARTS and isinstance(v, str)}
+        return {**value, **short}
+
+    def select(self, votes: Votes, reliability: Reliability, truth: Ints, seed: int) -> Selection:
+        """The arm's selection. Only an oracle looks at `truth`."""
+        selection = self.selection.select(votes, reliability)
+        if self.role == "oracle":
+            return keep_right(selection, truth)
+        if self.control == "random_keep":
+            return random_keep(selection, Harden().select(votes, reliability), seed)
+        if self.control == "shuffled_weights":
+            return shuffled_weights(selection, seed)
+        return selection
+
+
+PARTS = ("reliability", "selection")
+
+PRESETS: dict[str, Arm] = {
+    arm.name: arm
+    for arm in (
+        Arm(
+            name="naive",
+            selection=FirstVoter(),
+            description="One weak label per example, the first voter's, without any selection.",
+        ),
+        Arm(
+            name="majority",
+            selection=Harden(),
+            description="The majority's answer on every example.",
+        ),
+        Arm(
+            name="soft",
+            reliability=Confidence(),
+            selection=Soften(),
+            description="The mean of the voters' distributions as a soft target.",
+        ),
+        Arm(
+            name="filter",
+            reliability=VoteEntropy(),
+            selection=KeepMostReliable(),
+            description="The half of lowest vote entropy, ties kept (Guo and Yang, method 1).",
+        ),
+        Arm(
+            name="reweigh",
+            selection=WeighByShare(),
+            description="Answers weighted by sharpened vote share, T = 0.2 (Guo and Yang, method 2).",
+        ),
+        Arm(
+            name="filter_confidence",
+            reliability=Confidence(),
+            selection=KeepMostReliable(),
+            description="The half with the highest mean probability of the voters.",
+        ),
+        Arm(
+            name="reweigh_confidence",
+            reliability=Confidence(),
+            selection=WeighByScore(),
+            description="The majority's answer weighted by the voters' mean probability.",
+        ),
+        Arm(
+            name="truth_filter",
+            selection=Harden(),
+            role="oracle",
+            description="The majority's answers without the wrong ones: bounds any filter.",
+        ),
+    )
+}
+ALWAYS = ("naive", "majority")
+
+
+def complete(arms: tuple[Any, ...]) -> tuple[Arm, ...]:
+    """The arms of a study: presets by name, own arms, and what always comes along.
+
+    `naive` and `majority` are added in front, and behind the arms a control for each that filters
+    (`random_keep`) or weighs (`shuffled_weights`).
+
+    Raises:
+        ConfigError: an unknown name (with the nearest known one), or a name given twice.
+    """
+    named = [_arm(entry) for entry in arms]
+    names = [arm.name for arm in named]
+    for name in names:
+        if names.count(name) > 1:
+            raise ConfigError(f"`arms`: the name {name!r} is given twice; arms need own names.")
+    first = [PRESETS[name] for name in ALWAYS if name not in names]
+    taught = [*first, *named]
+    return (*taught, *_controls(taught))
+
+
+def _arm(entry: Any) -> Arm:
+    if not isinstance(entry, str):
+        return entry if isinstance(entry, Arm) else Arm.model_validate(entry)
+    if entry in PRESETS:
+        return PRESETS[entry]
+    near = difflib.get_close_matches(entry, PRESETS, n=1)
+    hint = f"did you mean `{near[0]}`? " if near else ""
+    raise ConfigError(
+        f"`arms`: {entry!r} is not an arm; {hint}There are {', '.join(PRESETS)}, or give "
+        "`{name, reliability, selection}`."
+    )
+
+
+def _controls(arms: list[Arm]) -> list[Arm]:
+    controls = []
+    for control, kinds, text in (
+        ("random_keep", KeepMostReliable, "As many examples as `{}` keeps, drawn at random."),
+        ("shuffled_weights", (WeighByShare, WeighByScore), "The weights of `{}`, shuffled."),
+    ):
+        of = [arm for arm in arms if isinstance(arm.selection, kinds) and arm.control == "none"]
+        for arm in of:
+            update = {
+                "name": control if len(of) == 1 else f"{control}.{arm.name}",
+                "role": "control",
+                "control": control,
+                "description": text.format(arm.name),
+            }
+            controls.append(arm.model_copy(update=update))
+    return controls

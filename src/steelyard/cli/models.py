@@ -1,0 +1,74 @@
+"""`steelyard train` and `steelyard evaluate`."""
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from steelyard import sealed
+from steelyard.config import make_study, read_study, read_yaml
+from steelyard.data import read_labelled
+from steelyard.errors import ConfigError
+from steelyard.evaluation import METRICS, draw_resamples, mean_interval, measure
+from steelyard.handoff import load_model, read_selection, save_model
+from steelyard.run import Run
+from steelyard.store import Store
+
+
+def train_model(
+    data: Path, selection: str, out: Path, student: str, seed: int, overrides: list[str]
+) -> None:
+    """Train on a selection file, or on an arm of a study, and save the model."""
+    if data.suffix in (".yaml", ".yml"):
+        study = read_study(data, overrides)
+        run = Run(study, Store(Path("runs") / study.name / "store"), data.parent)
+        task, settings = run.task(seed), study.student
+        kind, classes, questions = task.kind, task.classes, task.strong_train.questions
+        if Path(selection).is_file():
+            chosen, _ = read_selection(Path(selection), questions, classes)
+        else:
+            chosen, _ = run.selection(seed, study.arm(selection))
+    else:
+        settings = _student(student)
+        kind = "multiple_choice" if settings.kind == "chooser" else "classification"
+        questions = read_questions(kind, data)
+        options = max(len(question.choices) for question in questions)
+        classes = tuple(str(i) for i in range(options)) or None
+        chosen, classes = read_selection(Path(selection), questions, classes)
+    print(f"training on {chosen.kept} of {len(questions)} examples, {len(classes)} answers")
+    fitted = settings.fit(questions, chosen.targets, chosen.weights, seed=seed)
+    save_model(fitted, out, kind, classes)
+    print(f"model: {out}")
+
+
+def evaluate_model(model: Path, data: Path, out: Path | None) -> None:
+    """Print every metric with its interval over the rows."""
+    fitted, task, classes = load_model(model)
+    split = read_labelled(task, data, classes)
+    probs = fitted.probabilities(split.questions)
+    resamples = draw_resamples(len(split.truth))
+    scores = {
+        name: asdict(mean_interval(measure(name, split.truth, [[probs]], resamples)))
+        for name in METRICS
+    }
+    print(f"{len(split.truth)} rows of {data.name}, classes {', '.join(classes)}")
+    for name, score in scores.items():
+        print(f"{name:<18} {score['value']:.3f}  [{score['low']:.3f}, {score['high']:.3f}]")
+    if out is not None:
+        result = {"model": model.name, "data": data.name, "rows": len(split.truth)}
+        sealed.write_text(out, json.dumps({**result, "metrics": scores}, indent=1))
+        print(f"scores: {out}")
+
+
+def _student(text: str) -> Any:
+    settings = read_yaml(text, "--student")
+    if not isinstance(settings, dict):
+        raise ConfigError("`--student` takes YAML such as '{kind: classifier, model: minilm}'.")
+    chooser = settings.get("kind") == "chooser"
+    words = {
+        "task": "multiple_choice" if chooser else "classification",
+        "data": {"generated": "errands"},
+        "supervisors": [{"kind": "chooser" if chooser else "tfidf"}],
+        "student": settings,
+    }
+    return make_study(words, "--student").student

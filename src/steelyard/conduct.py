@@ -1,0 +1,176 @@
+"""Conduct a study: do its jobs, judge them, write results and report."""
+
+import functools
+import json
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import yaml
+
+from steelyard import executors, sealed
+from steelyard.config import Study, make_study, read_study
+from steelyard.errors import InputError
+from steelyard.results import collect
+from steelyard.run import Run
+from steelyard.store import Missing, Store
+
+RESULTS, LOCK, STORE = "results.json", "study.lock.yaml", "store"
+
+
+class Watch(Protocol):
+    """Is told how a study gets on."""
+
+    def begin(self, jobs: int) -> None:
+        """So many jobs are to be done."""
+
+    def done(self, seed: int, name: str) -> None:
+        """One job is done."""
+
+
+class Silent:
+    """Watches and says nothing."""
+
+    def begin(self, jobs: int) -> None: ...
+
+    def done(self, seed: int, name: str) -> None: ...
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a study found."""
+
+    folder: Path
+    results: dict[str, Any]  # the content of results.json
+
+    @property
+    def report(self) -> Path:
+        """The page to open in a browser."""
+        return self.folder / "report.html"
+
+    def __str__(self) -> str:
+        from rich.console import Console
+
+        from steelyard.report import terminal_table
+
+        console = Console(width=100, record=True, file=open("/dev/null", "w"))  # noqa: SIM115, PTH123
+        console.print(terminal_table(self.results))
+        return console.export_text()
+
+
+def study(
+    what: Study | str | Path | dict[str, Any],
+    out: Path | str | None = None,
+    *,
+    overrides: Sequence[str] = (),
+    executor: executors.Name = "local",
+    workers: int | None = None,
+    watch: Watch | None = None,
+    command: str | None = None,
+) -> Result:
+    """Run a study, or read it if it was run: the same call goes on where a stopped one ended.
+
+    Args:
+        what: a study file, its settings, or a Study.
+        out: folder of results, report and store; `runs/<name>` if None.
+        overrides: `key.path=value` settings on top of a file's.
+        executor: who does the jobs.
+        workers: processes or tasks at a time; None takes the machine's default.
+        watch: is told of progress.
+        command: how to run it again, for the report.
+
+    Raises:
+        ConfigError: settings that cannot work.
+        InputError: data that does not fit, or a folder that cannot be written.
+    """
+    start = time.monotonic()
+    settings, base = _settings(what, overrides)
+    folder = Path(out) if out is not None else Path("runs") / settings.name
+    _prepare(folder, settings)
+    run = Run(settings, Store(folder / STORE), base)
+    if not _stored(settings, base, folder):
+        _do(run, base, folder, executor, workers, watch or Silent())
+    results = collect(run)
+    results["reproduce"] = {
+        "command": command or f"steelyard study {LOCK} --out {folder.name}",
+        "lock": LOCK,
+    }
+    results["seconds"] = round(time.monotonic() - start, 1)
+    sealed.write_text(folder / RESULTS, json.dumps(results, indent=1))
+    from steelyard.report import write
+
+    write(results, folder)
+    run.store.forget("states")
+    return Result(folder, results)
+
+
+def lock_text(settings: Study) -> str:
+    """The resolved study as YAML: every default written out."""
+    words = settings.model_dump(mode="json")
+    words["arms"] = [
+        arm if isinstance(arm, str) else _plain(arm) for arm in settings.arms
+    ]
+    return yaml.safe_dump(words, sort_keys=False, allow_unicode=True)
+
+
+def _plain(arm: Any) -> Any:
+    return arm.model_dump(mode="json") if hasattr(arm, "model_dump") else arm
+
+
+def _settings(
+    what: Study | str | Path | dict[str, Any], overrides: Sequence[str]
+) -> tuple[Study, Path]:
+    if isinstance(what, Study):
+        return what, Path()
+    if isinstance(what, dict):
+        return make_study(what), Path()
+    return read_study(Path(what), overrides), Path(what).parent
+
+
+def _prepare(folder: Path, settings: Study) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        sealed.write_text(folder / LOCK, lock_text(settings))
+    except OSError as error:
+        raise InputError(
+            f"The folder {folder} cannot be written ({error.strerror}); give another with --out."
+        ) from error
+
+
+def _stored(settings: Study, base: Path, folder: Path) -> bool:
+    """Whether every result of the study is in its store."""
+    run = Run(settings, Store(folder / STORE, read_only=True), base)
+    try:
+        for seed, name in [job for jobs in run.jobs() for job in jobs]:
+            run.do(seed, name)
+    except Missing:
+        return False
+    return True
+
+
+def _do(
+    run: Run, base: Path, folder: Path, name: executors.Name, workers: int | None, watch: Watch
+) -> None:
+    rounds = run.jobs()
+    watch.begin(sum(len(jobs) for jobs in rounds))
+    assert run.source  # bad data is said here, before any process is started
+    for seed in run.study.seed_list:
+        run.task(seed)
+    text = run.study.model_dump_json()
+    with executors.executor(name, workers) as executor:
+        for jobs in rounds:
+            full = [(text, str(base), str(folder / STORE), *job) for job in jobs]
+            for job, _ in executor.run(job_of_study, full):
+                watch.done(job[3], job[4])
+
+
+def job_of_study(text: str, base: str, store: str, seed: int, name: str) -> None:
+    """One job, found by plain values so that any process or machine can do it."""
+    _run_of(text, base, store).do(seed, name)
+
+
+@functools.lru_cache(maxsize=2)
+def _run_of(text: str, base: str, store: str) -> Run:
+    return Run(Study.model_validate_json(text), Store(Path(store)), Path(base))

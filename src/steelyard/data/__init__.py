@@ -1,0 +1,24 @@
+"""Data: read, check, split, and look for leaks."""
+
+from steelyard.data.generated import generate
+from steelyard.data.hub import hub_rows
+from steelyard.data.leaks import Leak, apply_leak_policy, find_leaks
+from steelyard.data.load import Kind, Source, load, read_labelled
+from steelyard.data.rows import read_rows
+from steelyard.data.settings import Data
+from steelyard.data.split import split
+
+__all__ = [
+    "Data",
+    "Kind",
+    "Leak",
+    "Source",
+    "apply_leak_policy",
+    "find_leaks",
+    "generate",
+    "hub_rows",
+    "load",
+    "read_labelled",
+    "read_rows",
+    "split",
+]

@@ -1,0 +1,162 @@
+"""Draw disjoint sets of rows: exact sizes, whole groups, class proportions kept."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from steelyard.errors import InputError
+from steelyard.types import Ints
+
+
+def largest_remainder(counts: Ints, total: int) -> Ints:
+    """`total` shared out in proportion to `counts`, whole numbers, never above them.
+
+    >>> largest_remainder(np.array([50, 30, 20]), 7)
+    array([4, 2, 1])
+    """
+    exact = counts * (total / counts.sum())
+    quotas = np.floor(exact).astype(np.int64)
+    first = np.argsort(quotas - exact, kind="stable")[: total - int(quotas.sum())]
+    quotas[first] += 1
+    capped: Ints = np.minimum(quotas, counts)
+    return capped
+
+
+def draw_groups(
+    truth: Ints, groups: Ints, sizes: tuple[int, int], rng: np.random.Generator
+) -> tuple[Ints, Ints]:
+    """Two disjoint sets of rows, each in random order.
+
+    Groups of several rows are placed first, from large to small, in a set drawn in proportion to
+    its free places; rows without company then fill both sets class by class. What stays open is
+    filled without regard to class.
+
+    Args:
+        truth: (N,), class numbers.
+        groups: (N,), group numbers; rows of one number stay together.
+        sizes: rows of the two sets.
+        rng: source of the draw.
+
+    Raises:
+        InputError: no choice of whole groups was found that gives these sizes.
+    """
+    members = _members(groups, rng)
+    counts = np.bincount(truth)
+    first = largest_remainder(counts, sizes[0])
+    second = largest_remainder(counts - first, sizes[1])
+    free = [first.tolist(), second.tolist()]
+    chosen: tuple[list[int], list[int]] = ([], [])
+    left = _place_large(members, truth, free, chosen, len(truth), rng)
+    left += _place_single(members, truth, free, chosen)
+    for part, size in zip(chosen, sizes, strict=True):
+        left = _fill(part, size, left)
+    if (len(chosen[0]), len(chosen[1])) != sizes:
+        chosen = _exact(members, sizes)
+    return rng.permutation(np.array(chosen[0])), rng.permutation(np.array(chosen[1]))
+
+
+def _members(groups: Ints, rng: np.random.Generator) -> list[list[int]]:
+    """Rows of each group; larger groups first, random order within a size."""
+    order = np.argsort(groups, kind="stable")
+    starts = np.flatnonzero(np.diff(groups[order], prepend=-1))
+    ends = np.append(starts[1:], len(groups))
+    mixed = rng.permutation(len(starts))
+    mixed = mixed[np.argsort((starts - ends)[mixed], kind="stable")]
+    rows = order.tolist()
+    spans = zip(starts[mixed].tolist(), ends[mixed].tolist(), strict=True)
+    return [rows[start:end] for start, end in spans]
+
+
+def _place_large(
+    members: list[list[int]],
+    truth: Ints,
+    free: list[list[int]],
+    chosen: tuple[list[int], list[int]],
+    size: int,
+    rng: np.random.Generator,
+) -> list[list[int]]:
+    """Place groups of two rows and more where their classes have room; return the others."""
+    left, open_rows = [], size
+    for rows in members:
+        if len(rows) == 1:
+            break
+        need = np.bincount(truth[rows]).tolist()
+        room = [sum(free[0]), sum(free[1])]
+        spot = int(rng.integers(open_rows))
+        open_rows -= len(rows)
+        part = 0 if spot < room[0] else 1 if spot < sum(room) else None
+        if part is None or any(n > free[part][label] for label, n in enumerate(need)):
+            left.append(rows)
+            continue
+        chosen[part].extend(rows)
+        for label, n in enumerate(need):
+            free[part][label] -= n
+    return left
+
+
+def _place_single(
+    members: list[list[int]],
+    truth: Ints,
+    free: list[list[int]],
+    chosen: tuple[list[int], list[int]],
+) -> list[list[int]]:
+    left = []
+    labels = truth.tolist()
+    for rows in members:
+        if len(rows) > 1:
+            continue
+        label = labels[rows[0]]
+        part = 0 if free[0][label] else 1
+        if free[part][label]:
+            free[part][label] -= 1
+            chosen[part].append(rows[0])
+        else:
+            left.append(rows)
+    return left
+
+
+def _fill(part: list[int], size: int, left: list[list[int]]) -> list[list[int]]:
+    """Add whole groups, the largest that fit first, up to `size` rows; return the others."""
+    unused = []
+    for rows in left:
+        if len(part) + len(rows) <= size:
+            part.extend(rows)
+        else:
+            unused.append(rows)
+    return unused
+
+
+def _exact(members: list[list[int]], sizes: tuple[int, int]) -> tuple[list[int], list[int]]:
+    """Subset sums, for groups so large that filling up misses the sizes."""
+    chosen: list[list[int]] = []
+    left: Sequence[list[int]] = members
+    for name, size in zip(("weak_train", "strong_train"), sizes, strict=True):
+        everything = sum(len(rows) for rows in left)
+        picked = set(range(len(left))) if everything == size else _subset([*map(len, left)], size)
+        if picked is None:
+            raise InputError(
+                f"No choice of whole groups gives exactly {size:,} rows for `{name}`: rows with "
+                f"the same question or context stay together, the largest group has "
+                f"{len(members[0])}. Ask for another number, or leave `data.strong_train` out."
+            )
+        chosen.append([row for i, rows in enumerate(left) if i in picked for row in rows])
+        left = [rows for i, rows in enumerate(left) if i not in picked]
+    return chosen[0], chosen[1]
+
+
+def _subset(weights: list[int], total: int) -> set[int] | None:
+    """Positions whose weights add up to `total`; reachable sums are the bits of an integer."""
+    mask = (1 << (total + 1)) - 1
+    reached = [1]
+    for weight in weights:
+        reached.append((reached[-1] | reached[-1] << weight) & mask)
+        if reached[-1] >> total & 1:
+            break
+    if not reached[-1] >> total & 1:
+        return None
+    picked = set()
+    for i in range(len(reached) - 2, -1, -1):
+        if not reached[i] >> total & 1:
+            picked.add(i)
+            total -= weights[i]
+    return picked

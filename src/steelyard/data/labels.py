@@ -1,0 +1,134 @@
+"""From labels in a file to answer numbers."""
+
+import difflib
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from steelyard.data.fields import shown
+from steelyard.data.files import BOM, check_file, decode, open_bytes
+from steelyard.errors import InputError
+from steelyard.types import Question
+
+INTEGER = re.compile(r"-?(0|[1-9][0-9]{0,17})")
+
+
+@dataclass(frozen=True)
+class Labelled:
+    """A question with the label that stands in the file."""
+
+    place: str
+    question: Question
+    label: str | int
+
+    @property
+    def where(self) -> str:
+        return f"{self.place}, id {self.question.id!r}"
+
+
+@dataclass(frozen=True)
+class Classes:
+    """Names of the classes, and what an integer label means."""
+
+    names: tuple[str, ...]
+    by_name: bool  # an integer is a class's name; else its number from 0
+
+    def answer(self, row: Labelled, from_csv: bool) -> int:
+        """The class number of a row's label; digits in a CSV that are no name are an integer.
+
+        Raises:
+            InputError: the label names no class.
+        """
+        label = row.label
+        if isinstance(label, str) and label in self.names:
+            return self.names.index(label)
+        if isinstance(label, str) and from_csv and INTEGER.fullmatch(label):
+            label = int(label)
+        if isinstance(label, int) and self.by_name and str(label) in self.names:
+            return self.names.index(str(label))
+        if isinstance(label, int) and not self.by_name and 0 <= label < len(self.names):
+            return label
+        if isinstance(label, int) and not self.by_name:
+            wish = f"a class number from 0 to {len(self.names) - 1}, or a class name"
+        else:
+            wish = f"one of the classes {shown(list(self.names), 200)}"
+        near = difflib.get_close_matches(str(label), self.names, n=1)
+        hint = f" Did you mean {near[0]!r}?" if near else " Correct the label or `labels.json`."
+        raise InputError(f"{row.where}: `label` must be {wish}; got {shown(row.label)}.{hint}")
+
+
+def find_classes(rows: Sequence[Labelled], from_csv: bool) -> Classes:
+    """Classes named by the labels themselves: sorted names, or integers in their order.
+
+    Raises:
+        InputError: strings and integers are mixed, names differ only in case or white space.
+    """
+    values: dict[str | int, Labelled] = {}
+    for row in rows:
+        values.setdefault(_integer(row.label) if from_csv else row.label, row)
+    strings = {label: row for label, row in values.items() if isinstance(label, str)}
+    numbers = {label: row for label, row in values.items() if isinstance(label, int)}
+    if strings and numbers:
+        text, number = next(iter(strings.values())), next(iter(numbers.values()))
+        raise InputError(
+            f"`label` must be all names or all integers; {text.where} has {shown(text.label)}, "
+            f"{number.where} has {shown(number.label)}. Write all of them one way."
+        )
+    folded: dict[str, Labelled] = {}
+    for label, row in strings.items():
+        other = folded.setdefault(" ".join(label.casefold().split()), row)
+        if other is not row:
+            raise InputError(
+                f"{row.where}: `label` {shown(row.label)} differs only in case or white space "
+                f"from {shown(other.label)} of {other.where}. Write them one way."
+            )
+    names = tuple(sorted(strings)) or tuple(str(number) for number in sorted(numbers))
+    return Classes(names, by_name=True)
+
+
+def read_names(folder: Path) -> tuple[str, ...] | None:
+    """Class names of the folder's `labels.json`, None if there is no such file."""
+    path = folder / "labels.json"
+    if not path.exists():
+        return None
+    check_file(path)
+    with open_bytes(path) as file:
+        text = decode(file.read().removeprefix(BOM), path)
+    try:
+        names = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"{path} is not JSON: {error}. Write a list of class names.") from error
+    if not isinstance(names, list) or len(names) < 2:
+        raise InputError(f"{path} must be a list of at least two class names; got {shown(names)}.")
+    for number, name in enumerate(names):
+        if not isinstance(name, str) or not name.strip():
+            raise InputError(f"{path}: class {number} must be a name in quotes; got {shown(name)}.")
+        if name in names[:number]:
+            raise InputError(f"{path}: class name {name!r} is there twice. Rename one.")
+    return tuple(names)
+
+
+def option_number(row: Labelled, from_csv: bool) -> int:
+    """The option a multiple-choice label means: its number, or its text if no other has it.
+
+    Raises:
+        InputError: it means no option, or two.
+    """
+    choices, label = row.question.choices, row.label
+    matches = [i for i, choice in enumerate(choices) if choice == label]
+    number = _integer(label) if from_csv else label
+    if isinstance(number, int) and 0 <= number < len(choices):
+        matches = sorted({number, *matches})
+    if len(matches) == 1:
+        return matches[0]
+    found = "which none is" if not matches else f"which options {matches} both are"
+    raise InputError(
+        f"{row.where}: `label` must be an option number from 0 to {len(choices) - 1}, or the "
+        f"text of one option; got {shown(label)}, {found}. Write the number."
+    )
+
+
+def _integer(label: str | int) -> str | int:
+    return int(label) if isinstance(label, str) and INTEGER.fullmatch(label) else label

@@ -1,0 +1,222 @@
+"""Read a data set: two checked splits, before anything is drawn."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, TypeAlias
+
+import numpy as np
+
+from steelyard.data.fields import Reader, shown
+from steelyard.data.generated import generate
+from steelyard.data.hub import class_names, open_hub, table_rows
+from steelyard.data.labels import Classes, Labelled, find_classes, option_number, read_names
+from steelyard.data.rows import Placed, is_csv, read_rows, stem
+from steelyard.data.settings import Data
+from steelyard.data.text import group_keys
+from steelyard.errors import ConfigError, InputError
+from steelyard.types import Ints, Question, Split
+
+Kind: TypeAlias = Literal["classification", "multiple_choice"]
+
+
+@dataclass(frozen=True, eq=False)
+class Source:
+    """A data set as it was published: all train rows, all test rows."""
+
+    name: str
+    kind: str  # "classification" or "multiple_choice"
+    classes: tuple[str, ...]
+    train: Split
+    test: Split
+    groups: tuple[str, ...]  # (N,) of train: rows of one key ask about the same thing
+
+
+@dataclass(frozen=True)
+class _File:
+    """Rows of one split, and how they are read."""
+
+    rows: Iterable[Placed]
+    reader: Reader
+
+    def read(self) -> list[Labelled]:
+        labelled = []
+        for number, (place, row) in enumerate(self.rows, start=1):
+            question = self.reader.question(row, place, number)
+            labelled.append(Labelled(place, question, self.reader.label(row, place, question.id)))
+        return labelled
+
+
+def load(kind: Kind, data: Data, base: Path = Path()) -> Source:
+    """Read and check all rows of a data set.
+
+    Args:
+        kind: what the rows ask.
+        data: where they are.
+        base: folder that relative paths start from.
+
+    Raises:
+        InputError: a file, a row, a label or an id does not fit; the first culprit is named.
+        ConfigError: the embedded task is asked for as multiple choice.
+    """
+    if data.generated:
+        return _generated(kind, data.generated)
+    if data.hub:
+        name, names, train_file, test_file = _open_hub(kind, data, base)
+    else:
+        name, names, train_file, test_file = _open_files(kind, data, base)
+    train, test = train_file.read(), test_file.read()
+    _check_ids([*train, *test])
+    from_csv = (train_file.reader.from_csv, test_file.reader.from_csv)
+    if kind == "multiple_choice":
+        classes = tuple(str(i) for i in range(max(len(r.question.choices) for r in train + test)))
+        truths = [_options(rows, csv) for rows, csv in zip((train, test), from_csv, strict=True)]
+    else:
+        named = find_classes(train, from_csv[0]) if names is None else Classes(names, False)
+        classes = named.names
+        truths = [_answers(r, named, csv) for r, csv in zip((train, test), from_csv, strict=True)]
+        _check_classes_seen(truths[0], test, truths[1], classes)
+    _check_two_answers(train, truths[0])
+    questions = tuple(row.question for row in train)
+    return Source(
+        name=name,
+        kind=kind,
+        classes=classes,
+        train=Split(questions, truths[0]),
+        test=Split(tuple(row.question for row in test), truths[1]),
+        groups=group_keys(questions),
+    )
+
+
+def read_labelled(
+    kind: Kind,
+    path: Path,
+    classes: tuple[str, ...],
+    columns: Mapping[str, str] | None = None,
+    max_characters: int = 1_000_000,
+) -> Split:
+    """Rows of one more file with the classes of a model that is already trained.
+
+    An integer label is a number of the `labels.json` next to the file. Without that file it is
+    a class name where all classes are integers, else a class number from 0.
+
+    Raises:
+        InputError: the file does not fit, or its `labels.json` has other classes.
+    """
+    reader = Reader(kind, stem(path), dict(columns or {}), max_characters, is_csv(path))
+    rows = _File(read_rows(path), reader).read()
+    _check_ids(rows)
+    questions = tuple(row.question for row in rows)
+    if kind == "multiple_choice":
+        return Split(questions, _options(rows, reader.from_csv))
+    names = read_names(path.parent)
+    if names is None:
+        integers = all(name.removeprefix("-").isdecimal() for name in classes)
+        return Split(questions, _answers(rows, Classes(classes, integers), reader.from_csv))
+    if sorted(names) != sorted(classes):
+        raise InputError(
+            f"{path.parent / 'labels.json'} must name the model's classes {list(classes)}, "
+            f"in any order; got {list(names)}."
+        )
+    truth = _answers(rows, Classes(names, False), reader.from_csv)
+    return Split(questions, np.array([classes.index(name) for name in names])[truth])
+
+
+def _open_files(
+    kind: Kind, data: Data, base: Path
+) -> tuple[str, tuple[str, ...] | None, _File, _File]:
+    assert data.train is not None
+    assert data.test is not None
+    train, test = base / data.train, base / data.test
+    stems = (stem(train), stem(test))
+    if stems[0] == stems[1]:
+        stems = ("train", "test")
+    files = [
+        _File(read_rows(path), Reader(kind, name, data.columns, data.max_characters, is_csv(path)))
+        for path, name in zip((train, test), stems, strict=True)
+    ]
+    names = None
+    if kind == "classification":
+        names = read_names(train.parent)
+        others = read_names(test.parent)
+        if others is not None and others != names:
+            raise InputError(
+                f"{test.parent / 'labels.json'} must be the same as the one next to {train}; "
+                f"got {list(others)} and {list(names or ())}. Keep one and copy it."
+            )
+    folder = train.resolve().parent.name
+    name = folder if folder and stem(train).startswith("train") else stem(train)
+    return name, names, files[0], files[1]
+
+
+def _open_hub(
+    kind: Kind, data: Data, base: Path
+) -> tuple[str, tuple[str, ...] | None, _File, _File]:
+    assert data.hub is not None
+    assert data.train is not None
+    assert data.test is not None
+    names, files = None, []
+    for split in (data.train, data.test):
+        table = open_hub(data, split, base)
+        reader = Reader(kind, split, data.columns, data.max_characters)
+        if kind == "classification":
+            names = names or class_names(table, reader.column("label"))
+        files.append(_File(table_rows(table, f"{data.hub} {split}"), reader))
+    name = Path(data.hub).name + (f"-{data.subset}" if data.subset else "")
+    return name, names, files[0], files[1]
+
+
+def _generated(kind: Kind, name: str) -> Source:
+    if kind != "classification":
+        raise ConfigError(f"`generated: {name}` is a classification task; got kind {kind!r}.")
+    train_rows, test_rows = 4000, 1000
+    classes, rows = generate(train_rows + test_rows, seed=0)
+    splits = []
+    for split, part in (("train", rows[:train_rows]), ("test", rows[train_rows:])):
+        questions = tuple(Question(f"{name}-{split}-{i}", text) for i, (text, _) in enumerate(part))
+        splits.append(Split(questions, np.array([label for _, label in part], dtype=np.int64)))
+    groups = group_keys(splits[0].questions)
+    return Source(name, kind, classes, splits[0], splits[1], groups)
+
+
+def _answers(rows: list[Labelled], classes: Classes, from_csv: bool) -> Ints:
+    return np.array([classes.answer(row, from_csv) for row in rows], dtype=np.int64)
+
+
+def _options(rows: list[Labelled], from_csv: bool) -> Ints:
+    return np.array([option_number(row, from_csv) for row in rows], dtype=np.int64)
+
+
+def _check_ids(rows: list[Labelled]) -> None:
+    """Ids that differ only in case or outer white space are one id to a reader, so refused."""
+    seen: dict[str, Labelled] = {}
+    for row in rows:
+        other = seen.setdefault(row.question.id.strip().casefold(), row)
+        if other is not row:
+            like = "is also the id"
+            if row.question.id != other.question.id:
+                like = f"differs only in case or white space from {other.question.id!r}"
+            raise InputError(
+                f"{row.place}: id {row.question.id!r} {like} of {other.place}. "
+                "Every row of train and test needs its own id."
+            )
+
+
+def _check_classes_seen(
+    train: Ints, test_rows: list[Labelled], test: Ints, classes: tuple[str, ...]
+) -> None:
+    new = ~np.isin(test, train)
+    if new.any():
+        i = int(np.flatnonzero(new)[0])
+        raise InputError(
+            f"{test_rows[i].where}: class {classes[test[i]]!r} is in test and never in train. "
+            "Nothing can learn it: add train rows of it, or remove these test rows."
+        )
+
+
+def _check_two_answers(rows: list[Labelled], truth: Ints) -> None:
+    if (truth == truth[0]).all():
+        raise InputError(
+            f"All {len(rows):,} train rows have the same label, first {rows[0].where}: "
+            f"{shown(rows[0].label)}. At least two different labels are needed."
+        )

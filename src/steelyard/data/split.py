@@ -1,0 +1,77 @@
+"""Draw the three splits of a task from a data set."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from steelyard.data.draw import draw_groups, largest_remainder
+from steelyard.data.load import Source
+from steelyard.data.settings import Data
+from steelyard.errors import InputError
+from steelyard.types import Ints, Split, Task
+
+
+def split(source: Source, data: Data, seed: int) -> Task:
+    """Draw `weak_train` and `strong_train` from the train rows, and the test rows.
+
+    Rows of one group go to one split. Class proportions are those of the train rows, as far as
+    groups allow. The test rows do not depend on `seed`.
+
+    Args:
+        source: the data set.
+        data: how many rows are wanted.
+        seed: of the draw from the train rows, >= 0.
+
+    Raises:
+        InputError: too few rows, groups that do not add up, or a split of one class only.
+    """
+    size = len(source.train.truth)
+    strong = size - data.weak_train if data.strong_train is None else data.strong_train
+    if strong < 2 or data.weak_train + strong > size:
+        wanted = "at least 2" if data.strong_train is None else f"{strong:,}"
+        raise InputError(
+            f"{source.name!r} has {size:,} train rows, asked are {data.weak_train:,} for "
+            f"`weak_train` and {wanted} for `strong_train`. Lower `data.weak_train` or "
+            "`data.strong_train`, or give more rows."
+        )
+    rng = np.random.default_rng([seed, 1])
+    groups = np.unique(np.array(source.groups), return_inverse=True)[1].astype(np.int64)
+    rows = draw_groups(source.train.truth, groups, (data.weak_train, strong), rng)
+    for name, part in zip(("weak_train", "strong_train"), rows, strict=True):
+        _check_classes(source, part, name)
+    return Task(
+        name=source.name,
+        kind=source.kind,
+        classes=source.classes,
+        weak_train=take(source.train, rows[0]),
+        strong_train=take(source.train, rows[1]),
+        test=take(source.test, _test_rows(source.test.truth, data.max_test)),
+    )
+
+
+def take(part: Split, rows: Ints | Sequence[int]) -> Split:
+    """Some rows of a split, in the given order."""
+    return Split(tuple(part.questions[i] for i in rows), part.truth[np.asarray(rows, dtype=int)])
+
+
+def _test_rows(truth: Ints, most: int | None) -> Ints:
+    """Up to `most` rows in file order, stratified; the same for every seed of an experiment."""
+    if most is None or most >= len(truth):
+        return np.arange(len(truth))
+    rng = np.random.default_rng(20231214)
+    order = rng.permutation(len(truth))
+    counts = np.bincount(truth)
+    kept = [
+        order[truth[order] == label][:quota]
+        for label, quota in enumerate(largest_remainder(counts, most))
+    ]
+    return np.sort(np.concatenate(kept))
+
+
+def _check_classes(source: Source, rows: Ints, name: str) -> None:
+    truth = source.train.truth[rows]
+    if (truth == truth[0]).all():
+        raise InputError(
+            f"All {len(rows):,} rows drawn for `{name}` from {source.name!r} are of class "
+            f"{source.classes[truth[0]]!r}. At least two classes are needed: raise `data.{name}`."
+        )

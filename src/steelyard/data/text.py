@@ -1,0 +1,49 @@
+"""One text in one form, so that copies are found whatever their case and punctuation."""
+
+import sys
+import unicodedata
+from collections.abc import Sequence
+from functools import cache
+from hashlib import blake2b
+
+from steelyard.types import Question
+
+
+def normalise(text: str) -> str:
+    """Case folded, punctuation and runs of white space as one space; maybe empty.
+
+    >>> normalise("  Who's  THERE?! ")
+    'who s there'
+    """
+    plain = unicodedata.normalize("NFKC", text).casefold()
+    return " ".join(plain.translate(_punctuation()).split())
+
+
+def full_text(question: Question) -> str:
+    """All that a model reads: context, question and options."""
+    parts = (question.context, question.text, *question.choices)
+    return "\n".join(part for part in parts if part)
+
+
+def group_keys(questions: Sequence[Question]) -> tuple[str, ...]:
+    """A key for each question; rows of one key ask about the same thing and share a split.
+
+    Multiple choice: the context, or the question where there is none. Classification: the text.
+    A text that all rows share ("Which sentence makes sense?") is an instruction: then the key is
+    all that a row says.
+    """
+    keys = [_digest(q.context if q.context.strip() else q.text) for q in questions]
+    if len(set(keys)) == 1:
+        keys = [_digest(full_text(question)) for question in questions]
+    return tuple(keys)
+
+
+def _digest(text: str) -> str:
+    key = normalise(text) or text.strip()
+    return blake2b(key.encode(), digest_size=12).hexdigest()
+
+
+@cache
+def _punctuation() -> dict[int, str]:
+    codes = range(sys.maxunicode + 1)
+    return {code: " " for code in codes if unicodedata.category(chr(code)).startswith("P")}

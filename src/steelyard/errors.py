@@ -1,0 +1,41 @@
+"""Errors a caller can act on. The command line prints them without a traceback.
+
+SteelyardError
+  InputError   data that does not fit: files, rows, shapes, classes, ids
+  ConfigError  settings that cannot work, alone or together
+  StoreError   a stored result that is missing, damaged or of another format
+  TrainingError  a training run that went wrong: NaN loss, nothing learnt
+
+Stopped is not an error: it carries a signal to the command line's exit code.
+"""
+
+
+class SteelyardError(Exception):
+    """Base of every error this package raises on purpose."""
+
+
+class InputError(SteelyardError, ValueError):
+    """Data that does not fit: files, rows, shapes, classes, ids."""
+
+
+class ConfigError(SteelyardError, ValueError):
+    """Settings that cannot work, alone or together."""
+
+
+class StoreError(SteelyardError):
+    """A stored result that is missing, damaged or of another format."""
+
+
+class TrainingError(SteelyardError):
+    """A training run that went wrong: NaN loss, nothing learnt."""
+
+
+class Stopped(BaseException):
+    """A signal asked the program to stop; what is stored is safe and the same command goes on.
+
+    A BaseException, so that no handler of ordinary errors swallows it.
+    """
+
+    def __init__(self, signal: int) -> None:
+        super().__init__(f"stopped by signal {signal}")
+        self.signal = signal

@@ -1,0 +1,170 @@
+"""Scores of one model on the test items, on many resamples of the items at once.
+
+A metric takes the truth (N,), class probabilities (N, K) and `counts` (R, N): how often each item
+counts in each of R resamples. `None` is one resample in which every item counts once. It returns
+one value in [0, 1] per resample, nan where it is undefined there. The predicted class is the most
+probable one; of equally probable classes the one with the lowest number.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from difflib import get_close_matches
+from types import MappingProxyType
+from typing import TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from steelyard.errors import ConfigError
+from steelyard.types import Floats, Ints, one_hot
+
+Counts: TypeAlias = npt.NDArray[np.uint8] | Floats
+"""How often each item counts in each resample, (R, N)."""
+
+Metric: TypeAlias = Callable[[Ints, Floats, Counts | None], Floats]
+
+ECE_BINS = 15
+_CELLS = 2**22  # of a block of resamples: 32 MiB
+
+
+def accuracy(truth: Ints, probs: Floats, counts: Counts | None = None) -> Floats:
+    """Share of items whose most probable class is the true one, (R,)."""
+    right = (probs.argmax(axis=1) == truth).astype(np.float64)
+    sums = _sums(np.column_stack([right, np.ones(len(truth))]), counts)
+    return _ratio(sums[:, 0], sums[:, 1])
+
+
+def balanced_accuracy(truth: Ints, probs: Floats, counts: Counts | None = None) -> Floats:
+    """Mean recall of the classes that are the truth of some item of the resample, (R,)."""
+    hits, actual, _ = _confusion(truth, probs, counts)
+    recall = _ratio(hits, actual, undefined=0.0)
+    return _ratio(recall.sum(axis=1), (actual > 0).sum(axis=1))
+
+
+def macro_f1(truth: Ints, probs: Floats, counts: Counts | None = None) -> Floats:
+    """Mean F1 of the classes that occur in truth or predictions of the resample, (R,).
+
+    F1 = 2 hits / (actual + predicted); 0 for a class that is never hit.
+    """
+    hits, actual, predicted = _confusion(truth, probs, counts)
+    f1 = _ratio(2 * hits, actual + predicted, undefined=0.0)
+    return _ratio(f1.sum(axis=1), (actual + predicted > 0).sum(axis=1))
+
+
+def weighted_f1(truth: Ints, probs: Floats, counts: Counts | None = None) -> Floats:
+    """F1 of each class, weighted by how often the class is the truth, (R,)."""
+    hits, actual, predicted = _confusion(truth, probs, counts)
+    f1 = _ratio(2 * hits, actual + predicted, undefined=0.0)
+    return _ratio((f1 * actual).sum(axis=1), actual.sum(axis=1))
+
+
+def auroc(truth: Ints, probs: Floats, counts: Counts | None = None) -> Floats:
+    """Probability that an item of a class gets a higher score than one of another class, (R,).
+
+    A tie counts one half. With two classes the score is P(class 1); with more, the mean over
+    classes of each class against the rest. nan if a class is the truth of no item or of all.
+
+    Source: Hanley and McNeil 1982, doi:10.1148/radiology.143.1.7063747 (one against rest: ours).
+    """
+    if probs.shape[1] == 2:
+        return _binary_auroc(truth == 1, probs[:, 1], counts)
+    each = [_binary_auroc(truth == k, probs[:, k], counts) for k in range(probs.shape[1])]
+    return np.asarray(np.mean(each, axis=0))
+
+
+def ece(truth: Ints, probs: Floats, counts: Counts | None = None) -> Floats:
+    """Expected calibration error, lower is better, (R,).
+
+    sum over bins of |right answers - sum of confidences| / N, with the confidence the largest
+    probability, in 15 bins of equal width; bin b holds confidences in (b / 15, (b + 1) / 15].
+
+    Source: Guo et al. 2017, arXiv:1706.04599, section 2 (15 bins as in its experiments).
+    """
+    confidence = probs.max(axis=1)
+    right = probs.argmax(axis=1) == truth
+    rows = one_hot(equal_width_bins(confidence, ECE_BINS), ECE_BINS)
+    sums = _sums(
+        np.column_stack([rows * (right - confidence)[:, None], np.ones(len(truth))]), counts
+    )
+    return _ratio(np.abs(sums[:, :-1]).sum(axis=1), sums[:, -1])
+
+
+METRICS: Mapping[str, Metric] = MappingProxyType(
+    {
+        "accuracy": accuracy,
+        "balanced_accuracy": balanced_accuracy,
+        "macro_f1": macro_f1,
+        "weighted_f1": weighted_f1,
+        "auroc": auroc,
+        "ece": ece,
+    }
+)
+
+LOWER_IS_BETTER = frozenset({"ece"})
+
+
+def metric(name: str) -> Metric:
+    """The metric of that name.
+
+    Raises:
+        ConfigError: there is none.
+    """
+    if name in METRICS:
+        return METRICS[name]
+    near = get_close_matches(name, METRICS, n=1, cutoff=0.4)
+    hint = f"Did you mean `{near[0]}`? " if near else ""
+    raise ConfigError(
+        f"`metric` must be the name of a metric, got {name!r}. {hint}Metrics: {', '.join(METRICS)}."
+    )
+
+
+def equal_width_bins(values: Floats, bins: int) -> Ints:
+    """Bin of each value in [0, 1]: bin b holds (b / bins, (b + 1) / bins], bin 0 also 0, (N,)."""
+    edges = np.arange(1, bins) / bins
+    return np.searchsorted(edges, values, side="left").astype(np.int64)
+
+
+def _confusion(truth: Ints, probs: Floats, counts: Counts | None) -> tuple[Floats, Floats, Floats]:
+    """Items of each class that are hit, actual and predicted, each (R, K)."""
+    k = probs.shape[1]
+    actual, predicted = one_hot(truth, k), one_hot(probs.argmax(axis=1), k)
+    sums = _sums(np.hstack([actual * predicted, actual, predicted]), counts)
+    return sums[:, :k], sums[:, k : 2 * k], sums[:, 2 * k :]
+
+
+def _binary_auroc(positive: npt.NDArray[np.bool_], score: Floats, counts: Counts | None) -> Floats:
+    """Positives at a score times negatives below it, ties by half, over all pairs, (R,)."""
+    order = np.argsort(score, kind="stable")
+    starts = np.flatnonzero(np.diff(score[order], prepend=-np.inf) > 0)
+    sign = positive[order]
+    values = []
+    for block in _blocks(counts, len(score)):
+        weight = block[:, order]
+        up = np.add.reduceat(weight * sign, starts, axis=1)
+        down = np.add.reduceat(weight * ~sign, starts, axis=1)
+        below = down.cumsum(axis=1) - down / 2
+        pairs = up.sum(axis=1) * down.sum(axis=1)
+        values.append(_ratio((up * below).sum(axis=1), pairs))
+    return np.concatenate(values)
+
+
+def _sums(columns: Floats, counts: Counts | None) -> Floats:
+    """Sum of each column over the items of each resample, (R, columns)."""
+    return np.concatenate([block @ columns for block in _blocks(counts, len(columns))])
+
+
+def _blocks(counts: Counts | None, items: int) -> Iterator[Floats]:
+    """The counts as numbers, some resamples at a time to bound memory."""
+    if counts is None:
+        yield np.ones((1, items))
+        return
+    rows = max(1, _CELLS // items)
+    for start in range(0, len(counts), rows):
+        yield counts[start : start + rows].astype(np.float64)
+
+
+def _ratio(
+    above: npt.NDArray[np.generic], below: npt.NDArray[np.generic], undefined: float = np.nan
+) -> Floats:
+    """above / below, `undefined` where below is 0."""
+    out = np.full(np.shape(above), undefined)
+    return np.asarray(np.divide(above, below, out=out, where=np.asarray(below) > 0))

@@ -1,0 +1,151 @@
+"""Selections and models as files: what `train` reads and `evaluate` needs."""
+
+import json
+from collections.abc import Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from steelyard import sealed
+from steelyard.errors import InputError
+from steelyard.models.finetune import Finetuned, Finetuning
+from steelyard.data.rows import read_rows
+from steelyard.types import Question, Selection, one_hot
+
+CARD = "steelyard.json"
+
+
+def read_selection(
+    path: Path, questions: Sequence[Question], classes: tuple[str, ...] | None
+) -> tuple[Selection, tuple[str, ...]]:
+    """A file of `id, label` or `id, targets`, and optionally `weight`, joined to the questions.
+
+    Questions without a row are left out. Labels are class names or numbers.
+
+    Args:
+        path: JSON lines, CSV or Parquet.
+        questions: N that may be selected.
+        classes: names of the answers; None takes them from the labels.
+
+    Raises:
+        InputError: an unknown or repeated id, a label or weight that cannot be, nothing kept.
+    """
+    rows = list(read_rows(path))
+    place_of = {question.id: i for i, question in enumerate(questions)}
+    names = classes or _names(rows)
+    numbers = {name: i for i, name in enumerate(names)}
+    targets = np.full((len(questions), len(names)), 1 / len(names))
+    weights = np.zeros(len(questions))
+    reasons = ["not in the selection file"] * len(questions)
+    for place, row in rows:
+        i = _row_of(place, row, place_of)
+        if not reasons[i].startswith("not in"):
+            raise InputError(f"{place}: id {row['id']!r} stands twice in the selection.")
+        targets[i] = _target(place, row, numbers)
+        weights[i] = _weight(place, row)
+        reasons[i] = "" if weights[i] > 0 else "weight 0"
+    if not (weights > 0).any():
+        raise InputError(f"{path.name} keeps no example: every weight is 0. Nothing can be learnt.")
+    weights = weights / weights[weights > 0].mean()
+    ids = tuple(question.id for question in questions)
+    return Selection(ids, targets, weights, tuple(reasons)), names
+
+
+def save_model(fitted: Any, folder: Path, task: str, classes: tuple[str, ...]) -> None:
+    """Write a student in Hugging Face's format, with a card that `load_model` reads.
+
+    Raises:
+        InputError: the folder exists and is not empty.
+    """
+    if folder.exists() and any(folder.iterdir()):
+        raise InputError(f"{folder} is not empty; give another folder with --out.")
+    card = {
+        "steelyard": version("steelyard"),
+        "task": task,
+        "classes": list(classes),
+        "settings": fitted.settings.model_dump(mode="json"),
+    }
+
+    def write(draft: Path) -> None:
+        fitted.save(draft)
+        (draft / CARD).write_text(json.dumps(card, indent=1), encoding="utf-8")
+
+    if folder.exists():
+        folder.rmdir()
+    sealed.publish(folder, write)
+
+
+def load_model(folder: Path) -> tuple[Finetuned, str, tuple[str, ...]]:
+    """A saved student, its task and its classes.
+
+    Raises:
+        InputError: the folder holds no such model.
+    """
+    from steelyard.models.load import Pretrained, load_saved, load_tokenizer
+
+    try:
+        card = json.loads((folder / CARD).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise InputError(
+            f"{folder} holds no model of `steelyard train`: {CARD} cannot be read ({error})."
+        ) from error
+    place = Pretrained(model=str(folder))
+    settings = Finetuning(**{**card["settings"], "lora": None, "model": str(folder), "layers": None})
+    classes = tuple(card["classes"])
+    model = load_saved(folder)
+    tokenizer = load_tokenizer(place)
+    return Finetuned(settings, model, tokenizer, len(classes), None, 0), card["task"], classes
+
+
+def _names(rows: Sequence[tuple[str, dict[str, Any]]]) -> tuple[str, ...]:
+    labels = {str(row["label"]) for _, row in rows if row.get("label") not in (None, "")}
+    if len(labels) < 2:
+        raise InputError(
+            f"The selection has the labels {sorted(labels)}; at least two classes are needed."
+        )
+    return tuple(sorted(labels))
+
+
+def _row_of(place: str, row: dict[str, Any], place_of: dict[str, int]) -> int:
+    if "id" not in row:
+        raise InputError(f"{place}: column `id` is missing, found {', '.join(row)}.")
+    if str(row["id"]) not in place_of:
+        raise InputError(f"{place}: id {row['id']!r} is not among the {len(place_of)} questions.")
+    return place_of[str(row["id"])]
+
+
+def _target(place: str, row: dict[str, Any], numbers: dict[str, int]) -> Any:
+    if row.get("targets") is not None:
+        target = np.asarray(row["targets"], dtype=np.float64)
+        bad = target.shape != (len(numbers),) or (target < 0).any()
+        if bad or abs(target.sum() - 1) > 1e-6:
+            raise InputError(
+                f"{place}: `targets` must be {len(numbers)} probabilities that sum to 1, "
+                f"got {row['targets']}."
+            )
+        return target
+    label = row.get("label")
+    number = numbers.get(str(label), label)
+    if isinstance(number, str) and number.isdecimal():
+        number = int(number)
+    if isinstance(number, bool) or not isinstance(number, int) or not 0 <= number < len(numbers):
+        raise InputError(
+            f"{place}: label {label!r} is neither a class ({', '.join(numbers)}) nor a number "
+            f"in [0, {len(numbers)})."
+        )
+    return one_hot(np.array([number]), len(numbers))[0]
+
+
+def _weight(place: str, row: dict[str, Any]) -> float:
+    given = row.get("weight", 1.0)
+    try:
+        weight = float(given)
+    except (TypeError, ValueError):
+        weight = float("nan")
+    if not (np.isfinite(weight) and weight >= 0):
+        raise InputError(f"{place}: weight {given!r} is not a finite number >= 0.")
+    return weight
+
+

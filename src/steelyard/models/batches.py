@@ -1,0 +1,112 @@
+"""Which examples go together, and how they become tensors."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from steelyard.models.encode import Encoded
+from steelyard.types import Floats, Ints
+
+WINDOW = 16  # optimizer steps whose examples are sorted by length together
+NO_OPTION = -1e9  # logit of an option that an example does not have
+
+
+@dataclass(frozen=True, eq=False)
+class Reader:
+    """Makes model inputs of examples, from tokens or from cached hidden states."""
+
+    encoded: Encoded
+    states: Any = None  # (T, d) float32 array or memory map, or None
+    device: str = "cpu"
+
+    def inputs(self, rows: Ints) -> dict[str, Tensor]:
+        """Padded inputs of the sequences of the given examples."""
+        enc = self.encoded
+        sequences = _sequences(enc, rows)
+        lengths = enc.lengths[sequences]
+        width = int(lengths.max())
+        mask = np.arange(width) < lengths[:, None]
+        source = np.concatenate(
+            [np.arange(enc.starts[s], enc.starts[s + 1]) for s in sequences]
+        )
+        inputs = {"attention_mask": torch.from_numpy(mask.astype(np.int64))}
+        if self.states is None:
+            ids = np.full(mask.shape, enc.pad, dtype=np.int64)
+            ids[mask] = enc.tokens[source]
+            inputs["input_ids"] = torch.from_numpy(ids)
+        else:
+            states = np.zeros((*mask.shape, self.states.shape[1]), dtype=np.float32)
+            states[mask] = self.states[source]
+            inputs["inputs_embeds"] = torch.from_numpy(states)
+        if enc.types is not None and self.states is None:
+            types = np.zeros(mask.shape, dtype=np.int64)
+            types[mask] = enc.types[source]
+            inputs["token_type_ids"] = torch.from_numpy(types)
+        return {name: tensor.to(self.device) for name, tensor in inputs.items()}
+
+    def answers(self, logits: Tensor, rows: Ints, width: int) -> Tensor:
+        """Logits of sequences as logits of answers, (B, width).
+
+        A classifier's logits are its answers'. A chooser has one logit for each option; options
+        that an example does not have get NO_OPTION.
+        """
+        if logits.shape[1] > 1:
+            return logits
+        counts = np.diff(self.encoded.rows)[rows]
+        mask = torch.from_numpy(np.arange(width) < counts[:, None]).to(logits.device)
+        table = torch.full(mask.shape, NO_OPTION, dtype=torch.float32, device=logits.device)
+        return table.masked_scatter(mask, logits[:, 0].float())
+
+
+def _sequences(encoded: Encoded, rows: Ints) -> Ints:
+    starts, counts = encoded.rows[rows], np.diff(encoded.rows)[rows]
+    if (counts == 1).all():
+        return starts
+    return np.concatenate([np.arange(s, s + c) for s, c in zip(starts, counts, strict=True)])
+
+
+def plan(costs: Ints, batch_size: int, steps: int, seed: int) -> Iterator[Ints]:
+    """The examples of each optimizer step: epoch after epoch, each example once an epoch.
+
+    A step has `batch_size` examples (the last of an epoch may have fewer). Examples are shuffled,
+    sorted by length inside windows of WINDOW steps to save padding, and the steps shuffled again.
+    The order of epoch e depends on the seed and e alone.
+    """
+    made, epoch = 0, 0
+    while made < steps:
+        rng = np.random.default_rng([seed, epoch])
+        order = rng.permutation(len(costs))
+        batches = []
+        for start in range(0, len(order), batch_size * WINDOW):
+            window = order[start : start + batch_size * WINDOW]
+            window = window[np.argsort(costs[window], kind="stable")]
+            batches += [window[i : i + batch_size] for i in range(0, len(window), batch_size)]
+        for b in rng.permutation(len(batches))[: steps - made]:
+            yield batches[b]
+            made += 1
+        epoch += 1
+
+
+def micro_batches(rows: Ints, costs: Ints, token_budget: int) -> list[Ints]:
+    """A step's examples in parts of at most `token_budget` padded tokens (at least one each)."""
+    order = rows[np.argsort(costs[rows], kind="stable")]
+    parts: list[Ints] = []
+    start = 0
+    for end in range(1, len(order) + 1):
+        full = end == len(order) or costs[order[end]] * (end + 1 - start) > token_budget
+        if full:
+            parts.append(order[start:end])
+            start = end
+    return parts
+
+
+def tensors(targets: Floats, weights: Floats, rows: Ints, device: str) -> tuple[Tensor, Tensor]:
+    """Targets (B, K) and weights (B,) of a batch, float32."""
+    return (
+        torch.from_numpy(targets[rows].astype(np.float32)).to(device),
+        torch.from_numpy(weights[rows].astype(np.float32)).to(device),
+    )

@@ -1,0 +1,171 @@
+"""Fine-tune a pretrained model on questions with weighted targets, and ask it.
+
+The weak supervisors (stage 2), the student and the ceiling (stage 5) are trained by these lines.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from pydantic import BaseModel, ConfigDict, Field
+
+from steelyard.errors import ConfigError
+from steelyard.models.batches import Reader
+from steelyard.models.checkpoints import Checkpoints
+from steelyard.models.encode import Encoded, encode
+from steelyard.models.load import Pretrained, load_classifier, load_tokenizer
+from steelyard.models.score import probabilities
+from steelyard.models.train import Training, TrainingLog, device, train
+from steelyard.models.trunk import Trunk
+from steelyard.types import Floats, Question
+
+States = npt.NDArray[np.float32]
+StatesCache = Callable[[Encoded, Callable[[], States]], States]
+"""Returns the hidden states of encoded texts, computing them only if they are not stored."""
+
+
+class Lora(BaseModel):
+    """Low-rank adapters on every linear layer (Hu et al. 2021, arXiv:2106.09685)."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    rank: int = Field(16, ge=1)
+    alpha: float = Field(32, gt=0)
+    dropout: float = Field(0.0, ge=0, lt=1)
+
+
+class Finetuning(Pretrained, Training):
+    """A pretrained model and how it is trained: everything but the data."""
+
+    lora: Lora | None = None
+    """Train adapters and the head; None trains the weights themselves."""
+
+
+@dataclass(frozen=True, eq=False)
+class Finetuned:
+    """A trained model that answers questions."""
+
+    settings: Finetuning
+    model: Any
+    tokenizer: Any
+    answers: int  # K
+    trunk: Trunk | None  # set where only the top was trained, on cached states
+    cut: int  # training examples of which a text was cut
+    log: TrainingLog = field(default_factory=TrainingLog)
+
+    def encode(self, questions: Sequence[Question]) -> Encoded:
+        return encode(self.tokenizer, questions, self.settings.max_tokens)
+
+    def probabilities(
+        self, questions: Sequence[Question], states: StatesCache | None = None
+    ) -> Floats:
+        """Probabilities of each question's answers, (N, K)."""
+        encoded = self.encode(questions)
+        place = str(next(self.model.parameters()).device)
+        precision = self.settings.precision
+        if self.trunk is None:
+            return probabilities(self.model, Reader(encoded, None, place), self.answers, precision)
+        below = _states(self.trunk, encoded, precision, states)
+        with self.trunk.top():
+            reader = Reader(encoded, below, place)
+            return probabilities(self.model, reader, self.answers, precision)
+
+    def save(self, folder: Path) -> None:
+        """Write weights (safetensors), config and tokenizer in Hugging Face's format."""
+        model = self.model
+        if self.settings.lora is not None:
+            model = model.merge_and_unload()
+        model.save_pretrained(folder)
+        self.tokenizer.save_pretrained(folder)
+
+
+def finetune(
+    settings: Finetuning,
+    questions: Sequence[Question],
+    targets: Floats,
+    weights: Floats,
+    *,
+    seed: int,
+    steps: int | None = None,
+    checkpoints: Checkpoints | None = None,
+    states: StatesCache | None = None,
+) -> Finetuned:
+    """Train a classifier, or a chooser where the questions have options.
+
+    Examples of weight 0 are left out before anything else: they cost nothing and change nothing.
+
+    Args:
+        settings: model and training.
+        questions: N of them.
+        targets: (N, K), rows sum to 1.
+        weights: (N,), >= 0.
+        seed: of the head, the order of examples and dropout.
+        steps: optimizer steps; None takes `settings.epochs` over the kept examples.
+        checkpoints: where a killed run goes on.
+        states: cache of frozen hidden states, used with `train_layers`.
+    """
+    kept = np.flatnonzero(weights > 0)
+    questions = [questions[i] for i in kept]
+    tokenizer = load_tokenizer(settings)
+    outputs = 1 if questions[0].choices else targets.shape[1]
+    model = load_classifier(settings, outputs, settings.dropout, seed).to(device())
+    encoded = encode(tokenizer, questions, settings.max_tokens)
+    model, trunk = _prepare(settings, model, encoded)
+    place = str(next(model.parameters()).device)
+
+    def run(reader: Reader) -> TrainingLog:
+        return train(
+            model,
+            reader,
+            targets[kept],
+            weights[kept],
+            settings,
+            steps=steps or settings.steps(len(kept)),
+            seed=seed,
+            checkpoints=checkpoints,
+        )
+
+    if trunk is None:
+        log = run(Reader(encoded, None, place))
+    else:
+        below = _states(trunk, encoded, settings.precision, states)
+        with trunk.top():
+            log = run(Reader(encoded, below, place))
+    return Finetuned(settings, model, tokenizer, targets.shape[1], trunk, encoded.cut, log)
+
+
+def _prepare(settings: Finetuning, model: Any, encoded: Encoded) -> tuple[Any, Trunk | None]:
+    """Adapters or frozen layers, as the settings say."""
+    if settings.lora is not None:
+        if settings.train_layers is not None:
+            raise ConfigError("`lora` and `train_layers` exclude each other; give one.")
+        return _with_lora(model, settings.lora), None
+    if settings.train_layers is None:
+        return model, None
+    trunk = Trunk.freeze(model, settings.train_layers)
+    return model, trunk if trunk.fits(encoded) else None
+
+
+def _with_lora(model: Any, lora: Lora) -> Any:
+    from peft import LoraConfig, TaskType, get_peft_model
+
+    config = LoraConfig(
+        task_type=TaskType.SEQ_CLS,
+        r=lora.rank,
+        lora_alpha=lora.alpha,
+        lora_dropout=lora.dropout,
+        target_modules="all-linear",
+    )
+    return get_peft_model(model, config)
+
+
+def _states(
+    trunk: Trunk, encoded: Encoded, precision: str, cache: StatesCache | None
+) -> States:
+    def compute() -> States:
+        return trunk.states(encoded, precision)
+
+    return compute() if cache is None else cache(encoded, compute)

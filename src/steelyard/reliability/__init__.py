@@ -1,0 +1,18 @@
+"""3. Votes to Reliability: how far can each weak label be trusted?
+
+A new estimator is one file, one name in `Estimator` and one test.
+"""
+
+from typing import Annotated, TypeAlias
+
+from pydantic import Field
+
+from steelyard.reliability.agreement import VoteEntropy, VoteShare
+from steelyard.reliability.confidence import Confidence, Margin
+
+Estimator: TypeAlias = Annotated[
+    VoteShare | VoteEntropy | Confidence | Margin, Field(discriminator="kind")
+]
+ESTIMATORS = {cls.model_fields["kind"].default: cls for cls in (VoteShare, VoteEntropy, Confidence, Margin)}
+
+__all__ = ["ESTIMATORS", "Confidence", "Estimator", "Margin", "VoteEntropy", "VoteShare"]

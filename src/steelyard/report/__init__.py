@@ -1,0 +1,8 @@
+"""7. The report: what a study showed, as a page, as Markdown and as a table for the terminal."""
+
+from steelyard.report.markdown import markdown
+from steelyard.report.page import page
+from steelyard.report.tables import terminal_table
+from steelyard.report.write import write
+
+__all__ = ["markdown", "page", "terminal_table", "write"]

@@ -1,0 +1,160 @@
+"""Numbers and text as the report prints them. Undefined is "n/a", never 0."""
+
+import math
+import unicodedata
+from collections.abc import Mapping
+from typing import Any, TypeAlias
+
+Results: TypeAlias = Mapping[str, Any]
+"""The content of `results.json` of one study, or a part of it."""
+
+MISSING = "n/a"
+
+
+def plain(text: object) -> str:
+    """Text from data on one line, with what could act on a terminal or a page made visible.
+
+    Whitespace becomes a space, a control character its picture (ESC is ␛), characters that
+    reorder text and lone surrogates the replacement character.
+
+    >>> plain("a\\nb \\x1b[31m")
+    'a b ␛[31m'
+    """
+    return "".join(map(_visible, " ".join(str(text).split())))
+
+
+def _visible(character: str) -> str:
+    code = ord(character)
+    if code < 32:
+        return chr(0x2400 + code)
+    if code == 127:
+        return "␡"
+    if unicodedata.category(character) in {"Cc", "Cs"} or character in REORDERING:
+        return "\ufffd"
+    return character
+
+
+REORDERING = frozenset(map(chr, [0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A)]))
+
+
+def shortened(text: object, width: int = 30) -> str:
+    """At most `width` characters of `plain` text."""
+    line = plain(text)
+    return line if len(line) <= width else line[: width - 1] + "…"
+
+
+def defined(value: Any) -> float | None:
+    """The value as a float; None where it is missing, NaN or infinite."""
+    if value is None or not math.isfinite(value):
+        return None
+    return float(value)
+
+
+def number(value: Any, digits: int = 3) -> str:
+    """
+    >>> number(0.8125, 2), number(-0.00001), number(None)
+    ('0.81', '0.000', 'n/a')
+    """
+    known = defined(value)
+    return MISSING if known is None else f"{round(known, digits) + 0.0:.{digits}f}"
+
+
+def signed(value: Any, digits: int = 3) -> str:
+    """
+    >>> signed(0.031), signed(-0.2, 1)
+    ('+0.031', '-0.2')
+    """
+    known = defined(value)
+    return MISSING if known is None else f"{round(known, digits) + 0.0:+.{digits}f}"
+
+
+def count(value: Any) -> str:
+    """
+    >>> count(3000), count(12.5)
+    ('3,000', '12.5')
+    """
+    known = defined(value)
+    if known is None:
+        return MISSING
+    return f"{known:,.0f}" if known == round(known) else f"{known:,.1f}"
+
+
+def counted(value: Any, noun: str) -> str:
+    """
+    >>> counted(1, "seed"), counted(5, "seed")
+    ('1 seed', '5 seeds')
+    """
+    return f"{count(value)} {noun}" if value == 1 else f"{count(value)} {noun}s"
+
+
+def percent(value: Any, digits: int = 0) -> str:
+    """
+    >>> percent(0.5714)
+    '57 %'
+    """
+    known = defined(value)
+    return MISSING if known is None else f"{number(100 * known, digits)} %"
+
+
+def interval(span: Results | None, digits: int = 3) -> str:
+    """
+    >>> interval({"value": 0.81, "low": 0.79, "high": 0.83}, 2)
+    '0.81 [0.79, 0.83]'
+    """
+    if not span or defined(span.get("value")) is None:
+        return MISSING
+    return number(span["value"], digits) + _bounds(span, 1.0, digits)
+
+
+def percent_interval(span: Results | None) -> str:
+    """
+    >>> percent_interval({"value": 0.57, "low": 0.31, "high": 0.85})
+    '57 % [31, 85]'
+    """
+    if not span or defined(span.get("value")) is None:
+        return MISSING
+    return percent(span["value"]) + _bounds(span, 100.0, 0)
+
+
+def difference(versus: Results | None, digits: int = 3) -> str:
+    """
+    >>> difference({"difference": 0.031, "low": 0.004, "high": 0.058, "p": 0.02})
+    '+0.031 [0.004, 0.058], p = 0.020'
+    """
+    if not versus or defined(versus.get("difference")) is None:
+        return MISSING
+    text = signed(versus["difference"], digits) + _bounds(versus, 1.0, digits)
+    return text if defined(versus.get("p")) is None else f"{text}, {p_value(versus['p'])}"
+
+
+def p_value(value: Any) -> str:
+    """
+    >>> p_value(0.0201), p_value(0.00001)
+    ('p = 0.020', 'p < 0.001')
+    """
+    known = defined(value)
+    if known is None:
+        return f"p {MISSING}"
+    return "p < 0.001" if known < 0.001 else f"p = {known:.3f}"
+
+
+def seconds(value: Any) -> str:
+    """
+    >>> seconds(12.3), seconds(200), seconds(7260)
+    ('12.3 s', '3 min 20 s', '2 h 1 min')
+    """
+    known = defined(value)
+    if known is None:
+        return MISSING
+    if known < 60:
+        return f"{known:.1f} s"
+    if known < 3600:
+        return f"{int(known) // 60} min {int(known) % 60} s"
+    return f"{int(known) // 3600} h {int(known) % 3600 // 60} min"
+
+
+def _bounds(span: Results, scale: float, digits: int) -> str:
+    low, high = defined(span.get("low")), defined(span.get("high"))
+    if low is None or high is None:
+        return ""
+    return f" [{number(scale * low, digits)}, {number(scale * high, digits)}]"

@@ -1,0 +1,117 @@
+"""The report as Markdown: for issues, notebooks and the terminal."""
+
+import re
+from collections.abc import Iterable
+
+from steelyard.report import sections
+from steelyard.report.formats import Results, plain
+from steelyard.report.headline import headline, remarks
+from steelyard.report.notes import NOTES
+from steelyard.report.sections import Grid
+from steelyard.report.tables import HEADER, cells, reasons, summary_rows
+
+
+def markdown(results: Results) -> str:
+    """The complete report; text from data is escaped, so that it cannot become markup."""
+    blocks = [
+        f"# {escape(results.get('study') or 'Unnamed study')}",
+        f"**{escape(headline(results))}**",
+        _items(remark.text for remark in remarks(results)),
+        *_section("Warnings", _items(results.get("warnings") or ())),
+        *_section("What was run", escape(sections.run_sentence(results))),
+        *_section("Scores", _scores(results), _reasons(results)),
+        *_section("Votes", escape(sections.votes_sentence(results))),
+        *_section("Reliability", _table(sections.reliability_grid(results))),
+        *_section("Other metrics", *_named(sections.metric_grids(results))),
+        *_section(
+            "Data",
+            _table(sections.splits_grid(results)),
+            _table(sections.classes_grid(results)),
+            escape(sections.leaks_sentence(results)),
+        ),
+        *_section(
+            "Costs",
+            escape(sections.costs_sentence(results)),
+            _table(sections.costs_grid(results)),
+        ),
+        *_section("Environment", _table(sections.environment_grid(results))),
+        *_section("How to reproduce", *_reproduce(results)),
+        *_section("How to read", _notes()),
+        f"Made by Steelyard {escape(results.get('steelyard') or '')}".strip() + ".",
+    ]
+    return "\n\n".join(block for block in blocks if block) + "\n"
+
+
+def escape(text: object) -> str:
+    """Text from data that Markdown shows as it is, on one line, also inside a table.
+
+    Brackets stay as they are where they cannot make a link, so that intervals can be read.
+
+    >>> print(escape("a|b <i>, 0.81 [0.79, 0.83], [x](y)"))
+    a\\|b &lt;i&gt;, 0.81 [0.79, 0.83], [x\\](y)
+    """
+    line = plain(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    line = re.sub(r"([\\`*|~$]|\](?=[(\[:])|\[(?=\^))", r"\\\1", line)
+    line = re.sub(r"(?<![^\W_])_|_(?![^\W_])", r"\\_", line)  # inside a word it is only itself
+    line = re.sub(r"^(#|[-+](?=[\s-]|$))", r"\\\1", line)  # headings, lists and rules
+    return re.sub(r"^(\d+)([.)])(?=\s|$)", r"\1\\\2", line)  # numbered lists
+
+
+def code(text: object) -> str:
+    """Text from data in a fenced block, with a fence longer than any inside it."""
+    lines = "\n".join(map(plain, str(text).splitlines()))
+    longest = max((len(run) for run in re.findall(r"`+", lines)), default=0)
+    fence = "`" * max(3, longest + 1)
+    return f"{fence}text\n{lines}\n{fence}"
+
+
+def _section(title: str, *blocks: str) -> list[str]:
+    filled = [block for block in blocks if block]
+    return [f"## {title}", *filled] if filled else []
+
+
+def _items(texts: Iterable[object]) -> str:
+    return "\n".join(f"- {escape(text)}" for text in texts)
+
+
+def _scores(results: Results) -> str:
+    rows = tuple(
+        (name, row.role, *texts) for row in summary_rows(results) for name, *texts in (cells(row),)
+    )
+    return _table(Grid((HEADER[0], "role", *HEADER[1:]), rows, text_columns=2))
+
+
+def _reasons(results: Results) -> str:
+    return _items(f"No PGR for {names}: {why}" for names, why in reasons(summary_rows(results)))
+
+
+def _named(grids: dict[str, Grid]) -> list[str]:
+    return [
+        block for name, grid in grids.items() for block in (f"### {escape(name)}", _table(grid))
+    ]
+
+
+def _table(grid: Grid | None) -> str:
+    if grid is None:
+        return ""
+    columns = range(len(grid.header))
+    rule = ("---" if column < grid.text_columns else "---:" for column in columns)
+    lines = [_line(grid.header), f"| {' | '.join(rule)} |"]
+    return "\n".join([*lines, *map(_line, grid.rows)])
+
+
+def _line(texts: Iterable[str]) -> str:
+    return f"| {' | '.join(map(escape, texts))} |"
+
+
+def _reproduce(results: Results) -> list[str]:
+    how = results.get("reproduce") or {}
+    lock = how.get("lock")
+    return [
+        code(how["command"]) if how.get("command") else "",
+        f"Settings as resolved: {escape(lock)}." if lock else "",
+    ]
+
+
+def _notes() -> str:
+    return "\n".join(f"- **{word}**: {meaning}" for word, meaning in NOTES.items())

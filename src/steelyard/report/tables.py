@@ -1,0 +1,174 @@
+"""The table of a study: one list of rows for the terminal, Markdown and the page."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from steelyard.report.formats import (
+    Results,
+    counted,
+    defined,
+    difference,
+    interval,
+    number,
+    p_value,
+    percent,
+    percent_interval,
+    plain,
+    shortened,
+    signed,
+)
+
+if TYPE_CHECKING:
+    import rich.table
+
+GROUPS = {
+    "floor": "Floor",
+    "arm": "Arms",
+    "control": "Controls",
+    "oracle": "Oracle",
+    "ceiling": "Ceiling",
+}
+"""Roles of rows, in the order of the table, with the heading of each."""
+
+HEADER = ("arm", "score", "PGR", "difference from naive", "kept", "labels right")
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of the table. Spans are mappings with `value`, `low`, `high`; None is undefined."""
+
+    name: str
+    role: str  # a key of GROUPS
+    description: str
+    score: Results | None
+    pgr: Results | None = None
+    pgr_reason: str = ""
+    vs_naive: Results | None = None
+    kept: float | None = None  # share of the rows, in [0, 1], mean over seeds
+    label_accuracy: float | None = None  # of the labels learnt from, mean over seeds
+    seed_scores: tuple[float, ...] = ()
+
+    @property
+    def is_arm(self) -> bool:
+        """Whether PGR and the other columns of a trained student apply."""
+        return self.role not in ("floor", "ceiling")
+
+
+def summary_rows(results: Results) -> list[Row]:
+    """Floor first, then arms, controls, oracles, and the ceiling last; else as in the file."""
+    rows = [
+        _reference("weak supervisors", "floor", results.get("weak")),
+        _reference("weak ensemble", "floor", results.get("weak_ensemble")),
+        *(_arm(name, arm) for name, arm in (results.get("arms") or {}).items()),
+        _reference("ceiling", "ceiling", results.get("ceiling")),
+    ]
+    order = list(GROUPS)
+    present = [row for row in rows if row is not None]
+    return sorted(present, key=lambda row: order.index(row.role))
+
+
+REFERENCES = {
+    "weak supervisors": "The weak supervisors themselves, on the test questions.",
+    "weak ensemble": "Their votes taken together, on the test questions.",
+    "ceiling": "The same student, taught the truth.",
+}
+
+
+def _reference(name: str, role: str, span: Results | None) -> Row | None:
+    if not span:
+        return None
+    return Row(name, role, REFERENCES[name], span, seed_scores=_numbers(span.get("seeds")))
+
+
+def _arm(name: str, arm: Results) -> Row:
+    role = arm.get("role")
+    seeds: list[Results] = arm.get("seeds") or []
+    return Row(
+        name=plain(name),
+        role=role if role in ("control", "oracle") else "arm",
+        description=plain(arm.get("description") or ""),
+        score=arm.get("score"),
+        pgr=arm.get("pgr"),
+        pgr_reason=plain(arm.get("pgr_reason") or ""),
+        vs_naive=arm.get("vs_naive"),
+        kept=_mean(kept_share(seed) for seed in seeds),
+        label_accuracy=_mean(defined(seed.get("label_accuracy")) for seed in seeds),
+        seed_scores=_numbers(seed.get("score") for seed in seeds),
+    )
+
+
+def kept_share(seed: Results) -> float | None:
+    """Share of rows kept, from a share or, where `kept` is above 1, from a number of `rows`."""
+    kept, rows = defined(seed.get("kept")), defined(seed.get("rows"))
+    if kept is None or (kept <= 1 and isinstance(seed["kept"], float)):
+        return kept
+    return kept / rows if rows else None
+
+
+def _mean(values: Iterable[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return sum(known) / len(known) if known else None
+
+
+def _numbers(values: Iterable[Any] | None) -> tuple[float, ...]:
+    known = (defined(value) for value in values or ())
+    return tuple(value for value in known if value is not None)
+
+
+def cells(row: Row) -> tuple[str, ...]:
+    """The texts of a row, one for each of HEADER; empty where a column does not apply."""
+    if not row.is_arm:
+        return (row.name, interval(row.score), "", "", "", "")
+    naive = difference(row.vs_naive) if row.vs_naive else ""
+    return (
+        row.name,
+        interval(row.score),
+        percent_interval(row.pgr),
+        naive,
+        percent(row.kept),
+        number(row.label_accuracy),
+    )
+
+
+def reasons(rows: list[Row]) -> list[tuple[str, str]]:
+    """Why arms have no PGR: (arms, reason), one for each different reason."""
+    named: dict[str, list[str]] = {}
+    for row in rows:
+        if row.is_arm and row.pgr is None and row.pgr_reason:
+            named.setdefault(row.pgr_reason, []).append(row.name)
+    return [(", ".join(names), reason) for reason, names in named.items()]
+
+
+def terminal_table(results: Results) -> "rich.table.Table":
+    """The table for a terminal of 100 columns; text from data is not read as markup."""
+    from rich.box import SIMPLE_HEAD
+    from rich.table import Table
+    from rich.text import Text
+
+    title = Text(_title(results), style="bold")
+    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    for column, heading in enumerate(("arm", "score", "PGR", "vs naive", "kept", "labels right")):
+        justify: Any = "left" if column == 0 else "right"
+        table.add_column(heading, justify=justify, no_wrap=column < 5)
+    rows = summary_rows(results)
+    for row, following in zip(rows, [*rows[1:], None], strict=True):
+        texts = list(cells(row))
+        texts[0] = shortened(row.name, 22)
+        texts[3] = _short_difference(row.vs_naive)
+        ends = following is None or following.role != row.role
+        style = "dim" if row.role == "control" else None
+        table.add_row(*map(Text, texts), style=style, end_section=ends)
+    return table
+
+
+def _title(results: Results) -> str:
+    study, metric = (shortened(results.get(key) or "?") for key in ("study", "metric"))
+    seeds = f", {counted(len(results['seeds']), 'seed')}" if results.get("seeds") else ""
+    return f"{study}: {metric} with 95 % intervals{seeds}"
+
+
+def _short_difference(versus: Results | None) -> str:
+    if not versus or defined(versus.get("difference")) is None:
+        return ""
+    return f"{signed(versus['difference'])} {p_value(versus.get('p')).replace(' ', '')}"

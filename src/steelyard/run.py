@@ -1,0 +1,255 @@
+"""The method, top to bottom: data, votes, reliability, selection, student, predictions.
+
+Every step is kept in the store, so each can be asked for in any order and by any process: what it
+needs is read if it was made before, and made else.
+"""
+
+import functools
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from steelyard.arms import Arm
+from steelyard.data import Leak, Source, apply_leak_policy, find_leaks, load, split
+from steelyard.errors import ConfigError, InputError
+from steelyard.models.checkpoints import Checkpoints
+from steelyard.models.encode import Encoded
+from steelyard.models.finetune import States
+from steelyard.models.load import Pretrained, identity
+from steelyard.selection import teach_truth
+from steelyard.store import Recipe, Store, fingerprint, library_versions
+from steelyard.config import Study
+from steelyard.supervision import Supervisor, VotesFile
+from steelyard.types import Predictions, Question, Reliability, Selection, Task, Votes, join_votes
+
+CEILING = "ceiling"
+
+
+class Supervised(NamedTuple):
+    """What the weak supervisors said in one seed."""
+
+    strong_train: Votes
+    test: Votes
+
+
+class Taught(NamedTuple):
+    """A student after training, in one seed and arm."""
+
+    predictions: Predictions  # on the test split
+    record: dict[str, Any]  # rows, kept, steps, loss, cut
+
+
+@dataclass(frozen=True, eq=False)
+class Run:
+    """A study and the store of its results.
+
+    Args:
+        study: what is studied.
+        store: where results are kept.
+        base: folder that relative data paths start from.
+    """
+
+    study: Study
+    store: Store
+    base: Path = Path()
+
+    @functools.cached_property
+    def source(self) -> Source:
+        """All rows of the data set, checked."""
+        source = load(self.study.task, self.study.data, self.base)
+        known = {*source.train.ids, *source.test.ids}
+        for supervisor in self.study.supervisors:
+            if isinstance(supervisor, VotesFile):
+                supervisor.check_ids(known)
+        return source
+
+    def splits(self, seed: int) -> tuple[Task, tuple[Leak, ...]]:
+        """The seed's splits, and texts that stood in two of them before the leak policy."""
+        return _splits(self, seed)
+
+    def task(self, seed: int) -> Task:
+        """The seed's splits after the leak policy."""
+        return self.splits(seed)[0]
+
+    def votes(self, seed: int) -> Supervised:
+        """Votes of all supervisors on strong_train and on test."""
+        task = self.task(seed)
+        parts = [
+            self._votes_of(number, supervisor, task, seed)
+            for number, supervisor in enumerate(self.study.supervisors)
+        ]
+        joined = Supervised(*(join_votes(side) for side in zip(*parts, strict=True)))
+        if not joined.strong_train.counts.any():
+            raise InputError("The supervisors gave no readable answer to any strong_train question.")
+        return joined
+
+    def selection(self, seed: int, arm: Arm) -> tuple[Selection, Reliability]:
+        """What the student of an arm is taught."""
+        task, votes = self.task(seed), self.votes(seed).strong_train
+        inputs = {"votes": fingerprint(votes)}
+        if arm.role == "oracle":
+            inputs["truth"] = fingerprint(task.strong_train.truth)
+        recipe = Recipe(
+            kind="selection",
+            version=100 * type(arm.reliability).version + type(arm.selection).version,
+            settings={**arm.model_dump(exclude={"name", "description"}), "seed": seed},
+            inputs=inputs,
+            libraries=library_versions("numpy"),
+        )
+
+        def make(_: Path) -> dict[str, Any]:
+            reliability = arm.reliability.estimate(votes)
+            try:
+                selection = arm.select(votes, reliability, task.strong_train.truth, seed)
+            except InputError as error:
+                raise InputError(f"arm `{arm.name}`, seed {seed}: {error}") from error
+            return {"selection": selection, "reliability": reliability}
+
+        kept = self.store.keep(f"seed-{seed}/{arm.name}/selection", recipe, make)
+        return kept["selection"], kept["reliability"]
+
+    def teach(self, seed: int, name: str) -> Taught:
+        """Train the student of an arm, or of the ceiling, and ask it the test questions."""
+        task = self.task(seed)
+        if name == CEILING:
+            split = task.strong_train
+            selection = teach_truth(split.ids, split.truth, task.answers)
+        else:
+            selection, _ = self.selection(seed, self.study.arm(name))
+        student, asked, test = self.study.student, task.strong_train.questions, task.test.questions
+        steps = student.planned_steps(
+            len(asked) if self.study.match == "steps" else selection.kept
+        )
+        recipe = Recipe(
+            kind="student",
+            version=student.version,
+            settings={**student.model_dump(mode="json"), "seed": seed, "steps": steps},
+            inputs={
+                "questions": fingerprint(asked),
+                "targets": fingerprint((selection.targets, selection.weights)),
+                "test": fingerprint(test),
+                "model": _model(student),
+            },
+            libraries=library_versions("torch", "transformers"),
+        )
+
+        def make(work: Path) -> dict[str, Any]:
+            fitted = student.fit(
+                asked,
+                selection.targets,
+                selection.weights,
+                seed=seed,
+                steps=steps,
+                checkpoints=Checkpoints(work),
+                states=self._states(student),
+            )
+            probs = fitted.probabilities(test, self._states(student))
+            record = {
+                "rows": len(asked),
+                "kept": selection.kept,
+                "steps": len(fitted.log.loss),
+                "loss": fitted.log.loss,
+                "cut": fitted.cut,
+            }
+            ids = tuple(question.id for question in test)
+            return {"test": Predictions(f"{student.kind} {name}", ids, probs), "record": record}
+
+        kept = self.store.keep(f"seed-{seed}/{name}/student", recipe, make)
+        return Taught(kept["test"], kept["record"])
+
+    def jobs(self) -> tuple[list[tuple[int, str]], list[tuple[int, str]]]:
+        """Two rounds of independent jobs (seed, name): votes, then students.
+
+        Students go arm by arm and not seed by seed, so that processes start on different data.
+        """
+        seeds = self.study.seed_list
+        names = [CEILING, *(arm.name for arm in self.study.all_arms)]
+        return [(seed, "votes") for seed in seeds], [(s, name) for name in names for s in seeds]
+
+    def do(self, seed: int, name: str) -> None:
+        """One job."""
+        if name == "votes":
+            self.votes(seed)
+        else:
+            self.teach(seed, name)
+
+    def _votes_of(
+        self, number: int, supervisor: Supervisor, task: Task, seed: int
+    ) -> tuple[Votes, Votes]:
+        asked = [task.strong_train.questions, task.test.questions]
+        recipe = Recipe(
+            kind="votes",
+            version=supervisor.version,
+            settings={**supervisor.model_dump(mode="json", exclude={"path"}), "seed": seed},
+            inputs={
+                "labelled": fingerprint(task.weak_train),
+                "asked": fingerprint(asked),
+                "classes": fingerprint(task.classes),
+                **supervisor.inputs(),
+            },
+            libraries=library_versions(*supervisor.libraries),
+        )
+
+        def make(_: Path) -> dict[str, Any]:
+            votes = supervisor.vote(task.weak_train, asked, task.classes, seed=seed + 1000 * number)
+            return {"strong_train": votes[0], "test": votes[1]}
+
+        kept = self.store.keep(f"seed-{seed}/votes-{number}", recipe, make)
+        return kept["strong_train"], kept["test"]
+
+    def _states(self, student: Any) -> Callable[[Encoded, Callable[[], States]], States] | None:
+        """Hidden states of frozen layers, kept in the store while the study runs."""
+        if student.kind != "probe" and student.train_layers is None:
+            return None
+        names = ("kind", "layers", "train_layers", "precision")
+
+        def cached(encoded: Encoded, compute: Callable[[], States]) -> States:
+            tokens = (encoded.tokens, encoded.types, encoded.starts, encoded.rows)
+            recipe = Recipe(
+                kind="states",
+                version=1,
+                settings={name: getattr(student, name, None) for name in names},
+                inputs={"tokens": fingerprint(tokens), "model": _model(student)},
+                libraries=library_versions("torch", "transformers"),
+            )
+            made = self.store.keep(recipe.name, recipe, lambda _: {"states": compute()})
+            states: States = made["states"]
+            return states
+
+        return cached
+
+
+@functools.lru_cache(maxsize=16)
+def _splits(run: Run, seed: int) -> tuple[Task, tuple[Leak, ...]]:
+    task = split(run.source, run.study.data, seed)
+    leaks = find_leaks(task)
+    return apply_leak_policy(task, leaks, run.study.data.leaks), leaks
+
+
+def _model(student: Any) -> str:
+    return identity(Pretrained(**student.model_dump(include=set(Pretrained.model_fields))))
+
+
+def floor_members(votes: Votes) -> list[np.ndarray]:
+    """The weak supervisors' answers on test, one (N, K) array for each voter.
+
+    The floor is the mean score of single voters. Where voters answer different questions, as
+    people do, there is one member: the first readable vote on each question.
+
+    Raises:
+        ConfigError: there is no vote at all.
+    """
+    if not len(votes.answer):
+        raise ConfigError("There are no votes on test questions.")
+    full = len(votes.ids) * len(votes.queries)
+    if (np.bincount(votes.voter, minlength=len(votes.voters)) == full).all():
+        return [votes.of_voter(v).means() for v in range(len(votes.voters))]
+    first = votes.uniform()
+    read = np.flatnonzero(votes.answer >= 0)[::-1]
+    first[votes.example[read]] = np.eye(votes.answers)[votes.answer[read]]
+    return [first]
+
+

@@ -1,0 +1,102 @@
+"""Folders that are whole or absent: written aside, summed, then renamed into place.
+
+Stored results and training checkpoints are sealed folders. A seal is `manifest.json`, written last,
+with the size and BLAKE2 sum of every file; a folder whose files do not match it is damaged.
+"""
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+from steelyard.errors import StoreError
+
+MANIFEST = "manifest.json"
+
+
+def publish(final: Path, write: Callable[[Path], None]) -> None:
+    """Call `write` on a private draft folder, seal it, and rename it to `final`.
+
+    Killed at any moment, `final` is whole or absent. If another process published first, its
+    folder stays and this draft is dropped.
+    """
+    final.parent.mkdir(parents=True, exist_ok=True)
+    draft = Path(tempfile.mkdtemp(prefix=f".draft-{final.name[:40]}-", dir=final.parent))
+    try:
+        write(draft)
+        seal(draft)
+        try:
+            draft.rename(final)
+        except OSError:
+            if not (final / MANIFEST).exists():
+                raise
+        _flush(final.parent)
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
+
+
+def seal(folder: Path) -> None:
+    """Flush every file of the folder and write the manifest of sizes and sums."""
+    sums = {}
+    for path in _files(folder):
+        _flush(path)
+        sums[path.relative_to(folder).as_posix()] = [path.stat().st_size, file_sum(path)]
+    manifest = folder / MANIFEST
+    manifest.write_text(json.dumps(sums, indent=1, sort_keys=True), encoding="utf-8")
+    _flush(manifest)
+    _flush(folder)
+
+
+def check(folder: Path) -> None:
+    """Compare a folder with its manifest.
+
+    Raises:
+        StoreError: the manifest is missing or unreadable, or a file is missing, has another size
+            or another sum; the message names the first such file.
+    """
+    try:
+        sums = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise StoreError(f"{folder.name} has no readable manifest ({error}).") from error
+    for name, (size, digest) in sums.items():
+        path = folder / name
+        if not path.is_file():
+            raise StoreError(f"{folder.name}: {name} is missing.")
+        if path.stat().st_size != size:
+            raise StoreError(f"{folder.name}: {name} has {path.stat().st_size} bytes, not {size}.")
+        if file_sum(path) != digest:
+            raise StoreError(f"{folder.name}: the content of {name} has changed.")
+
+
+def file_sum(path: Path) -> str:
+    """BLAKE2 sum of a file's bytes, 32 hexadecimal digits."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, lambda: hashlib.blake2b(digest_size=16)).hexdigest()
+
+
+def write_text(path: Path, text: str) -> None:
+    """Replace a text file at once: readers see the old or the new content, never half."""
+    handle, name = tempfile.mkstemp(prefix=f".{path.name[:40]}-", dir=path.parent)
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as stream:
+            stream.write(text)
+            stream.flush()
+            os.fsync(stream.fileno())
+        Path(name).replace(path)
+    finally:
+        Path(name).unlink(missing_ok=True)
+
+
+def _files(folder: Path) -> list[Path]:
+    return sorted(p for p in folder.rglob("*") if p.is_file() and p.name != MANIFEST)
+
+
+def _flush(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

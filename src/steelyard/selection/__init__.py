@@ -1,0 +1,30 @@
+"""4. Reliability to Selection: what the student is taught. Filtering is weighting with zeros."""
+
+from typing import Annotated, TypeAlias
+
+from pydantic import Field
+
+from steelyard.selection.controls import random_keep, shuffled_weights
+from steelyard.selection.keep import KeepMostReliable
+from steelyard.selection.labels import FirstVoter, Harden, Soften
+from steelyard.selection.truth import keep_right, teach_truth
+from steelyard.selection.weigh import WeighByScore, WeighByShare
+
+Selector: TypeAlias = Annotated[
+    FirstVoter | Harden | Soften | KeepMostReliable | WeighByShare | WeighByScore,
+    Field(discriminator="kind"),
+]
+
+__all__ = [
+    "FirstVoter",
+    "Harden",
+    "KeepMostReliable",
+    "Selector",
+    "Soften",
+    "WeighByScore",
+    "WeighByShare",
+    "keep_right",
+    "random_keep",
+    "shuffled_weights",
+    "teach_truth",
+]

@@ -1,0 +1,36 @@
+"""Controls: the same shape of selection without its information."""
+
+import numpy as np
+
+from steelyard.selection.labels import select
+from steelyard.types import Selection
+
+
+def random_keep(selection: Selection, everything: Selection, seed: int) -> Selection:
+    """As many examples as a filter keeps, drawn at random from all, with the same labels.
+
+    Args:
+        selection: the filter's.
+        everything: the same labels with nothing filtered out.
+        seed: of the draw.
+    """
+    eligible = np.flatnonzero(everything.weights > 0)
+    drawn = np.random.default_rng(seed).choice(eligible, selection.kept, replace=False)
+    left = np.ones(len(selection.ids), dtype=bool)
+    left[drawn] = False
+    return select(
+        selection.ids,
+        everything.targets,
+        np.ones(len(left)),
+        {"left out before": everything.weights == 0, "not drawn": left},
+    )
+
+
+def shuffled_weights(selection: Selection, seed: int) -> Selection:
+    """The same targets with the weights dealt out anew among the kept examples."""
+    kept = np.flatnonzero(selection.weights > 0)
+    weights = selection.weights.copy()
+    weights[kept] = np.random.default_rng(seed).permutation(weights[kept])
+    return select(
+        selection.ids, selection.targets, weights, {"left out before": selection.weights == 0}
+    )

@@ -1,0 +1,124 @@
+"""From what is believed to one label: ties, abstentions, and every example kept."""
+
+from typing import ClassVar, Literal
+
+import numpy as np
+import numpy.typing as npt
+from pydantic import BaseModel, ConfigDict, Field
+
+from steelyard.errors import InputError
+from steelyard.types import ABSTAIN, Floats, Ints, Reliability, Selection, Votes, one_hot
+
+UNANSWERED = "no readable vote"
+
+
+def most_probable(votes: Votes, posterior: Floats, seed: int = 0) -> Ints:
+    """The most probable answer of each example, (N,).
+
+    A tie goes to the tied answer with the larger mean probability in the votes, and if that too is
+    a tie to a draw that depends on the seed and the row alone: never to the lower number.
+    """
+    best = posterior >= posterior.max(axis=1, keepdims=True) - 1e-12
+    second = np.where(best, votes.means(), -1.0)
+    best &= second >= second.max(axis=1, keepdims=True) - 1e-12
+    draw = np.random.default_rng(seed).random(posterior.shape)
+    winner: Ints = np.where(best, draw, -1.0).argmax(axis=1)
+    return winner
+
+
+def answered(votes: Votes) -> npt.NDArray[np.bool_]:
+    """Which examples have a readable vote, (N,)."""
+    has: npt.NDArray[np.bool_] = votes.counts.sum(axis=1) > 0
+    return has
+
+
+def select(
+    ids: tuple[str, ...], targets: Floats, weights: Floats, reason: dict[str, npt.NDArray[np.bool_]]
+) -> Selection:
+    """A Selection with weights of mean 1 over the kept and the first reason that applies.
+
+    Args:
+        ids: N names.
+        targets: (N, K).
+        weights: (N,), before scaling; rows with a reason get 0.
+        reason: why rows are left out -> which, (N,).
+
+    Raises:
+        InputError: nothing is kept, or all that is kept has one label.
+    """
+    reasons = np.full(len(ids), "", dtype=object)
+    for text, rows in reversed(reason.items()):
+        reasons[rows] = text
+    kept = (reasons == "") & (weights > 0)
+    reasons[(reasons == "") & ~kept] = "weight 0"
+    if not kept.any():
+        counts = {text: int((reasons == text).sum()) for text in dict.fromkeys(reasons)}
+        raise InputError(
+            f"The selection keeps none of {len(ids)} examples ({counts}); every vote was "
+            "unreadable or every score 0. Keep a larger share, or check the votes."
+        )
+    if targets.shape[1] > 1 and len(np.unique(targets[kept].argmax(axis=1))) == 1:
+        label = int(targets[kept][0].argmax())
+        raise InputError(
+            f"All {int(kept.sum())} kept examples have the same label, {label}; a student cannot "
+            "learn from one class. Keep a larger share, or check the votes."
+        )
+    scaled = np.where(kept, weights, 0.0)
+    return Selection(ids, targets, scaled / scaled[kept].mean(), tuple(reasons))
+
+
+class FirstVoter(BaseModel):
+    """The naive student's labels: the answer of one voter, the first, without any selection.
+
+    Where the voter was asked several times, its first readable answer counts.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    version: ClassVar[int] = 1
+
+    kind: Literal["first_voter"] = "first_voter"
+
+    def select(self, votes: Votes, reliability: Reliability) -> Selection:
+        mine = (votes.voter == 0) & (votes.answer != ABSTAIN)
+        labels = np.zeros(len(votes.ids), dtype=np.int64)
+        silent = np.ones(len(votes.ids), dtype=bool)
+        rows = np.flatnonzero(mine)[::-1]  # the first answer is written last
+        labels[votes.example[rows]] = votes.answer[rows]
+        silent[votes.example[rows]] = False
+        return select(
+            votes.ids,
+            one_hot(labels, votes.answers),
+            np.ones(len(votes.ids)),
+            {"the first voter gave no readable answer": silent},
+        )
+
+
+class Harden(BaseModel):
+    """Every example with its most probable answer: with vote shares, the majority's."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    version: ClassVar[int] = 1
+
+    kind: Literal["hard"] = "hard"
+    seed: int = Field(0, ge=0)
+    """Of the draw that breaks a perfect tie."""
+
+    def select(self, votes: Votes, reliability: Reliability) -> Selection:
+        labels = most_probable(votes, reliability.posterior, self.seed)
+        targets = one_hot(labels, votes.answers)
+        return select(votes.ids, targets, np.ones(len(labels)), {UNANSWERED: ~answered(votes)})
+
+
+class Soften(BaseModel):
+    """Every example with its posterior as a soft target (Burns et al. 2023, section 3)."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    version: ClassVar[int] = 1
+
+    kind: Literal["soft"] = "soft"
+
+    def select(self, votes: Votes, reliability: Reliability) -> Selection:
+        size = len(votes.ids)
+        return select(
+            votes.ids, reliability.posterior, np.ones(size), {UNANSWERED: ~answered(votes)}
+        )

@@ -1,0 +1,23 @@
+"""Selections that see the truth: the ceiling, and the oracle that bounds any filter."""
+
+import numpy as np
+
+from steelyard.selection.labels import select
+from steelyard.types import Ints, Selection, one_hot
+
+
+def teach_truth(ids: tuple[str, ...], truth: Ints, answers: int) -> Selection:
+    """The ceiling's selection: every example with its true answer."""
+    return select(ids, one_hot(truth, answers), np.ones(len(ids)), {})
+
+
+def keep_right(selection: Selection, truth: Ints) -> Selection:
+    """A selection without its wrong labels: what a perfect filter could reach."""
+    wrong = selection.targets.argmax(axis=1) != truth
+    kept = selection.weights > 0
+    return select(
+        selection.ids,
+        selection.targets,
+        selection.weights,
+        {"left out before": ~kept, "the label is wrong": wrong},
+    )

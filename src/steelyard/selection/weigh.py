@@ -1,0 +1,58 @@
+"""Keep every example and weight it by how far it can be trusted."""
+
+from typing import ClassVar, Literal
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field
+
+from steelyard.selection.labels import UNANSWERED, answered, most_probable, select
+from steelyard.types import Reliability, Selection, Votes, one_hot
+
+
+class WeighByShare(BaseModel):
+    """Every answer given to an example, weighted by its sharpened vote share.
+
+    The paper trains on one row for each vote and weights the row of answer a by
+
+        r(a | x) = exp(p(a) / T) / sum over the answers given of exp(p(a') / T).
+
+    An answer with share p(a) has p(a) of the rows, so the loss of an example is
+    sum_a p(a) r(a) CE(a): its target is proportional to p(a) r(a) and its weight is
+    sum_a p(a) r(a), which is what this returns, scaled to mean weight 1.
+
+    Source: Guo and Yang 2024, arXiv:2406.19032, reliability re-weighting (METHODS 2.5).
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    version: ClassVar[int] = 1
+
+    kind: Literal["weigh_by_share"] = "weigh_by_share"
+    temperature: float = Field(0.2, gt=0)
+    """The paper's; it takes 1 for two votes an example."""
+
+    def select(self, votes: Votes, reliability: Reliability) -> Selection:
+        mass = votes.shares() * votes.sharpened(self.temperature)
+        weights = mass.sum(axis=1)
+        targets = np.divide(
+            mass, weights[:, None], out=votes.uniform(), where=weights[:, None] > 0
+        )
+        return select(votes.ids, targets, weights, {UNANSWERED: ~answered(votes)})
+
+
+class WeighByScore(BaseModel):
+    """Every example with its most probable answer, w_i = score_i over the mean score.
+
+    Scaling to mean 1 keeps the meaning of the learning rate. An example of score 0 is left out.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    version: ClassVar[int] = 1
+
+    kind: Literal["weigh_by_score"] = "weigh_by_score"
+    seed: int = Field(0, ge=0)
+    """Of the draw that breaks a perfect tie of answers."""
+
+    def select(self, votes: Votes, reliability: Reliability) -> Selection:
+        labels = most_probable(votes, reliability.posterior, self.seed)
+        targets = one_hot(labels, votes.answers)
+        return select(votes.ids, targets, reliability.score, {UNANSWERED: ~answered(votes)})

@@ -1,0 +1,12 @@
+"""5. Questions and a Selection to a trained student. The ceiling is a student taught the truth."""
+
+from typing import Annotated, TypeAlias
+
+from pydantic import Field
+
+from steelyard.student.finetuned import Chooser, Classifier
+from steelyard.student.probe import FittedProbe, Probe
+
+Student: TypeAlias = Annotated[Classifier | Chooser | Probe, Field(discriminator="kind")]
+
+__all__ = ["Chooser", "Classifier", "FittedProbe", "Probe", "Student"]

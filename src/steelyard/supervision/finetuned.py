@@ -1,0 +1,133 @@
+"""Fine-tuned models as weak supervisors: fewer layers, few labelled rows, several seeds."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import ClassVar, Literal
+
+import numpy as np
+from pydantic import Field
+
+from steelyard.errors import ConfigError
+from steelyard.models.finetune import Finetuned, Finetuning, finetune
+from steelyard.models.load import Pretrained, identity
+from steelyard.supervision.table import votes_from_probabilities
+from steelyard.supervision.tfidf import bootstrap
+from steelyard.types import Floats, Question, Split, Votes, one_hot
+
+
+class _Finetuned(Finetuning):
+    """What classifier and chooser supervisors share."""
+
+    version: ClassVar[int] = 1
+    libraries: ClassVar[tuple[str, ...]] = ("torch", "transformers")
+
+    voters: int = Field(5, ge=1)
+    """Each has a seed and a bootstrap sample of weak_train of its own."""
+
+    def _train(self, labelled: Split, answers: int, seed: int, voter: int) -> Finetuned:
+        rng = np.random.default_rng([seed, voter])
+        rows = np.arange(len(labelled.truth))
+        if self.voters > 1:
+            rows = bootstrap(labelled.truth, rng)
+        settings = Finetuning(**self.model_dump(include=set(Finetuning.model_fields)))
+        return finetune(
+            settings,
+            [labelled.questions[i] for i in rows],
+            one_hot(labelled.truth[rows], answers),
+            np.ones(len(rows)),
+            seed=int(rng.integers(2**31)),
+        )
+
+    def vote(
+        self,
+        labelled: Split,
+        asked: Sequence[Sequence[Question]],
+        classes: tuple[str, ...],
+        *,
+        seed: int,
+    ) -> list[Votes]:
+        """Train on `labelled` and answer each list of questions, in each way of asking."""
+        queries = self._queries()
+        labelled = Split(self._shown(labelled.questions, seed, 0), labelled.truth)
+        answers: list[list[Floats]] = [[] for _ in asked]
+        for v in range(self.voters):
+            model = self._train(labelled, len(classes), seed, v)
+            for part, questions in zip(answers, asked, strict=True):
+                for q in range(len(queries)):
+                    part.append(model.probabilities(self._shown(questions, seed, q)))
+        names = [self._name(v) for v in range(self.voters)]
+        return [
+            votes_from_probabilities(questions, classes, names, part, queries)
+            for questions, part in zip(asked, answers, strict=True)
+        ]
+
+    def inputs(self) -> dict[str, str]:
+        """What the votes depend on besides settings and questions: the weights."""
+        return {"model": identity(Pretrained(**self.model_dump(include=set(Pretrained.model_fields))))}
+
+    def _queries(self) -> tuple[str, ...]:
+        return ("as it stands",)
+
+    def _shown(
+        self, questions: Sequence[Question], seed: int, query: int
+    ) -> tuple[Question, ...]:
+        return tuple(questions)
+
+    def _name(self, voter: int) -> str:
+        layers = "" if self.layers is None else f"-{self.layers}l"
+        return f"{self.model.rstrip('/').split('/')[-1]}{layers}/{voter}"
+
+
+class ClassifierVoters(_Finetuned):
+    """V classifiers, each of a seed and a bootstrap sample of its own."""
+
+    kind: Literal["classifier"] = "classifier"
+
+    def check_task(self, kind: str) -> None:
+        if kind != "classification":
+            raise ConfigError(
+                f"A classifier supervisor answers classification, and the task is {kind}; "
+                "use `{kind: chooser, ...}`."
+            )
+
+
+class ChooserVoters(_Finetuned):
+    """V choosers: a score for each question-option pair, a softmax over the options.
+
+    With `orders: n` each voter sees all options listed behind the question, and is asked n times
+    with the list in n random orders; votes are about option numbers, so that the order shown and
+    the options' text play no part in counting them.
+    """
+
+    kind: Literal["chooser"] = "chooser"
+    orders: int = Field(0, ge=0)
+    """How many option orders each voter is asked; 0 shows it one option at a time."""
+
+    def check_task(self, kind: str) -> None:
+        if kind != "multiple_choice":
+            raise ConfigError(
+                f"A chooser supervisor answers multiple choice, and the task is {kind}; "
+                "use `{kind: classifier, ...}`."
+            )
+
+    def _queries(self) -> tuple[str, ...]:
+        return tuple(f"order-{o}" for o in range(self.orders)) or super()._queries()
+
+    def _shown(
+        self, questions: Sequence[Question], seed: int, query: int
+    ) -> tuple[Question, ...]:
+        return listed(questions, seed, query) if self.orders else tuple(questions)
+
+
+def listed(questions: Sequence[Question], seed: int, order: int) -> tuple[Question, ...]:
+    """Questions with their options listed in a random order behind the text.
+
+    The order of a question depends on the seed, the order's number and the question's place in
+    the list; `choices` stay as they are, so that answers need no mapping back.
+    """
+    shown = []
+    for i, question in enumerate(questions):
+        rng = np.random.default_rng([seed, order, i])
+        options = [question.choices[c] for c in rng.permutation(len(question.choices))]
+        shown.append(replace(question, text=f"{question.text} ({' / '.join(options)})"))
+    return tuple(shown)

@@ -1,0 +1,349 @@
+"""The nouns. Every stage takes some of these and returns one of these.
+
+Sizes: N examples, V voters, M votes, K answers (classes, options or candidates).
+Row i of an array belongs to ids[i]. Arrays are checked once, where they cross a stage's border.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from steelyard.errors import InputError
+
+Ints: TypeAlias = npt.NDArray[np.int64]
+Floats: TypeAlias = npt.NDArray[np.float64]
+
+ABSTAIN = -1
+"""The answer of a voter that names no class: unreadable, refused, or not given."""
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What a model is asked.
+
+    `choices` are the options of a multiple-choice question. Classification shares one list of
+    classes (`Task.classes`), open answers have none: both leave `choices` empty.
+    """
+
+    id: str
+    text: str
+    choices: tuple[str, ...] = ()
+    context: str = ""
+
+
+@dataclass(frozen=True, eq=False)
+class Split:
+    """Questions with their true answers, kept apart so that truth is handed over on purpose."""
+
+    questions: tuple[Question, ...]
+    truth: Ints  # (N,), answer numbers
+
+    def __post_init__(self) -> None:
+        if self.truth.shape != (len(self.questions),):
+            raise InputError(
+                f"`truth` must have one answer per question, ({len(self.questions)},); "
+                f"got {self.truth.shape}."
+            )
+
+    @property
+    def ids(self) -> tuple[str, ...]:
+        return tuple(question.id for question in self.questions)
+
+
+@dataclass(frozen=True, eq=False)
+class Task:
+    """A data set in three disjoint splits (Burns et al. 2023, arXiv:2312.09390, section 3)."""
+
+    name: str
+    kind: str  # "classification" or "multiple_choice"
+    classes: tuple[str, ...]  # class names; of multiple choice the option numbers "0", "1", ...
+    weak_train: Split  # truth is used: it makes the weak supervisors
+    strong_train: Split  # truth is hidden: the student learns from votes
+    test: Split
+
+    @property
+    def answers(self) -> int:
+        """K, the number of classes or the largest number of options."""
+        return len(self.classes)
+
+
+@dataclass(frozen=True, eq=False)
+class Votes:
+    """What the weak supervisors said: one flat, sparse table, sorted by example.
+
+    Vote m was cast by `voters[voter[m]]` on `ids[example[m]]`, asked as `queries[query[m]]`
+    (which wording, option order, sample, seed). Its answer is a candidate number below
+    `candidates[example[m]]`, or ABSTAIN. Closed tasks share the names `classes`; open tasks have
+    their own candidate texts for each example.
+    """
+
+    ids: tuple[str, ...]  # N
+    voters: tuple[str, ...]  # V
+    queries: tuple[str, ...]
+    example: Ints  # (M,), ascending
+    voter: Ints  # (M,)
+    query: Ints  # (M,)
+    answer: Ints  # (M,), candidate numbers or ABSTAIN
+    candidates: Ints  # (N,), number of possible answers
+    classes: tuple[str, ...] = ()  # names, the same for every example; empty for open answers
+    probs: Floats | None = None  # (M, K), rows sum to 1; 0 beyond an example's candidates
+    texts: tuple[str, ...] = ()  # (M,) raw answers, or none kept
+    candidate_texts: tuple[tuple[str, ...], ...] = ()  # (N,) of open answers
+
+    def __post_init__(self) -> None:
+        size = len(self.example)
+        for name in ("voter", "query", "answer"):
+            if getattr(self, name).shape != (size,):
+                raise InputError(
+                    f"`{name}` must have one entry per vote, ({size},); "
+                    f"got {getattr(self, name).shape}."
+                )
+        if self.candidates.shape != (len(self.ids),):
+            raise InputError(f"`candidates` must be ({len(self.ids)},), got {self.candidates.shape}.")
+        if size == 0:
+            return
+        if (np.diff(self.example) < 0).any():
+            raise InputError("Votes must be sorted by example.")
+        for name, names in (("example", self.ids), ("voter", self.voters), ("query", self.queries)):
+            column = getattr(self, name)
+            if column.min() < 0 or column.max() >= len(names):
+                raise InputError(f"`{name}` must index its {len(names)} names.")
+        limit = self.candidates[self.example]
+        bad = (self.answer < ABSTAIN) | (self.answer >= limit)
+        if bad.any():
+            m = int(np.flatnonzero(bad)[0])
+            raise InputError(
+                f"vote {self.answer[m]} of {self.voters[self.voter[m]]!r} on "
+                f"{self.ids[self.example[m]]!r} is not an answer in [0, {limit[m]}); "
+                f"an answer that cannot be read is ABSTAIN (-1)."
+            )
+        if self.probs is not None:
+            _check_rows(self.probs, size, [self.ids[i] for i in self.example[:1]], "probs")
+
+    @property
+    def answers(self) -> int:
+        """K, the largest number of candidates of any example."""
+        return int(self.candidates.max()) if len(self.candidates) else 0
+
+    @cached_property
+    def possible(self) -> npt.NDArray[np.bool_]:
+        """Which answers each example has, (N, K)."""
+        mask: npt.NDArray[np.bool_] = np.arange(self.answers) < self.candidates[:, None]
+        return mask
+
+    @cached_property
+    def counts(self) -> Floats:
+        """Readable votes for each answer, (N, K)."""
+        k = self.answers
+        read = self.answer != ABSTAIN
+        cell = self.example[read] * k + self.answer[read]
+        table = np.bincount(cell, minlength=len(self.ids) * k).reshape(len(self.ids), k)
+        return table.astype(np.float64)
+
+    @cached_property
+    def distributions(self) -> Floats:
+        """Each vote as a distribution over answers, (M, K); all zero for an abstention.
+
+        The voter's own probabilities where it gave them, else one-hot.
+        """
+        read = self.answer != ABSTAIN
+        rows = np.zeros((len(self.answer), self.answers))
+        if self.probs is None:
+            rows[np.flatnonzero(read), self.answer[read]] = 1.0
+        else:
+            rows[read] = self.probs[read]
+        return rows
+
+    def uniform(self) -> Floats:
+        """The distribution of an example that nobody answered, (N, K)."""
+        rows: Floats = self.possible / np.maximum(self.candidates, 1)[:, None]
+        return rows
+
+    def shares(self) -> Floats:
+        """Share of each answer among an example's readable votes, (N, K); uniform if none is."""
+        total = self.counts.sum(axis=1, keepdims=True)
+        return np.divide(self.counts, total, out=self.uniform(), where=total > 0)
+
+    def sharpened(self, temperature: float) -> Floats:
+        """r(a | x) = exp(p(a) / T) / sum over the answers given of exp(p(a') / T), (N, K).
+
+        p(a) is the share of answer a. Zero for answers that nobody gave, and for examples
+        without a readable vote. A unanimous example has r = 1 for any T.
+
+        Source: Guo and Yang 2024, arXiv:2406.19032, reliability re-weighting (METHODS 2.5).
+        """
+        given = self.counts > 0
+        power = np.where(given, np.exp((self.shares() - 1) / temperature), 0.0)
+        total = power.sum(axis=1, keepdims=True)
+        return np.divide(power, total, out=np.zeros_like(power), where=total > 0)
+
+    def means(self) -> Floats:
+        """Mean distribution of an example's readable votes, (N, K); uniform if none is."""
+        read = self.answer != ABSTAIN
+        total = np.zeros((len(self.ids), self.answers))
+        np.add.at(total, self.example[read], self.distributions[read])
+        votes = np.bincount(self.example[read], minlength=len(self.ids))[:, None]
+        return np.divide(total, votes, out=self.uniform(), where=votes > 0)
+
+    def of_voter(self, voter: int) -> "Votes":
+        """The votes of one voter alone, about the same examples."""
+        rows = self.voter == voter
+        return Votes(
+            ids=self.ids,
+            voters=(self.voters[voter],),
+            queries=self.queries,
+            example=self.example[rows],
+            voter=np.zeros(int(rows.sum()), dtype=np.int64),
+            query=self.query[rows],
+            answer=self.answer[rows],
+            candidates=self.candidates,
+            classes=self.classes,
+            probs=None if self.probs is None else self.probs[rows],
+            texts=tuple(np.array(self.texts, dtype=object)[rows]) if self.texts else (),
+            candidate_texts=self.candidate_texts,
+        )
+
+
+def join_votes(parts: Sequence[Votes]) -> Votes:
+    """The votes of several supervisors about the same examples, as one table.
+
+    Distributions are kept only if every part has them; a part without is taken as one-hot.
+
+    Raises:
+        InputError: the parts are about different examples or answers.
+    """
+    first = parts[0]
+    for part in parts[1:]:
+        if part.ids != first.ids or not np.array_equal(part.candidates, first.candidates):
+            raise InputError("Votes can be joined only if they are about the same examples.")
+    voters = tuple(name for part in parts for name in part.voters)
+    queries = tuple(dict.fromkeys(name for part in parts for name in part.queries))
+    row = {name: i for i, name in enumerate(queries)}
+    offsets = np.cumsum([0, *(len(part.voters) for part in parts)])
+    example = np.concatenate([part.example for part in parts])
+    order = np.argsort(example, kind="stable")
+    query = [np.array([row[q] for q in p.queries], dtype=np.int64)[p.query] for p in parts]
+    soft = any(part.probs is not None for part in parts)
+    return Votes(
+        ids=first.ids,
+        voters=voters,
+        queries=queries,
+        example=example[order],
+        voter=np.concatenate([p.voter + o for p, o in zip(parts, offsets, strict=False)])[order],
+        query=np.concatenate(query)[order],
+        answer=np.concatenate([part.answer for part in parts])[order],
+        candidates=first.candidates,
+        classes=first.classes,
+        probs=_stack_probs(parts)[order] if soft else None,
+    )
+
+
+def _stack_probs(parts: Sequence[Votes]) -> Floats:
+    rows = []
+    for part in parts:
+        own = part.distributions.copy() if part.probs is None else part.probs
+        silent = own.sum(axis=1) == 0
+        own[silent] = part.uniform()[part.example[silent]]
+        rows.append(own)
+    return np.concatenate(rows)
+
+
+@dataclass(frozen=True, eq=False)
+class Reliability:
+    """How far each weak label can be trusted."""
+
+    ids: tuple[str, ...]
+    posterior: Floats  # (N, K), P(answer | votes), rows sum to 1
+    score: Floats  # (N,), in [0, 1], higher is more reliable
+
+    def __post_init__(self) -> None:
+        _check_rows(self.posterior, len(self.ids), self.ids, "posterior")
+        if self.score.shape != (len(self.ids),):
+            raise InputError(f"`score` must be ({len(self.ids)},), got {self.score.shape}.")
+        bad = ~((self.score >= 0) & (self.score <= 1))
+        if bad.any():
+            i = int(np.flatnonzero(bad)[0])
+            raise InputError(f"score {self.score[i]} of {self.ids[i]!r} is not in [0, 1].")
+
+
+@dataclass(frozen=True, eq=False)
+class Selection:
+    """What the student is taught. Weight 0 leaves an example out, `reasons` says why."""
+
+    ids: tuple[str, ...]
+    targets: Floats  # (N, K), rows sum to 1; a one-hot row is a hard label
+    weights: Floats  # (N,), >= 0, mean 1 over the kept examples
+    reasons: tuple[str, ...]  # (N,), empty for a kept example
+
+    def __post_init__(self) -> None:
+        _check_rows(self.targets, len(self.ids), self.ids, "targets")
+        if self.weights.shape != (len(self.ids),) or len(self.reasons) != len(self.ids):
+            raise InputError(f"`weights` and `reasons` must have {len(self.ids)} rows.")
+        bad = ~(np.isfinite(self.weights) & (self.weights >= 0))
+        if bad.any():
+            i = int(np.flatnonzero(bad)[0])
+            raise InputError(
+                f"weight {self.weights[i]} of {self.ids[i]!r} is not a finite number >= 0."
+            )
+
+    @property
+    def kept(self) -> int:
+        return int((self.weights > 0).sum())
+
+
+@dataclass(frozen=True, eq=False)
+class Predictions:
+    """One model's class probabilities."""
+
+    model: str
+    ids: tuple[str, ...]
+    probs: Floats  # (N, K), rows sum to 1
+
+    def __post_init__(self) -> None:
+        _check_rows(self.probs, len(self.ids), self.ids, "probs")
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A value with its 95 % interval."""
+
+    value: float
+    low: float
+    high: float
+
+
+def _check_rows(rows: Floats, size: int, ids: Sequence[str], name: str) -> None:
+    if rows.ndim != 2 or len(rows) != size:
+        raise InputError(f"`{name}` must have {size} rows of answers, got shape {rows.shape}.")
+    bad = ~(np.isfinite(rows).all(axis=1) & (rows >= 0).all(axis=1))
+    bad |= np.abs(rows.sum(axis=1) - 1) > 1e-6
+    if bad.any():
+        i = int(np.flatnonzero(bad)[0])
+        where = f" of {ids[i]!r}" if i < len(ids) else f", row {i},"
+        raise InputError(f"`{name}`{where} must be probabilities that sum to 1, got {rows[i]}.")
+
+
+def rows_of(ids: Sequence[str], wanted: Sequence[str]) -> Ints:
+    """Row of each wanted id, so that arrays are joined by name and never by position.
+
+    >>> rows_of(("a", "b", "c"), ("c", "a"))
+    array([2, 0])
+    """
+    row = {name: i for i, name in enumerate(ids)}
+    missing = [name for name in wanted if name not in row]
+    if missing:
+        raise InputError(
+            f"{len(missing)} of {len(wanted)} ids are unknown, first {missing[0]!r}. "
+            "Both must come from the same data set, sizes and seed."
+        )
+    return np.array([row[name] for name in wanted], dtype=np.int64)
+
+
+def one_hot(labels: Ints, answers: int) -> Floats:
+    """Labels as rows of a distribution, (N, answers)."""
+    rows: Floats = np.eye(answers)[labels]
+    return rows

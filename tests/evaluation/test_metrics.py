@@ -1,0 +1,140 @@
+"""Metrics, by hand and against scikit-learn on the resampled items themselves."""
+
+import re
+import warnings
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sklearn.metrics import (
+    accuracy_score,
+    balanced_accuracy_score,
+    f1_score,
+    roc_auc_score,
+)
+
+from steelyard.errors import ConfigError
+from steelyard.evaluation import LOWER_IS_BETTER, METRICS, metric
+from steelyard.evaluation import metrics as module
+from steelyard.types import Floats, Ints
+
+
+def sklearn_value(name: str, truth: Ints, probs: Floats) -> float:
+    labels = probs.argmax(axis=1)
+    by_label: dict[str, Callable[[], float]] = {
+        "accuracy": lambda: accuracy_score(truth, labels),
+        "balanced_accuracy": lambda: balanced_accuracy_score(truth, labels),
+        "macro_f1": lambda: f1_score(truth, labels, average="macro", zero_division=0),
+        "weighted_f1": lambda: f1_score(truth, labels, average="weighted", zero_division=0),
+    }
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="y_pred contains classes not in y_true")
+        warnings.filterwarnings("ignore", message="A single label was found")
+        if name != "auroc":
+            return float(by_label[name]())
+    if len(np.unique(truth)) < probs.shape[1]:
+        return float("nan")
+    if probs.shape[1] == 2:
+        return float(roc_auc_score(truth, probs[:, 1]))
+    return float(roc_auc_score(truth, probs, multi_class="ovr", average="macro"))
+
+
+def drawn(seed: int, items: int, classes: int, grid: int) -> tuple[Ints, Floats, Floats]:
+    """Truth, probabilities with many ties, and three resamples."""
+    rng = np.random.default_rng(seed)
+    parts = rng.integers(1, grid + 1, size=(items, classes)).astype(np.float64)
+    counts = rng.multinomial(items, np.full(items, 1 / items), size=3).astype(np.float64)
+    truth = rng.integers(0, classes, size=items)
+    return truth, parts / parts.sum(axis=1, keepdims=True), counts
+
+
+@pytest.mark.parametrize("name", [name for name in METRICS if name != "ece"])
+@settings(max_examples=60, deadline=None)
+@given(
+    seed=st.integers(0, 10**6),
+    items=st.integers(2, 40),
+    classes=st.integers(2, 5),
+    grid=st.sampled_from([2, 4, 1000]),
+)
+def test_a_resample_scores_as_sklearn_scores_the_repeated_items(
+    name: str, seed: int, items: int, classes: int, grid: int
+) -> None:
+    truth, probs, counts = drawn(seed, items, classes, grid)
+    repeats = [np.repeat(np.arange(items), row.astype(int)) for row in counts]
+    expected = [sklearn_value(name, truth[rows], probs[rows]) for rows in repeats]
+    np.testing.assert_allclose(metric(name)(truth, probs, counts), expected, rtol=0, atol=1e-12)
+    plain = metric(name)(truth, probs, None)
+    np.testing.assert_allclose(plain, [sklearn_value(name, truth, probs)], rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize("classes", [2, 3])
+def test_auroc_weighs_items_as_sklearn_weighs_samples(classes: int) -> None:
+    truth, probs, counts = drawn(3, 200, classes, 5)
+    expected = [
+        roc_auc_score(
+            truth, probs[:, 1] if classes == 2 else probs, multi_class="ovr", sample_weight=row
+        )
+        for row in counts
+    ]
+    np.testing.assert_allclose(metric("auroc")(truth, probs, counts), expected, atol=1e-12)
+
+
+def test_auroc_by_hand() -> None:
+    truth = np.array([0, 0, 1, 1])
+    score = np.array([0.1, 0.4, 0.4, 0.8])
+    probs = np.column_stack([1 - score, score])
+    # pairs (positive, negative): .4 > .1 1, .4 = .4 1/2, .8 > .1 1, .8 > .4 1; 3.5 / 4
+    assert metric("auroc")(truth, probs, None)[0] == 0.875
+    # items 1 and 2 twice, 0 and 3 never: all four pairs tie
+    assert metric("auroc")(truth, probs, np.array([[0, 2, 2, 0]], np.uint8))[0] == 0.5
+
+
+def test_ece_by_hand() -> None:
+    confidence = np.array([0.95, 0.97, 0.6, 0.62])
+    probs = np.column_stack([confidence, 1 - confidence])
+    truth = np.array([0, 1, 0, 0])
+    # edges 14/15 = .9333 and 9/15 = .6 (closed above): bins {.95, .97}, {.6}, {.62}
+    # |1 - 1.92| + |1 - .6| + |1 - .62| = .92 + .40 + .38 = 1.70; / 4 = .425
+    counts = np.array([[1, 1, 1, 1], [2, 0, 1, 1]], dtype=np.float64)
+    # item 0 twice, item 1 never: |2 - 1.90| + .40 + .38 = .88; / 4 = .22
+    np.testing.assert_allclose(metric("ece")(truth, probs, counts), [0.425, 0.22], atol=1e-12)
+    np.testing.assert_allclose(metric("ece")(truth, probs, None), [0.425], atol=1e-12)
+
+
+def test_f1_by_hand() -> None:
+    truth = np.array([0, 0, 0, 1])
+    probs = np.array([[0.9, 0.1, 0], [0.8, 0.2, 0], [0.3, 0.7, 0], [0.4, 0.6, 0]])
+    # class 0: 2 hits, 3 actual, 2 predicted: 4/5; class 1: 1, 1, 2: 2/3; class 2 does not occur
+    assert metric("macro_f1")(truth, probs, None)[0] == pytest.approx((4 / 5 + 2 / 3) / 2)
+    assert metric("weighted_f1")(truth, probs, None)[0] == pytest.approx((3 * 4 / 5 + 2 / 3) / 4)
+
+
+def test_of_equal_probabilities_the_lowest_class_is_predicted() -> None:
+    probs = np.full((2, 4), 0.25)
+    assert metric("accuracy")(np.array([0, 3]), probs, None)[0] == 0.5
+
+
+def test_auroc_of_one_class_is_undefined() -> None:
+    probs = np.array([[0.2, 0.8], [0.6, 0.4]])
+    counts = np.array([[2, 0], [1, 1], [0, 2]], dtype=np.float64)
+    values = metric("auroc")(np.array([1, 0]), probs, counts)
+    np.testing.assert_array_equal(values, [np.nan, 1.0, np.nan])
+
+
+@pytest.mark.parametrize("name", METRICS)
+def test_blocks_of_resamples_change_nothing(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    truth, probs, counts = drawn(7, 50, 3, 4)
+    whole = metric(name)(truth, probs, counts)
+    monkeypatch.setattr(module, "_CELLS", 1)
+    np.testing.assert_array_equal(metric(name)(truth, probs, counts), whole)
+
+
+def test_only_the_calibration_error_is_better_when_lower() -> None:
+    assert set(METRICS) >= LOWER_IS_BETTER == {"ece"}
+
+
+def test_a_misspelt_metric_names_the_nearest() -> None:
+    with pytest.raises(ConfigError, match=re.escape("got 'acuracy'. Did you mean `accuracy`?")):
+        metric("acuracy")

@@ -1,0 +1,88 @@
+"""The headline says what the numbers say, and no more."""
+
+from typing import Any
+
+from steelyard.report.headline import best_arm, headline, remarks
+
+Study = dict[str, Any]
+
+
+def cautions(results: Study) -> str:
+    return " ".join(remark.text for remark in remarks(results) if remark.is_caution)
+
+
+def test_the_gap_recovered_is_said_in_words(results: Study) -> None:
+    # (0.7625 - 0.62) / (0.87 - 0.62) = 0.57
+    assert headline(results) == (
+        "The best arm, filter, recovers 57 % [31, 85] of the gap between the weak supervisors "
+        "(0.62) and the ceiling (0.87)."
+    )
+    assert cautions(results) == ""
+
+
+def test_without_pgr_the_reason_is_said(results: Study) -> None:
+    results["arms"]["filter"].update(pgr=None, pgr_reason="The ceiling is not above the floor")
+    assert headline(results).startswith(
+        "The gap recovered cannot be given: The ceiling is not above the floor. The best "
+        "arm, filter, scores 0.76 [0.74, 0.78]"
+    )
+
+
+def test_a_negative_gap_is_none_recovered(results: Study) -> None:
+    results["arms"]["filter"]["pgr"] = {"value": -0.2, "low": -0.45, "high": 0.03}
+    assert "recovers none of the gap" in headline(results)
+    assert "PGR -20 % [-45, 3]" in headline(results)
+
+
+def test_a_gap_whose_interval_reaches_zero_may_be_nothing(results: Study) -> None:
+    results["arms"]["filter"]["pgr"]["low"] = -0.02
+    assert "it may recover nothing" in cautions(results)
+
+
+def test_no_arm_beats_naive_where_none_does(results: Study) -> None:
+    for arm in results["arms"].values():
+        arm["vs_naive"] = {"difference": 0.01, "low": -0.01, "high": 0.03, "p": 0.31}
+    assert "No arm is significantly better than naive" in cautions(results)
+    assert "+0.010 [-0.010, 0.030], p = 0.310" in cautions(results)
+
+
+def test_another_arm_that_is_clearly_better_is_named(results: Study) -> None:
+    results["arms"]["filter"]["vs_naive"].update(low=-0.001, p=0.06)
+    assert "but these arms are: reweigh." in cautions(results)
+
+
+def test_naive_above_the_best_arm_is_said(results: Study) -> None:
+    results["arms"]["naive"]["score"]["value"] = 0.8
+    assert "Naive does at least as well as filter" in cautions(results)
+
+
+def test_a_control_that_does_as_well_is_said(results: Study) -> None:
+    results["arms"]["random_keep"]["score"]["value"] = 0.77
+    assert "The control random_keep does as well as filter" in cautions(results)
+
+
+def test_a_control_within_the_interval_is_said(results: Study) -> None:
+    results["arms"]["random_keep"]["score"]["value"] = 0.75
+    assert "The control random_keep lies within the interval of filter" in cautions(results)
+
+
+def test_an_ensemble_that_does_as_well_is_said(results: Study) -> None:
+    results["weak_ensemble"]["value"] = 0.78
+    assert "votes taken together do at least as well as filter" in cautions(results)
+
+
+def test_few_seeds_are_said(results: Study) -> None:
+    results["seeds"] = [0]
+    assert "Only 1 seed" in cautions(results)
+
+
+def test_controls_and_oracles_are_never_the_best_arm(results: Study) -> None:
+    best = best_arm(results)
+    assert best is not None
+    assert best.name == "filter"  # the oracle scores higher
+
+
+def test_a_study_of_naive_alone_has_a_headline(results: Study) -> None:
+    results["arms"] = {"naive": results["arms"]["naive"]}
+    assert headline(results) == "The study has no arm with a score besides naive."
+    assert remarks(results) == []
