@@ -1,9 +1,9 @@
 """Train strong models on labels from weak supervisors, and weigh how far each can be trusted.
 
-    import steelyard as sy
+import steelyard as sy
 
-    result = sy.study("study.yaml")
-    print(result)
+result = sy.study("study.yaml")
+print(result)
 """
 
 import importlib
@@ -56,7 +56,7 @@ _HOMES = {
 }
 """Public name -> the module it lives in. Imported when first used: `import steelyard` is quick."""
 
-__all__ = sorted(_HOMES)  # noqa: PLE0605
+__all__ = sorted(_HOMES)
 
 
 def __getattr__(name: str) -> Any:

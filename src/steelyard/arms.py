@@ -88,7 +88,7 @@ PRESETS: dict[str, Arm] = {
         Arm(
             name="reweigh",
             selection=WeighByShare(),
-            description="Answers weighted by sharpened vote share, T = 0.2 (Guo and Yang, method 2).",
+            description="Answers weighted by sharpened vote share, T = 0.2 (Guo, Yang: method 2).",
         ),
         Arm(
             name="filter_confidence",

@@ -109,9 +109,7 @@ def study(
 def lock_text(settings: Study) -> str:
     """The resolved study as YAML: every default written out."""
     words = settings.model_dump(mode="json")
-    words["arms"] = [
-        arm if isinstance(arm, str) else _plain(arm) for arm in settings.arms
-    ]
+    words["arms"] = [arm if isinstance(arm, str) else _plain(arm) for arm in settings.arms]
     return yaml.safe_dump(words, sort_keys=False, allow_unicode=True)
 
 

@@ -54,6 +54,11 @@ class Study(BaseModel):
         self.student.check_task(self.task)
         for supervisor in self.supervisors:
             supervisor.check_task(self.task)
+            if supervisor.kind != "votes" and self.data.weak_train < 2:
+                raise ValueError(
+                    f"a {supervisor.kind} supervisor needs labelled rows; set `data.weak_train` "
+                    "to at least 2, or use `votes` only"
+                )
         assert self.all_arms
         return self
 
@@ -136,7 +141,7 @@ def read_yaml(text: str, source: str) -> Any:
         aliases = sum(isinstance(event, yaml.AliasEvent) for event in yaml.parse(text))
         if aliases > 100:
             raise ConfigError(f"{source} has {aliases} aliases; write the values out.")
-        return yaml.load(text, Loader=_UniqueKeys)  # noqa: S506 (a SafeLoader)
+        return yaml.load(text, Loader=_UniqueKeys)
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         line = f" line {mark.line + 1}" if mark is not None else ""
@@ -148,7 +153,7 @@ class _UniqueKeys(yaml.SafeLoader):
     """Safe YAML in which a key may stand once."""
 
     def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:
-        keys = [self.construct_object(key, deep=True) for key, _ in node.value]  # type: ignore[no-untyped-call]
+        keys = [self.construct_object(key, deep=True) for key, _ in node.value]
         for key in keys:
             if keys.count(key) > 1:
                 raise yaml.MarkedYAMLError(

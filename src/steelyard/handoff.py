@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 
 from steelyard import sealed
+from steelyard.data import Kind
 from steelyard.errors import InputError
 from steelyard.models.finetune import Finetuned, Finetuning
-from steelyard.data.rows import read_rows
+from steelyard.rows import read_rows
 from steelyard.types import Question, Selection, one_hot
 
 CARD = "steelyard.json"
@@ -77,7 +78,7 @@ def save_model(fitted: Any, folder: Path, task: str, classes: tuple[str, ...]) -
     sealed.publish(folder, write)
 
 
-def load_model(folder: Path) -> tuple[Finetuned, str, tuple[str, ...]]:
+def load_model(folder: Path) -> tuple[Finetuned, Kind, tuple[str, ...]]:
     """A saved student, its task and its classes.
 
     Raises:
@@ -92,7 +93,9 @@ def load_model(folder: Path) -> tuple[Finetuned, str, tuple[str, ...]]:
             f"{folder} holds no model of `steelyard train`: {CARD} cannot be read ({error})."
         ) from error
     place = Pretrained(model=str(folder))
-    settings = Finetuning(**{**card["settings"], "lora": None, "model": str(folder), "layers": None})
+    settings = Finetuning(
+        **{**card["settings"], "lora": None, "model": str(folder), "layers": None}
+    )
     classes = tuple(card["classes"])
     model = load_saved(folder)
     tokenizer = load_tokenizer(place)
@@ -147,5 +150,3 @@ def _weight(place: str, row: dict[str, Any]) -> float:
     if not (np.isfinite(weight) and weight >= 0):
         raise InputError(f"{place}: weight {given!r} is not a finite number >= 0.")
     return weight
-
-

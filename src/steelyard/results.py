@@ -215,7 +215,11 @@ def _votes(run: Run) -> dict[str, Any]:
         "voters": len(votes.voters),
         "queries": len(votes.queries),
         "by_voter": [
-            {"voter": name, "accuracy": _mean([r[0] for r in rates]), "abstained": _mean([r[1] for r in rates])}
+            {
+                "voter": name,
+                "accuracy": _mean([r[0] for r in rates]),
+                "abstained": _mean([r[1] for r in rates]),
+            }
             for name, rates in by_voter.items()
         ],
     }

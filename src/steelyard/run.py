@@ -5,7 +5,7 @@ needs is read if it was made before, and made else.
 """
 
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from steelyard.arms import Arm
+from steelyard.config import Study
 from steelyard.data import Leak, Source, apply_leak_policy, find_leaks, load, split
 from steelyard.errors import ConfigError, InputError
 from steelyard.models.checkpoints import Checkpoints
@@ -21,9 +22,8 @@ from steelyard.models.finetune import States
 from steelyard.models.load import Pretrained, identity
 from steelyard.selection import teach_truth
 from steelyard.store import Recipe, Store, fingerprint, library_versions
-from steelyard.config import Study
 from steelyard.supervision import Supervisor, VotesFile
-from steelyard.types import Predictions, Question, Reliability, Selection, Task, Votes, join_votes
+from steelyard.types import Predictions, Reliability, Selection, Task, Votes, join_votes
 
 CEILING = "ceiling"
 
@@ -76,6 +76,13 @@ class Run:
 
     def votes(self, seed: int) -> Supervised:
         """Votes of all supervisors on strong_train and on test."""
+        return _votes(self, seed)
+
+    def selection(self, seed: int, arm: Arm) -> tuple[Selection, Reliability]:
+        """What the student of an arm is taught."""
+        return _selection(self, seed, arm.name)
+
+    def _join_votes(self, seed: int) -> Supervised:
         task = self.task(seed)
         parts = [
             self._votes_of(number, supervisor, task, seed)
@@ -83,11 +90,12 @@ class Run:
         ]
         joined = Supervised(*(join_votes(side) for side in zip(*parts, strict=True)))
         if not joined.strong_train.counts.any():
-            raise InputError("The supervisors gave no readable answer to any strong_train question.")
+            raise InputError(
+                "The supervisors gave no readable answer to any strong_train question."
+            )
         return joined
 
-    def selection(self, seed: int, arm: Arm) -> tuple[Selection, Reliability]:
-        """What the student of an arm is taught."""
+    def _select(self, seed: int, arm: Arm) -> tuple[Selection, Reliability]:
         task, votes = self.task(seed), self.votes(seed).strong_train
         inputs = {"votes": fingerprint(votes)}
         if arm.role == "oracle":
@@ -120,17 +128,15 @@ class Run:
         else:
             selection, _ = self.selection(seed, self.study.arm(name))
         student, asked, test = self.study.student, task.strong_train.questions, task.test.questions
-        steps = student.planned_steps(
-            len(asked) if self.study.match == "steps" else selection.kept
-        )
+        steps = student.planned_steps(len(asked) if self.study.match == "steps" else selection.kept)
         recipe = Recipe(
             kind="student",
             version=student.version,
             settings={**student.model_dump(mode="json"), "seed": seed, "steps": steps},
             inputs={
-                "questions": fingerprint(asked),
+                "questions": _questions(self, seed, "strong_train"),
                 "targets": fingerprint((selection.targets, selection.weights)),
-                "test": fingerprint(test),
+                "test": _questions(self, seed, "test"),
                 "model": _model(student),
             },
             libraries=library_versions("torch", "transformers"),
@@ -186,7 +192,8 @@ class Run:
             settings={**supervisor.model_dump(mode="json", exclude={"path"}), "seed": seed},
             inputs={
                 "labelled": fingerprint(task.weak_train),
-                "asked": fingerprint(asked),
+                "strong_train": _questions(self, seed, "strong_train"),
+                "test": _questions(self, seed, "test"),
                 "classes": fingerprint(task.classes),
                 **supervisor.inputs(),
             },
@@ -229,6 +236,22 @@ def _splits(run: Run, seed: int) -> tuple[Task, tuple[Leak, ...]]:
     return apply_leak_policy(task, leaks, run.study.data.leaks), leaks
 
 
+@functools.lru_cache(maxsize=16)
+def _votes(run: Run, seed: int) -> Supervised:
+    return run._join_votes(seed)
+
+
+@functools.lru_cache(maxsize=64)
+def _selection(run: Run, seed: int, name: str) -> tuple[Selection, Reliability]:
+    return run._select(seed, run.study.arm(name))
+
+
+@functools.lru_cache(maxsize=64)
+def _questions(run: Run, seed: int, split: str) -> str:
+    """Fingerprint of the questions of one split."""
+    return fingerprint(getattr(run.task(seed), split).questions)
+
+
 def _model(student: Any) -> str:
     return identity(Pretrained(**student.model_dump(include=set(Pretrained.model_fields))))
 
@@ -251,5 +274,3 @@ def floor_members(votes: Votes) -> list[np.ndarray]:
     read = np.flatnonzero(votes.answer >= 0)[::-1]
     first[votes.example[read]] = np.eye(votes.answers)[votes.answer[read]]
     return [first]
-
-

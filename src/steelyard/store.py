@@ -27,7 +27,8 @@ from steelyard.errors import InputError, StoreError
 log = logging.getLogger(__name__)
 
 NOUNS = {
-    noun.__name__: noun for noun in (types.Votes, types.Reliability, types.Selection, types.Predictions)
+    noun.__name__: noun
+    for noun in (types.Votes, types.Reliability, types.Selection, types.Predictions)
 }
 Content = dict[str, Any]
 """Named parts of a result: nouns, arrays, or plain JSON values."""
@@ -180,6 +181,8 @@ def library_versions(*names: str) -> dict[str, str]:
 def _feed(digest: Any, item: object) -> None:
     if isinstance(item, BaseModel):
         _feed(digest, item.model_dump(mode="json"))
+    elif isinstance(item, types.Question):
+        digest.update(f"{item!r};".encode("utf-8", "backslashreplace"))
     elif dataclasses.is_dataclass(item) and not isinstance(item, type):
         _feed(digest, {f.name: getattr(item, f.name) for f in dataclasses.fields(item)})
     elif isinstance(item, np.ndarray):

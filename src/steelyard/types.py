@@ -103,7 +103,9 @@ class Votes:
                     f"got {getattr(self, name).shape}."
                 )
         if self.candidates.shape != (len(self.ids),):
-            raise InputError(f"`candidates` must be ({len(self.ids)},), got {self.candidates.shape}.")
+            raise InputError(
+                f"`candidates` must be ({len(self.ids)},), got {self.candidates.shape}."
+            )
         if size == 0:
             return
         if (np.diff(self.example) < 0).any():
@@ -166,7 +168,8 @@ class Votes:
     def shares(self) -> Floats:
         """Share of each answer among an example's readable votes, (N, K); uniform if none is."""
         total = self.counts.sum(axis=1, keepdims=True)
-        return np.divide(self.counts, total, out=self.uniform(), where=total > 0)
+        shares: Floats = np.divide(self.counts, total, out=self.uniform(), where=total > 0)
+        return shares
 
     def sharpened(self, temperature: float) -> Floats:
         """r(a | x) = exp(p(a) / T) / sum over the answers given of exp(p(a') / T), (N, K).
@@ -179,7 +182,8 @@ class Votes:
         given = self.counts > 0
         power = np.where(given, np.exp((self.shares() - 1) / temperature), 0.0)
         total = power.sum(axis=1, keepdims=True)
-        return np.divide(power, total, out=np.zeros_like(power), where=total > 0)
+        sharp: Floats = np.divide(power, total, out=np.zeros_like(power), where=total > 0)
+        return sharp
 
     def means(self) -> Floats:
         """Mean distribution of an example's readable votes, (N, K); uniform if none is."""
@@ -187,7 +191,8 @@ class Votes:
         total = np.zeros((len(self.ids), self.answers))
         np.add.at(total, self.example[read], self.distributions[read])
         votes = np.bincount(self.example[read], minlength=len(self.ids))[:, None]
-        return np.divide(total, votes, out=self.uniform(), where=votes > 0)
+        means: Floats = np.divide(total, votes, out=self.uniform(), where=votes > 0)
+        return means
 
     def of_voter(self, voter: int) -> "Votes":
         """The votes of one voter alone, about the same examples."""

@@ -160,9 +160,7 @@ def _stop(number: int, _: object) -> None:
 
 
 def _say_stopped() -> None:
-    print(
-        "\nStopped. What is done is stored; the same command goes on from here.", file=sys.stderr
-    )
+    print("\nStopped. What is done is stored; the same command goes on from here.", file=sys.stderr)
 
 
 def _one_line(text: str) -> str:

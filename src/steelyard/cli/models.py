@@ -7,7 +7,7 @@ from typing import Any
 
 from steelyard import sealed
 from steelyard.config import make_study, read_study, read_yaml
-from steelyard.data import read_labelled
+from steelyard.data import read_labelled, read_questions
 from steelyard.errors import ConfigError
 from steelyard.evaluation import METRICS, draw_resamples, mean_interval, measure
 from steelyard.handoff import load_model, read_selection, save_model
@@ -23,7 +23,7 @@ def train_model(
         study = read_study(data, overrides)
         run = Run(study, Store(Path("runs") / study.name / "store"), data.parent)
         task, settings = run.task(seed), study.student
-        kind, classes, questions = task.kind, task.classes, task.strong_train.questions
+        kind, classes, questions = study.task, task.classes, task.strong_train.questions
         if Path(selection).is_file():
             chosen, _ = read_selection(Path(selection), questions, classes)
         else:
@@ -33,8 +33,8 @@ def train_model(
         kind = "multiple_choice" if settings.kind == "chooser" else "classification"
         questions = read_questions(kind, data)
         options = max(len(question.choices) for question in questions)
-        classes = tuple(str(i) for i in range(options)) or None
-        chosen, classes = read_selection(Path(selection), questions, classes)
+        numbers = tuple(str(i) for i in range(options))
+        chosen, classes = read_selection(Path(selection), questions, numbers or None)
     print(f"training on {chosen.kept} of {len(questions)} examples, {len(classes)} answers")
     fitted = settings.fit(questions, chosen.targets, chosen.weights, seed=seed)
     save_model(fitted, out, kind, classes)

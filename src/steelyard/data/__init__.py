@@ -3,10 +3,10 @@
 from steelyard.data.generated import generate
 from steelyard.data.hub import hub_rows
 from steelyard.data.leaks import Leak, apply_leak_policy, find_leaks
-from steelyard.data.load import Kind, Source, load, read_labelled
-from steelyard.data.rows import read_rows
+from steelyard.data.load import Kind, Source, load, read_labelled, read_questions
 from steelyard.data.settings import Data
 from steelyard.data.split import split
+from steelyard.rows import read_rows
 
 __all__ = [
     "Data",
@@ -19,6 +19,7 @@ __all__ = [
     "hub_rows",
     "load",
     "read_labelled",
+    "read_questions",
     "read_rows",
     "split",
 ]

@@ -4,8 +4,8 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from steelyard.data.rows import Row
 from steelyard.errors import InputError
+from steelyard.rows import Row
 from steelyard.types import Question
 
 

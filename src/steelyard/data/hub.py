@@ -4,9 +4,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from steelyard.data.rows import Placed
 from steelyard.data.settings import Data
 from steelyard.errors import InputError
+from steelyard.rows import Placed
 
 
 def open_hub(data: Data, split: str, base: Path = Path()) -> Any:

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from steelyard.data.fields import shown
-from steelyard.data.files import BOM, check_file, decode, open_bytes
 from steelyard.errors import InputError
+from steelyard.files import BOM, check_file, decode, open_bytes
 from steelyard.types import Question
 
 INTEGER = re.compile(r"-?(0|[1-9][0-9]{0,17})")

@@ -11,10 +11,10 @@ from steelyard.data.fields import Reader, shown
 from steelyard.data.generated import generate
 from steelyard.data.hub import class_names, open_hub, table_rows
 from steelyard.data.labels import Classes, Labelled, find_classes, option_number, read_names
-from steelyard.data.rows import Placed, is_csv, read_rows, stem
 from steelyard.data.settings import Data
 from steelyard.data.text import group_keys
 from steelyard.errors import ConfigError, InputError
+from steelyard.rows import Placed, is_csv, read_rows, stem
 from steelyard.types import Ints, Question, Split
 
 Kind: TypeAlias = Literal["classification", "multiple_choice"]
@@ -120,6 +120,26 @@ def read_labelled(
         )
     truth = _answers(rows, Classes(names, False), reader.from_csv)
     return Split(questions, np.array([classes.index(name) for name in names])[truth])
+
+
+def read_questions(
+    kind: Kind,
+    path: Path,
+    columns: Mapping[str, str] | None = None,
+    max_characters: int = 1_000_000,
+) -> tuple[Question, ...]:
+    """Questions of a file; labels, if it has any, are not looked at.
+
+    Raises:
+        InputError: the file does not fit, or two rows have one id.
+    """
+    reader = Reader(kind, stem(path), dict(columns or {}), max_characters, is_csv(path))
+    rows = [
+        Labelled(place, reader.question(row, place, number), 0)
+        for number, (place, row) in enumerate(read_rows(path), start=1)
+    ]
+    _check_ids(rows)
+    return tuple(row.question for row in rows)
 
 
 def _open_files(

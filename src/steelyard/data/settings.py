@@ -21,7 +21,9 @@ class Data(pydantic.BaseModel, frozen=True, extra="forbid"):
     revision: str | None = None  # commit or tag of the Hub data set
     generated: Literal["errands"] | None = None  # embedded task, needs no file
     columns: dict[str, str] = {}  # our field name -> the file's column name
-    weak_train: Rows = 300  # rows that make the weak supervisors
+    weak_train: Annotated[int, pydantic.Field(ge=0)] = (
+        300  # rows that make the supervisors; 0: none
+    )
     strong_train: Rows | None = None  # rows for the student; None: all that remain
     max_test: Count | None = None  # test rows; None: all
     leaks: Literal["report", "error", "drop"] = "report"  # texts that are in two splits

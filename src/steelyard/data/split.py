@@ -70,7 +70,7 @@ def _test_rows(truth: Ints, most: int | None) -> Ints:
 
 def _check_classes(source: Source, rows: Ints, name: str) -> None:
     truth = source.train.truth[rows]
-    if (truth == truth[0]).all():
+    if len(truth) and (truth == truth[0]).all():
         raise InputError(
             f"All {len(rows):,} rows drawn for `{name}` from {source.name!r} are of class "
             f"{source.classes[truth[0]]!r}. At least two classes are needed: raise `data.{name}`."

@@ -30,9 +30,7 @@ class Reader:
         lengths = enc.lengths[sequences]
         width = int(lengths.max())
         mask = np.arange(width) < lengths[:, None]
-        source = np.concatenate(
-            [np.arange(enc.starts[s], enc.starts[s + 1]) for s in sequences]
-        )
+        source = np.concatenate([np.arange(enc.starts[s], enc.starts[s + 1]) for s in sequences])
         inputs = {"attention_mask": torch.from_numpy(mask.astype(np.int64))}
         if self.states is None:
             ids = np.full(mask.shape, enc.pad, dtype=np.int64)

@@ -61,9 +61,7 @@ class Checkpoints:
     def _newest_first(self) -> list[Path]:
         return sorted(self.folder.glob("step-*"), reverse=True)
 
-    def _restore(
-        self, folder: Path, model: Any, optimizer: Any, schedule: Any, record: Any
-    ) -> int:
+    def _restore(self, folder: Path, model: Any, optimizer: Any, schedule: Any, record: Any) -> int:
         from safetensors.torch import load_file
 
         words = json.loads((folder / "state.json").read_text(encoding="utf-8"))

@@ -108,7 +108,7 @@ def finetune(
         states: cache of frozen hidden states, used with `train_layers`.
     """
     kept = np.flatnonzero(weights > 0)
-    questions = [questions[i] for i in kept]
+    questions = [questions[int(i)] for i in kept]
     tokenizer = load_tokenizer(settings)
     outputs = 1 if questions[0].choices else targets.shape[1]
     model = load_classifier(settings, outputs, settings.dropout, seed).to(device())
@@ -162,9 +162,7 @@ def _with_lora(model: Any, lora: Lora) -> Any:
     return get_peft_model(model, config)
 
 
-def _states(
-    trunk: Trunk, encoded: Encoded, precision: str, cache: StatesCache | None
-) -> States:
+def _states(trunk: Trunk, encoded: Encoded, precision: str, cache: StatesCache | None) -> States:
     def compute() -> States:
         return trunk.states(encoded, precision)
 

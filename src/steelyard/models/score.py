@@ -60,7 +60,9 @@ def features(model: Any, reader: Reader, precision: str) -> Floats:
                 hidden = model.base_model(**inputs).last_hidden_state.float()
             mask = inputs["attention_mask"].unsqueeze(-1)
             mean = (hidden * mask).sum(dim=1) / mask.sum(dim=1)
-            sequences = np.concatenate([np.arange(encoded.rows[i], encoded.rows[i + 1]) for i in rows])
+            sequences = np.concatenate(
+                [np.arange(encoded.rows[i], encoded.rows[i + 1]) for i in rows]
+            )
             out.append((sequences, mean.double().cpu().numpy()))
     order = np.argsort(np.concatenate([sequences for sequences, _ in out]))
     stacked: Floats = np.concatenate([mean for _, mean in out])[order]

@@ -119,7 +119,7 @@ def train(
                 )
             share = loss(logits, *tensors(targets, weights, part, reader.device))
             share = share * (len(part) / len(rows))
-            share.backward()
+            share.backward()  # type: ignore[no-untyped-call]
             value += float(share.detach())
         norm = float(torch.nn.utils.clip_grad_norm_(parameters, settings.max_grad_norm))
         _refuse_nan(value, norm, step, settings)

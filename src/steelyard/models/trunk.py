@@ -51,7 +51,9 @@ class Trunk:
         owner, name = _blocks(model)
         blocks = getattr(owner, name)
         if train_layers > len(blocks):
-            raise ConfigError(f"`train_layers: {train_layers}`: the model has {len(blocks)} blocks.")
+            raise ConfigError(
+                f"`train_layers: {train_layers}`: the model has {len(blocks)} blocks."
+            )
         frozen = len(blocks) - train_layers
         kept = {id(p) for block in blocks[frozen:] for p in block.parameters()}
         kept |= {id(p) for p in _above(model, blocks)}
@@ -96,13 +98,13 @@ class Trunk:
         try:
             setattr(owner, name, nn.ModuleList(list(blocks)[self.frozen :]))
             if embeddings is not None:
-                setattr(place, "embeddings", _GivenStates())
+                place.embeddings = _GivenStates()
             self.model.config.num_hidden_layers = count - self.frozen
             yield
         finally:
             setattr(owner, name, blocks)
             if embeddings is not None:
-                setattr(place, "embeddings", embeddings)
+                place.embeddings = embeddings
             self.model.config.num_hidden_layers = count
 
     def fits(self, encoded: Encoded) -> bool:

@@ -13,6 +13,8 @@ from steelyard.reliability.confidence import Confidence, Margin
 Estimator: TypeAlias = Annotated[
     VoteShare | VoteEntropy | Confidence | Margin, Field(discriminator="kind")
 ]
-ESTIMATORS = {cls.model_fields["kind"].default: cls for cls in (VoteShare, VoteEntropy, Confidence, Margin)}
+ESTIMATORS = {
+    cls.model_fields["kind"].default: cls for cls in (VoteShare, VoteEntropy, Confidence, Margin)
+}
 
 __all__ = ["ESTIMATORS", "Confidence", "Estimator", "Margin", "VoteEntropy", "VoteShare"]

@@ -33,9 +33,7 @@ class WeighByShare(BaseModel):
     def select(self, votes: Votes, reliability: Reliability) -> Selection:
         mass = votes.shares() * votes.sharpened(self.temperature)
         weights = mass.sum(axis=1)
-        targets = np.divide(
-            mass, weights[:, None], out=votes.uniform(), where=weights[:, None] > 0
-        )
+        targets = np.divide(mass, weights[:, None], out=votes.uniform(), where=weights[:, None] > 0)
         return select(votes.ids, targets, weights, {UNANSWERED: ~answered(votes)})
 
 

@@ -76,9 +76,7 @@ class _Features:
         self.tokenizer = load_tokenizer(settings)
         self.model = load_classifier(settings, 2, 0.0, 0).to(device())
 
-    def read(
-        self, questions: Sequence[Question], states: StatesCache | None
-    ) -> tuple[Floats, int]:
+    def read(self, questions: Sequence[Question], states: StatesCache | None) -> tuple[Floats, int]:
         """Standardised features (N, d) and how many texts were cut."""
         encoded = encode(self.tokenizer, questions, self.settings.max_tokens)
         place = str(next(self.model.parameters()).device)

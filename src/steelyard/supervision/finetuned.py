@@ -63,14 +63,14 @@ class _Finetuned(Finetuning):
 
     def inputs(self) -> dict[str, str]:
         """What the votes depend on besides settings and questions: the weights."""
-        return {"model": identity(Pretrained(**self.model_dump(include=set(Pretrained.model_fields))))}
+        return {
+            "model": identity(Pretrained(**self.model_dump(include=set(Pretrained.model_fields))))
+        }
 
     def _queries(self) -> tuple[str, ...]:
         return ("as it stands",)
 
-    def _shown(
-        self, questions: Sequence[Question], seed: int, query: int
-    ) -> tuple[Question, ...]:
+    def _shown(self, questions: Sequence[Question], seed: int, query: int) -> tuple[Question, ...]:
         return tuple(questions)
 
     def _name(self, voter: int) -> str:
@@ -113,9 +113,7 @@ class ChooserVoters(_Finetuned):
     def _queries(self) -> tuple[str, ...]:
         return tuple(f"order-{o}" for o in range(self.orders)) or super()._queries()
 
-    def _shown(
-        self, questions: Sequence[Question], seed: int, query: int
-    ) -> tuple[Question, ...]:
+    def _shown(self, questions: Sequence[Question], seed: int, query: int) -> tuple[Question, ...]:
         return listed(questions, seed, query) if self.orders else tuple(questions)
 
 

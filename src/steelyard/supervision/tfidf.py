@@ -59,7 +59,11 @@ class Tfidf(BaseModel):
         return {}
 
     def _answer(
-        self, texts: np.ndarray, truth: np.ndarray, questions: Sequence[Question], classes: tuple[str, ...]
+        self,
+        texts: np.ndarray,
+        truth: np.ndarray,
+        questions: Sequence[Question],
+        classes: tuple[str, ...],
     ) -> Floats:
         from sklearn.feature_extraction.text import TfidfVectorizer
         from sklearn.linear_model import LogisticRegression

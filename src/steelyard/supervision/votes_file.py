@@ -9,7 +9,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict
 
 from steelyard.errors import InputError
-from steelyard.data.rows import read_rows
+from steelyard.rows import read_rows
 from steelyard.sealed import file_sum
 from steelyard.supervision.table import candidates_of
 from steelyard.types import ABSTAIN, Question, Split, Votes

@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from steelyard.data.files import BOM, MAX_LINE_BYTES, check_file, decode, open_bytes, read_lines
 from steelyard.errors import InputError
+from steelyard.files import BOM, MAX_LINE_BYTES, check_file, decode, open_bytes, read_lines
 
 Row: TypeAlias = dict[str, Any]
 Placed: TypeAlias = tuple[str, Row]  # ("train.jsonl line 7", the row)

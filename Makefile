@@ -1,0 +1,42 @@
+# Everything a newcomer needs: `make demo`, `make test`. Both create and reuse .venv.
+PYTHON ?= python3
+BIN := .venv/bin
+PIP := $(BIN)/pip --disable-pip-version-check --quiet
+STAMP := .venv/.installed
+
+.PHONY: demo test test-slow check format docs bench clean
+
+demo: $(STAMP)  ## set up, run the embedded study, print the table and the report's path
+	$(BIN)/steelyard demo
+
+test: $(STAMP)  ## set up, run the tests (default tier)
+	$(BIN)/python -m pytest -m "not slow"
+
+test-slow: $(STAMP)  ## real models on real text, minutes
+	$(BIN)/python -m pytest -m slow
+
+check: $(STAMP)  ## style, format, strict types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: $(STAMP)
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+docs: $(STAMP)  ## write the generated pages
+	$(BIN)/python docs/generate.py
+
+bench: $(STAMP)
+	$(BIN)/python -m benchmarks
+
+clean:
+	rm -rf .venv build dist runs .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# torch first and alone: the pinned build is the processor's, whatever else would ask for.
+$(STAMP): pyproject.toml constraints.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(PIP) install -c constraints.txt torch
+	$(PIP) install -c constraints.txt -e ".[dev]"
+	touch $(STAMP)
