@@ -1,9 +1,9 @@
 """Arms: named pairs of how reliability is estimated and what is done with it."""
 
 import difflib
-from typing import Any, Literal
+from typing import Annotated, Any, Literal, TypeAlias
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, model_validator
 
 from steelyard.errors import ConfigError
 from steelyard.reliability import Confidence, Estimator, VoteEntropy, VoteShare
@@ -30,10 +30,15 @@ class Arm(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.+-]{0,63}$")
+    """What tables call it."""
     reliability: Estimator = VoteShare()
+    """How far each label can be trusted; a bare name is short for its `kind`."""
     selection: Selector
+    """What the student is taught; a bare name is short for its `kind`."""
     description: str = ""
+    """For the report."""
     role: Role = "arm"
+    """An `oracle` loses its wrong labels: it sees the truth, and bounds what a filter can do."""
     control: Literal["none", "random_keep", "shuffled_weights"] = "none"
     """What is done to the selection to take its information away."""
 
@@ -59,6 +64,12 @@ class Arm(BaseModel):
 
 
 PARTS = ("reliability", "selection")
+
+Entry: TypeAlias = Annotated[
+    Annotated[str, Tag("preset")] | Annotated[Arm, Tag("own")],
+    Discriminator(lambda value: "preset" if isinstance(value, str) else "own"),
+]
+"""An arm as a study names it: a preset's name, or an arm of one's own."""
 
 PRESETS: dict[str, Arm] = {
     arm.name: arm
@@ -113,7 +124,7 @@ PRESETS: dict[str, Arm] = {
 ALWAYS = ("naive", "majority")
 
 
-def complete(arms: tuple[Any, ...]) -> tuple[Arm, ...]:
+def complete(arms: tuple[Entry, ...]) -> tuple[Arm, ...]:
     """The arms of a study: presets by name, own arms, and what always comes along.
 
     `naive` and `majority` are added in front, and behind the arms a control for each that filters
@@ -132,9 +143,9 @@ def complete(arms: tuple[Any, ...]) -> tuple[Arm, ...]:
     return (*taught, *_controls(taught))
 
 
-def _arm(entry: Any) -> Arm:
-    if not isinstance(entry, str):
-        return entry if isinstance(entry, Arm) else Arm.model_validate(entry)
+def _arm(entry: Entry) -> Arm:
+    if isinstance(entry, Arm):
+        return entry
     if entry in PRESETS:
         return PRESETS[entry]
     near = difflib.get_close_matches(entry, PRESETS, n=1)

@@ -2,6 +2,7 @@
 
 import functools
 import json
+import tempfile
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -88,7 +89,7 @@ def study(
     start = time.monotonic()
     settings, base = _settings(what, overrides)
     folder = Path(out) if out is not None else Path("runs") / settings.name
-    _prepare(folder, settings)
+    _prepare(folder)
     run = Run(settings, Store(folder / STORE), base)
     if not _stored(settings, base, folder):
         _do(run, base, folder, executor, workers, watch or Silent())
@@ -98,6 +99,7 @@ def study(
         "lock": LOCK,
     }
     results["seconds"] = round(time.monotonic() - start, 1)
+    sealed.write_text(folder / LOCK, lock_text(settings))
     sealed.write_text(folder / RESULTS, json.dumps(results, indent=1))
     from steelyard.report import write
 
@@ -127,10 +129,12 @@ def _settings(
     return read_study(Path(what), overrides), Path(what).parent
 
 
-def _prepare(folder: Path, settings: Study) -> None:
+def _prepare(folder: Path) -> None:
+    """Find out early whether the folder can be written; a former run's files stay as they are."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        sealed.write_text(folder / LOCK, lock_text(settings))
+        with tempfile.TemporaryFile(dir=folder):
+            pass
     except OSError as error:
         raise InputError(
             f"The folder {folder} cannot be written ({error.strerror}); give another with --out."
@@ -152,10 +156,8 @@ def _do(
     run: Run, base: Path, folder: Path, name: executors.Name, workers: int | None, watch: Watch
 ) -> None:
     rounds = run.jobs()
+    run.check()
     watch.begin(sum(len(jobs) for jobs in rounds))
-    assert run.source  # bad data is said here, before any process is started
-    for seed in run.study.seed_list:
-        run.task(seed)
     text = run.study.model_dump_json()
     with executors.executor(name, workers) as executor:
         for jobs in rounds:

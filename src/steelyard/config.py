@@ -1,8 +1,9 @@
 """A study: data x supervisors x arms x seeds, as one YAML file."""
 
 import difflib
+import functools
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -10,7 +11,7 @@ from typing import Any, Literal, get_args
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-from steelyard.arms import Arm, complete
+from steelyard.arms import Arm, Entry, complete
 from steelyard.data import Data
 from steelyard.errors import ConfigError
 from steelyard.evaluation import METRICS, metric
@@ -18,6 +19,17 @@ from steelyard.student import Student
 from steelyard.supervision import Supervisor, VotesFile
 
 MAX_BYTES = 1_000_000  # of a study file
+MAX_SEEDS = 1000
+MAX_SEED = 2**31 - 1
+WISHES = {
+    "tuple_type": "must be a list",
+    "too_short": "must have at least one entry",
+    "model_type": "must be `key: value` settings",
+    "model_attributes_type": "must be `key: value` settings",
+    "string_pattern_mismatch": "must be up to 64 letters, digits, `_`, `.` and `-`, and start with "
+    "a letter or digit",
+}
+"""What pydantic asks for, in the words of a study file."""
 DEFAULT_ARMS = ("naive", "majority", "soft", "filter", "reweigh")
 
 
@@ -27,15 +39,21 @@ class Study(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     name: str = Field("study", pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")
+    """Of its folder in `runs/` and in tables; by default the study file's name."""
     task: Literal["classification", "multiple_choice"]
+    """One list of classes for all questions, or options for each question."""
     data: Data
+    """Where the rows come from and how many each split has."""
     supervisors: tuple[Supervisor, ...] = Field(min_length=1)
+    """Who votes; at least one. The votes of all are taken together."""
     student: Student
-    arms: tuple[Any, ...] = DEFAULT_ARMS
+    """The strong model: of every arm, of the controls and of the ceiling."""
+    arms: tuple[Entry, ...] = DEFAULT_ARMS
     """Names of arms, or `{name, reliability, selection}`."""
     seeds: int | tuple[int, ...] = 5
     """How many (0, 1, ...), or which. A seed draws the splits, the supervisors and the student."""
     metric: str = "accuracy"
+    """What scores and PGR are in; the other metrics are reported beside it."""
     match: Literal["epochs", "steps"] = "epochs"
     """Whether arms that keep fewer examples take fewer steps, or repeat theirs to the same number
     of steps as the ceiling."""
@@ -43,17 +61,25 @@ class Study(BaseModel):
     @field_validator("seeds")
     @classmethod
     def _some_seeds(cls, value: int | tuple[int, ...]) -> int | tuple[int, ...]:
-        count = value if isinstance(value, int) else len(set(value))
-        if count < 1 or (not isinstance(value, int) and (count < len(value) or min(value) < 0)):
-            raise ValueError(f"must be a number >= 1 or distinct numbers >= 0, got {value}")
+        seeds = range(min(value, MAX_SEEDS + 1)) if isinstance(value, int) else value
+        distinct = len(set(seeds)) == len(seeds)
+        if not distinct or not 1 <= len(seeds) <= MAX_SEEDS or min(seeds) < 0:
+            raise ValueError(
+                f"must be how many, from 1 to {MAX_SEEDS}, or distinct numbers >= 0; "
+                f"got {_shown(value)}"
+            )
+        if max(seeds) > MAX_SEED:
+            raise ValueError(f"must be numbers up to {MAX_SEED}, got {max(seeds)}")
         return value
 
     @model_validator(mode="after")
     def _fits(self) -> "Study":
         metric(self.metric)
         self.student.check_task(self.task)
+        _check_tuning(self.student)
         for supervisor in self.supervisors:
             supervisor.check_task(self.task)
+            _check_tuning(supervisor)
             if supervisor.kind != "votes" and self.data.weak_train < 2:
                 raise ValueError(
                     f"a {supervisor.kind} supervisor needs labelled rows; set `data.weak_train` "
@@ -110,7 +136,8 @@ def read_study(path: Path, overrides: Sequence[str] = ()) -> Study:
         raise ConfigError(f"{path.name} must be `key: value` settings, such as `name:`, `data:`.")
     for override in overrides:
         _override(settings, override)
-    settings.setdefault("name", re.sub(r"[^A-Za-z0-9_.-]", "-", path.stem) or "study")
+    stem = re.sub(r"[^A-Za-z0-9_.-]", "-", path.stem).lstrip("_.-")
+    settings.setdefault("name", stem[:64] or "study")
     return make_study(settings, path.name, path.parent)
 
 
@@ -123,7 +150,7 @@ def make_study(settings: dict[str, Any], source: str = "study", base: Path = Pat
     try:
         study = Study.model_validate(settings)
     except ValidationError as error:
-        raise ConfigError(f"{source}: {_sentence(error, settings)}") from error
+        raise ConfigError(f"{source}: {_sentence(error)}") from error
     supervisors = tuple(
         s.model_copy(update={"path": str(base / s.path)}) if isinstance(s, VotesFile) else s
         for s in study.supervisors
@@ -142,6 +169,10 @@ def read_yaml(text: str, source: str) -> Any:
         if aliases > 100:
             raise ConfigError(f"{source} has {aliases} aliases; write the values out.")
         return yaml.load(text, Loader=_UniqueKeys)
+    except RecursionError as error:
+        raise ConfigError(f"{source} is nested too deeply; a study has few levels.") from error
+    except ValueError as error:  # a date or a number that cannot be
+        raise ConfigError(f"{source} has a value that cannot be read: {error}.") from error
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         line = f" line {mark.line + 1}" if mark is not None else ""
@@ -153,77 +184,137 @@ class _UniqueKeys(yaml.SafeLoader):
     """Safe YAML in which a key may stand once."""
 
     def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:
-        keys = [self.construct_object(key, deep=True) for key, _ in node.value]
-        for key in keys:
-            if keys.count(key) > 1:
+        seen = set()
+        for place, _ in node.value:
+            key = repr(self.construct_object(place, deep=True))
+            if key in seen:
                 raise yaml.MarkedYAMLError(
-                    problem=f"the key {key!r} stands twice", problem_mark=node.start_mark
+                    problem=f"the key {key} stands twice", problem_mark=place.start_mark
                 )
+            seen.add(key)
         return super().construct_mapping(node, deep)
 
 
 def _override(settings: dict[str, Any], override: str) -> None:
-    path, equals, value = override.partition("=")
+    path, equals, text = override.partition("=")
     if not equals or not path:
-        raise ConfigError(f"--set takes `key.path=value`, got {override!r}.")
+        raise ConfigError(
+            f"--set takes `key.path=value`, such as student.epochs=2; got {override!r}."
+        )
+    value = read_yaml(text, f"--set {override}")
     place: Any = settings
     *parents, last = path.split(".")
     for key in parents:
-        place = place[int(key)] if isinstance(place, list) else place.setdefault(key, {})
-        if not isinstance(place, dict | list):
-            raise ConfigError(f"--set {override}: `{key}` is a value and has no `{last}`.")
-    try:
-        index: Any = int(last) if isinstance(place, list) else last
-        place[index] = read_yaml(value, f"--set {override}")
-    except (ValueError, IndexError) as error:
-        raise ConfigError(f"--set {override}: the list has no entry {last!r}.") from error
+        if isinstance(place, dict):
+            place.setdefault(key, {})
+        place = place[_entry(place, key, override)]
+    place[_entry(place, last, override)] = value
 
 
-def _sentence(error: ValidationError, settings: dict[str, Any]) -> str:
-    """The first problem of a failed validation, in words."""
-    problem = error.errors()[0]
-    place = ".".join(str(part) for part in problem["loc"] if part not in _TAGS)
-    if problem["type"] == "extra_forbidden":
-        known = _fields(problem["loc"])
+def _entry(place: Any, key: str, override: str) -> str | int:
+    """A key as the settings or the list `place` take it."""
+    if isinstance(place, dict):
+        return key
+    if not isinstance(place, list):
+        raise ConfigError(f"--set {override}: {_shown(place)} is a value and has no `{key}`.")
+    if not key.isdecimal() or len(key) > 9 or int(key) >= len(place):
+        raise ConfigError(
+            f"--set {override}: the list has no entry {key!r}; its {len(place)} entries are "
+            "numbered from 0."
+        )
+    return int(key)
+
+
+def _check_tuning(model: Any) -> None:
+    """Adapters or the top blocks are trained, not both; said before anything is."""
+    lora, layers = getattr(model, "lora", None), getattr(model, "train_layers", None)
+    if lora is not None and layers is not None:
+        raise ConfigError(
+            f"`lora` and `train_layers: {layers}` of the {model.kind} exclude each other; give one."
+        )
+
+
+def _sentence(error: ValidationError) -> str:
+    """One problem of a failed validation, in words: an unknown setting, or the first."""
+    problem = min(error.errors(), key=lambda problem: problem["type"] != "extra_forbidden")
+    place, kind = _place(problem), problem["type"]
+    if kind == "extra_forbidden":
+        known = list(_settings_of(_models_at(problem["loc"][:-1])))
         near = difflib.get_close_matches(str(problem["loc"][-1]), known, n=1)
         hint = f" Did you mean `{near[0]}`?" if near else f" Known are {', '.join(known)}."
         return f"`{place}` is not a setting.{hint}"
-    if problem["type"] == "missing":
+    if kind == "missing":
         return f"`{place}` is missing; it must be given."
-    if problem["type"] in ("union_tag_invalid", "union_tag_not_found"):
-        given = problem.get("ctx", {}).get("tag", "nothing")
-        tags = problem.get("ctx", {}).get("expected_tags", "")
-        near = difflib.get_close_matches(given, [t.strip("' ") for t in tags.split(",")], n=1)
+    if kind in ("union_tag_invalid", "union_tag_not_found"):
+        given = problem.get("ctx", {}).get("tag", "")
+        kinds = [str(_kind(model)) for model in _models_at(problem["loc"])]
+        near = difflib.get_close_matches(given, kinds, n=1)
         hint = f" Did you mean `{near[0]}`?" if near else ""
-        return f"`{place}.kind` must be one of {tags or 'the known kinds'}, got {given!r}.{hint}"
+        found = f"got {given!r}" if given else "it is missing"
+        return f"`{place}.kind` must be one of {', '.join(kinds)}; {found}.{hint}"
     message = problem["msg"].removeprefix("Value error, ")
-    if problem["type"] == "value_error":
+    if kind == "value_error":
         return f"`{place}`: {message}" if place else message
-    return f"`{place}`: {message}, got {problem['input']!r}."
+    message = WISHES.get(kind) or message.replace("Input should be", "must be")
+    return f"`{place}` {message}, got {_shown(problem['input'])}."
 
 
-_TAGS = {"tfidf", "classifier", "chooser", "votes", "probe", "function-after", "function-before"}
+def _shown(value: object) -> str:
+    """A value for a message, at most a line of it."""
+    text = repr(value)
+    return text if len(text) <= 80 else f"{text[:77]}..."
 
 
-def _fields(place: tuple[int | str, ...]) -> list[str]:
-    """Names of the settings around an unknown one."""
-    fields: dict[str, Any] = Study.model_fields
-    for part in place[:-1]:
-        if isinstance(part, int):
-            continue
+def _place(problem: Any) -> str:
+    """Where a problem is, in the words of the study file, such as `student.epochs`."""
+    parts = [str(part) for part in problem["loc"]]
+    unknown = parts[-1:] if problem["type"] == "extra_forbidden" else []
+    return ".".join([p for p in parts[: len(parts) - len(unknown)] if p not in _tags()] + unknown)
+
+
+@functools.cache
+def _tags() -> set[str]:
+    """What pydantic puts into a place besides names of settings and numbers of entries."""
+    return {str(_kind(model)) for model in _below(Study)} | {
+        "preset",
+        "own",
+        "int",
+        "tuple[int, ...]",
+    }
+
+
+def _models_at(place: tuple[int | str, ...]) -> list[type[BaseModel]]:
+    """The models that may stand at a place of the study file."""
+    models: list[type[BaseModel]] = [Study]
+    for part in place:
+        fields = _settings_of(models)
         if part in fields:
-            models = [m for m in _models(fields[part].annotation)]
-        else:
-            models = [m for m in models if m.model_fields["kind"].default == part]
-        if models:
-            fields = {name: f for model in models for name, f in model.model_fields.items()}
-    return list(fields)
+            models = _models(fields[str(part)].annotation)
+        else:  # a kind leaves one model, the number of an entry all of them
+            models = [model for model in models if _kind(model) == part] or models
+    return models
+
+
+def _settings_of(models: Sequence[type[BaseModel]]) -> dict[str, Any]:
+    return {name: field for model in models for name, field in model.model_fields.items()}
+
+
+def _below(model: type[BaseModel]) -> Iterator[type[BaseModel]]:
+    for field in model.model_fields.values():
+        for part in _models(field.annotation):
+            yield part
+            yield from _below(part)
 
 
 def _models(annotation: Any) -> list[type[BaseModel]]:
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return [annotation]
     return [model for part in get_args(annotation) for model in _models(part)]
+
+
+def _kind(model: type[BaseModel]) -> Any:
+    field = model.model_fields.get("kind")
+    return None if field is None else field.default
 
 
 __all__ = ["DEFAULT_ARMS", "METRICS", "Study", "make_study", "read_study", "read_yaml"]

@@ -27,7 +27,7 @@ NO_FLOOR = "There are no weak votes on the test questions, so the floor is not k
 
 
 def collect(run: Run) -> dict[str, Any]:
-    """Everything that results.json holds, read from the store; see DESIGN section 5.
+    """Everything that results.json holds, read from the store; see docs/formats.md.
 
     Raises:
         Missing: with a store that only reads, if a result is not stored.

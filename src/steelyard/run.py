@@ -20,6 +20,7 @@ from steelyard.models.checkpoints import Checkpoints
 from steelyard.models.encode import Encoded
 from steelyard.models.finetune import States
 from steelyard.models.load import Pretrained, identity
+from steelyard.models.load import check as check_model
 from steelyard.selection import teach_truth
 from steelyard.store import Recipe, Store, fingerprint, library_versions
 from steelyard.supervision import Supervisor, VotesFile
@@ -66,6 +67,19 @@ class Run:
                 supervisor.check_ids(known)
         return source
 
+    def check(self) -> None:
+        """Say early, before anything is trained, what is wrong with the data or the models.
+
+        Raises:
+            InputError: data or votes that do not fit.
+            ConfigError: a model that is not there, or has fewer layers than asked for.
+        """
+        for seed in self.study.seed_list:
+            self.task(seed)
+        for part in (self.study.student, *self.study.supervisors):
+            if isinstance(part, Pretrained):
+                check_model(_pretrained(part))
+
     def splits(self, seed: int) -> tuple[Task, tuple[Leak, ...]]:
         """The seed's splits, and texts that stood in two of them before the leak policy."""
         return _splits(self, seed)
@@ -90,8 +104,11 @@ class Run:
         ]
         joined = Supervised(*(join_votes(side) for side in zip(*parts, strict=True)))
         if not joined.strong_train.counts.any():
+            voters = len(joined.strong_train.voters)
             raise InputError(
-                "The supervisors gave no readable answer to any strong_train question."
+                f"None of {len(task.strong_train.ids)} strong_train questions has a readable "
+                f"answer of any of {voters} voters in seed {seed}; a student needs some. Check "
+                "the votes and their ids."
             )
         return joined
 
@@ -253,7 +270,12 @@ def _questions(run: Run, seed: int, split: str) -> str:
 
 
 def _model(student: Any) -> str:
-    return identity(Pretrained(**student.model_dump(include=set(Pretrained.model_fields))))
+    return identity(_pretrained(student))
+
+
+def _pretrained(part: Pretrained) -> Pretrained:
+    """Which weights a student or supervisor uses, without how it is trained."""
+    return Pretrained(**part.model_dump(include=set(Pretrained.model_fields)))
 
 
 def floor_members(votes: Votes) -> list[np.ndarray]:

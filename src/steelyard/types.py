@@ -177,7 +177,8 @@ class Votes:
         p(a) is the share of answer a. Zero for answers that nobody gave, and for examples
         without a readable vote. A unanimous example has r = 1 for any T.
 
-        Source: Guo and Yang 2024, arXiv:2406.19032, reliability re-weighting (METHODS 2.5).
+        Source: Guo and Yang 2024, arXiv:2406.19032, reliability re-weighting (from the
+            authors' code, `our_method_reweighting.py` of Irenehere/ReliableAlignment).
         """
         given = self.counts > 0
         power = np.where(given, np.exp((self.shares() - 1) / temperature), 0.0)

@@ -1,10 +1,11 @@
 """Commands. Each parses, calls and prints; heavy modules are imported when a command runs."""
 
+import errno
 import os
 import signal
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, NoReturn
 
 import typer
 
@@ -18,7 +19,18 @@ app = typer.Typer(
     help="Train strong models on labels from weak supervisors, and weigh how far each label can "
     "be trusted.",
 )
-_state = {"verbose": False}
+VERBOSE = ("-v", "--verbose")
+Misused: Any = typer.BadParameter.__base__
+"""A command line that cannot be read. Its home is `click`, or Typer itself from 0.20 on."""
+NO_ROOM = {
+    errno.ENOSPC: "make room and run the same command again",
+    errno.EDQUOT: "make room and run the same command again",
+    errno.EROFS: "give a folder that can be written",
+    errno.EACCES: "give a folder that can be written",
+    errno.EPERM: "give a folder that can be written",
+    errno.ENAMETOOLONG: "give a shorter path",
+}
+"""Failures of the machine that the user can mend, and how."""
 
 Out = Annotated[Path | None, typer.Option(help="Folder of results, report and store.")]
 Workers = Annotated[
@@ -33,8 +45,7 @@ Settings = Annotated[
 def main(
     verbose: Annotated[bool, typer.Option("-v", "--verbose", help="Show tracebacks.")] = False,
 ) -> None:
-    """Remember the options that all commands share."""
-    _state["verbose"] = verbose
+    """Options that all commands share; `run` reads them wherever they stand."""
 
 
 @app.command()
@@ -118,21 +129,41 @@ def why(
 
 def run() -> None:
     """The entry point: errors become one line, signals an exit code."""
-    signal.signal(signal.SIGTERM, _stop)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _stop)
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    words = [word for word in sys.argv[1:] if word not in VERBOSE]
+    verbose = len(words) < len(sys.argv) - 1
     try:
-        app(standalone_mode=True)
-    except SteelyardError as error:
-        if _state["verbose"] or "-v" in sys.argv:
+        sys.exit(app(words or ["--help"], standalone_mode=False))
+    except (SteelyardError, Misused, OSError) as error:
+        text = _mistake(error)
+        if verbose or text is None:
             raise
-        print(f"error: {_one_line(str(error))}", file=sys.stderr)
-        sys.exit(2)
-    except KeyboardInterrupt:
-        _say_stopped()
-        sys.exit(130)
+        _fail(text)
     except Stopped as stopped:
-        _say_stopped()
+        print("\nStopped. What is done is stored; the same command goes on.", file=sys.stderr)
         sys.exit(128 + stopped.signal)
+
+
+def _mistake(error: Any) -> str | None:
+    """What to tell the user; None for what is not the user's to mend."""
+    if isinstance(error, SteelyardError):
+        return str(error)
+    if isinstance(error, Misused):
+        return f"{error.format_message()} `steelyard --help` shows the commands."
+    if error.errno not in NO_ROOM:
+        return None
+    place = f"{error.filename}: " if error.filename else ""
+    return f"{place}{error.strerror}; {NO_ROOM[error.errno]}."
+
+
+def _fail(text: str) -> NoReturn:
+    line = " ".join(text.split())
+    print(
+        "error: " + "".join(c if c.isprintable() else ascii(c)[1:-1] for c in line), file=sys.stderr
+    )
+    sys.exit(2)
 
 
 def _study(what: Any, out: Path | None, **options: Any) -> None:
@@ -157,11 +188,3 @@ def _print(table: Any) -> None:
 
 def _stop(number: int, _: object) -> None:
     raise Stopped(number)
-
-
-def _say_stopped() -> None:
-    print("\nStopped. What is done is stored; the same command goes on from here.", file=sys.stderr)
-
-
-def _one_line(text: str) -> str:
-    return " ".join(text.split())

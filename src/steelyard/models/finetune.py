@@ -3,6 +3,7 @@
 The weak supervisors (stage 2), the student and the ceiling (stage 5) are trained by these lines.
 """
 
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -28,13 +29,19 @@ StatesCache = Callable[[Encoded, Callable[[], States]], States]
 
 
 class Lora(BaseModel):
-    """Low-rank adapters on every linear layer (Hu et al. 2021, arXiv:2106.09685)."""
+    """Low-rank adapters on every linear layer.
+
+    Source: Hu et al. 2021, arXiv:2106.09685.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     rank: int = Field(16, ge=1)
+    """Of the two factors of an adapter."""
     alpha: float = Field(32, gt=0)
+    """An adapter's output is multiplied by alpha / rank."""
     dropout: float = Field(0.0, ge=0, lt=1)
+    """Of an adapter's input."""
 
 
 class Finetuning(Pretrained, Training):
@@ -159,7 +166,9 @@ def _with_lora(model: Any, lora: Lora) -> Any:
         lora_dropout=lora.dropout,
         target_modules="all-linear",
     )
-    return get_peft_model(model, config)
+    with warnings.catch_warnings():  # peft 0.21 asks for a name that transformers 5 renames
+        warnings.simplefilter("ignore", FutureWarning)
+        return get_peft_model(model, config)
 
 
 def _states(trunk: Trunk, encoded: Encoded, precision: str, cache: StatesCache | None) -> States:

@@ -12,6 +12,7 @@ from steelyard.errors import ConfigError
 from steelyard.sealed import file_sum
 
 log = logging.getLogger(__name__)
+A_MODEL = "give a Hub name, a folder with config.json and safetensors weights, or `minilm`."
 
 
 class Pretrained(BaseModel):
@@ -60,12 +61,26 @@ def identity(pretrained: Pretrained) -> str:
     place = find(pretrained.model)
     folder = Path(place)
     if folder.is_dir():
+        if not (folder / "config.json").is_file():  # before all of an unlucky folder is read
+            raise ConfigError(
+                f"`model: {pretrained.model}` is a folder without config.json; {A_MODEL}"
+            )
         digest = hashlib.blake2b(digest_size=16)
         for path in sorted(p for p in folder.rglob("*") if p.is_file()):
             digest.update(f"{path.relative_to(folder).as_posix()} {file_sum(path)}\n".encode())
         return digest.hexdigest()
     commit = getattr(_config(pretrained), "_commit_hash", None)
     return f"{place}@{commit or pretrained.revision}"
+
+
+def check(pretrained: Pretrained) -> None:
+    """Find out early whether there is such a model with so many layers; no weights are read.
+
+    Raises:
+        ConfigError: there is not.
+    """
+    identity(pretrained)
+    _config(pretrained)
 
 
 def load_tokenizer(pretrained: Pretrained) -> Any:
@@ -91,6 +106,7 @@ def load_classifier(pretrained: Pretrained, outputs: int, dropout: float, seed: 
     config = _config(pretrained)
     config.num_labels = outputs
     config.problem_type = None
+    config.use_cache = False
     for name in ("hidden_dropout_prob", "attention_probs_dropout_prob", "classifier_dropout"):
         if hasattr(config, name):
             setattr(config, name, dropout)
@@ -107,6 +123,7 @@ def load_classifier(pretrained: Pretrained, outputs: int, dropout: float, seed: 
         config=config,
         dtype=torch.float32,
         attn_implementation=attention,
+        ignore_mismatched_sizes=True,  # a head of another size gives way to ours
     )
     _draw_head(model, seed)
     return model
@@ -140,7 +157,8 @@ def _config(pretrained: Pretrained) -> Any:
     if layers is not None:
         if layers > config.num_hidden_layers:
             raise ConfigError(
-                f"`layers: {layers}`: {pretrained.model} has {config.num_hidden_layers} blocks."
+                f"`layers: {layers}` is more than {pretrained.model} has; it has "
+                f"{config.num_hidden_layers} blocks. Ask for as many or fewer."
             )
         config.num_hidden_layers = layers
         if getattr(config, "layer_types", None):
@@ -165,8 +183,7 @@ def _reading(pretrained: Pretrained, read: Any, **options: Any) -> Any:
     except (OSError, ValueError, KeyError) as error:
         first = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise ConfigError(
-            f"`model: {pretrained.model}` could not be loaded: {first} "
-            "Give a Hub name, a folder with config.json and safetensors weights, or `minilm`."
+            f"`model: {pretrained.model}` could not be loaded: {first.rstrip('.')}; {A_MODEL}"
         ) from error
 
 

@@ -19,7 +19,7 @@ def cross_entropy(logits: Tensor, targets: Tensor, weights: Tensor) -> Tensor:
 
     Source: Burns et al. 2023, arXiv:2312.09390 (soft labels); Guo and Yang 2024,
         arXiv:2406.19032, reliability re-weighting (example weights; theirs averages over padding
-        too, METHODS quirk R1).
+        too).
     """
     log_probs = torch.log_softmax(logits.float(), dim=-1)
     return -(weights * (targets * log_probs).sum(dim=-1)).mean()

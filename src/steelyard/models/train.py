@@ -35,9 +35,11 @@ class Training(BaseModel):
     batch_size: int = Field(32, ge=1)
     """Examples of one optimizer step."""
     weight_decay: float = Field(0.01, ge=0)
+    """Of AdamW, on matrices only: biases and norms do not decay."""
     warmup: float = Field(0.1, ge=0, lt=1)
     """Share of the steps over which the learning rate rises."""
     max_grad_norm: float = Field(1.0, gt=0)
+    """Longer gradients are scaled down to this length."""
     max_tokens: int = Field(128, ge=8)
     """Longer inputs are cut, and counted."""
     token_budget: int = Field(8192, ge=64)

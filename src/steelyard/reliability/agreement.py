@@ -19,7 +19,8 @@ class VoteShare(BaseModel):
     A unanimous example has score 1 for any T; one without a readable vote has a uniform posterior
     and score 0.
 
-    Source: Guo and Yang 2024, arXiv:2406.19032, reliability re-weighting (METHODS 2.5).
+    Source: Guo and Yang 2024, arXiv:2406.19032, reliability re-weighting (from the
+        authors' code, `our_method_reweighting.py` of Irenehere/ReliableAlignment).
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -46,7 +47,8 @@ class VoteEntropy(BaseModel):
     An example without a readable vote has a uniform posterior and score 0; with a single possible
     answer the score is 1.
 
-    Source: Guo and Yang 2024, arXiv:2406.19032, uncertainty filtering (METHODS 2.4; leaving out
+    Source: Guo and Yang 2024, arXiv:2406.19032, uncertainty filtering (from the authors' code,
+        `our_method_uncertainty_filtering.py` of Irenehere/ReliableAlignment; leaving out
         abstentions and scaling to [0, 1] are ours).
     """
 

@@ -20,7 +20,9 @@ class KeepMostReliable(BaseModel):
     nothing would be left, `random` fills to exactly ceil(fraction * N) with a seeded draw.
     Examples without a readable vote are never kept and do not count in N.
 
-    Source: Guo and Yang 2024, arXiv:2406.19032, uncertainty filtering (METHODS 2.4, quirk R8).
+    Source: Guo and Yang 2024, arXiv:2406.19032, uncertainty filtering (from the authors' code,
+        `our_method_uncertainty_filtering.py` of Irenehere/ReliableAlignment; `drop`, `random` and
+        leaving out abstentions are ours).
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -30,6 +32,7 @@ class KeepMostReliable(BaseModel):
     fraction: float = Field(0.5, gt=0, le=1)
     """Share of the answered examples, in (0, 1]."""
     ties: Ties = "keep"
+    """What becomes of examples whose score is exactly the threshold."""
     seed: int = Field(0, ge=0)
     """Of the draw among ties."""
 

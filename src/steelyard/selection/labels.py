@@ -110,7 +110,10 @@ class Harden(BaseModel):
 
 
 class Soften(BaseModel):
-    """Every example with its posterior as a soft target (Burns et al. 2023, section 3)."""
+    """Every example with its posterior, (N, K), as a soft target.
+
+    Source: Burns et al. 2023, arXiv:2312.09390, section 3.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
     version: ClassVar[int] = 1

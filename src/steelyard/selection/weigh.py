@@ -20,7 +20,10 @@ class WeighByShare(BaseModel):
     sum_a p(a) r(a) CE(a): its target is proportional to p(a) r(a) and its weight is
     sum_a p(a) r(a), which is what this returns, scaled to mean weight 1.
 
-    Source: Guo and Yang 2024, arXiv:2406.19032, reliability re-weighting (METHODS 2.5).
+    Source: Guo and Yang 2024, arXiv:2406.19032, reliability re-weighting (from the
+        authors' code, `our_method_reweighting.py` of Irenehere/ReliableAlignment; the
+        weighted target for each example instead of a row for each vote, and mean weight 1, are
+        ours).
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")

@@ -27,13 +27,15 @@ class Probe(Pretrained):
         scikit-learn's.
     """
 
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
 
     kind: Literal["probe"] = "probe"
     regularization: float = Field(1.0, gt=0)
     """C of scikit-learn: larger trusts the labels more."""
     max_tokens: int = Field(128, ge=8)
+    """Longer inputs are cut."""
     precision: Precision = "bf16"
+    """Of the frozen model's matrix products."""
 
     def check_task(self, kind: str) -> None:
         if kind != "classification":
@@ -57,11 +59,11 @@ class Probe(Pretrained):
         from sklearn.linear_model import LogisticRegression
 
         frozen = _Features(self)
-        rows, _ = frozen.read(questions, states)
+        rows, cut = frozen.read(questions, states)
         i, k = np.nonzero(targets * weights[:, None])
         head = LogisticRegression(C=self.regularization, max_iter=1000)
         head.fit(rows[i], k, sample_weight=(targets * weights[:, None])[i, k])
-        return FittedProbe(self, frozen, head, targets.shape[1])
+        return FittedProbe(self, frozen, head, targets.shape[1], cut)
 
     def planned_steps(self, kept: int) -> int:
         """A probe is solved, not stepped."""

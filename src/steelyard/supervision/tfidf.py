@@ -23,6 +23,7 @@ class Tfidf(BaseModel):
 
     kind: Literal["tfidf"] = "tfidf"
     voters: int = Field(5, ge=1)
+    """Each has a bootstrap sample of weak_train of its own."""
     regularization: float = Field(10.0, gt=0)
     """C of scikit-learn's logistic regression."""
 

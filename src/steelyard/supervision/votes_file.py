@@ -29,6 +29,7 @@ class VotesFile(BaseModel):
 
     kind: Literal["votes"] = "votes"
     path: str
+    """Of the file, from the study file's folder."""
 
     def check_task(self, kind: str) -> None:
         """Votes answer any closed task."""

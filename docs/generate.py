@@ -1,0 +1,339 @@
+"""Write the pages that are made from the code: study.md, cli.md and sources.md.
+
+python docs/generate.py           write them
+python docs/generate.py --check   write nothing; exit 1 and name a page that is not current
+"""
+
+import ast
+import inspect
+import re
+import sys
+import textwrap
+import types
+import typing
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+from pydantic_core import PydanticUndefined
+
+DOCS = Path(__file__).parent
+ROOT = DOCS.parent
+SOURCE = ROOT / "src" / "steelyard"
+NOTE = "<!-- Written by docs/generate.py from the code; `make docs` writes it anew. -->"
+
+
+# ---------------------------------------------------------------- study.md
+
+
+def study_page() -> str:
+    """Every setting of a study file."""
+    from steelyard.arms import Arm
+    from steelyard.config import Study
+
+    shown: list[type[BaseModel]] = []
+    for root in (Study, Arm):
+        for model in [root, *_below(root)]:
+            if model not in shown:
+                shown.append(model)
+    sections = [_section(model) for model in shown if "kind" not in model.model_fields]
+    groups: dict[str, list[str]] = {}
+    for model in shown:
+        if "kind" in model.model_fields:
+            groups.setdefault(model.__module__.split(".")[1], []).append(_section(model))
+    titles = {
+        "supervision": "Supervisors: an entry of `supervisors`",
+        "student": "Students: the value of `student`",
+        "reliability": "Estimators: `reliability` of an arm",
+        "selection": "Selections: `selection` of an arm",
+    }
+    for stage, parts in groups.items():
+        sections += [f"## {titles[stage]}", *parts]
+    return "\n\n".join([_STUDY_TOP, *sections, _presets()]) + "\n"
+
+
+_STUDY_TOP = f"""# The study file
+
+{NOTE}
+
+A study is one YAML file. Settings that are not listed here are refused, with the nearest one that
+is. `steelyard study STUDY.yaml --set student.epochs=2` overrides a setting; an entry of a list is
+named by its number from 0 (`--set supervisors.0.voters=3`). What was run, with every default, is
+in `study.lock.yaml` beside the results. What the settings mean for the method is in
+[method.md](method.md), what the files look like in [formats.md](formats.md)."""
+
+
+def _below(model: type[BaseModel]) -> list[type[BaseModel]]:
+    """Settings that a settings' fields and public bases hold, depth first."""
+    found: list[type[BaseModel]] = []
+    for field in model.model_fields.values():
+        for inner in _models(field.annotation):
+            found += [inner, *_below(inner)]
+    return found + [base for base in _public_bases(model) if base not in found]
+
+
+def _models(annotation: Any) -> list[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return [annotation]
+    return [model for part in typing.get_args(annotation) for model in _models(part)]
+
+
+def _public_bases(model: type[BaseModel]) -> list[type[BaseModel]]:
+    """The nearest settings that a settings class inherits and that have a page of their own."""
+    found: list[type[BaseModel]] = []
+    for base in model.__bases__:
+        if issubclass(base, BaseModel) and base is not BaseModel:
+            inner = _public_bases(base)
+            found += inner if base.__name__.startswith("_") else [base, *inner]
+    return list(dict.fromkeys(found))
+
+
+def _section(model: type[BaseModel]) -> str:
+    bases = _public_bases(model)
+    inherited = {name for base in bases for name in base.model_fields}
+    fixed = set(model.model_fields) & inherited
+    own = [name for name in model.model_fields if name not in fixed]
+    kind = model.model_fields["kind"].default if "kind" in model.model_fields else None
+    title = f"### `kind: {kind}`" if kind else f"## {model.__name__}"
+    parts = [title, _prose(model)]
+    rows = [_row(model, name) for name in own if name != "kind"]
+    if rows:
+        parts.append("\n".join([*_head("setting", "type", "default", "meaning"), *rows]))
+    if bases:
+        links = [f"[{b.__name__}](#{b.__name__.lower()})" for b in bases]
+        parts.append(f"And the settings of {' and '.join(links)}.")
+    elif not rows:
+        parts.append("No settings.")
+    return "\n\n".join(parts)
+
+
+def _prose(model: type[BaseModel]) -> str:
+    """A docstring as Markdown: indented formulas become code, `Source:` a line of its own."""
+    blocks = inspect.cleandoc(model.__doc__ or "").split("\n\n")
+    formula = [block.startswith("    ") for block in blocks]
+    words = [
+        "```text\n" + textwrap.dedent(block) + "\n```" if is_formula else _folded(block)
+        for block, is_formula in zip(blocks, formula, strict=True)
+    ]
+    return "\n\n".join(words)
+
+
+def _folded(text: str) -> str:
+    return " ".join(text.split())
+
+
+def _row(model: type[BaseModel], name: str) -> str:
+    field = model.model_fields[name]
+    words = _meaning(model, name, field)
+    return _line(f"`{name}`", _type(field), _default(field), words)
+
+
+def _meaning(model: type[BaseModel], name: str, field: FieldInfo) -> str:
+    if field.description:
+        return _folded(field.description)
+    for base in model.__mro__:
+        if name in vars(base).get("__annotations__", {}):
+            return _folded(_written(base).get(name, ""))
+    return ""
+
+
+def _written(model: type) -> dict[str, str]:
+    """What is written about each field of a class: the string below it, or its comment."""
+    source = textwrap.dedent(inspect.getsource(model))
+    lines = source.splitlines()
+    body = ast.parse(source).body[0]
+    assert isinstance(body, ast.ClassDef)
+    words: dict[str, str] = {}
+    for node, after in zip(body.body, [*body.body[1:], None], strict=True):
+        if not isinstance(node, ast.AnnAssign) or not isinstance(node.target, ast.Name):
+            continue
+        if isinstance(after, ast.Expr) and isinstance(after.value, ast.Constant):
+            words[node.target.id] = str(after.value.value)
+            continue
+        for line in lines[node.lineno - 1 : node.end_lineno]:
+            comment = re.search(r"(?<=\s)#\s(.*)$", line)
+            if comment:
+                words[node.target.id] = _sentence(comment[1])
+    return words
+
+
+def _sentence(text: str) -> str:
+    text = text[0].upper() + text[1:]
+    return text if text.endswith(".") else f"{text}."
+
+
+def _type(field: FieldInfo) -> str:
+    text = _annotation(field.annotation)
+    return text + _bounds(field.metadata)
+
+
+def _annotation(annotation: Any) -> str:
+    origin, args = typing.get_origin(annotation), typing.get_args(annotation)
+    if _models(annotation):
+        models = _models(annotation)
+        kinds = [m.model_fields["kind"].default for m in models if "kind" in m.model_fields]
+        text = f"a mapping with `kind`: {', '.join(kinds)}" if kinds else f"[{models[0].__name__}]"
+        text += "" if kinds else f"(#{models[0].__name__.lower()})"
+        many = origin is tuple
+        plain = [a for a in args if a in (str, types.NoneType)]
+        text = " or ".join([text, *(_annotation(a) for a in plain)])
+        return f"list of: {'' if not many else text}" if many else text
+    if origin is typing.Annotated:
+        return _annotation(args[0]) + _bounds(args[1:])
+    if origin is typing.Literal:
+        return ", ".join(f"`{value}`" for value in args)
+    if origin in (typing.Union, types.UnionType):
+        return " or ".join(_annotation(part) for part in args)
+    if origin is tuple:
+        return f"list of {_annotation(args[0])}"
+    if origin is dict:
+        return f"mapping of {_annotation(args[0])} to {_annotation(args[1])}"
+    return _WORDS.get(annotation, getattr(annotation, "__name__", str(annotation)))
+
+
+_WORDS: dict[Any, str] = {
+    str: "text",
+    int: "whole number",
+    float: "number",
+    bool: "true or false",
+    types.NoneType: "null",
+    Any: "text or mapping",
+}
+
+
+def _bounds(metadata: Any) -> str:
+    signs = (("ge", ">="), ("gt", ">"), ("le", "<="), ("lt", "<"))
+    found = [
+        f"{sign} {getattr(entry, name)}"
+        for entry in metadata
+        for name, sign in signs
+        if getattr(entry, name, None) is not None
+    ]
+    return f" {', '.join(found)}" if found else ""
+
+
+def _default(field: FieldInfo) -> str:
+    value = field.get_default(call_default_factory=True)
+    if value is PydanticUndefined:
+        return "required"
+    if isinstance(value, BaseModel):
+        return f"`{getattr(value, 'kind', value)}`"
+    if isinstance(value, tuple):
+        return ", ".join(f"`{entry}`" for entry in value)
+    words = {"None": "null", "True": "true", "False": "false", "": '""'}
+    return f"`{words.get(str(value), value)}`"
+
+
+def _presets() -> str:
+    """The arms that have names."""
+    from steelyard.arms import ALWAYS, PRESETS
+
+    rows = []
+    for name, arm in PRESETS.items():
+        always = " Always run." if name in ALWAYS else ""
+        role = "Sees the truth: an oracle. " if arm.role == "oracle" else ""
+        kinds = f"`{arm.reliability.kind}`", f"`{arm.selection.kind}`"
+        rows.append(_line(f"`{name}`", *kinds, role + arm.description + always))
+    head = _head("arm", "reliability", "selection", "what it teaches")
+    return "## Arms that have names\n\n" + "\n".join([*head, *rows])
+
+
+def _head(*names: str) -> list[str]:
+    return [_line(*names), _line(*("---" for _ in names))]
+
+
+def _line(*cells: str) -> str:
+    return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
+
+
+# ---------------------------------------------------------------- cli.md
+
+
+def cli_page() -> str:
+    """`--help` of every command, plain and 100 characters wide."""
+    import typer.main
+
+    from steelyard.cli.main import app
+
+    group: Any = typer.main.get_command(app)
+    parts = ["# The command line", NOTE, _CLI_TOP, _help(group, "steelyard")]
+    for name, command in group.commands.items():
+        parts += [f"## steelyard {name}", _help(command, f"steelyard {name}")]
+    return "\n\n".join(parts) + "\n"
+
+
+_CLI_TOP = """Exit codes: 0 done; 2 a mistake that you can mend, as one line `error: ...`; 130 or 143 stopped by a
+signal, and the same command goes on from there; 1 a bug, with its traceback. `-v` shows tracebacks
+of mistakes too."""
+
+
+def _help(command: Any, name: str) -> str:
+    command.rich_markup_mode = None  # plain text, whatever terminal or version of rich
+    context = command.context_class(
+        command,
+        info_name=name,
+        terminal_width=100,
+        max_content_width=100,
+        help_option_names=["-h", "--help"],
+    )
+    lines = [line.rstrip() for line in command.get_help(context).splitlines()]
+    return "```text\n" + "\n".join(lines) + "\n```"
+
+
+# ---------------------------------------------------------------- sources.md
+
+
+def sources_page() -> str:
+    """Where each public class and function comes from."""
+    rows = [_line(*cells) for cells in sorted(_sources())]
+    head = _head("class or function", "source", "module", "test")
+    return "\n\n".join(["# Sources", NOTE, _SOURCES_TOP, "\n".join([*head, *rows])]) + "\n"
+
+
+_SOURCES_TOP = """What comes from a paper, from the `Source:` lines of the docstrings; what was changed stands in
+parentheses. The test is the file that mirrors the module, where there is one."""
+
+
+def _sources() -> Iterator[tuple[str, str, str, str]]:
+    for path in sorted(SOURCE.rglob("*.py")):
+        place = path.relative_to(SOURCE)
+        test = Path("tests", place.parent, f"test_{place.name}")
+        link = f"[{test.as_posix()}](../{test.as_posix()})" if (ROOT / test).exists() else "none"
+        module = f"[{place.as_posix()}](../src/steelyard/{place.as_posix()})"
+        for name, text in _docstrings(ast.parse(path.read_text(encoding="utf-8")), ""):
+            source = re.search(r"^\s*Source: (.+?)(?:\n\s*\n|\Z)", text, re.DOTALL | re.MULTILINE)
+            if source:
+                yield f"`{name}`", _folded(source[1]), module, link
+
+
+def _docstrings(tree: ast.AST, prefix: str) -> Iterator[tuple[str, str]]:
+    for node in ast.iter_child_nodes(tree):
+        if isinstance(node, ast.ClassDef | ast.FunctionDef):
+            yield prefix + node.name, ast.get_docstring(node) or ""
+            if isinstance(node, ast.ClassDef):
+                yield from _docstrings(node, f"{prefix}{node.name}.")
+
+
+PAGES = {"study.md": study_page, "cli.md": cli_page, "sources.md": sources_page}
+
+
+def main(check: bool) -> int:
+    """Write or check the pages; the number of pages that are not current."""
+    stale = 0
+    for name, page in PAGES.items():
+        path, text = DOCS / name, page()
+        if path.exists() and path.read_text(encoding="utf-8") == text:
+            continue
+        if check:
+            stale += 1
+            print(f"docs/{name} is not current; run `make docs`.")
+        else:
+            path.write_text(text, encoding="utf-8")
+            print(f"docs/{name} written")
+    return stale
+
+
+if __name__ == "__main__":
+    sys.exit(1 if main("--check" in sys.argv[1:]) else 0)
