@@ -33,26 +33,31 @@ def study_page() -> str:
     from steelyard.arms import Arm
     from steelyard.config import Study
 
-    shown: list[type[BaseModel]] = []
-    for root in (Study, Arm):
-        for model in [root, *_below(root)]:
-            if model not in shown:
-                shown.append(model)
-    sections = [_section(model) for model in shown if "kind" not in model.model_fields]
-    groups: dict[str, list[str]] = {}
+    shown = list(dict.fromkeys([Study, *_below(Study), Arm, *_below(Arm)]))
+    stages: dict[str, list[type[BaseModel]]] = {stage: [] for stage in _TITLES}
+    shared = []
     for model in shown:
         if "kind" in model.model_fields:
-            groups.setdefault(model.__module__.split(".")[1], []).append(_section(model))
-    titles = {
-        "supervision": "Supervisors: an entry of `supervisors`",
-        "student": "Students: the value of `student`",
-        "reliability": "Estimators: `reliability` of an arm",
-        "selection": "Selections: `selection` of an arm",
-    }
-    for stage, parts in groups.items():
-        sections += [f"## {titles[stage]}", *parts]
-    return "\n\n".join([_STUDY_TOP, *sections, _presets()]) + "\n"
+            stages[model.__module__.split(".")[1]].append(model)
+        elif model.__module__.split(".")[1] == "models":
+            shared.append(model)
+    parts = [_STUDY_TOP]
+    parts += [_section(model) for model in (Study, *_models(Study.model_fields["data"].annotation))]
+    for stage, title in _TITLES.items():
+        if stage == "reliability":
+            parts += [_section(Arm), _presets()]
+        parts += [f"## {title}", *(_section(model) for model in stages[stage])]
+        if stage == "student":
+            parts += [_section(model) for model in shared]
+    return "\n\n".join([*parts, _metrics()]) + "\n"
 
+
+_TITLES = {
+    "supervision": "Supervisors: an entry of `supervisors`",
+    "student": "Students: the value of `student`",
+    "reliability": "Estimators: `reliability` of an arm",
+    "selection": "Selections: `selection` of an arm",
+}
 
 _STUDY_TOP = f"""# The study file
 
@@ -127,7 +132,7 @@ def _folded(text: str) -> str:
 def _row(model: type[BaseModel], name: str) -> str:
     field = model.model_fields[name]
     words = _meaning(model, name, field)
-    return _line(f"`{name}`", _type(field), _default(field), words)
+    return _line(f"`{name}`", _type(model, name), _default(field), words)
 
 
 def _meaning(model: type[BaseModel], name: str, field: FieldInfo) -> str:
@@ -160,37 +165,46 @@ def _written(model: type) -> dict[str, str]:
 
 
 def _sentence(text: str) -> str:
-    text = text[0].upper() + text[1:]
+    text = text[0].upper() + text[1:].replace("None:", "null:")
     return text if text.endswith(".") else f"{text}."
 
 
-def _type(field: FieldInfo) -> str:
-    text = _annotation(field.annotation)
-    return text + _bounds(field.metadata)
+def _type(model: type[BaseModel], name: str) -> str:
+    field = model.model_fields[name]
+    parts = _kinds_of(field.annotation) or _words_of(field.annotation, _bounds(field.metadata))
+    return " or ".join(dict.fromkeys(parts))
 
 
-def _annotation(annotation: Any) -> str:
+def _kinds_of(annotation: Any) -> list[str]:
+    """Words for a type that holds settings; empty for others."""
+    models = _models(annotation)
+    if not models:
+        return []
+    if "kind" in models[0].model_fields:
+        kinds = ", ".join(f"`{m.model_fields['kind'].default}`" for m in models)
+        many = typing.get_origin(annotation) is tuple
+        return [f"{'list of mappings' if many else 'mapping'} with `kind`: {kinds}"]
+    link = f"[{models[0].__name__}](#{models[0].__name__.lower()})"
+    if typing.get_origin(annotation) is tuple:
+        return [f"list of names and {link}"]
+    return [link, *(["null"] if types.NoneType in typing.get_args(annotation) else [])]
+
+
+def _words_of(annotation: Any, bounds: str = "") -> list[str]:
+    """Words for a plain type, one for each alternative."""
     origin, args = typing.get_origin(annotation), typing.get_args(annotation)
-    if _models(annotation):
-        models = _models(annotation)
-        kinds = [m.model_fields["kind"].default for m in models if "kind" in m.model_fields]
-        text = f"a mapping with `kind`: {', '.join(kinds)}" if kinds else f"[{models[0].__name__}]"
-        text += "" if kinds else f"(#{models[0].__name__.lower()})"
-        many = origin is tuple
-        plain = [a for a in args if a in (str, types.NoneType)]
-        text = " or ".join([text, *(_annotation(a) for a in plain)])
-        return f"list of: {'' if not many else text}" if many else text
     if origin is typing.Annotated:
-        return _annotation(args[0]) + _bounds(args[1:])
+        return _words_of(args[0], _bounds(args[1:]))
     if origin is typing.Literal:
-        return ", ".join(f"`{value}`" for value in args)
+        return [", ".join(f"`{value}`" for value in args)]
     if origin in (typing.Union, types.UnionType):
-        return " or ".join(_annotation(part) for part in args)
+        return [word for part in args for word in _words_of(part, bounds)]
     if origin is tuple:
-        return f"list of {_annotation(args[0])}"
+        return [f"list of {_words_of(args[0])[0]}s"]
     if origin is dict:
-        return f"mapping of {_annotation(args[0])} to {_annotation(args[1])}"
-    return _WORDS.get(annotation, getattr(annotation, "__name__", str(annotation)))
+        return [f"mapping of {_words_of(args[0])[0]} to {_words_of(args[1])[0]}"]
+    word = _WORDS.get(annotation, getattr(annotation, "__name__", str(annotation)))
+    return [word + bounds if annotation in (int, float) else word]
 
 
 _WORDS: dict[Any, str] = {
@@ -199,15 +213,16 @@ _WORDS: dict[Any, str] = {
     float: "number",
     bool: "true or false",
     types.NoneType: "null",
-    Any: "text or mapping",
 }
 
 
 def _bounds(metadata: Any) -> str:
+    """Limits of a number, such as " >= 1"."""
     signs = (("ge", ">="), ("gt", ">"), ("le", "<="), ("lt", "<"))
+    entries = [e for entry in metadata for e in getattr(entry, "metadata", [entry])]
     found = [
         f"{sign} {getattr(entry, name)}"
-        for entry in metadata
+        for entry in entries
         for name, sign in signs
         if getattr(entry, name, None) is not None
     ]
@@ -240,6 +255,18 @@ def _presets() -> str:
     return "## Arms that have names\n\n" + "\n".join([*head, *rows])
 
 
+def _metrics() -> str:
+    """What `metric` may be."""
+    from steelyard.evaluation import LOWER_IS_BETTER, METRICS
+
+    rows = []
+    for name, function in METRICS.items():
+        first = (inspect.getdoc(function) or "").split("\n\n")[0]
+        lower = " Lower is better." if name in LOWER_IS_BETTER and "lower" not in first else ""
+        rows.append(_line(f"`{name}`", _folded(first).replace(", (R,)", "") + lower))
+    return "## Metrics\n\n" + "\n".join([*_head("metric", "meaning"), *rows])
+
+
 def _head(*names: str) -> list[str]:
     return [_line(*names), _line(*("---" for _ in names))]
 
@@ -264,9 +291,9 @@ def cli_page() -> str:
     return "\n\n".join(parts) + "\n"
 
 
-_CLI_TOP = """Exit codes: 0 done; 2 a mistake that you can mend, as one line `error: ...`; 130 or 143 stopped by a
-signal, and the same command goes on from there; 1 a bug, with its traceback. `-v` shows tracebacks
-of mistakes too."""
+_CLI_TOP = """Exit codes: 0 done; 2 a mistake that you can mend, as one line
+`error: ...`; 130 or 143 stopped by a signal, and the same command goes on from there; 1 a bug, with
+its traceback. `-v` shows the tracebacks of mistakes too."""
 
 
 def _help(command: Any, name: str) -> str:
@@ -292,15 +319,17 @@ def sources_page() -> str:
     return "\n\n".join(["# Sources", NOTE, _SOURCES_TOP, "\n".join([*head, *rows])]) + "\n"
 
 
-_SOURCES_TOP = """What comes from a paper, from the `Source:` lines of the docstrings; what was changed stands in
-parentheses. The test is the file that mirrors the module, where there is one."""
+_SOURCES_TOP = """What comes from a paper, from the `Source:` lines of the docstrings; what
+was changed stands in parentheses. The test is the file that mirrors the module, where there is one."""
 
 
 def _sources() -> Iterator[tuple[str, str, str, str]]:
     for path in sorted(SOURCE.rglob("*.py")):
         place = path.relative_to(SOURCE)
         test = Path("tests", place.parent, f"test_{place.name}")
-        link = f"[{test.as_posix()}](../{test.as_posix()})" if (ROOT / test).exists() else "none"
+        link = (
+            f"[{test.as_posix()}](../{test.as_posix()})" if (ROOT / test).exists() else "none yet"
+        )
         module = f"[{place.as_posix()}](../src/steelyard/{place.as_posix()})"
         for name, text in _docstrings(ast.parse(path.read_text(encoding="utf-8")), ""):
             source = re.search(r"^\s*Source: (.+?)(?:\n\s*\n|\Z)", text, re.DOTALL | re.MULTILINE)

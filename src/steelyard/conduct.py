@@ -2,6 +2,7 @@
 
 import functools
 import json
+import os
 import tempfile
 import time
 from collections.abc import Sequence
@@ -99,7 +100,7 @@ def study(
         "lock": LOCK,
     }
     results["seconds"] = round(time.monotonic() - start, 1)
-    sealed.write_text(folder / LOCK, lock_text(settings))
+    sealed.write_text(folder / LOCK, lock_text(settings, base, folder))
     sealed.write_text(folder / RESULTS, json.dumps(results, indent=1))
     from steelyard.report import write
 
@@ -108,15 +109,22 @@ def study(
     return Result(folder, results)
 
 
-def lock_text(settings: Study) -> str:
-    """The resolved study as YAML: every default written out."""
+def lock_text(settings: Study, base: Path, folder: Path) -> str:
+    """The resolved study as YAML: every default written out, files found from `folder`."""
     words = settings.model_dump(mode="json")
-    words["arms"] = [arm if isinstance(arm, str) else _plain(arm) for arm in settings.arms]
+
+    def moved(path: str, start: Path) -> str:
+        return path if Path(path).is_absolute() else os.path.relpath(start / path, folder)
+
+    data = words["data"]
+    if data["hub"] and (base / data["hub"]).is_dir():
+        data["hub"] = moved(data["hub"], base)
+    if not data["hub"] and not data["generated"]:
+        data |= {name: moved(data[name], base) for name in ("train", "test")}
+    for supervisor in words["supervisors"]:
+        if supervisor["kind"] == "votes":
+            supervisor["path"] = moved(supervisor["path"], Path())
     return yaml.safe_dump(words, sort_keys=False, allow_unicode=True)
-
-
-def _plain(arm: Any) -> Any:
-    return arm.model_dump(mode="json") if hasattr(arm, "model_dump") else arm
 
 
 def _settings(

@@ -1,6 +1,7 @@
 """Selections and models as files: what `train` reads and `evaluate` needs."""
 
 import json
+import tempfile
 from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
@@ -35,7 +36,7 @@ def read_selection(
     """
     rows = list(read_rows(path))
     place_of = {question.id: i for i, question in enumerate(questions)}
-    names = classes or _names(rows)
+    names = classes or _names(path, rows)
     numbers = {name: i for i, name in enumerate(names)}
     targets = np.full((len(questions), len(names)), 1 / len(names))
     weights = np.zeros(len(questions))
@@ -49,6 +50,13 @@ def read_selection(
         reasons[i] = "" if weights[i] > 0 else "weight 0"
     if not (weights > 0).any():
         raise InputError(f"{path.name} keeps no example: every weight is 0. Nothing can be learnt.")
+    labels = np.unique(targets[weights > 0].argmax(axis=1))
+    if len(labels) == 1:
+        raise InputError(
+            f"{path.name} keeps {int((weights > 0).sum())} examples, all with the label "
+            f"{names[labels[0]]!r}; a student cannot learn from one class. Keep others too."
+        )
+    weights = weights / weights.max()  # so that their sum is finite
     weights = weights / weights[weights > 0].mean()
     ids = tuple(question.id for question in questions)
     return Selection(ids, targets, weights, tuple(reasons)), names
@@ -60,8 +68,7 @@ def save_model(fitted: Any, folder: Path, task: str, classes: tuple[str, ...]) -
     Raises:
         InputError: the folder exists and is not empty.
     """
-    if folder.exists() and any(folder.iterdir()):
-        raise InputError(f"{folder} is not empty; give another folder with --out.")
+    check_free(folder)
     card = {
         "steelyard": version("steelyard"),
         "task": task,
@@ -78,6 +85,24 @@ def save_model(fitted: Any, folder: Path, task: str, classes: tuple[str, ...]) -
     sealed.publish(folder, write)
 
 
+def check_free(folder: Path) -> None:
+    """Find out early whether a model can be written to the folder.
+
+    Raises:
+        InputError: the folder is not empty, or cannot be made.
+    """
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        if folder.exists() and any(folder.iterdir()):
+            raise InputError(f"{folder} is not empty; give another folder with --out.")
+        with tempfile.TemporaryFile(dir=folder.parent):
+            pass
+    except OSError as error:
+        raise InputError(
+            f"The folder {folder} cannot be written ({error.strerror}); give another with --out."
+        ) from error
+
+
 def load_model(folder: Path) -> tuple[Finetuned, Kind, tuple[str, ...]]:
     """A saved student, its task and its classes.
 
@@ -88,25 +113,39 @@ def load_model(folder: Path) -> tuple[Finetuned, Kind, tuple[str, ...]]:
 
     try:
         card = json.loads((folder / CARD).read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+        own = {name: card["settings"][name] for name in Finetuning.model_fields}
+        settings = Finetuning(**{**own, "lora": None, "model": str(folder), "layers": None})
+        task, classes = card["task"], tuple(card["classes"])
+    except OSError as error:
         raise InputError(
-            f"{folder} holds no model of `steelyard train`: {CARD} cannot be read ({error})."
+            f"{folder} holds no model of `steelyard train`: {CARD} cannot be read "
+            f"({error.strerror}). Give the folder that `train --out` wrote."
+        ) from error
+    except (ValueError, KeyError, TypeError) as error:
+        raise InputError(
+            f"{folder / CARD} is damaged ({type(error).__name__}: {error}); train the model again."
         ) from error
     place = Pretrained(model=str(folder))
-    settings = Finetuning(
-        **{**card["settings"], "lora": None, "model": str(folder), "layers": None}
-    )
-    classes = tuple(card["classes"])
     model = load_saved(folder)
     tokenizer = load_tokenizer(place)
-    return Finetuned(settings, model, tokenizer, len(classes), None, 0), card["task"], classes
+    return Finetuned(settings, model, tokenizer, len(classes), None, 0), task, classes
 
 
-def _names(rows: Sequence[tuple[str, dict[str, Any]]]) -> tuple[str, ...]:
-    labels = {str(row["label"]) for _, row in rows if row.get("label") not in (None, "")}
+def _names(path: Path, rows: Sequence[tuple[str, dict[str, Any]]]) -> tuple[str, ...]:
+    """The classes that the labels name. A row without a label is refused where it is read."""
+    labels: set[str] = set()
+    for place, row in rows:
+        label = row.get("label")
+        if label is not None and label != "":
+            if isinstance(label, bool) or not isinstance(label, str | int):
+                raise InputError(
+                    f"{place}: label {label!r} must be a class name or a whole number. Correct it."
+                )
+            labels.add(str(label))
     if len(labels) < 2:
         raise InputError(
-            f"The selection has the labels {sorted(labels)}; at least two classes are needed."
+            f"{path.name} has the labels {sorted(labels)}; a `label` column with at least two "
+            "classes is needed."
         )
     return tuple(sorted(labels))
 
@@ -121,9 +160,12 @@ def _row_of(place: str, row: dict[str, Any], place_of: dict[str, int]) -> int:
 
 def _target(place: str, row: dict[str, Any], numbers: dict[str, int]) -> Any:
     if row.get("targets") is not None:
-        target = np.asarray(row["targets"], dtype=np.float64)
+        try:
+            target = np.asarray(row["targets"], dtype=np.float64)
+        except (TypeError, ValueError):  # words, or lists in the list
+            target = np.zeros(0)
         bad = target.shape != (len(numbers),) or (target < 0).any()
-        if bad or abs(target.sum() - 1) > 1e-6:
+        if bad or not abs(target.sum() - 1) <= 1e-6:
             raise InputError(
                 f"{place}: `targets` must be {len(numbers)} probabilities that sum to 1, "
                 f"got {row['targets']}."
@@ -131,7 +173,7 @@ def _target(place: str, row: dict[str, Any], numbers: dict[str, int]) -> Any:
         return target
     label = row.get("label")
     number = numbers.get(str(label), label)
-    if isinstance(number, str) and number.isdecimal():
+    if isinstance(number, str) and number.isdecimal() and len(number) < 10:
         number = int(number)
     if isinstance(number, bool) or not isinstance(number, int) or not 0 <= number < len(numbers):
         raise InputError(

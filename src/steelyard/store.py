@@ -131,7 +131,11 @@ class Store:
         path = self.root / name / "recipe.json"
         if not path.is_file():
             return None
-        words: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        try:
+            words: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        except ValueError:
+            log.warning("%s is damaged.", path)
+            return None
         return words
 
     def _lock(self, name: str) -> Any:

@@ -12,6 +12,16 @@ from steelyard.errors import InputError
 from steelyard.run import Run
 from steelyard.store import Missing, Recipe, Store
 
+PARTS = {
+    "study": str,
+    "seeds": list,
+    "data": dict,
+    "ceiling": dict,
+    "arms": dict,
+    "artifacts": dict,
+}
+"""What every results.json has, among other things."""
+
 
 @dataclass(frozen=True)
 class Explanation:
@@ -23,7 +33,7 @@ class Explanation:
     changes: tuple[str, ...]  # why it would be made again; empty if it would be read
 
 
-def explain(folder: Path, wanted: str | None = None, base: Path | None = None) -> list[Explanation]:
+def explain(folder: Path, wanted: str | None = None) -> list[Explanation]:
     """Every artifact of a run, or those whose role or name contains `wanted`.
 
     A change far up (data, votes) is said where it stands; what depends on it is made again too.
@@ -34,7 +44,7 @@ def explain(folder: Path, wanted: str | None = None, base: Path | None = None) -
     results = read_results(folder)
     old: dict[str, str] = results["artifacts"]
     store = Store(folder / STORE, read_only=True)
-    stale = dict(_stale(folder, store, old, base or Path()))
+    stale = dict(_stale(folder, store, old))
     found = [
         Explanation(role, name, store.recipe(name), stale.get(role, ()))
         for role, name in old.items()
@@ -49,10 +59,10 @@ def explain(folder: Path, wanted: str | None = None, base: Path | None = None) -
 
 
 def _stale(
-    folder: Path, store: Store, old: dict[str, str], base: Path
+    folder: Path, store: Store, old: dict[str, str]
 ) -> Iterator[tuple[str, tuple[str, ...]]]:
     """Roles that a new run would make again, each with what changed."""
-    run = Run(read_study(folder / LOCK), store, base)
+    run = Run(read_study(folder / LOCK), store, folder)
     for seed, name in [job for jobs in run.jobs() for job in jobs]:
         try:
             run.do(seed, name)
@@ -65,6 +75,11 @@ def _stale(
 
 
 def read_results(folder: Path) -> dict[str, Any]:
+    """The results of a finished study.
+
+    Raises:
+        InputError: there are none, or they are damaged.
+    """
     path = folder / RESULTS
     try:
         results: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
@@ -74,4 +89,7 @@ def read_results(folder: Path) -> dict[str, Any]:
         ) from error
     except ValueError as error:
         raise InputError(f"{path} is not JSON ({error}); run the study again.") from error
+    for name, kind in PARTS.items():
+        if not isinstance(results, dict) or not isinstance(results.get(name), kind):
+            raise InputError(f"{path} is damaged: it has no `{name}`; run the study again.")
     return results

@@ -8,9 +8,9 @@ from typing import Any
 from steelyard import sealed
 from steelyard.config import make_study, read_study, read_yaml
 from steelyard.data import read_labelled, read_questions
-from steelyard.errors import ConfigError
+from steelyard.errors import ConfigError, InputError
 from steelyard.evaluation import METRICS, draw_resamples, mean_interval, measure
-from steelyard.handoff import load_model, read_selection, save_model
+from steelyard.handoff import check_free, load_model, read_selection, save_model
 from steelyard.run import Run
 from steelyard.store import Store
 
@@ -19,17 +19,22 @@ def train_model(
     data: Path, selection: str, out: Path, student: str, seed: int, overrides: list[str]
 ) -> None:
     """Train on a selection file, or on an arm of a study, and save the model."""
+    check_free(out)
     if data.suffix in (".yaml", ".yml"):
         study = read_study(data, overrides)
         run = Run(study, Store(Path("runs") / study.name / "store"), data.parent)
+        _check_saved(study.student)
         task, settings = run.task(seed), study.student
         kind, classes, questions = study.task, task.classes, task.strong_train.questions
         if Path(selection).is_file():
             chosen, _ = read_selection(Path(selection), questions, classes)
+        elif Path(selection).suffix:
+            raise InputError(f"{selection} does not exist; give a selection file, or an arm.")
         else:
             chosen, _ = run.selection(seed, study.arm(selection))
     else:
         settings = _student(student)
+        _check_saved(settings)
         kind = "multiple_choice" if settings.kind == "chooser" else "classification"
         questions = read_questions(kind, data)
         options = max(len(question.choices) for question in questions)
@@ -43,6 +48,8 @@ def train_model(
 
 def evaluate_model(model: Path, data: Path, out: Path | None) -> None:
     """Print every metric with its interval over the rows."""
+    if out is not None and not out.parent.is_dir():
+        raise InputError(f"{out} cannot be written: there is no folder {out.parent}. Make it.")
     fitted, task, classes = load_model(model)
     split = read_labelled(task, data, classes)
     probs = fitted.probabilities(split.questions)
@@ -58,6 +65,12 @@ def evaluate_model(model: Path, data: Path, out: Path | None) -> None:
         result = {"model": model.name, "data": data.name, "rows": len(split.truth)}
         sealed.write_text(out, json.dumps({**result, "metrics": scores}, indent=1))
         print(f"scores: {out}")
+
+
+def _check_saved(student: Any) -> None:
+    """Refuse before training what cannot be kept after it."""
+    if student.kind == "probe":
+        raise ConfigError("A probe is not saved as a model; train a `classifier` student.")
 
 
 def _student(text: str) -> Any:

@@ -1,5 +1,6 @@
 """Votes that exist already: people, labelling functions, language models asked elsewhere."""
 
+import re
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,9 @@ from steelyard.rows import read_rows
 from steelyard.sealed import file_sum
 from steelyard.supervision.table import candidates_of
 from steelyard.types import ABSTAIN, Question, Split, Votes
+
+
+NUMBER = re.compile("[0-9]{1,9}")
 
 
 class VotesFile(BaseModel):
@@ -68,7 +72,7 @@ class VotesFile(BaseModel):
     def _read(self) -> Iterator["_Cast"]:
         for place, row in read_rows(Path(self.path)):
             if "votes" in row:
-                for entry in row["votes"]:
+                for entry in _entries(place, row["votes"]):
                     yield _cast(place, row, entry, "annotator", "label")
             else:
                 yield _cast(place, row, row, "voter", "answer")
@@ -83,6 +87,14 @@ class _Cast:
     voter: str
     query: str
     answer: Any
+
+
+def _entries(place: str, votes: Any) -> list[dict[str, Any]]:
+    if not isinstance(votes, list) or not all(isinstance(entry, dict) for entry in votes):
+        raise InputError(
+            f"{place}: `votes` must be a list of `{{annotator, label}}`, got {_shown(votes)}."
+        )
+    return votes
 
 
 def _cast(place: str, row: dict[str, Any], entry: dict[str, Any], voter: str, answer: str) -> _Cast:
@@ -142,10 +154,15 @@ def _answer(vote: _Cast, numbers: dict[str, int], answers: int) -> int:
         return ABSTAIN
     if isinstance(given, str) and given in numbers:
         return numbers[given]
-    number = int(given) if isinstance(given, str) and given.isdecimal() else given
+    number = int(given) if isinstance(given, str) and NUMBER.fullmatch(given) else given
     if isinstance(number, int) and not isinstance(number, bool) and 0 <= number < answers:
         return number
     raise InputError(
-        f"{vote.place}: answer {given!r} of {vote.voter!r} on {vote.id!r} is neither a class "
+        f"{vote.place}: answer {_shown(given)} of {vote.voter!r} on {vote.id!r} is neither a class "
         f"({', '.join(numbers)}) nor a number in [0, {answers}). Leave it empty to abstain."
     )
+
+
+def _shown(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."

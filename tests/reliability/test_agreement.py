@@ -1,0 +1,114 @@
+"""Agreement and confidence, by hand, and the contract of every estimator."""
+
+from math import log
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from steelyard.reliability import ESTIMATORS, Confidence, Margin, VoteEntropy, VoteShare
+from steelyard.reliability.agreement import entropy
+from steelyard.types import ABSTAIN, Votes
+
+# METHODS 2.4: entropy of five votes, in nats.
+ENTROPIES = [
+    ([5], 0.0),
+    ([4, 1], 0.5004),
+    ([3, 2], 0.6730),
+    ([3, 1, 1], 0.9503),
+    ([2, 2, 1], 1.0549),
+    ([2, 1, 1, 1], 1.3322),
+    ([1, 1, 1, 1, 1], 1.6094),
+]
+
+
+def votes(rows: list[list[int]], answers: int, probs: Any = None) -> Votes:
+    table = np.array(rows)
+    size, width = table.shape
+    return Votes(
+        ids=tuple(f"q{i}" for i in range(size)),
+        voters=tuple(f"v{j}" for j in range(width)),
+        queries=("q",),
+        example=np.repeat(np.arange(size), width),
+        voter=np.tile(np.arange(width), size),
+        query=np.zeros(size * width, dtype=np.int64),
+        answer=table.ravel(),
+        candidates=np.full(size, answers),
+        probs=probs,
+    )
+
+
+@pytest.mark.parametrize(("counts", "nats"), ENTROPIES)
+def test_entropies_of_five_votes(counts: list[int], nats: float) -> None:
+    row = [answer for answer, count in enumerate(counts) for _ in range(count)]
+    shares = votes([row], answers=5).shares()
+    assert entropy(shares)[0] == pytest.approx(nats, abs=5.1e-5)
+    score = VoteEntropy().estimate(votes([row], answers=5)).score[0]
+    assert score == pytest.approx(1 - nats / log(5), abs=5e-5)
+
+
+def test_vote_entropy_by_hand() -> None:
+    table = votes([[2, 2, 2, 2, 2], [0, 0, 0, 1, 1], [0, 1, 2, 3, ABSTAIN]], answers=4)
+    # 3/5 and 2/5: H = -(.6 ln .6 + .4 ln .4) = 0.6730 nats; 1 - 0.6730 / ln 4 = 0.5145
+    middle = 1 + (0.6 * log(0.6) + 0.4 * log(0.4)) / log(4)
+    np.testing.assert_allclose(VoteEntropy().estimate(table).score, [1, middle, 0], atol=1e-12)
+
+
+def test_vote_share_by_hand() -> None:
+    table = votes([[0, 0, 0, 1, 1]], answers=3)
+    assert VoteShare().estimate(table).score[0] == pytest.approx(0.6)
+    # METHODS 2.5: 3-2 at T = 0.2 gives .7311
+    assert VoteShare(temperature=0.2).estimate(table).score[0] == pytest.approx(0.7311, abs=5e-5)
+
+
+def test_confidence_and_margin_by_hand() -> None:
+    table = votes([[0, 1]], answers=3, probs=np.array([[0.7, 0.2, 0.1], [0.3, 0.6, 0.1]]))
+    # mean: .5, .4, .1
+    assert Confidence().estimate(table).score[0] == pytest.approx(0.5)
+    assert Margin().estimate(table).score[0] == pytest.approx(0.1)
+
+
+def test_hard_votes_give_confidence_the_vote_share() -> None:
+    table = votes([[0, 0, 1], [2, 2, 2]], answers=3)
+    np.testing.assert_allclose(
+        Confidence().estimate(table).score, VoteShare().estimate(table).score
+    )
+
+
+@pytest.mark.parametrize("kind", ESTIMATORS)
+def test_unreadable_answers_are_not_agreement(kind: str) -> None:
+    reliability = ESTIMATORS[kind]().estimate(votes([[ABSTAIN] * 5], answers=4))
+    np.testing.assert_array_equal(reliability.posterior, [[0.25] * 4])
+    assert reliability.score[0] == 0.0
+
+
+@pytest.mark.parametrize("kind", ESTIMATORS)
+@given(
+    rows=st.integers(1, 5).flatmap(
+        lambda width: st.lists(
+            st.lists(st.integers(-1, 3), min_size=width, max_size=width), min_size=1, max_size=8
+        )
+    )
+)
+def test_the_contract_of_every_estimator(kind: str, rows: list[list[int]]) -> None:
+    table = votes(rows, answers=4)
+    first, again = (ESTIMATORS[kind]().estimate(table) for _ in range(2))
+    assert first.ids == table.ids
+    np.testing.assert_allclose(first.posterior.sum(axis=1), 1)
+    assert ((first.score >= 0) & (first.score <= 1)).all()
+    assert first.score.tobytes() == again.score.tobytes()
+    unanimous = (table.counts.max(axis=1) == table.counts.sum(axis=1)) & table.counts.any(axis=1)
+    np.testing.assert_allclose(first.score[unanimous], 1)
+
+
+@pytest.mark.parametrize("kind", ESTIMATORS)
+@given(seed=st.integers(0, 999))
+def test_other_names_for_the_classes_permute_the_result(kind: str, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    rows, order = rng.integers(0, 4, (6, 5)), rng.permutation(4)
+    plain = ESTIMATORS[kind]().estimate(votes(rows.tolist(), answers=4))
+    renamed = ESTIMATORS[kind]().estimate(votes(order[rows].tolist(), answers=4))
+    np.testing.assert_allclose(renamed.posterior[:, order], plain.posterior)
+    np.testing.assert_allclose(renamed.score, plain.score)
