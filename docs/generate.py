@@ -320,7 +320,7 @@ def sources_page() -> str:
 
 
 _SOURCES_TOP = """What comes from a paper, from the `Source:` lines of the docstrings; what
-was changed stands in parentheses. The test is the file that mirrors the module, where there is one."""
+was changed stands in parentheses. The test is the file that mirrors the module."""
 
 
 def _sources() -> Iterator[tuple[str, str, str, str]]:

@@ -35,7 +35,12 @@ def content(_: Path) -> dict[str, Any]:
         classes=("no", "yes"),
         candidate_texts=(("x", "y"),),
     )
-    return {"p": Predictions("m", ("a",), probs), "votes": votes, "log": {"loss": [0.5]}, "x": probs}
+    return {
+        "p": Predictions("m", ("a",), probs),
+        "votes": votes,
+        "log": {"loss": [0.5]},
+        "x": probs,
+    }
 
 
 def test_what_is_kept_is_read_back(tmp_path: Path) -> None:

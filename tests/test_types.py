@@ -137,7 +137,7 @@ def test_a_score_outside_its_range_is_named() -> None:
 
 @pytest.mark.parametrize("weight", [-1.0, np.nan, np.inf])
 def test_weights_that_cannot_be_are_named(weight: float) -> None:
-    with pytest.raises(InputError, match="weight .* of 'b' is not a finite number >= 0"):
+    with pytest.raises(InputError, match=r"weight .* of 'b' is not a finite number >= 0"):
         Selection(("a", "b"), one_hot(ints(0, 1), 2), np.array([1.0, weight]), ("", ""))
 
 

@@ -41,6 +41,8 @@ class Arm(BaseModel):
     """An `oracle` loses its wrong labels: it sees the truth, and bounds what a filter can do."""
     control: Literal["none", "random_keep", "shuffled_weights"] = "none"
     """What is done to the selection to take its information away."""
+    control_of: str = ""
+    """Name of the arm that a control belongs to."""
 
     @model_validator(mode="before")
     @classmethod
@@ -134,13 +136,16 @@ def complete(arms: tuple[Entry, ...]) -> tuple[Arm, ...]:
         ConfigError: an unknown name (with the nearest known one), or a name given twice.
     """
     named = [_arm(entry) for entry in arms]
-    names = [arm.name for arm in named]
+    given = [arm.name for arm in named]
+    taught = [*(PRESETS[name] for name in ALWAYS if name not in given), *named]
+    whole = (*taught, *_controls(taught))
+    names = [arm.name for arm in whole]
     for name in names:
         if names.count(name) > 1:
-            raise ConfigError(f"`arms`: the name {name!r} is given twice; arms need own names.")
-    first = [PRESETS[name] for name in ALWAYS if name not in names]
-    taught = [*first, *named]
-    return (*taught, *_controls(taught))
+            raise ConfigError(
+                f"`arms`: the name {name!r} is given twice, or is a control's; arms need own names."
+            )
+    return whole
 
 
 def _arm(entry: Entry) -> Arm:
@@ -168,6 +173,7 @@ def _controls(arms: list[Arm]) -> list[Arm]:
                 "name": control if len(of) == 1 else f"{control}.{arm.name}",
                 "role": "control",
                 "control": control,
+                "control_of": arm.name,
                 "description": text.format(arm.name),
             }
             controls.append(arm.model_copy(update=update))

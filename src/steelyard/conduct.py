@@ -1,6 +1,7 @@
 """Conduct a study: do its jobs, judge them, write results and report."""
 
 import functools
+import io
 import json
 import os
 import tempfile
@@ -15,6 +16,7 @@ import yaml
 from steelyard import executors, sealed
 from steelyard.config import Study, make_study, read_study
 from steelyard.errors import InputError
+from steelyard.models.load import identity
 from steelyard.results import collect
 from steelyard.run import Run
 from steelyard.store import Missing, Store
@@ -57,9 +59,9 @@ class Result:
 
         from steelyard.report import terminal_table
 
-        console = Console(width=100, record=True, file=open("/dev/null", "w"))  # noqa: SIM115, PTH123
-        console.print(terminal_table(self.results))
-        return console.export_text()
+        text = io.StringIO()
+        Console(width=100, file=text).print(terminal_table(self.results))
+        return text.getvalue()
 
 
 def study(
@@ -88,12 +90,15 @@ def study(
         InputError: data that does not fit, or a folder that cannot be written.
     """
     start = time.monotonic()
+    for remembered in (_run_of, identity):  # files may have changed since this process read them
+        remembered.cache_clear()
     settings, base = _settings(what, overrides)
     folder = Path(out) if out is not None else Path("runs") / settings.name
+    doer = executors.executor(executor, workers)
     _prepare(folder)
     run = Run(settings, Store(folder / STORE), base)
     if not _stored(settings, base, folder):
-        _do(run, base, folder, executor, workers, watch or Silent())
+        _do(run, base, folder, doer, watch or Silent())
     results = collect(run)
     results["reproduce"] = {
         "command": command or f"steelyard study {LOCK} --out {folder.name}",

@@ -18,7 +18,8 @@ from steelyard.evaluation import METRICS, metric
 from steelyard.student import Student
 from steelyard.supervision import Supervisor, VotesFile
 
-MAX_BYTES = 1_000_000  # of a study file
+MAX_BYTES = 100_000  # of a study file
+MAX_DEPTH, MAX_ALIASES = 50, 100  # nested values and repeated ones of a study file
 MAX_SEEDS = 1000
 MAX_SEED = 2**31 - 1
 WISHES = {
@@ -165,12 +166,10 @@ def read_yaml(text: str, source: str) -> Any:
         ConfigError: not YAML, with the line.
     """
     try:
-        aliases = sum(isinstance(event, yaml.AliasEvent) for event in yaml.parse(text))
-        if aliases > 100:
-            raise ConfigError(f"{source} has {aliases} aliases; write the values out.")
+        _check_shape(text, source)
         return yaml.load(text, Loader=_UniqueKeys)
-    except RecursionError as error:
-        raise ConfigError(f"{source} is nested too deeply; a study has few levels.") from error
+    except ConfigError:
+        raise
     except ValueError as error:  # a date or a number that cannot be
         raise ConfigError(f"{source} has a value that cannot be read: {error}.") from error
     except yaml.YAMLError as error:
@@ -178,6 +177,24 @@ def read_yaml(text: str, source: str) -> Any:
         line = f" line {mark.line + 1}" if mark is not None else ""
         problem = getattr(error, "problem", None) or str(error).splitlines()[0]
         raise ConfigError(f"{source}{line} is not YAML: {problem}.") from error
+
+
+def _check_shape(text: str, source: str) -> None:
+    """Refuse what would take a parser minutes, at the first event that is too much."""
+    depth = aliases = 0
+    for event in yaml.parse(text):
+        depth += isinstance(event, yaml.CollectionStartEvent)
+        depth -= isinstance(event, yaml.CollectionEndEvent)
+        aliases += isinstance(event, yaml.AliasEvent)
+        line = event.start_mark.line + 1
+        if depth > MAX_DEPTH:
+            raise ConfigError(
+                f"{source} line {line} has more than {MAX_DEPTH} nested values; a study has few."
+            )
+        if aliases > MAX_ALIASES:
+            raise ConfigError(
+                f"{source} line {line} has more than {MAX_ALIASES} aliases; write the values out."
+            )
 
 
 class _UniqueKeys(yaml.SafeLoader):

@@ -6,9 +6,11 @@ Jobs find their inputs and leave their results in the store, so an executor only
 import multiprocessing
 import os
 import signal
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from typing import Any, Literal
 
 from steelyard.errors import ConfigError, SteelyardError
@@ -65,7 +67,8 @@ class Local:
             for job in jobs:
                 yield job, function(*job)
             return
-        futures = {self._pool.submit(function, *job): job for job in jobs}
+        with _held_signals():  # a worker inherits them held: Ctrl-C is for its parent
+            futures = {self._pool.submit(function, *job): job for job in jobs}
         try:
             for future in as_completed(futures):
                 yield futures[future], future.result()
@@ -127,10 +130,32 @@ def executor(name: Name, workers: int | None) -> Local | Ray:
 
 
 def _quiet_worker(threads: int) -> None:
-    """A worker leaves Ctrl-C to its parent and keeps to its cores."""
+    """A worker leaves Ctrl-C to its parent, ends with it, and keeps to its cores."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     os.environ["TOKENIZERS_PARALLELISM"] = "false"
     import torch
 
     torch.set_num_threads(threads)
+
+
+def _end_with_parent() -> None:
+    """A parent that was killed cannot end its workers; they would wait for jobs for ever."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
+
+
+@contextmanager
+def _held_signals() -> Iterator[None]:
+    """Hold back SIGINT; it arrives afterwards. Windows cannot, and goes on without."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)

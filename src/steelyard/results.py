@@ -124,6 +124,7 @@ class _Judged:
             "pgr": None if gap is None or gap.interval is None else asdict(gap.interval),
             "pgr_reason": NO_FLOOR if gap is None else gap.reason,
             "vs_naive": against,
+            "vs_control": self._against_control(metric, name),
             "seeds": [
                 {
                     "seed": seed,
@@ -134,6 +135,14 @@ class _Judged:
                 for i, seed in enumerate(self.seeds)
             ],
         }
+
+    def _against_control(self, metric: str, name: str) -> dict[str, Any] | None:
+        """The paired difference between an arm and its own control, if it has one."""
+        for control in self.run.study.all_arms:
+            if control.control_of == name:
+                scores = [self.scores(metric, key) for key in (name, control.name)]
+                return {"control": control.name, **asdict(paired_difference(*scores))}
+        return None
 
     def other(self, metric: str) -> dict[str, Any]:
         """Floor, arms and ceiling by a further metric."""

@@ -120,7 +120,10 @@ class Run:
         recipe = Recipe(
             kind="selection",
             version=100 * type(arm.reliability).version + type(arm.selection).version,
-            settings={**arm.model_dump(exclude={"name", "description"}), "seed": seed},
+            settings={
+                **arm.model_dump(exclude={"name", "description", "control_of"}),
+                "seed": seed,
+            },
             inputs=inputs,
             libraries=library_versions("numpy"),
         )

@@ -35,7 +35,9 @@ def test_an_epoch_shows_each_example_once(lengths: list[int], size: int, seed: i
 
 
 @given(st.lists(st.integers(1, 50), min_size=1, max_size=40), st.integers(10, 200))
-def test_parts_of_a_step_keep_to_the_budget_and_lose_nothing(lengths: list[int], budget: int) -> None:
+def test_parts_of_a_step_keep_to_the_budget_and_lose_nothing(
+    lengths: list[int], budget: int
+) -> None:
     costs = np.array(lengths)
     parts = micro_batches(np.arange(len(costs)), costs, budget)
     assert sorted(np.concatenate(parts)) == list(range(len(costs)))

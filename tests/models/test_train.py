@@ -274,5 +274,5 @@ def test_identity_follows_the_content(tiny_bert: str, tmp_path: Path) -> None:
 
 
 def test_an_unknown_model_is_a_sentence(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="`model: .*nowhere` could not be loaded"):
+    with pytest.raises(ConfigError, match=r"`model: .*nowhere` could not be loaded"):
         load_classifier(Pretrained(model=str(tmp_path / "nowhere")), 2, 0.0, 0)

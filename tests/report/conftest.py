@@ -19,6 +19,16 @@ ARMS: dict[str, tuple[str, str, float, float, float]] = {
     "truth_filter": ("oracle", "Majority labels that are right.", 0.829, 0.731, 1.0),
 }
 WEAK, CEILING = 0.62, 0.87
+CONTROLS: dict[str, dict[str, Any]] = {
+    "filter": {"control": "random_keep", "difference": 0.031, "low": 0.01, "high": 0.05, "p": 0.01},
+    "reweigh": {
+        "control": "shuffled_weights",
+        "difference": 0.019,
+        "low": 0.002,
+        "high": 0.04,
+        "p": 0.03,
+    },
+}
 
 
 def span(value: float, half: float) -> dict[str, float]:
@@ -39,6 +49,7 @@ def arm(name: str, number: int) -> dict[str, Any]:
         "vs_naive": None
         if name == "naive"
         else {**versus, "high": round(score - 0.711, 4), "p": 0.012 if score > 0.755 else 0.41},
+        "vs_control": dict(CONTROLS[name]) if name in CONTROLS else None,
         "seeds": [
             {
                 "seed": seed,

@@ -56,14 +56,17 @@ def test_naive_above_the_best_arm_is_said(results: Study) -> None:
     assert "Naive does at least as well as filter" in cautions(results)
 
 
-def test_a_control_that_does_as_well_is_said(results: Study) -> None:
-    results["arms"]["random_keep"]["score"]["value"] = 0.77
-    assert "The control random_keep does as well as filter" in cautions(results)
+def test_an_arm_that_beats_its_control_is_said(results: Study) -> None:
+    texts = [remark.text for remark in remarks(results)]
+    assert "filter beats its control random_keep: +0.031 [0.010, 0.050], p = 0.010." in texts
 
 
-def test_a_control_within_the_interval_is_said(results: Study) -> None:
-    results["arms"]["random_keep"]["score"]["value"] = 0.75
-    assert "The control random_keep lies within the interval of filter" in cautions(results)
+def test_an_arm_that_does_not_beat_its_own_control_is_said(results: Study) -> None:
+    results["arms"]["filter"]["vs_control"].update(difference=-0.004, low=-0.03, high=0.02, p=0.7)
+    assert (
+        "filter is not clearly better than its control random_keep (-0.004 [-0.030, 0.020], "
+        "p = 0.700): that its selecting helps is not shown."
+    ) in cautions(results)
 
 
 def test_an_ensemble_that_does_as_well_is_said(results: Study) -> None:

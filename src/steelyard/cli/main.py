@@ -2,6 +2,7 @@
 
 import errno
 import os
+import shlex
 import signal
 import sys
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import Annotated, Any, NoReturn
 
 import typer
 
-from steelyard.errors import SteelyardError, Stopped
+from steelyard.errors import ConfigError, SteelyardError, Stopped
 
 app = typer.Typer(
     name="steelyard",
@@ -34,7 +35,7 @@ NO_ROOM = {
 
 Out = Annotated[Path | None, typer.Option(help="Folder of results, report and store.")]
 Workers = Annotated[
-    int | None, typer.Option(help="Jobs at a time; by default 2, or 1 with a GPU.", min=1)
+    int | None, typer.Option(help="Jobs at a time, 1 or more; by default 2, or 1 with a GPU.")
 ]
 Settings = Annotated[
     list[str], typer.Option("--set", help="Override a setting, such as student.epochs=2.")
@@ -65,8 +66,6 @@ def study(
     workers: Workers = None,
 ) -> None:
     """Run a study, or go on with a stopped one: floor, arms, controls, ceiling, report."""
-    from steelyard.errors import ConfigError
-
     if executor not in ("local", "ray"):
         raise ConfigError(f"`--executor` must be local or ray, got {executor!r}.")
     sets = " ".join(f"--set {entry}" for entry in set_)
@@ -84,7 +83,7 @@ def train(
     student: Annotated[
         str, typer.Option(help="Student settings as YAML, for DATA.")
     ] = "{kind: classifier, model: minilm}",
-    seed: Annotated[int, typer.Option(help="Of the splits and of training.", min=0)] = 0,
+    seed: Annotated[int, typer.Option(help="Of the splits and of training, 0 or more.")] = 0,
     set_: Settings = [],  # noqa: B006
 ) -> None:
     """Train the student on a selection and keep the model, in Hugging Face's format."""
@@ -135,9 +134,9 @@ def run() -> None:
     words = [word for word in sys.argv[1:] if word not in VERBOSE]
     verbose = len(words) < len(sys.argv) - 1
     try:
-        sys.exit(app(words or ["--help"], standalone_mode=False))
+        sys.exit(app(words or ["--help"], prog_name="steelyard", standalone_mode=False))
     except (SteelyardError, Misused, OSError) as error:
-        text = _mistake(error)
+        text = _mistake(error, words)
         if verbose or text is None:
             raise
         _fail(text)
@@ -146,12 +145,13 @@ def run() -> None:
         sys.exit(128 + stopped.signal)
 
 
-def _mistake(error: Any) -> str | None:
+def _mistake(error: Any, words: list[str]) -> str | None:
     """What to tell the user; None for what is not the user's to mend."""
     if isinstance(error, SteelyardError):
         return str(error)
     if isinstance(error, Misused):
-        return f"{error.format_message()} `steelyard --help` shows the commands."
+        got = shlex.join(["steelyard", *words])
+        return f"{error.format_message().rstrip('.')}; got `{got}`. `-h` shows what there is."
     if error.errno not in NO_ROOM:
         return None
     place = f"{error.filename}: " if error.filename else ""
@@ -159,7 +159,7 @@ def _mistake(error: Any) -> str | None:
 
 
 def _fail(text: str) -> NoReturn:
-    line = " ".join(text.split())
+    line = " ".join(part.strip() for part in text.splitlines())
     print(
         "error: " + "".join(c if c.isprintable() else ascii(c)[1:-1] for c in line), file=sys.stderr
     )

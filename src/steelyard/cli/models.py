@@ -6,11 +6,12 @@ from pathlib import Path
 from typing import Any
 
 from steelyard import sealed
-from steelyard.config import make_study, read_study, read_yaml
+from steelyard.config import MAX_SEED, make_study, read_study, read_yaml
 from steelyard.data import read_labelled, read_questions
 from steelyard.errors import ConfigError, InputError
 from steelyard.evaluation import METRICS, draw_resamples, mean_interval, measure
 from steelyard.handoff import check_free, load_model, read_selection, save_model
+from steelyard.rows import READERS
 from steelyard.run import Run
 from steelyard.store import Store
 
@@ -19,6 +20,8 @@ def train_model(
     data: Path, selection: str, out: Path, student: str, seed: int, overrides: list[str]
 ) -> None:
     """Train on a selection file, or on an arm of a study, and save the model."""
+    if not 0 <= seed <= MAX_SEED:
+        raise ConfigError(f"`--seed` must be from 0 to {MAX_SEED}, got {seed}.")
     check_free(out)
     if data.suffix in (".yaml", ".yml"):
         study = read_study(data, overrides)
@@ -28,7 +31,7 @@ def train_model(
         kind, classes, questions = study.task, task.classes, task.strong_train.questions
         if Path(selection).is_file():
             chosen, _ = read_selection(Path(selection), questions, classes)
-        elif Path(selection).suffix:
+        elif selection.lower().endswith(tuple(READERS)):
             raise InputError(f"{selection} does not exist; give a selection file, or an arm.")
         else:
             chosen, _ = run.selection(seed, study.arm(selection))

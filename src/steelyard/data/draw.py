@@ -52,7 +52,8 @@ def draw_groups(
         left = _fill(part, size, left)
     if (len(chosen[0]), len(chosen[1])) != sizes:
         chosen = _exact(members, sizes)
-    return rng.permutation(np.array(chosen[0])), rng.permutation(np.array(chosen[1]))
+    first_rows, second_rows = (np.array(rows, dtype=np.int64) for rows in chosen)
+    return rng.permutation(first_rows), rng.permutation(second_rows)
 
 
 def _members(groups: Ints, rng: np.random.Generator) -> list[list[int]]:

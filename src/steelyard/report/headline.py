@@ -10,6 +10,7 @@ from steelyard.report.formats import (
     interval,
     number,
     percent_interval,
+    plain,
 )
 from steelyard.report.tables import Row, summary_rows
 
@@ -54,7 +55,7 @@ def remarks(results: Results) -> list[Remark]:
         _about_zero(best),
         _about_naive(results, best),
         _about_ensemble(results, best),
-        *_about_controls(results, best),
+        *_about_controls(results),
         _about_seeds(results),
     ]
     return [remark for remark in found if remark is not None]
@@ -101,32 +102,29 @@ def _about_ensemble(results: Results, best: Row) -> Remark | None:
 
 
 def beats_naive(row: Row) -> bool:
-    """Whether the interval of the difference is above 0 and p, where given, below 0.05."""
-    versus = row.vs_naive or {}
-    low, p = defined(versus.get("low")), defined(versus.get("p"))
+    """Whether the arm is significantly better than naive."""
+    return is_above_zero(row.vs_naive)
+
+
+def is_above_zero(versus: Results | None) -> bool:
+    """Whether the interval of a difference is above 0 and p, where given, below 0.05."""
+    low, p = (defined((versus or {}).get(key)) for key in ("low", "p"))
     return low is not None and low > 0 and (p is None or p < 0.05)
 
 
-def _about_controls(results: Results, best: Row) -> list[Remark]:
-    controls = _scored(results, "control")
+def _about_controls(results: Results) -> list[Remark]:
+    """Each arm that selects against its own control: does the selecting help?"""
     told = []
-    for control in controls:
-        scores = f"({number(_score(control))} against {interval(best.score)})"
-        if _score(control) >= _score(best):
-            text = f"The control {control.name} does as well as {best.name} {scores}: "
-            told.append(Remark(text + "what the arm selects does not explain its score.", True))
-        elif _reaches(best, control):
-            text = f"The control {control.name} lies within the interval of {best.name} {scores}: "
-            told.append(Remark(text + "that selecting helps is not shown.", True))
-    if controls and not told:
-        names = ", ".join(f"{row.name} {number(_score(row))}" for row in controls)
-        told.append(Remark(f"The controls stay below the interval of {best.name}: {names}.", False))
+    for row in _scored(results, "arm"):
+        if row.vs_control is None:
+            continue
+        control, gain = plain(row.vs_control.get("control") or ""), difference(row.vs_control)
+        if is_above_zero(row.vs_control):
+            told.append(Remark(f"{row.name} beats its control {control}: {gain}.", False))
+        else:
+            text = f"{row.name} is not clearly better than its control {control} ({gain}): "
+            told.append(Remark(text + "that its selecting helps is not shown.", True))
     return told
-
-
-def _reaches(best: Row, control: Row) -> bool:
-    low = defined((best.score or {}).get("low"))
-    return low is not None and _score(control) >= low
 
 
 def _about_seeds(results: Results) -> Remark | None:

@@ -45,6 +45,7 @@ class Row:
     pgr: Results | None = None
     pgr_reason: str = ""
     vs_naive: Results | None = None
+    vs_control: Results | None = None  # with `control`, the name of the arm's own control
     kept: float | None = None  # share of the rows, in [0, 1], mean over seeds
     label_accuracy: float | None = None  # of the labels learnt from, mean over seeds
     seed_scores: tuple[float, ...] = ()
@@ -92,6 +93,7 @@ def _arm(name: str, arm: Results) -> Row:
         pgr=arm.get("pgr"),
         pgr_reason=plain(arm.get("pgr_reason") or ""),
         vs_naive=arm.get("vs_naive"),
+        vs_control=arm.get("vs_control"),
         kept=_mean(kept_share(seed) for seed in seeds),
         label_accuracy=_mean(defined(seed.get("label_accuracy")) for seed in seeds),
         seed_scores=_numbers(seed.get("score") for seed in seeds),

@@ -15,7 +15,6 @@ from steelyard.sealed import file_sum
 from steelyard.supervision.table import candidates_of
 from steelyard.types import ABSTAIN, Question, Split, Votes
 
-
 NUMBER = re.compile("[0-9]{1,9}")
 
 

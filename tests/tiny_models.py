@@ -15,7 +15,7 @@ from transformers import (
     PreTrainedTokenizerFast,
 )
 
-WORDS = "good bad fine awful film plot a the is was very not".split()
+WORDS = ["good", "bad", "fine", "awful", "film", "plot", "a", "the", "is", "was", "very", "not"]
 
 
 def tokenizer(pairs: bool) -> PreTrainedTokenizerFast:

@@ -1,0 +1,77 @@
+"""A reliability estimator of your own: voters weighted by how often they agree with the majority.
+
+To add it to the package:
+
+1. put the class into a file of its own, `src/steelyard/reliability/weighted_share.py`;
+2. add its name to `Estimator` and `ESTIMATORS` in `src/steelyard/reliability/__init__.py`: now
+   `arms: [{name: mine, reliability: weighted_share, selection: keep}]` works in a study file;
+3. write `tests/reliability/test_weighted_share.py`: votes whose scores can be checked by hand.
+"""
+
+from typing import ClassVar, Literal
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field
+
+import steelyard as sy
+
+
+class WeightedShare(BaseModel):
+    """Reliability as the winning answer's share of the voters' weights.
+
+    With n_v the readable votes of voter v, and m_v those that are the majority's answer,
+
+        w_v = (m_v + s) / (n_v + 2 s)        score = max_a sum_{v: votes a} w_v / sum_v w_v
+
+    An example without a readable vote has a uniform posterior and score 0.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    version: ClassVar[int] = 1  # raise it when results change without a change of settings
+
+    kind: Literal["weighted_share"] = "weighted_share"
+    smoothing: float = Field(1.0, gt=0)
+    """s: how many votes a new voter is believed to have given, half of them with the majority."""
+
+    def estimate(self, votes: sy.Votes) -> sy.Reliability:
+        read = votes.answer != sy.ABSTAIN
+        example, voter, answer = votes.example[read], votes.voter[read], votes.answer[read]
+        with_majority = answer == votes.shares().argmax(axis=1)[example]
+        cast = np.bincount(voter, minlength=len(votes.voters))
+        agreed = np.bincount(voter, weights=with_majority, minlength=len(votes.voters))
+        weight = (agreed + self.smoothing) / (cast + 2 * self.smoothing)
+        mass = np.zeros((len(votes.ids), votes.answers))
+        np.add.at(mass, (example, answer), weight[voter])
+        total = mass.sum(axis=1, keepdims=True)
+        posterior = np.divide(mass, total, out=votes.uniform(), where=total > 0)
+        score = np.where(total[:, 0] > 0, posterior.max(axis=1), 0.0)
+        return sy.Reliability(votes.ids, posterior, np.clip(score, 0, 1))
+
+
+def main() -> None:
+    table = np.array([[0, 0, 0], [1, 1, 0], [0, 0, 1], [1, 1, 1], [sy.ABSTAIN] * 3])
+    rows, columns = np.indices(table.shape)
+    votes = sy.Votes(
+        ids=("all for no", "cy alone", "cy alone again", "all for yes", "nobody"),
+        voters=("ann", "bo", "cy"),
+        queries=("as it stands",),
+        example=rows.ravel(),
+        voter=columns.ravel(),
+        query=np.zeros(table.size, dtype=np.int64),
+        answer=table.ravel(),
+        candidates=np.full(len(table), 2),
+        classes=("no", "yes"),
+    )
+    mine, plain = WeightedShare().estimate(votes), sy.VoteShare().estimate(votes)
+    for i, name in enumerate(votes.ids):
+        label = votes.classes[mine.posterior[i].argmax()] if mine.score[i] else "-"
+        print(f"{name:<15} {label:<4} share {plain.score[i]:.3f}  weighted {mine.score[i]:.3f}")
+    # By hand: ann and bo weigh (4 + 1) / (4 + 2) = 5/6, cy weighs (2 + 1) / (4 + 2) = 1/2, so
+    # where cy is alone the score is (5/3) / (5/3 + 1/2) = 10/13.
+    np.testing.assert_allclose(mine.score, [1, 10 / 13, 10 / 13, 1, 0])
+    selection = sy.KeepMostReliable(fraction=0.5).select(votes, mine)
+    print("kept:", ", ".join(np.array(votes.ids)[selection.weights > 0]))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,199 @@
+"""What the documentation says is so: pages are current, examples run, links lead somewhere."""
+
+import doctest
+import importlib
+import importlib.util
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+DOCS = ROOT / "docs"
+PAGES = sorted([*ROOT.glob("*.md"), *DOCS.rglob("*.md")])
+EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
+OFFLINE = """
+import runpy, socket, sys
+def refuse(self, address):
+    raise RuntimeError(f"an example connects to {address}; examples run offline")
+socket.socket.connect = refuse
+runpy.run_path(sys.argv[1], run_name="__main__")
+"""
+
+
+def run(script: Path, folder: Path) -> str:
+    """What a script prints, run by itself in a folder, without network."""
+    done = subprocess.run(
+        [sys.executable, "-c", OFFLINE, str(script)],
+        cwd=folder,
+        env={**os.environ, "HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+@pytest.fixture(scope="session")
+def first_run(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, Path]:
+    """What `examples/first_run.py` prints, and the folder it leaves."""
+    folder = tmp_path_factory.mktemp("first_run")
+    return run(ROOT / "examples" / "first_run.py", folder), folder / "runs" / "first-run"
+
+
+@pytest.mark.parametrize("page", ["study.md", "cli.md", "sources.md"])
+def test_generated_pages_are_current(page: str) -> None:
+    written = (DOCS / page).read_text(encoding="utf-8")
+    assert written == generator().PAGES[page](), "run `make docs`"
+
+
+def generator() -> Any:
+    spec = importlib.util.spec_from_file_location("generate_docs", DOCS / "generate.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_a_stale_page_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    module = generator()
+    module.DOCS, module.PAGES = tmp_path, {"one.md": lambda: "new\n", "two.md": lambda: "same\n"}
+    for name in module.PAGES:
+        (tmp_path / name).write_text("same\n")
+    assert module.main(check=True) == 1
+    assert capsys.readouterr().out == "docs/one.md is not current; run `make docs`.\n"
+    assert (tmp_path / "one.md").read_text() == "same\n"
+
+
+def test_every_setting_has_a_meaning() -> None:
+    lines = (DOCS / "study.md").read_text(encoding="utf-8").splitlines()
+    assert [line for line in lines if line.startswith("| `") and line.endswith("|  |")] == []
+
+
+def test_settings_that_docs_name_exist() -> None:
+    """`data.leaks` and the like, and the keys of `key: value` in backticks."""
+    from steelyard.config import Study
+
+    module = generator()
+    models = {"data": module._models(Study.model_fields["data"].annotation)}
+    for part in ("student", "supervisors"):
+        models[part] = module._models(Study.model_fields[part].annotation)
+    known = {
+        name: {f for model in found for f in model.model_fields} for name, found in models.items()
+    }
+    for page in PAGES:
+        for part, key in re.findall(
+            r"`(data|student|supervisors)\.(?:\d+\.)?([a-z_]+)", page.read_text(encoding="utf-8")
+        ):
+            if page.name != "formats.md" or part != "data":  # results.json has `data.` keys too
+                assert key in known[part], f"{page.name}: `{part}.{key}` is no setting"
+
+
+def test_first_run_prints_the_table(first_run: tuple[str, Path]) -> None:
+    printed, folder = first_run
+    for name in ("weak supervisors", "naive", "majority", "filter", "random_keep", "ceiling"):
+        assert re.search(rf"^ {name} ", printed, re.MULTILINE), printed
+    assert "report.html" in printed
+    assert (folder / "report.html").is_file()
+
+
+@pytest.mark.parametrize(
+    "script", [path for path in EXAMPLES if path.name != "first_run.py"], ids=lambda path: path.name
+)
+def test_examples_run(script: Path, tmp_path: Path) -> None:
+    assert run(script, tmp_path)
+
+
+def test_formats_names_every_key_of_results(first_run: tuple[str, Path]) -> None:
+    results = json.loads((first_run[1] / "results.json").read_text(encoding="utf-8"))
+    text = (DOCS / "formats.md").read_text(encoding="utf-8")
+    table = text.partition("## results.json")[2].partition("## The store")[0]
+    documented = {key for line in table.splitlines() for key in keys_of(line)}
+    found = set(paths(results))
+    parents = {key[: end.start()] for key in found for end in re.finditer(r"\.|\[\]", key)}
+    assert sorted(found - documented - parents) == []
+    assert sorted(documented - found) == []
+
+
+def keys_of(line: str) -> list[str]:
+    cells = line.split("|")
+    return re.findall(r"`([^`]+)`", cells[1]) if line.startswith("| `") else []
+
+
+NAMED = ("arms", "metrics", "metrics.NAME.arms", "metrics.NAME.pgr", "reliability", "curves")
+FLAT = ("environment", "artifacts")
+
+
+def paths(value: Any, place: str = "") -> Iterator[str]:
+    """Keys in a JSON value as formats.md writes them; spans and examples count as one."""
+    if place:
+        yield place
+    if isinstance(value, dict) and not {"value", "low", "high"} <= set(value):
+        named = place in (*NAMED, *FLAT)
+        for key, part in value.items():
+            yield from paths(part, ".".join(filter(None, (place, "NAME" if named else key))))
+    if isinstance(value, list) and not place.endswith("examples"):
+        for part in value:
+            if isinstance(part, dict):
+                for key, inner in part.items():
+                    yield from paths(inner, f"{place}[].{key}")
+
+
+def test_formats_names_what_a_study_leaves(first_run: tuple[str, Path]) -> None:
+    text = (DOCS / "formats.md").read_text(encoding="utf-8")
+    for path in first_run[1].iterdir():
+        assert f"`{path.name}{'/' if path.is_dir() else ''}`" in text
+    students = list((first_run[1] / "store").glob("student-*"))
+    record = json.loads((students[0] / "recipe.json").read_text(encoding="utf-8"))
+    assert set(record) == {"role", "seconds", "recipe"}
+    for name in (*record, *record["recipe"], *(p.name for p in students[0].glob("*.json"))):
+        assert f"`{name}`" in text
+
+
+def test_python_in_the_readme_runs(tmp_path: Path) -> None:
+    readme = ROOT / "README.md"
+    if not readme.exists():
+        pytest.skip("README.md is not written yet")
+    blocks = re.findall(r"^```python\n(.*?)^```", readme.read_text(encoding="utf-8"), re.M | re.S)
+    assert blocks, "the README shows no Python"
+    script = tmp_path / "readme.py"
+    script.write_text("\n".join(blocks), encoding="utf-8")
+    run(script, tmp_path)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_links_lead_somewhere(page: Path) -> None:
+    text = re.sub(r"^```.*?^```", "", page.read_text(encoding="utf-8"), flags=re.M | re.S)
+    for target in re.findall(r"\]\(([^)\s]+)\)", text):
+        if re.match(r"[a-z]+:", target):
+            continue
+        name, _, anchor = target.partition("#")
+        path = (page.parent / name).resolve() if name else page
+        assert path.exists(), f"{page.name}: {target}"
+        if anchor:
+            assert anchor in anchors(path), f"{page.name}: {target}"
+
+
+def anchors(page: Path) -> set[str]:
+    """Headings as GitHub links to them."""
+    titles = re.findall(r"^#+ (.+)$", page.read_text(encoding="utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
+
+
+SHOWN = [p for p in (ROOT / "src").rglob("*.py") if ">>>" in p.read_text(encoding="utf-8")]
+
+
+@pytest.mark.parametrize("path", sorted(SHOWN), ids=lambda path: path.name)
+def test_examples_in_docstrings_hold(path: Path) -> None:
+    name = ".".join(path.relative_to(ROOT / "src").with_suffix("").parts)
+    found = doctest.testmod(importlib.import_module(name))
+    assert found.attempted > 0
+    assert found.failed == 0
