@@ -1,7 +1,7 @@
 """A whole study on the embedded task: no file, no network, no GPU.
 
-Five tf-idf voters learn from 200 labelled sentences and vote on 400 others; a probe on frozen
-MiniLM features learns from their votes. Floor, naive, majority, ceiling and the control of
+Five tf-idf voters learn from 200 labelled sentences and vote on 300 others; a probe on the frozen
+first half of MiniLM learns from their votes. Floor, naive, majority, ceiling and the control of
 `filter` come along by themselves.
 """
 
@@ -16,11 +16,11 @@ def main() -> None:
             "data": {
                 "generated": "errands",
                 "weak_train": 200,
-                "strong_train": 400,
-                "max_test": 400,
+                "strong_train": 300,
+                "max_test": 250,
             },
             "supervisors": [{"kind": "tfidf", "voters": 5}],
-            "student": {"kind": "probe", "model": "minilm"},
+            "student": {"kind": "probe", "model": "minilm", "layers": 3},
             "arms": ["filter"],
             "seeds": 3,
         },

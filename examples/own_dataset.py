@@ -11,8 +11,8 @@ task: classification
 data: {train: train.jsonl, test: test.jsonl, weak_train: 40, strong_train: 120}
 supervisors:
   - {kind: tfidf, voters: 3}
-student: {kind: probe, model: minilm, layers: 2}
-arms: [reweigh]
+student: {kind: probe, model: minilm, layers: 1}
+arms: [soft]
 seeds: 2
 """
 PLACES = ("kitchen", "garden", "office", "station", "harbour", "library", "museum", "market")

@@ -12,7 +12,7 @@ SEED = 0
 
 def main() -> None:
     # 1. Data: a task in three disjoint splits, questions and truth kept apart.
-    data = sy.Data(generated="errands", weak_train=200, strong_train=400, max_test=400)
+    data = sy.Data(generated="errands", weak_train=200, strong_train=300, max_test=300)
     task = sy.split(sy.load("classification", data, Path()), data, SEED)
     asked, test = task.strong_train.questions, task.test.questions
 
@@ -29,7 +29,7 @@ def main() -> None:
     print(f"kept {selection.kept} of {len(asked)} examples")
 
     # 5. Student: the same settings for the arm and the ceiling.
-    student = sy.Probe(model="minilm")
+    student = sy.Probe(model="minilm", layers=3)
     taught = student.fit(asked, selection.targets, selection.weights, seed=SEED)
     ceiling = student.fit(asked, truth.targets, truth.weights, seed=SEED)
 

@@ -55,3 +55,6 @@ def shared_data() -> Path:
     if not folder.is_dir():
         pytest.skip(f"real data sets are not there: {folder}")
     return folder
+
+
+pytest_plugins = ["tiny_models"]

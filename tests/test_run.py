@@ -155,6 +155,17 @@ def test_votes_alone_need_no_labelled_rows(finished: Path, tmp_path: Path) -> No
     assert found["weak"]["value"] == pytest.approx(results(finished)["weak"]["seeds"][0])
 
 
+def test_two_supervisors_of_equal_settings_are_two(tmp_path: Path) -> None:
+    twice = [{"kind": "tfidf", "voters": 2}] * 2
+    study = make_study({**SETTINGS, "supervisors": twice, "seeds": 1})
+    votes = Run(study, Store(tmp_path)).votes(0).strong_train
+    assert votes.voters == ("tfidf/0", "tfidf/1", "tfidf/0#2", "tfidf/1#2")
+    first, third = (votes.of_voter(v).probs for v in (0, 2))
+    assert first is not None
+    assert third is not None
+    assert first.tolist() != third.tolist()
+
+
 def test_the_result_prints_its_table(finished: Path) -> None:
     text = str(sy.Result(finished, results(finished)))
     assert "naive" in text

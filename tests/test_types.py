@@ -104,7 +104,7 @@ def test_sharpened_shares_are_the_papers(
 def test_joined_votes_keep_who_said_what() -> None:
     first, second = votes([[0, 1], [1, 1]], answers=2), votes([[1], [0]], answers=2)
     both = join_votes([first, second])
-    assert both.voters == ("v0", "v1", "v0")
+    assert both.voters == ("v0", "v1", "v0#2")
     assert both.example.tolist() == [0, 0, 0, 1, 1, 1]
     assert both.voter.tolist() == [0, 1, 2, 0, 1, 2]
     assert both.answer.tolist() == [0, 1, 1, 1, 1, 0]

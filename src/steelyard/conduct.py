@@ -166,16 +166,16 @@ def _stored(settings: Study, base: Path, folder: Path) -> bool:
 
 
 def _do(
-    run: Run, base: Path, folder: Path, name: executors.Name, workers: int | None, watch: Watch
+    run: Run, base: Path, folder: Path, doer: executors.Local | executors.Ray, watch: Watch
 ) -> None:
     rounds = run.jobs()
     run.check()
     watch.begin(sum(len(jobs) for jobs in rounds))
     text = run.study.model_dump_json()
-    with executors.executor(name, workers) as executor:
+    with doer:
         for jobs in rounds:
             full = [(text, str(base), str(folder / STORE), *job) for job in jobs]
-            for job, _ in executor.run(job_of_study, full):
+            for job, _ in doer.run(job_of_study, full):
                 watch.done(job[3], job[4])
 
 

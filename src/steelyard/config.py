@@ -186,15 +186,11 @@ def _check_shape(text: str, source: str) -> None:
         depth += isinstance(event, yaml.CollectionStartEvent)
         depth -= isinstance(event, yaml.CollectionEndEvent)
         aliases += isinstance(event, yaml.AliasEvent)
-        line = event.start_mark.line + 1
-        if depth > MAX_DEPTH:
-            raise ConfigError(
-                f"{source} line {line} has more than {MAX_DEPTH} nested values; a study has few."
-            )
-        if aliases > MAX_ALIASES:
-            raise ConfigError(
-                f"{source} line {line} has more than {MAX_ALIASES} aliases; write the values out."
-            )
+        if depth > MAX_DEPTH or aliases > MAX_ALIASES:
+            line = event.start_mark.line + 1 if event.start_mark else 1
+            what = "nested values" if depth > MAX_DEPTH else "aliases"
+            most = MAX_DEPTH if depth > MAX_DEPTH else MAX_ALIASES
+            raise ConfigError(f"{source} line {line} has more than {most} {what}; a study has few.")
 
 
 class _UniqueKeys(yaml.SafeLoader):

@@ -55,11 +55,14 @@ class Local:
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         if self._pool is None:
             return
-        if kind is not None:
+        if kind is None:
+            self._pool.shutdown()
+            return
+        with _held(signal.SIGINT, signal.SIGTERM):  # a second stop would leave workers behind
             self._pool.shutdown(wait=False, cancel_futures=True)
             for child in multiprocessing.active_children():
                 child.kill()
-        self._pool.shutdown()
+            self._pool.shutdown()
 
     def run(self, function: Callable[..., Any], jobs: Sequence[Job]) -> Iterator[tuple[Job, Any]]:
         """Call `function(*job)` for each job; yield (job, result) as they finish."""
@@ -67,7 +70,7 @@ class Local:
             for job in jobs:
                 yield job, function(*job)
             return
-        with _held_signals():  # a worker inherits them held: Ctrl-C is for its parent
+        with _held(signal.SIGINT):  # a worker inherits them held: Ctrl-C is for its parent
             futures = {self._pool.submit(function, *job): job for job in jobs}
         try:
             for future in as_completed(futures):
@@ -149,12 +152,12 @@ def _end_with_parent() -> None:
 
 
 @contextmanager
-def _held_signals() -> Iterator[None]:
-    """Hold back SIGINT; it arrives afterwards. Windows cannot, and goes on without."""
+def _held(*signals: signal.Signals) -> Iterator[None]:
+    """Hold signals back; they arrive afterwards. Windows cannot, and goes on without."""
     if not hasattr(signal, "pthread_sigmask"):
         yield
         return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, signals)
     try:
         yield
     finally:

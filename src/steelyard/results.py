@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from steelyard.errors import InputError
 from steelyard.evaluation import (
     METRICS,
     Scores,
@@ -34,6 +35,7 @@ def collect(run: Run) -> dict[str, Any]:
     """
     study = run.study
     judged = _Judged(run)
+    metrics, undefined = _other_metrics(judged)
     reliability = {kind: _reliability(run, kind) for kind in _estimators(run)}
     results: dict[str, Any] = {
         "steelyard": version("steelyard"),
@@ -46,13 +48,13 @@ def collect(run: Run) -> dict[str, Any]:
         "weak_ensemble": judged.ensemble(study.metric),
         "ceiling": judged.score(study.metric, CEILING),
         "arms": {arm.name: judged.arm(arm.name) for arm in study.all_arms},
-        "metrics": {name: judged.other(name) for name in METRICS if name != study.metric},
+        "metrics": metrics,
         "votes": _votes(run),
         "reliability": reliability,
         "curves": {name: _curve(taught) for name, taught in judged.first_seed().items()},
         "match": study.match,
     }
-    results["warnings"] = _warnings(run, results)
+    results["warnings"] = [*_warnings(run, results), *undefined]
     results["costs"] = _costs(run)
     results["environment"] = environment()
     results["artifacts"] = {k: v for k, v in sorted(run.store.roles.items()) if "/" in k}
@@ -186,6 +188,18 @@ class _Judged:
         return {**record, "label_accuracy": float(right.mean()), "agreement": agreement}
 
 
+def _other_metrics(judged: _Judged) -> tuple[dict[str, Any], list[str]]:
+    """Scores by every metric but the study's, and why some are not defined on these test rows."""
+    metrics, undefined = {}, []
+    for name in METRICS:
+        if name != judged.run.study.metric:
+            try:
+                metrics[name] = judged.other(name)
+            except InputError as error:
+                undefined.append(f"No {name}: {error}")
+    return metrics, undefined
+
+
 def _data(run: Run, judged: _Judged) -> dict[str, Any]:
     task, leaks = run.splits(run.study.seed_list[0])
     shares = np.bincount(task.test.truth, minlength=task.answers) / len(task.test.truth)
@@ -247,11 +261,18 @@ def _by_voter(votes: Votes, hit: Any, seen: Any) -> dict[str, tuple[float, float
 
 
 def _estimators(run: Run) -> dict[str, Any]:
-    """One arm for each way that reliability is estimated."""
-    first: dict[str, Any] = {}
+    """One arm for each way that reliability is estimated; settings tell two of a kind apart."""
+    first: dict[Any, Any] = {}
     for arm in run.study.all_arms:
-        first.setdefault(arm.reliability.kind, arm)
-    return first
+        first.setdefault(arm.reliability, arm)
+    kinds = [method.kind for method in first]
+    named = {}
+    for method, arm in first.items():
+        settings = method.model_dump(exclude={"kind"}, exclude_none=True)
+        detail = ", ".join(f"{key}={value}" for key, value in settings.items())
+        several = kinds.count(method.kind) > 1 and detail
+        named[f"{method.kind}({detail})" if several else method.kind] = arm
+    return named
 
 
 def _reliability(run: Run, kind: str) -> dict[str, Any]:
@@ -306,8 +327,8 @@ def _warnings(run: Run, results: dict[str, Any]) -> list[str]:
         )
     if len(run.study.seed_list) < 5:
         said.append(
-            f"{len(run.study.seed_list)} seeds: intervals over so few seeds are wide and their "
-            "coverage rough. Five or more are advised."
+            f"Seeds run: {len(run.study.seed_list)}. Intervals over so few are wide and their "
+            "coverage is rough; five or more are advised."
         )
     if results["votes"]["abstained"] > 0:
         said.append(f"{results['votes']['abstained']:.1%} of the votes abstained.")

@@ -75,7 +75,12 @@ class Run:
             ConfigError: a model that is not there, or has fewer layers than asked for.
         """
         for seed in self.study.seed_list:
-            self.task(seed)
+            size = len(self.task(seed).test.truth)
+        if size < 2:
+            raise InputError(
+                f"{self.source.name!r} has {size} test row; intervals need at least 2. Give more "
+                "test rows, or raise `data.max_test`."
+            )
         for part in (self.study.student, *self.study.supervisors):
             if isinstance(part, Pretrained):
                 check_model(_pretrained(part))
@@ -159,7 +164,7 @@ class Run:
                 "test": _questions(self, seed, "test"),
                 "model": _model(student),
             },
-            libraries=library_versions("torch", "transformers"),
+            libraries=library_versions(*student.libraries),
         )
 
         def make(work: Path) -> dict[str, Any]:
@@ -196,9 +201,10 @@ class Run:
         return [(seed, "votes") for seed in seeds], [(s, name) for name in names for s in seeds]
 
     def do(self, seed: int, name: str) -> None:
-        """One job."""
+        """One job. Selections are made with the votes: one that cannot be is said at once."""
         if name == "votes":
-            self.votes(seed)
+            for arm in self.study.all_arms:
+                self.selection(seed, arm)
         else:
             self.teach(seed, name)
 
@@ -206,10 +212,11 @@ class Run:
         self, number: int, supervisor: Supervisor, task: Task, seed: int
     ) -> tuple[Votes, Votes]:
         asked = [task.strong_train.questions, task.test.questions]
+        drawn = _seed_of(seed, number)
         recipe = Recipe(
             kind="votes",
             version=supervisor.version,
-            settings={**supervisor.model_dump(mode="json", exclude={"path"}), "seed": seed},
+            settings={**supervisor.model_dump(mode="json", exclude={"path"}), "seed": drawn},
             inputs={
                 "labelled": fingerprint(task.weak_train),
                 "strong_train": _questions(self, seed, "strong_train"),
@@ -221,7 +228,7 @@ class Run:
         )
 
         def make(_: Path) -> dict[str, Any]:
-            votes = supervisor.vote(task.weak_train, asked, task.classes, seed=seed + 1000 * number)
+            votes = supervisor.vote(task.weak_train, asked, task.classes, seed=drawn)
             return {"strong_train": votes[0], "test": votes[1]}
 
         kept = self.store.keep(f"seed-{seed}/votes-{number}", recipe, make)
@@ -264,6 +271,13 @@ def _votes(run: Run, seed: int) -> Supervised:
 @functools.lru_cache(maxsize=64)
 def _selection(run: Run, seed: int, name: str) -> tuple[Selection, Reliability]:
     return run._select(seed, run.study.arm(name))
+
+
+def _seed_of(seed: int, number: int) -> int:
+    """The seed of supervisor `number`, so that two with equal settings differ."""
+    if number == 0:
+        return seed
+    return int(np.random.SeedSequence([seed, number]).generate_state(1)[0])
 
 
 @functools.lru_cache(maxsize=64)

@@ -226,7 +226,7 @@ def join_votes(parts: Sequence[Votes]) -> Votes:
     for part in parts[1:]:
         if part.ids != first.ids or not np.array_equal(part.candidates, first.candidates):
             raise InputError("Votes can be joined only if they are about the same examples.")
-    voters = tuple(name for part in parts for name in part.voters)
+    voters = _distinct([name for part in parts for name in part.voters])
     queries = tuple(dict.fromkeys(name for part in parts for name in part.queries))
     row = {name: i for i, name in enumerate(queries)}
     offsets = np.cumsum([0, *(len(part.voters) for part in parts)])
@@ -246,6 +246,16 @@ def join_votes(parts: Sequence[Votes]) -> Votes:
         classes=first.classes,
         probs=_stack_probs(parts)[order] if soft else None,
     )
+
+
+def _distinct(names: Sequence[str]) -> tuple[str, ...]:
+    """Names with `#2`, `#3`, ... behind those that stand a second, third, ... time."""
+    count: dict[str, int] = {}
+    distinct = []
+    for name in names:
+        count[name] = count.get(name, 0) + 1
+        distinct.append(name if count[name] == 1 else f"{name}#{count[name]}")
+    return tuple(distinct)
 
 
 def _stack_probs(parts: Sequence[Votes]) -> Floats:

@@ -13,6 +13,15 @@ import yaml
 
 from steelyard.cli.main import run
 
+Rows = list[dict[str, Any]]
+Files = dict[str, str | bytes]
+WORDS = {
+    "cook": ("soup", "bread", "kettle", "onion", "recipe", "oven", "butter", "pan"),
+    "trip": ("train", "hotel", "passport", "ferry", "island", "ticket", "airport", "luggage"),
+}
+TRAIN = ("We talked about the {}.", "I forgot the {} again.", "Where is the {} now?")
+TEST = ("Tell me more about the {}.",)
+
 
 @dataclass(frozen=True)
 class Said:
@@ -25,21 +34,18 @@ class Said:
     @property
     def error(self) -> str:
         """The one error line; before it there may be the progress of jobs, and nothing else."""
+        assert self.code == 2, self.err
         *progress, last = self.err.splitlines() or [""]
         assert all(" s  " in line and "seed" in line for line in progress), self.err
         assert last.startswith("error: "), self.err
         return last
 
 
-Command = Callable[..., Said]
-Files = dict[str, str | bytes]
-
-
 @pytest.fixture
 def steelyard(
     monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], tmp_path: Path
-) -> Iterator[Command]:
-    """`steelyard("study", "study.yaml")` in `tmp_path`, with the handlers of signals put back."""
+) -> Iterator[Callable[..., Said]]:
+    """`steelyard("study", "study.yaml")` in `tmp_path`; handlers of signals are put back."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "excepthook", sys.excepthook)  # Typer sets its own
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
@@ -57,9 +63,28 @@ def steelyard(
         signal.signal(number, handler)
 
 
+@pytest.fixture
+def refused(steelyard: Callable[..., Said], tmp_path: Path) -> Callable[..., str]:
+    """Runs a command on a small study with some changes; returns its one error line."""
+
+    def call(*words: object, files: Files | None = None, **changes: Any) -> str:
+        write(tmp_path, {**small_study(**changes), **(files or {})})
+        return steelyard(*(words or ("study", "study.yaml", "--workers", 1))).error
+
+    return call
+
+
+@pytest.fixture(scope="session")
+def put() -> Callable[..., None]:
+    """Writes the small study, with some changes and further files, into a folder."""
+    return lambda folder, files=None, **changes: write(
+        folder, {**small_study(**changes), **(files or {})}
+    )
+
+
 @pytest.fixture(scope="session")
 def done(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with a small study that was run, in `run`; tests copy it before they change it."""
+    """A folder with the small study and its results in `run`; copy it before you change it."""
     from steelyard import study
 
     folder = tmp_path_factory.mktemp("done")
@@ -68,38 +93,18 @@ def done(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def write(folder: Path, files: Files) -> None:
-    """Files by name, made with their folders."""
-    for name, content in files.items():
-        path = folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(content if isinstance(content, bytes) else content.encode())
+def small_study(
+    train: dict[int, dict[str, Any]] | None = None,
+    test: dict[int, dict[str, Any]] | None = None,
+    **settings: Any,
+) -> Files:
+    """48 train rows, 16 test rows and the study's file.
 
-
-WORDS = {
-    "cook": ("soup", "bread", "kettle", "onion", "recipe", "oven", "butter", "pan"),
-    "trip": ("train", "hotel", "passport", "ferry", "island", "ticket", "airport", "luggage"),
-}
-FRAMES = ("We talked about the {}.", "I forgot the {} again.", "Where is the {} now?")
-
-
-def rows(name: str, frames: tuple[str, ...] = FRAMES) -> list[dict[str, Any]]:
-    """Labelled sentences: 8 words x 2 classes for each frame."""
-    made = [
-        {"text": frame.format(word), "label": label}
-        for frame in frames
-        for pair in zip(*WORDS.values(), strict=True)
-        for label, word in zip(WORDS, pair, strict=True)
-    ]
-    return [{"id": f"{name}-{i}", **row} for i, row in enumerate(made)]
-
-
-def lines(made: list[dict[str, Any]]) -> str:
-    return "".join(json.dumps(row) + "\n" for row in made)
-
-
-def settings(**changes: Any) -> str:
-    """The small study's file with some settings changed; None takes one out."""
+    Args:
+        train: changes of train rows by line number from 1; a column of value `...` is taken out.
+        test: the same for test rows.
+        **settings: of the study instead of its own; None takes one out.
+    """
     whole = {
         "task": "classification",
         "data": {"train": "train.jsonl", "test": "test.jsonl", "weak_train": 12},
@@ -107,15 +112,36 @@ def settings(**changes: Any) -> str:
         "student": {"kind": "probe", "model": "minilm", "max_tokens": 16},
         "arms": ["filter"],
         "seeds": 2,
-        **changes,
+        **settings,
     }
-    return yaml.safe_dump({key: value for key, value in whole.items() if value is not None})
-
-
-def small_study(**changes: Any) -> Files:
-    """48 train rows, 16 test rows and the study's file."""
     return {
-        "train.jsonl": lines(rows("train")),
-        "test.jsonl": lines(rows("test", ("Tell me more about the {}.",))),
-        "study.yaml": settings(**changes),
+        "train.jsonl": lines(rows("train", TRAIN), train or {}),
+        "test.jsonl": lines(rows("test", TEST), test or {}),
+        "study.yaml": yaml.safe_dump({k: v for k, v in whole.items() if v is not None}),
     }
+
+
+def rows(name: str, frames: tuple[str, ...]) -> Rows:
+    """Labelled sentences, the classes in turn: 16 for each frame."""
+    pairs = list(zip(*WORDS.values(), strict=True))
+    made = [
+        {"text": frame.format(word), "label": label}
+        for frame in frames
+        for pair in pairs
+        for label, word in zip(WORDS, pair, strict=True)
+    ]
+    return [{"id": f"{name}-{i}", **row} for i, row in enumerate(made, start=1)]
+
+
+def lines(made: Rows, changes: dict[int, dict[str, Any]]) -> str:
+    changed = [{**row, **changes.get(number, {})} for number, row in enumerate(made, start=1)]
+    kept = [{name: cell for name, cell in row.items() if cell is not ...} for row in changed]
+    return "".join(json.dumps(row) + "\n" for row in kept)
+
+
+def write(folder: Path, files: Files) -> None:
+    """Files by name; their folders are made."""
+    for name, content in files.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content if isinstance(content, bytes) else content.encode())

@@ -20,7 +20,7 @@ from steelyard.data import Data
         ({"generated": "errands", "hub": "org/x"}, "brings its own rows, but `hub` is set too."),
         ({"train": "a", "test": "b", "subset": "en"}, "`subset` belongs to `hub`"),
         ({"generated": "errands", "columns": {"txt": "s"}}, "Did you mean 'text'?"),
-        ({"generated": "errands", "weak_train": 1}, "greater than or equal to 2"),
+        ({"generated": "errands", "weak_train": -1}, "greater than or equal to 0"),
         ({"generated": "errands", "wek_train": 9}, "Extra inputs are not permitted"),
     ],
 )

@@ -54,6 +54,21 @@ def test_naive_is_one_voters_word() -> None:
     assert selection.reasons == ("", "", "the first voter gave no readable answer")
 
 
+def test_where_voters_answer_different_examples_the_first_one_asked_is_naive() -> None:
+    table = Votes(
+        ids=("q0", "q1"),
+        voters=("ann", "bob", "cat"),
+        queries=("q",),
+        example=np.array([0, 0, 1, 1]),
+        voter=np.array([2, 1, 2, 0]),
+        query=np.zeros(4, dtype=np.int64),
+        answer=np.array([0, 1, 1, 0]),
+        candidates=np.array([2, 2]),
+    )
+    selection = FirstVoter().select(table, VoteShare().estimate(table))
+    assert labels(selection) == [1, 0]  # bob before cat, ann before cat
+
+
 def test_majority_is_everybodys() -> None:
     table = votes([[0, 1, 1], [1, 0, 0], [ABSTAIN, ABSTAIN, 1]], answers=2)
     selection = Harden().select(table, VoteShare().estimate(table))

@@ -141,6 +141,8 @@ def run() -> None:
             raise
         _fail(text)
     except Stopped as stopped:
+        for number in (signal.SIGINT, signal.SIGTERM):  # a second one changes no exit code
+            signal.signal(number, signal.SIG_IGN)
         print("\nStopped. What is done is stored; the same command goes on.", file=sys.stderr)
         sys.exit(128 + stopped.signal)
 

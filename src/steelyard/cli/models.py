@@ -57,13 +57,17 @@ def evaluate_model(model: Path, data: Path, out: Path | None) -> None:
     split = read_labelled(task, data, classes)
     probs = fitted.probabilities(split.questions)
     resamples = draw_resamples(len(split.truth))
-    scores = {
-        name: asdict(mean_interval(measure(name, split.truth, [[probs]], resamples)))
-        for name in METRICS
-    }
+    scores: dict[str, Any] = {}
     print(f"{len(split.truth)} rows of {data.name}, classes {', '.join(classes)}")
-    for name, score in scores.items():
-        print(f"{name:<18} {score['value']:.3f}  [{score['low']:.3f}, {score['high']:.3f}]")
+    for name in METRICS:
+        try:
+            score = mean_interval(measure(name, split.truth, [[probs]], resamples))
+        except InputError as error:  # such as auroc of rows of one class
+            scores[name] = {"value": None, "reason": str(error)}
+            print(f"{name:<18} n/a: {error}")
+            continue
+        scores[name] = asdict(score)
+        print(f"{name:<18} {score.value:.3f}  [{score.low:.3f}, {score.high:.3f}]")
     if out is not None:
         result = {"model": model.name, "data": data.name, "rows": len(split.truth)}
         sealed.write_text(out, json.dumps({**result, "metrics": scores}, indent=1))

@@ -5,6 +5,8 @@ distractor: a word of another topic in a subordinate place. A bag of words must 
 to know its topic; a pretrained model mostly knows it, and must tell main from subordinate.
 """
 
+import functools
+
 import numpy as np
 
 from steelyard.data.errands import CLASSES, words
@@ -52,6 +54,7 @@ COMMON = 6  # word r of a topic is drawn in proportion to 1 / (r + COMMON)
 MOST_ROWS = 20_000
 
 
+@functools.lru_cache(maxsize=4)
 def generate(rows: int, seed: int) -> tuple[tuple[str, ...], list[tuple[str, int]]]:
     """Distinct sentences with their class numbers; class sizes differ by at most one.
 

@@ -46,13 +46,13 @@ class Checkpoints:
     def resume(self, model: Any, optimizer: Any, schedule: Any, record: Any) -> int:
         """Restore the newest verified checkpoint; return its step, 0 if there is none.
 
-        A damaged checkpoint is set aside, said, and its predecessor tried.
+        A damaged checkpoint is said and removed, and its predecessor tried.
         """
         for folder in self._newest_first():
             try:
                 sealed.check(folder)
             except StoreError as error:
-                log.warning("Checkpoint set aside: %s", error)
+                log.warning("A damaged checkpoint is removed and an older one tried: %s", error)
                 shutil.rmtree(folder, ignore_errors=True)
                 continue
             return self._restore(folder, model, optimizer, schedule, record)

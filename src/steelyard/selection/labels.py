@@ -68,9 +68,11 @@ def select(
 
 
 class FirstVoter(BaseModel):
-    """The naive student's labels: the answer of one voter, the first, without any selection.
+    """The naive student's labels: the answer of one voter, without any selection.
 
-    Where the voter was asked several times, its first readable answer counts.
+    The voter is the first that was asked about the example: the same one everywhere, unless voters
+    answer different examples, as people do. Of several answers its first readable one counts; where
+    it gave none the example is left out.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -79,7 +81,9 @@ class FirstVoter(BaseModel):
     kind: Literal["first_voter"] = "first_voter"
 
     def select(self, votes: Votes, reliability: Reliability) -> Selection:
-        mine = (votes.voter == 0) & (votes.answer != ABSTAIN)
+        first = np.full(len(votes.ids), len(votes.voters), dtype=np.int64)
+        np.minimum.at(first, votes.example, votes.voter)
+        mine = (votes.voter == first[votes.example]) & (votes.answer != ABSTAIN)
         labels = np.zeros(len(votes.ids), dtype=np.int64)
         silent = np.ones(len(votes.ids), dtype=bool)
         rows = np.flatnonzero(mine)[::-1]  # the first answer is written last

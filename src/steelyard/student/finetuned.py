@@ -13,6 +13,7 @@ class _Finetuned(Finetuning):
     """What classifier and chooser share: one loop, one loss."""
 
     version: ClassVar[int] = 1
+    libraries: ClassVar[tuple[str, ...]] = ("torch", "transformers")
 
     def fit(
         self,

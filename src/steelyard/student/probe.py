@@ -28,12 +28,13 @@ class Probe(Pretrained):
     """
 
     version: ClassVar[int] = 2
+    libraries: ClassVar[tuple[str, ...]] = ("torch", "transformers", "scikit-learn")
 
     kind: Literal["probe"] = "probe"
     regularization: float = Field(1.0, gt=0)
     """C of scikit-learn: larger trusts the labels more."""
     max_tokens: int = Field(128, ge=8)
-    """Longer inputs are cut."""
+    """Longer inputs are cut, and counted."""
     precision: Precision = "bf16"
     """Of the frozen model's matrix products."""
 
