@@ -37,7 +37,7 @@ DEFAULT_ARMS = ("naive", "majority", "soft", "filter", "reweigh")
 class Study(BaseModel):
     """What is studied. Floor, naive, majority, ceiling and controls come along by themselves."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     name: str = Field("study", pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")
     """Of its folder in `runs/` and in tables; by default the study file's name."""

@@ -16,6 +16,7 @@ from typing import Any, Literal
 from steelyard.errors import ConfigError, SteelyardError
 
 Job = tuple[Any, ...]
+MAX_WORKERS = 1024
 Name = Literal["local", "ray"]
 
 
@@ -129,6 +130,8 @@ def executor(name: Name, workers: int | None) -> Local | Ray:
     count = default_workers() if workers is None else workers
     if count < 1:
         raise ConfigError(f"`--workers` must be at least 1, got {count}.")
+    if count > MAX_WORKERS:
+        raise ConfigError(f"`--workers` must be at most {MAX_WORKERS}, got {count}.")
     return Ray(count) if name == "ray" else Local(count)
 
 

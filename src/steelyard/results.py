@@ -335,8 +335,8 @@ def _warnings(run: Run, results: dict[str, Any]) -> list[str]:
     cut = results["data"]["truncated"]["strong_train"]
     if cut:
         said.append(f"{cut} training texts were longer than `max_tokens` and were cut.")
-    reasons = {arm["pgr_reason"] for arm in results["arms"].values() if arm["pgr_reason"]}
-    said += sorted(reasons)
+    reasons = [arm["pgr_reason"] for arm in results["arms"].values() if arm["pgr_reason"]]
+    said += reasons[:1]  # all are about the same gap
     silent = [kind for kind, judged in results["reliability"].items() if judged["auroc"] is None]
     if silent:
         said.append(f"No AUROC for {', '.join(silent)}: the labels are all right or all wrong.")

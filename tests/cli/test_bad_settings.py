@@ -1,5 +1,6 @@
 """Settings and options that cannot work: one line with the nearest right one."""
 
+import errno
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -131,7 +132,7 @@ SETTINGS = {
     ),
     "more layers than there are": (
         {"student": {"kind": "probe", "model": "minilm", "layers": 99}},
-        ["`layers: 99` is more than minilm has", "6 blocks"],
+        ["`layers: 99`: minilm has 6 blocks. Ask for as many or fewer."],
     ),
 }
 
@@ -215,6 +216,7 @@ WORDS = {
     "set not YAML": ((*STUDY, "--set", "seeds=[1"), ["--set seeds=[1", "is not YAML"]),
     "set a name": ((*STUDY, "--set", "name=../../x"), ["`name` must be", "'../../x'"]),
     "no workers": ((*STUDY, "--workers", "0"), ["`--workers` must be at least 1, got 0"]),
+    "too many workers": ((*STUDY, "--workers", 10**20), ["at most 1024", "got 1000000000000"]),
     "workers are a word": (
         (*STUDY, "--workers", "two"),
         ["--workers", "valid integer", "steelyard study study.yaml --workers two"],
@@ -266,3 +268,21 @@ def test_names_with_control_characters_do_not_reach_the_terminal(refused: Refuse
     line = refused("study", "no\x1b[31m\nerror: x.yaml")
     assert "\x1b" not in line
     assert "no\\x1b[31m" in line
+
+
+def test_a_full_disk_is_said_and_other_failures_of_the_machine_are_bugs(
+    steelyard: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(_: Path) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device", "run/results.json")
+
+    monkeypatch.setattr("steelyard.why.read_results", full)
+    line = steelyard("report", "run").error
+    assert line.startswith("error: run/results.json: No space left on device; make room and run")
+
+    def broken(_: Path) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr("steelyard.why.read_results", broken)
+    with pytest.raises(OSError, match="Input/output error"):
+        steelyard("report", "run")

@@ -52,7 +52,7 @@ def group_of(leader: int) -> list[str]:
 @pytest.mark.parametrize(
     ("workers", "number", "whole_group"),
     [
-        pytest.param(1, signal.SIGTERM, False, id="one process, kill"),
+        pytest.param(1, signal.SIGTERM, False, id="one process, kill", marks=pytest.mark.slow),
         pytest.param(2, signal.SIGINT, True, id="two workers, Ctrl-C"),
         pytest.param(2, signal.SIGTERM, False, id="two workers, kill", marks=pytest.mark.slow),
         pytest.param(1, signal.SIGINT, True, id="one process, Ctrl-C", marks=pytest.mark.slow),

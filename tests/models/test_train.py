@@ -265,6 +265,20 @@ def test_a_chooser_learns_the_right_option(tiny_bert: str) -> None:
     assert (probs.argmax(axis=1) == truth.argmax(axis=1)).all()
 
 
+def test_the_order_of_options_changes_no_option_s_probability(tiny_bert: str) -> None:
+    # METHODS 8.2, invariant 4: permute the options, map back by number, and nothing has moved.
+    options = ("good", "bad", "very fine film")
+    ask = [Question("q", "the film is", options), Question("r", "a plot", options[:2])]
+    truth = one_hot(np.array([0, 1]), 3)
+    fitted = finetune(settings(tiny_bert, epochs=1), ask, truth, np.ones(2), seed=1)
+    plain = fitted.probabilities(ask)
+    assert plain[1, 2] == 0.0
+    order = [2, 0, 1]
+    shown = Question("q", "the film is", tuple(options[o] for o in order))
+    permuted = fitted.probabilities([shown])
+    np.testing.assert_allclose(permuted[0], plain[0, order], atol=1e-6)
+
+
 def test_identity_follows_the_content(tiny_bert: str, tmp_path: Path) -> None:
     copy = shutil.copytree(tiny_bert, tmp_path / "copy")
     assert identity(Pretrained(model=str(copy))) == identity(Pretrained(model=tiny_bert))

@@ -131,6 +131,7 @@ def run() -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _stop)
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    os.environ.setdefault("HF_HUB_VERBOSITY", "error")  # its retries are said by our one line
     words = [word for word in sys.argv[1:] if word not in VERBOSE]
     verbose = len(words) < len(sys.argv) - 1
     try:

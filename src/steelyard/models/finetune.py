@@ -34,7 +34,7 @@ class Lora(BaseModel):
     Source: Hu et al. 2021, arXiv:2106.09685.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     rank: int = Field(16, ge=1)
     """Of the two factors of an adapter."""

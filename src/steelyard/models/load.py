@@ -18,7 +18,7 @@ A_MODEL = "give a Hub name, a folder with config.json and safetensors weights, o
 class Pretrained(BaseModel):
     """Which pretrained weights, and how much of them."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     model: str = "minilm"
     """A Hub name, a folder, or `minilm`: the all-MiniLM-L6-v2 weights of the extra `demo`."""
@@ -157,8 +157,8 @@ def _config(pretrained: Pretrained) -> Any:
     if layers is not None:
         if layers > config.num_hidden_layers:
             raise ConfigError(
-                f"`layers: {layers}` is more than {pretrained.model} has; it has "
-                f"{config.num_hidden_layers} blocks. Ask for as many or fewer."
+                f"`layers: {layers}`: {pretrained.model} has {config.num_hidden_layers} blocks. "
+                "Ask for as many or fewer."
             )
         config.num_hidden_layers = layers
         if getattr(config, "layer_types", None):
