@@ -78,7 +78,7 @@ def test_means_are_over_readable_distributions() -> None:
     np.testing.assert_allclose(table.means(), [[(0.9 + 0.2) / 2, (0.1 + 0.8) / 2]])
 
 
-# METHODS 2.5: r(a | x) at T = 0.2 and T = 1 in the order of the votes.
+# exp(p/T) over its sum, such as 4-1 at T = 0.2: 1 / (1 + e^((.2 - .8) / .2)) = .9526.
 SHARPENED = [
     ([0, 0, 0, 0, 0], [1.0], [1.0]),
     ([0, 0, 0, 0, 1], [0.9526, 0.0474], [0.6457, 0.3543]),

@@ -266,7 +266,7 @@ def test_a_chooser_learns_the_right_option(tiny_bert: str) -> None:
 
 
 def test_the_order_of_options_changes_no_option_s_probability(tiny_bert: str) -> None:
-    # METHODS 8.2, invariant 4: permute the options, map back by number, and nothing has moved.
+    # Permute the options, map back by number, and nothing has moved.
     options = ("good", "bad", "very fine film")
     ask = [Question("q", "the film is", options), Question("r", "a plot", options[:2])]
     truth = one_hot(np.array([0, 1]), 3)

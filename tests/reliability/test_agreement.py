@@ -12,7 +12,7 @@ from steelyard.reliability import ESTIMATORS, Confidence, Margin, VoteEntropy, V
 from steelyard.reliability.agreement import entropy
 from steelyard.types import ABSTAIN, Votes
 
-# METHODS 2.4: entropy of five votes, in nats.
+# Entropy of five votes in nats, such as 4-1: -(.8 ln .8 + .2 ln .2) = .1785 + .3219 = .5004.
 ENTROPIES = [
     ([5], 0.0),
     ([4, 1], 0.5004),
@@ -59,7 +59,7 @@ def test_vote_entropy_by_hand() -> None:
 def test_vote_share_by_hand() -> None:
     table = votes([[0, 0, 0, 1, 1]], answers=3)
     assert VoteShare().estimate(table).score[0] == pytest.approx(0.6)
-    # METHODS 2.5: 3-2 at T = 0.2 gives .7311
+    # e^(.6/.2) / (e^(.6/.2) + e^(.4/.2)) = 1 / (1 + e^-1) = .7311
     assert VoteShare(temperature=0.2).estimate(table).score[0] == pytest.approx(0.7311, abs=5e-5)
 
 
