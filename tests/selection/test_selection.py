@@ -143,7 +143,7 @@ def test_unanimous_unreadable_answers_do_not_pass_the_filter() -> None:
 def test_reweighing_by_hand() -> None:
     table = votes([[0, 0, 0, 1, 1], [1, 1, 1, 1, 1]], answers=2)
     selection = WeighByShare(temperature=0.2).select(table, VoteShare().estimate(table))
-    # 3-2 gives r = 1 / (1 + e^-1) = .7311 and .2689. Mass .6 * .7311 = .4386 and .4 * .2689 = .1076,
+    # 3-2: r = 1 / (1 + e^-1) = .7311 and .2689. Mass .6 * .7311 = .4386 and .4 * .2689 = .1076,
     # sum .5462: target .8031, .1969. Unanimous: weight 1. Scaled by the mean (1.5462 / 2).
     np.testing.assert_allclose(selection.targets, [[0.8031, 0.1969], [0, 1]], atol=1e-4)
     np.testing.assert_allclose(selection.weights, [0.5462 / 0.7731, 1 / 0.7731], atol=1e-4)
