@@ -11,32 +11,15 @@ from steelyard.types import (
     Reliability,
     Selection,
     Split,
-    Votes,
     join_votes,
     one_hot,
     rows_of,
 )
+from vote_tables import votes
 
 
 def ints(*values: int) -> Any:
     return np.array(values, dtype=np.int64)
-
-
-def votes(rows: list[list[int]], answers: int = 4, **changes: Any) -> Votes:
-    """Votes of V voters on N examples from a table (N, V)."""
-    table = np.array(rows)
-    size, width = table.shape
-    plain: dict[str, Any] = {
-        "ids": tuple(f"q{i}" for i in range(size)),
-        "voters": tuple(f"v{j}" for j in range(width)),
-        "queries": ("as it stands",),
-        "example": np.repeat(np.arange(size), width),
-        "voter": np.tile(np.arange(width), size),
-        "query": np.zeros(size * width, dtype=np.int64),
-        "answer": table.ravel(),
-        "candidates": np.full(size, answers),
-    }
-    return Votes(**{**plain, **changes})
 
 
 def test_a_vote_outside_the_answers_is_named() -> None:

@@ -1,7 +1,6 @@
 """Agreement and confidence, by hand, and the contract of every estimator."""
 
 from math import log
-from typing import Any
 
 import numpy as np
 import pytest
@@ -10,7 +9,8 @@ from hypothesis import strategies as st
 
 from steelyard.reliability import ESTIMATORS, Confidence, Margin, VoteEntropy, VoteShare
 from steelyard.reliability.agreement import entropy
-from steelyard.types import ABSTAIN, Votes
+from steelyard.types import ABSTAIN
+from vote_tables import votes
 
 # Entropy of five votes in nats, such as 4-1: -(.8 ln .8 + .2 ln .2) = .1785 + .3219 = .5004.
 ENTROPIES = [
@@ -22,22 +22,6 @@ ENTROPIES = [
     ([2, 1, 1, 1], 1.3322),
     ([1, 1, 1, 1, 1], 1.6094),
 ]
-
-
-def votes(rows: list[list[int]], answers: int, probs: Any = None) -> Votes:
-    table = np.array(rows)
-    size, width = table.shape
-    return Votes(
-        ids=tuple(f"q{i}" for i in range(size)),
-        voters=tuple(f"v{j}" for j in range(width)),
-        queries=("q",),
-        example=np.repeat(np.arange(size), width),
-        voter=np.tile(np.arange(width), size),
-        query=np.zeros(size * width, dtype=np.int64),
-        answer=table.ravel(),
-        candidates=np.full(size, answers),
-        probs=probs,
-    )
 
 
 @pytest.mark.parametrize(("counts", "nats"), ENTROPIES)

@@ -24,22 +24,7 @@ from steelyard.selection import (
 from steelyard.selection.keep import most_reliable
 from steelyard.selection.labels import most_probable
 from steelyard.types import ABSTAIN, Selection, Votes
-
-
-def votes(rows: Any, answers: int, probs: Any = None) -> Votes:
-    table = np.array(rows)
-    size, width = table.shape
-    return Votes(
-        ids=tuple(f"q{i}" for i in range(size)),
-        voters=tuple(f"v{j}" for j in range(width)),
-        queries=("q",),
-        example=np.repeat(np.arange(size), width),
-        voter=np.tile(np.arange(width), size),
-        query=np.zeros(size * width, dtype=np.int64),
-        answer=table.ravel(),
-        candidates=np.full(size, answers),
-        probs=probs,
-    )
+from vote_tables import votes
 
 
 def labels(selection: Selection) -> list[int]:

@@ -35,7 +35,7 @@ class Checkpoints:
             trained = {name: p.detach() for name, p in _trained(model)}
             save_file({k: v.contiguous() for k, v in trained.items()}, draft / "model.safetensors")
             save_file(_optimizer_tensors(optimizer), draft / "optimizer.safetensors")
-            save_file({"cpu": torch.get_rng_state()}, draft / "random.safetensors")
+            save_file(_random_states(), draft / "random.safetensors")
             words = {"step": step, "schedule": schedule.last_epoch, "log": vars(log)}
             (draft / "state.json").write_text(json.dumps(words), encoding="utf-8")
 
@@ -76,11 +76,21 @@ class Checkpoints:
         ):
             group["lr"] = start * factor(words["schedule"])
         schedule._last_lr = [group["lr"] for group in optimizer.param_groups]
-        torch.set_rng_state(load_file(folder / "random.safetensors")["cpu"])
+        random = load_file(folder / "random.safetensors")
+        torch.set_rng_state(random["cpu"])
+        if "cuda" in random:
+            torch.cuda.set_rng_state(random["cuda"])
         for name, values in words["log"].items():
             getattr(record, name).extend(values)
         log.info("Resuming at step %d.", words["step"])
         return int(words["step"])
+
+
+def _random_states() -> dict[str, Tensor]:
+    states = {"cpu": torch.get_rng_state()}
+    if torch.cuda.is_available():
+        states["cuda"] = torch.cuda.get_rng_state()
+    return states
 
 
 def _trained(model: Any) -> list[tuple[str, Any]]:

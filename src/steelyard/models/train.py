@@ -18,7 +18,7 @@ from steelyard.models.batches import Reader, micro_batches, plan, tensors
 from steelyard.models.checkpoints import Checkpoints
 from steelyard.models.losses import cross_entropy
 from steelyard.models.score import autocast, logits_of
-from steelyard.types import Floats
+from steelyard.types import Floats, Ints
 
 Loss = Callable[[Tensor, Tensor, Tensor], Tensor]
 
@@ -108,21 +108,11 @@ def train(
     if checkpoints is not None:
         done = checkpoints.resume(model, optimizer, schedule, log)
     before = [float(p.detach().double().sum()) for p in parameters] if done == 0 else None
-    costs = reader.encoded.costs
     model.train()
-    for step, rows in enumerate(plan(costs, settings.batch_size, steps, seed)):
+    for step, rows in enumerate(plan(reader.encoded.costs, settings.batch_size, steps, seed)):
         if step < done:
             continue
-        value = 0.0
-        for part in micro_batches(rows, costs, settings.token_budget):
-            with autocast(reader.device.split(":")[0], settings.precision):
-                logits = reader.answers(
-                    logits_of(model, reader.inputs(part)), part, targets.shape[1]
-                )
-            share = loss(logits, *tensors(targets, weights, part, reader.device))
-            share = share * (len(part) / len(rows))
-            share.backward()  # type: ignore[no-untyped-call]
-            value += float(share.detach())
+        value = _add_gradients(model, reader, targets, weights, rows, settings, loss)
         norm = float(torch.nn.utils.clip_grad_norm_(parameters, settings.max_grad_norm))
         _refuse_nan(value, norm, step, settings)
         log.loss.append(value)
@@ -137,6 +127,27 @@ def train(
     _refuse_no_change(before, parameters, steps)
     model.eval()
     return log
+
+
+def _add_gradients(
+    model: Any,
+    reader: Reader,
+    targets: Floats,
+    weights: Floats,
+    rows: Ints,
+    settings: Training,
+    loss: Loss,
+) -> float:
+    """The loss of one step's examples, in parts that keep to the token budget."""
+    value = 0.0
+    for part in micro_batches(rows, reader.encoded.costs, settings.token_budget):
+        with autocast(reader.device.split(":")[0], settings.precision):
+            logits = reader.answers(logits_of(model, reader.inputs(part)), part, targets.shape[1])
+        share = loss(logits, *tensors(targets, weights, part, reader.device))
+        share = share * (len(part) / len(rows))
+        share.backward()  # type: ignore[no-untyped-call]
+        value += float(share.detach())
+    return value
 
 
 def device() -> str:
