@@ -33,7 +33,7 @@ class WeightedShare(BaseModel):
     smoothing: float = Field(1.0, gt=0)
     """s: how many votes a new voter is believed to have given, half of them with the majority."""
 
-    def estimate(self, votes: sy.Votes) -> sy.Reliability:
+    def estimate(self, votes: sy.Votes, gold: np.ndarray | None = None) -> sy.Reliability:
         read = votes.answer != sy.ABSTAIN
         example, voter, answer = votes.example[read], votes.voter[read], votes.answer[read]
         with_majority = answer == votes.shares().argmax(axis=1)[example]

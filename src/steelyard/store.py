@@ -28,7 +28,10 @@ log = logging.getLogger(__name__)
 
 NOUNS = {
     noun.__name__: noun
-    for noun in (types.Votes, types.Reliability, types.Selection, types.Predictions)
+    for noun in (
+        *(types.Votes, types.Reliability, types.Selection),
+        *(types.Predictions, types.VoterSkill),
+    )
 }
 Content = dict[str, Any]
 """Named parts of a result: nouns, arrays, or plain JSON values."""
@@ -214,16 +217,41 @@ def _write(folder: Path, content: Content, role: str, recipe: Recipe, seconds: f
             np.save(folder / f"{name}.npy", value, allow_pickle=False)
             words[name] = {"type": "array"}
         elif type(value).__name__ in NOUNS:
-            fields = {f.name: getattr(value, f.name) for f in dataclasses.fields(value)}
-            arrays = {k: v for k, v in fields.items() if isinstance(v, np.ndarray)}
+            arrays: dict[str, np.ndarray] = {}
+            words[name] = _split_arrays(value, "", arrays)
             np.savez(folder / f"{name}.npz", allow_pickle=False, **arrays)
-            plain = {k: v for k, v in fields.items() if k not in arrays}
-            words[name] = {"type": type(value).__name__, "fields": plain}
         else:
             words[name] = {"type": "json", "value": value}
     record = {"role": role, "seconds": seconds, "recipe": dataclasses.asdict(recipe)}
     (folder / "recipe.json").write_text(json.dumps(record, indent=1, sort_keys=True), "utf-8")
     (folder / "content.json").write_text(json.dumps(words), encoding="utf-8")
+
+
+def _split_arrays(noun: Any, prefix: str, arrays: dict[str, np.ndarray]) -> dict[str, Any]:
+    """A noun's plain fields as JSON; its arrays are put into `arrays` under dotted names."""
+    plain: dict[str, Any] = {}
+    for field in dataclasses.fields(noun):
+        value = getattr(noun, field.name)
+        if isinstance(value, np.ndarray):
+            arrays[prefix + field.name] = value
+        elif type(value).__name__ in NOUNS:
+            plain[field.name] = _split_arrays(value, f"{prefix}{field.name}.", arrays)
+        else:
+            plain[field.name] = value
+    return {"type": type(noun).__name__, "fields": plain}
+
+
+def _join_arrays(words: dict[str, Any], prefix: str, arrays: Mapping[str, np.ndarray]) -> Any:
+    """The noun that `_split_arrays` took apart."""
+    fields: dict[str, Any] = {}
+    for key, value in words["fields"].items():
+        noun = isinstance(value, dict) and value.get("type") in NOUNS
+        fields[key] = _join_arrays(value, f"{prefix}{key}.", arrays) if noun else _tuples(value)
+    for key in arrays:
+        own = key.removeprefix(prefix)
+        if key.startswith(prefix) and "." not in own:
+            fields[own] = arrays[key]
+    return NOUNS[words["type"]](**fields)
 
 
 def _read_content(folder: Path) -> Content:
@@ -236,8 +264,7 @@ def _read_content(folder: Path) -> Content:
             content[name] = np.load(folder / f"{name}.npy", mmap_mode="r", allow_pickle=False)
         else:
             with np.load(folder / f"{name}.npz", allow_pickle=False) as arrays:
-                plain = {key: _tuples(value) for key, value in entry["fields"].items()}
-                content[name] = NOUNS[entry["type"]](**plain, **arrays)
+                content[name] = _join_arrays(entry, "", arrays)
     return content
 
 

@@ -37,12 +37,22 @@ class Question:
 
 @dataclass(frozen=True, eq=False)
 class Split:
-    """Questions with their true answers, kept apart so that truth is handed over on purpose."""
+    """Questions with their true answers, kept apart so that truth is handed over on purpose.
+
+    Closed questions have answer numbers. Open ones have the true text in `answers`, and `truth` is
+    all 0: the number of that text in a list of its own.
+    """
 
     questions: tuple[Question, ...]
     truth: Ints  # (N,), answer numbers
+    answers: tuple[str, ...] = ()  # (N,), true texts of open questions; empty for closed ones
 
     def __post_init__(self) -> None:
+        if self.answers and len(self.answers) != len(self.questions):
+            raise InputError(
+                f"`answers` must have one text per question, {len(self.questions)}; "
+                f"got {len(self.answers)}."
+            )
         if self.truth.shape != (len(self.questions),):
             raise InputError(
                 f"`truth` must have one answer per question, ({len(self.questions)},); "
@@ -59,7 +69,7 @@ class Task:
     """A data set in three disjoint splits (Burns et al. 2023, arXiv:2312.09390, section 3)."""
 
     name: str
-    kind: str  # "classification" or "multiple_choice"
+    kind: str  # "classification", "multiple_choice" or "generation"
     classes: tuple[str, ...]  # class names; of multiple choice the option numbers "0", "1", ...
     weak_train: Split  # truth is used: it makes the weak supervisors
     strong_train: Split  # truth is hidden: the student learns from votes
@@ -93,6 +103,7 @@ class Votes:
     probs: Floats | None = None  # (M, K), rows sum to 1; 0 beyond an example's candidates
     texts: tuple[str, ...] = ()  # (M,) raw answers, or none kept
     candidate_texts: tuple[tuple[str, ...], ...] = ()  # (N,) of open answers
+    reasons: tuple[str, ...] = ()  # (M,) why a vote abstains, else ""; or none
 
     def __post_init__(self) -> None:
         size = len(self.example)
@@ -188,6 +199,8 @@ class Votes:
 
     def means(self) -> Floats:
         """Mean distribution of an example's readable votes, (N, K); uniform if none is."""
+        if self.probs is None:
+            return self.shares()
         read = self.answer != ABSTAIN
         total = np.zeros((len(self.ids), self.answers))
         np.add.at(total, self.example[read], self.distributions[read])
@@ -211,6 +224,7 @@ class Votes:
             probs=None if self.probs is None else self.probs[rows],
             texts=tuple(np.array(self.texts, dtype=object)[rows]) if self.texts else (),
             candidate_texts=self.candidate_texts,
+            reasons=tuple(np.array(self.reasons, dtype=object)[rows]) if self.reasons else (),
         )
 
 
@@ -269,12 +283,28 @@ def _stack_probs(parts: Sequence[Votes]) -> Floats:
 
 
 @dataclass(frozen=True, eq=False)
+class VoterSkill:
+    """What an estimator learnt about each voter."""
+
+    voters: tuple[str, ...]  # V
+    accuracy: Floats  # (V,), P(the voter's answer is right) over the classes as they occur
+    confusion: Floats | None = None  # (V, K, K), P(voter answers l | truth is k), rows sum to 1
+
+    def __post_init__(self) -> None:
+        if self.accuracy.shape != (len(self.voters),):
+            raise InputError(
+                f"`accuracy` must be ({len(self.voters)},), got {self.accuracy.shape}."
+            )
+
+
+@dataclass(frozen=True, eq=False)
 class Reliability:
     """How far each weak label can be trusted."""
 
     ids: tuple[str, ...]
     posterior: Floats  # (N, K), P(answer | votes), rows sum to 1
     score: Floats  # (N,), in [0, 1], higher is more reliable
+    skill: VoterSkill | None = None  # of the voters, where the estimator learns it
 
     def __post_init__(self) -> None:
         _check_rows(self.posterior, len(self.ids), self.ids, "posterior")

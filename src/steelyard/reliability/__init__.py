@@ -1,6 +1,8 @@
 """3. Votes to Reliability: how far can each weak label be trusted?
 
-A new estimator is one file, one name in `Estimator` and one test.
+A new estimator is one file, one name in `Estimator` and one test. Its verb is
+`estimate(votes, gold=None)`: `gold` (N,) has the true answer of trusted examples and ABSTAIN
+elsewhere. Estimators that learn about voters hold these answers fixed, the others pass over them.
 """
 
 from typing import Annotated, TypeAlias

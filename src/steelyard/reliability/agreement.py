@@ -5,7 +5,7 @@ from typing import ClassVar, Literal
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
-from steelyard.types import Floats, Reliability, Votes
+from steelyard.types import Floats, Ints, Reliability, Votes
 
 
 class VoteShare(BaseModel):
@@ -30,7 +30,7 @@ class VoteShare(BaseModel):
     temperature: float | None = Field(None, gt=0)
     """Sharpens the shares; the paper's is 0.2, and 1 for two votes an example."""
 
-    def estimate(self, votes: Votes) -> Reliability:
+    def estimate(self, votes: Votes, gold: Ints | None = None) -> Reliability:
         posterior = votes.shares()
         shares = posterior if self.temperature is None else votes.sharpened(self.temperature)
         score = np.where(votes.counts.sum(axis=1) > 0, shares.max(axis=1), 0.0)
@@ -57,7 +57,7 @@ class VoteEntropy(BaseModel):
 
     kind: Literal["vote_entropy"] = "vote_entropy"
 
-    def estimate(self, votes: Votes) -> Reliability:
+    def estimate(self, votes: Votes, gold: Ints | None = None) -> Reliability:
         posterior = votes.shares()
         score = certainty(posterior, votes)
         return Reliability(votes.ids, posterior, score)

@@ -5,7 +5,7 @@ from typing import ClassVar, Literal
 import numpy as np
 from pydantic import BaseModel, ConfigDict
 
-from steelyard.types import Reliability, Votes
+from steelyard.types import Ints, Reliability, Votes
 
 
 class Confidence(BaseModel):
@@ -25,7 +25,7 @@ class Confidence(BaseModel):
 
     kind: Literal["confidence"] = "confidence"
 
-    def estimate(self, votes: Votes) -> Reliability:
+    def estimate(self, votes: Votes, gold: Ints | None = None) -> Reliability:
         mean = votes.means()
         answered = votes.counts.sum(axis=1) > 0
         return Reliability(votes.ids, mean, np.where(answered, np.clip(mean.max(axis=1), 0, 1), 0))
@@ -45,7 +45,7 @@ class Margin(BaseModel):
 
     kind: Literal["margin"] = "margin"
 
-    def estimate(self, votes: Votes) -> Reliability:
+    def estimate(self, votes: Votes, gold: Ints | None = None) -> Reliability:
         mean = votes.means()
         ranked = np.sort(mean, axis=1)
         second = ranked[:, -2] if mean.shape[1] > 1 else np.zeros(len(mean))

@@ -1,0 +1,19 @@
+"""One question as it is put to a language model."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """One query about one question: the exact text, and what each answer would read like.
+
+    `prompt` ends where the model goes on. `answers` are the texts that may follow it, one for each
+    candidate in the order of the candidates (class numbers, option numbers), whatever order the
+    options were shown in; open questions have none.
+    """
+
+    id: str  # of the question
+    query: str  # name of the way of asking: "wording-1/order-0"
+    prompt: str
+    answers: tuple[str, ...] = ()  # such as (" A", " B"): with the white space that belongs to them
+    order: tuple[int, ...] = ()  # order[i] is the candidate shown in place i; empty: as they stand
