@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal, TypeAlias
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, model_validator
 
 from steelyard.errors import ConfigError
-from steelyard.reliability import Confidence, Estimator, VoteEntropy, VoteShare
+from steelyard.reliability import Confidence, Estimator, Hierarchical, VoteEntropy, VoteShare
 from steelyard.selection import (
     FirstVoter,
     Harden,
@@ -17,6 +17,7 @@ from steelyard.selection import (
     WeighByShare,
     keep_right,
     random_keep,
+    refuse_one_label,
     shuffled_weights,
 )
 from steelyard.types import Ints, Reliability, Selection, Votes
@@ -54,7 +55,17 @@ class Arm(BaseModel):
         return {**value, **short}
 
     def select(self, votes: Votes, reliability: Reliability, truth: Ints, seed: int) -> Selection:
-        """The arm's selection. Only an oracle looks at `truth`."""
+        """The arm's selection. Only an oracle looks at `truth`.
+
+        Raises:
+            InputError: nothing is kept, or one class alone.
+        """
+        selection = self._select(votes, reliability, truth, seed)
+        if not votes.candidate_texts:  # number 0 of open answers is another text everywhere
+            refuse_one_label(selection)
+        return selection
+
+    def _select(self, votes: Votes, reliability: Reliability, truth: Ints, seed: int) -> Selection:
         selection = self.selection.select(votes, reliability)
         if self.role == "oracle":
             return keep_right(selection, truth)
@@ -114,6 +125,18 @@ PRESETS: dict[str, Arm] = {
             reliability=Confidence(),
             selection=WeighByScore(),
             description="The majority's answer weighted by the voters' mean probability.",
+        ),
+        Arm(
+            name="hierarchical",
+            reliability=Hierarchical(),
+            selection=Harden(),
+            description="The most probable answer of a hierarchical model of voters.",
+        ),
+        Arm(
+            name="filter_hierarchical",
+            reliability=Hierarchical(),
+            selection=KeepMostReliable(),
+            description="The half of which the hierarchical model of voters is surest.",
         ),
         Arm(
             name="truth_filter",

@@ -18,6 +18,7 @@ from steelyard.selection import (
     WeighByShare,
     keep_right,
     random_keep,
+    refuse_one_label,
     shuffled_weights,
     teach_truth,
 )
@@ -161,8 +162,9 @@ def test_a_selection_that_keeps_nothing_says_why() -> None:
 
 def test_a_selection_of_one_class_is_refused() -> None:
     table = votes([[0, 0], [0, 0], [0, 1]], answers=2)
+    selection = KeepMostReliable(fraction=0.5).select(table, VoteEntropy().estimate(table))
     with pytest.raises(InputError, match="All 2 kept examples have the same label, 0"):
-        KeepMostReliable(fraction=0.5).select(table, VoteEntropy().estimate(table))
+        refuse_one_label(selection)
 
 
 def test_the_ceiling_is_taught_the_truth() -> None:

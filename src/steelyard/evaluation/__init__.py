@@ -1,5 +1,7 @@
 """What is shown to be true of the models: scores, intervals, the gap recovered, label quality."""
 
+from steelyard.evaluation.calibration import Calibration, calibrate
+from steelyard.evaluation.floor import floor_members, single_voters
 from steelyard.evaluation.gap import (
     PGR,
     Difference,
@@ -10,23 +12,39 @@ from steelyard.evaluation.gap import (
 from steelyard.evaluation.interval import Scores, draw_resamples, mean_interval, measure
 from steelyard.evaluation.label_quality import CoverageRisk, ScoreBin, ScoreQuality, judge
 from steelyard.evaluation.metrics import LOWER_IS_BETTER, METRICS, Metric, metric
+from steelyard.evaluation.open_answers import (
+    NOBODY,
+    candidate_numbers,
+    grade_texts,
+    grade_votes,
+    read_truth,
+)
 
 __all__ = [
     "LOWER_IS_BETTER",
     "METRICS",
+    "NOBODY",
     "PGR",
+    "Calibration",
     "CoverageRisk",
     "Difference",
     "Metric",
     "ScoreBin",
     "ScoreQuality",
     "Scores",
+    "calibrate",
+    "candidate_numbers",
     "draw_resamples",
+    "floor_members",
+    "grade_texts",
+    "grade_votes",
     "judge",
     "mean_interval",
     "measure",
     "metric",
     "paired_difference",
     "performance_gap_recovered",
+    "read_truth",
+    "single_voters",
     "wilcoxon_over_datasets",
 ]

@@ -11,12 +11,73 @@ from pydantic import Field
 
 from steelyard.reliability.agreement import VoteEntropy, VoteShare
 from steelyard.reliability.confidence import Confidence, Margin
+from steelyard.reliability.confident_learning import ConfidentLearning
+from steelyard.reliability.dawid_skene import DawidSkene
+from steelyard.reliability.dirichlet import Dirichlet
+from steelyard.reliability.glad import Glad
+from steelyard.reliability.hierarchical import Hierarchical
+from steelyard.reliability.mace import Mace
+from steelyard.reliability.majority import Majority
+from steelyard.reliability.one_coin import OneCoin
+from steelyard.reliability.open_agreement import OpenAgreement
+from steelyard.reliability.predictive import PredictiveEntropy
+from steelyard.reliability.self_consistency import SelfConsistency
 
 Estimator: TypeAlias = Annotated[
-    VoteShare | VoteEntropy | Confidence | Margin, Field(discriminator="kind")
+    Majority
+    | VoteShare
+    | VoteEntropy
+    | Confidence
+    | Margin
+    | PredictiveEntropy
+    | Dirichlet
+    | DawidSkene
+    | OneCoin
+    | Hierarchical
+    | Glad
+    | Mace
+    | ConfidentLearning
+    | OpenAgreement
+    | SelfConsistency,
+    Field(discriminator="kind"),
 ]
 ESTIMATORS = {
-    cls.model_fields["kind"].default: cls for cls in (VoteShare, VoteEntropy, Confidence, Margin)
+    cls.model_fields["kind"].default: cls
+    for cls in (
+        Majority,
+        VoteShare,
+        VoteEntropy,
+        Confidence,
+        Margin,
+        PredictiveEntropy,
+        Dirichlet,
+        DawidSkene,
+        OneCoin,
+        Hierarchical,
+        Glad,
+        Mace,
+        ConfidentLearning,
+        OpenAgreement,
+        SelfConsistency,
+    )
 }
 
-__all__ = ["ESTIMATORS", "Confidence", "Estimator", "Margin", "VoteEntropy", "VoteShare"]
+__all__ = [
+    "ESTIMATORS",
+    "Confidence",
+    "ConfidentLearning",
+    "DawidSkene",
+    "Dirichlet",
+    "Estimator",
+    "Glad",
+    "Hierarchical",
+    "Mace",
+    "Majority",
+    "Margin",
+    "OneCoin",
+    "OpenAgreement",
+    "PredictiveEntropy",
+    "SelfConsistency",
+    "VoteEntropy",
+    "VoteShare",
+]

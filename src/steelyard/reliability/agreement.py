@@ -5,7 +5,7 @@ from typing import ClassVar, Literal
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
-from steelyard.types import Floats, Ints, Reliability, Votes
+from steelyard.types import ABSTAIN, Floats, Ints, Reliability, Votes
 
 
 class VoteShare(BaseModel):
@@ -47,6 +47,11 @@ class VoteEntropy(BaseModel):
     An example without a readable vote has a uniform posterior and score 0; with a single possible
     answer the score is 1.
 
+    The paper's code counts unreadable answers as one more answer (`unreadable: answer`): p(a) is
+    then a share of all votes, H_i has a term for the unreadable ones and is divided by
+    ln(K_i + 1), and unanimously unreadable votes are certain, with score 1. They still have no
+    label, and selections leave them out; in the paper the student is taught their text.
+
     Source: Guo and Yang 2024, arXiv:2406.19032, uncertainty filtering (from the authors' code,
         `our_method_uncertainty_filtering.py` of Irenehere/ReliableAlignment; leaving out
         abstentions and scaling to [0, 1] are ours).
@@ -56,9 +61,13 @@ class VoteEntropy(BaseModel):
     version: ClassVar[int] = 1
 
     kind: Literal["vote_entropy"] = "vote_entropy"
+    unreadable: Literal["abstains", "answer"] = "abstains"
+    """Whether unreadable answers are left out, or count as an answer of their own (the paper's)."""
 
     def estimate(self, votes: Votes, gold: Ints | None = None) -> Reliability:
         posterior = votes.shares()
+        if self.unreadable == "answer":
+            return Reliability(votes.ids, posterior, _certainty_of_all(votes))
         score = certainty(posterior, votes)
         return Reliability(votes.ids, posterior, score)
 
@@ -76,3 +85,12 @@ def certainty(rows: Floats, votes: Votes) -> Floats:
     share = np.divide(entropy(rows), most, out=np.zeros(len(rows)), where=most > 0)
     answered = votes.counts.sum(axis=1) > 0
     return np.where(answered, np.clip(1 - share, 0, 1), 0.0)
+
+
+def _certainty_of_all(votes: Votes) -> Floats:
+    """`certainty` with the unreadable votes as one more answer; 0 where nobody was asked."""
+    silent = np.bincount(votes.example[votes.answer == ABSTAIN], minlength=len(votes.ids))
+    counts = np.column_stack([votes.counts, silent])
+    total = counts.sum(axis=1, keepdims=True)
+    doubt = entropy(counts / np.maximum(total, 1)) / np.log(votes.candidates + 1)
+    return np.where(total[:, 0] > 0, np.clip(1 - doubt, 0, 1), 0.0)

@@ -6,7 +6,8 @@ from pydantic import Field
 
 from steelyard.selection.controls import random_keep, shuffled_weights
 from steelyard.selection.keep import KeepMostReliable
-from steelyard.selection.labels import FirstVoter, Harden, Soften
+from steelyard.selection.labels import FirstVoter, Harden, Soften, refuse_one_label
+from steelyard.selection.risk_controlled import RiskControl, control_risk
 from steelyard.selection.truth import keep_right, teach_truth
 from steelyard.selection.weigh import WeighByScore, WeighByShare
 
@@ -19,12 +20,15 @@ __all__ = [
     "FirstVoter",
     "Harden",
     "KeepMostReliable",
+    "RiskControl",
     "Selector",
     "Soften",
     "WeighByScore",
     "WeighByShare",
+    "control_risk",
     "keep_right",
     "random_keep",
+    "refuse_one_label",
     "shuffled_weights",
     "teach_truth",
 ]

@@ -6,7 +6,14 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict, Field
 
-from steelyard.selection.labels import UNANSWERED, answered, most_probable, select
+from steelyard.selection.labels import (
+    UNANSWERED,
+    UNREADABLE,
+    answered,
+    most_probable,
+    select,
+    unreadable,
+)
 from steelyard.types import Floats, Reliability, Selection, Votes, one_hot
 
 Ties = Literal["keep", "drop", "random"]
@@ -20,9 +27,14 @@ class KeepMostReliable(BaseModel):
     nothing would be left, `random` fills to exactly ceil(fraction * N) with a seeded draw.
     Examples without a readable vote are never kept and do not count in N.
 
+    The paper teaches the student every vote on a kept example, wrong ones too; a row for each of
+    its votes has the same loss as one row with the vote shares as target (`labels: votes`). On
+    GSM8K it drops an example before anything else if any of its votes is unreadable
+    (`drop_unreadable`).
+
     Source: Guo and Yang 2024, arXiv:2406.19032, uncertainty filtering (from the authors' code,
-        `our_method_uncertainty_filtering.py` of Irenehere/ReliableAlignment; `drop`, `random` and
-        leaving out abstentions are ours).
+        `our_method_uncertainty_filtering.py` of Irenehere/ReliableAlignment; `drop`, `random`,
+        leaving out abstentions and one label for each example are ours).
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -33,18 +45,31 @@ class KeepMostReliable(BaseModel):
     """Share of the answered examples, in (0, 1]."""
     ties: Ties = "keep"
     """What becomes of examples whose score is exactly the threshold."""
+    labels: Literal["majority", "votes"] = "majority"
+    """One label for each example, the most probable answer; or all its votes (the paper's)."""
+    drop_unreadable: bool = False
+    """Leave out examples with any unreadable vote; the others do not count in N."""
     seed: int = Field(0, ge=0)
     """Of the draw among ties."""
 
     def select(self, votes: Votes, reliability: Reliability) -> Selection:
         has = answered(votes)
-        kept = most_reliable(reliability.score, has, self.fraction, self.ties, self.seed)
-        labels = most_probable(votes, reliability.posterior, self.seed)
+        dropped = unreadable(votes) & self.drop_unreadable
+        kept = most_reliable(reliability.score, has & ~dropped, self.fraction, self.ties, self.seed)
+        if self.labels == "votes":
+            targets = votes.shares()
+        else:
+            labels = most_probable(votes, reliability.posterior, self.seed)
+            targets = one_hot(labels, votes.answers)
         return select(
             votes.ids,
-            one_hot(labels, votes.answers),
-            np.ones(len(labels)),
-            {UNANSWERED: ~has, f"not among the most reliable {self.fraction:.0%}": ~kept},
+            targets,
+            np.ones(len(targets)),
+            {
+                UNANSWERED: ~has,
+                UNREADABLE: dropped,
+                f"not among the most reliable {self.fraction:.0%}": ~kept,
+            },
         )
 
 

@@ -10,6 +10,7 @@ from steelyard.errors import InputError
 from steelyard.types import ABSTAIN, Floats, Ints, Reliability, Selection, Votes, one_hot
 
 UNANSWERED = "no readable vote"
+UNREADABLE = "a vote is unreadable"
 
 
 def most_probable(votes: Votes, posterior: Floats, seed: int = 0) -> Ints:
@@ -32,6 +33,13 @@ def answered(votes: Votes) -> npt.NDArray[np.bool_]:
     return has
 
 
+def unreadable(votes: Votes) -> npt.NDArray[np.bool_]:
+    """Which examples have a vote that cannot be read, (N,)."""
+    mask = np.zeros(len(votes.ids), dtype=bool)
+    mask[votes.example[votes.answer == ABSTAIN]] = True
+    return mask
+
+
 def select(
     ids: tuple[str, ...], targets: Floats, weights: Floats, reason: dict[str, npt.NDArray[np.bool_]]
 ) -> Selection:
@@ -44,7 +52,7 @@ def select(
         reason: why rows are left out -> which, (N,).
 
     Raises:
-        InputError: nothing is kept, or all that is kept has one label.
+        InputError: nothing is kept.
     """
     reasons = np.full(len(ids), "", dtype=object)
     for text, rows in reversed(reason.items()):
@@ -57,14 +65,22 @@ def select(
             f"The selection keeps none of {len(ids)} examples ({counts}); every vote was "
             "unreadable or every score 0. Keep a larger share, or check the votes."
         )
-    if targets.shape[1] > 1 and len(np.unique(targets[kept].argmax(axis=1))) == 1:
-        label = int(targets[kept][0].argmax())
-        raise InputError(
-            f"All {int(kept.sum())} kept examples have the same label, {label}; a student cannot "
-            "learn from one class. Keep a larger share, or check the votes."
-        )
     scaled = np.where(kept, weights, 0.0)
     return Selection(ids, targets, scaled / scaled[kept].mean(), tuple(reasons))
+
+
+def refuse_one_label(selection: Selection) -> None:
+    """Closed questions share their labels, and one of them alone teaches nothing.
+
+    Raises:
+        InputError: all that is kept has one label.
+    """
+    labels = selection.targets[selection.weights > 0].argmax(axis=1)
+    if selection.targets.shape[1] > 1 and (labels == labels[0]).all():
+        raise InputError(
+            f"All {len(labels)} kept examples have the same label, {labels[0]}; a student cannot "
+            "learn from one class. Keep a larger share, or check the votes."
+        )
 
 
 class FirstVoter(BaseModel):

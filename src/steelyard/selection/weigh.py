@@ -5,7 +5,14 @@ from typing import ClassVar, Literal
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
-from steelyard.selection.labels import UNANSWERED, answered, most_probable, select
+from steelyard.selection.labels import (
+    UNANSWERED,
+    UNREADABLE,
+    answered,
+    most_probable,
+    select,
+    unreadable,
+)
 from steelyard.types import Reliability, Selection, Votes, one_hot
 
 
@@ -18,7 +25,8 @@ class WeighByShare(BaseModel):
 
     An answer with share p(a) has p(a) of the rows, so the loss of an example is
     sum_a p(a) r(a) CE(a): its target is proportional to p(a) r(a) and its weight is
-    sum_a p(a) r(a), which is what this returns, scaled to mean weight 1.
+    sum_a p(a) r(a), which is what this returns, scaled to mean weight 1. The paper skips an example
+    if any of its votes is unreadable (`drop_unreadable`); by default its readable votes count.
 
     Source: Guo and Yang 2024, arXiv:2406.19032, reliability re-weighting (from the
         authors' code, `our_method_reweighting.py` of Irenehere/ReliableAlignment; the
@@ -32,12 +40,16 @@ class WeighByShare(BaseModel):
     kind: Literal["weigh_by_share"] = "weigh_by_share"
     temperature: float = Field(0.2, gt=0)
     """The paper's; it takes 1 for two votes an example."""
+    drop_unreadable: bool = False
+    """Leave out examples with any unreadable vote (the paper's)."""
 
     def select(self, votes: Votes, reliability: Reliability) -> Selection:
+        dropped = unreadable(votes) & self.drop_unreadable
         mass = votes.shares() * votes.sharpened(self.temperature)
         weights = mass.sum(axis=1)
         targets = np.divide(mass, weights[:, None], out=votes.uniform(), where=weights[:, None] > 0)
-        return select(votes.ids, targets, weights, {UNANSWERED: ~answered(votes)})
+        reasons = {UNANSWERED: ~answered(votes), UNREADABLE: dropped}
+        return select(votes.ids, targets, weights, reasons)
 
 
 class WeighByScore(BaseModel):

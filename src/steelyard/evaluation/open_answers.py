@@ -1,0 +1,83 @@
+"""Right and wrong of open answers: equal to the truth in the reader's one spelling."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from steelyard.errors import InputError
+from steelyard.prompts import ReaderName, canonical
+from steelyard.types import Floats, Ints, Votes
+
+Bools = npt.NDArray[np.bool_]
+NOBODY = -2
+"""Number of a true answer that no voter gave: no candidate's, and not ABSTAIN."""
+
+
+def read_truth(ids: Sequence[str], answers: Sequence[str], reader: ReaderName) -> tuple[str, ...]:
+    """True answers in the reader's spelling; closed questions have none.
+
+    Raises:
+        InputError: one has no answer that the reader can read; it is named.
+    """
+    spelled = [canonical(answer, reader) for answer in answers]
+    for name, answer, text in zip(ids, answers, spelled, strict=False):
+        if text is None:
+            raise InputError(
+                f"The true answer of {name!r}, {answer[:60]!r}, cannot be read as {reader}; "
+                "correct it, or choose another `student.reader`."
+            )
+    return tuple(text for text in spelled if text is not None)
+
+
+def candidate_numbers(votes: Votes, truth: Sequence[str], reader: ReaderName) -> Ints:
+    """Number of each example's candidate that is the true answer, NOBODY if none is, (N,).
+
+    A truth that nobody gave is no candidate: it may not become a label.
+
+    Args:
+        votes: about N open questions.
+        truth: N answers of `read_truth`.
+        reader: of candidates.
+    """
+    numbers = np.full(len(truth), NOBODY, dtype=np.int64)
+    for i, (right, texts) in enumerate(zip(truth, votes.candidate_texts, strict=True)):
+        spelled = [canonical(text, reader) for text in texts]
+        if right in spelled:
+            numbers[i] = spelled.index(right)
+    return numbers
+
+
+def right_or_wrong(right: Bools) -> Floats:
+    """Answers as predictions of two classes, (N, 2): 0 is the true answer, 1 any other.
+
+    With a truth of 0 everywhere their accuracy is the share of right answers, and every interval
+    and comparison of closed tasks holds.
+    """
+    return np.column_stack([right, ~right]).astype(np.float64)
+
+
+def grade_texts(said: Sequence[str | None], truth: Sequence[str], reader: ReaderName) -> Floats:
+    """Answers (N) against true ones of `read_truth`, (N, 2); an unreadable one is wrong."""
+    right = [
+        text is not None and canonical(text, reader) == answer
+        for text, answer in zip(said, truth, strict=True)
+    ]
+    return right_or_wrong(np.array(right, dtype=bool))
+
+
+def grade_votes(votes: Votes, number: Ints) -> Floats:
+    """The winning answer of each example's readable votes, (N, 2); no answer is wrong.
+
+    A tie goes to a draw that depends on the row alone, never to the lower number.
+
+    Args:
+        votes: about N open questions.
+        number: (N,), of `candidate_numbers`.
+    """
+    if not votes.answers:
+        return right_or_wrong(np.zeros(len(number), dtype=bool))
+    tied = votes.counts == votes.counts.max(axis=1, keepdims=True)
+    draw = np.random.default_rng(0).random(tied.shape)
+    best = np.where(tied, draw, -1.0).argmax(axis=1)
+    return right_or_wrong((best == number) & (votes.counts.sum(axis=1) > 0))

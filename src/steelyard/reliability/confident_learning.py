@@ -1,0 +1,73 @@
+"""Reliability by confident learning: how a label compares with others of its class."""
+
+import importlib
+from typing import ClassVar, Literal
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict
+
+from steelyard.errors import ConfigError
+from steelyard.reliability.evidence import by_first, refuse_open
+from steelyard.types import ABSTAIN, Floats, Ints, Reliability, Votes
+
+
+class ConfidentLearning(BaseModel):
+    """The label's probability in the mean distribution, set against that of its class.
+
+    With q the mean distribution of the votes on an example, y = argmax q its label, and the mean
+    self-confidence t_a of a class (the mean of q(a) over the examples with label a),
+
+        q'(a) = (q(a) - t_a + max t) / sum_b (q(b) - t_b + max t)
+
+        self_confidence      score = q'(y)
+        normalized_margin    score = (q'(y) - max_{b != y} q'(b) + 1) / 2
+
+    so that a label of a class that voters name lightly needs more agreement. The scores are
+    cleanlab's (`get_label_quality_scores` with `adjust_pred_probs`, extra `cleanlab`); the
+    posterior is q. Scores rank and are no probabilities. The votes are not out of sample, as
+    predictions of a model should be: the label is made of the same votes that judge it. Classes
+    that are nobody's label are left aside. With a single class the score is q(y). A tie of classes
+    goes to the one that was voted for first. An example without a readable vote has a uniform
+    posterior and score 0.
+
+    Raises (in `estimate`): ConfigError without cleanlab; InputError for open answers.
+
+    Source: Northcutt et al. 2021, "Confident Learning", arXiv:1911.00068; scores: Kuan
+        and Mueller 2022, "Model-agnostic label quality scoring to detect real-world label errors".
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    version: ClassVar[int] = 1
+
+    kind: Literal["confident_learning"] = "confident_learning"
+    measure: Literal["self_confidence", "normalized_margin"] = "normalized_margin"
+    """How the label's probability becomes a score."""
+
+    def estimate(self, votes: Votes, gold: Ints | None = None) -> Reliability:
+        refuse_open(votes, self.kind, "`majority` or `open_agreement`")
+        mean = votes.means()
+        rows = np.flatnonzero(votes.counts.sum(axis=1) > 0)
+        score = np.zeros(len(mean))
+        if len(rows):
+            order = by_first(votes.answer[votes.answer != ABSTAIN])
+            score[rows] = self._scores(mean[np.ix_(rows, order)])
+        return Reliability(votes.ids, mean, score)
+
+    def _scores(self, mean: Floats) -> Floats:
+        """Of the argmax of each row, (N,)."""
+        try:
+            rank = importlib.import_module("cleanlab.rank")
+        except ImportError as error:
+            raise ConfigError(
+                "`confident_learning` needs cleanlab; install it with "
+                "`pip install 'steelyard[cleanlab]'`."
+            ) from error
+        labels, place = np.unique(mean.argmax(axis=1), return_inverse=True)
+        if len(labels) == 1:
+            return np.clip(mean[:, labels[0]], 0, 1)
+        own = mean[:, labels]
+        own /= own.sum(axis=1, keepdims=True)
+        scores = rank.get_label_quality_scores(
+            place, own, method=self.measure, adjust_pred_probs=True
+        )
+        return np.clip(np.asarray(scores, dtype=np.float64), 0, 1)

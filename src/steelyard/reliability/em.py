@@ -1,0 +1,190 @@
+"""What estimators that learn about voters share: a sparse vote table and the two steps of EM.
+
+Sizes as in `types`; S states of an example, which are its K answers unless said otherwise.
+"""
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from steelyard.errors import InputError
+from steelyard.types import ABSTAIN, Floats, Ints, Votes
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_array
+
+LEAST = 1e-10
+"""No probability is estimated below this: a vote never seen before is unlikely, not impossible."""
+
+
+@dataclass(frozen=True, eq=False)
+class Ballots:
+    """The readable votes as weighted entries, sorted by example.
+
+    A hard vote is one entry of weight 1. A vote with a distribution q is one entry for each answer
+    that it gives any probability, of weight q(answer): it counts like q(answer) of a vote for each,
+    in the likelihood (E-step) and in the voter's counts (M-step) alike.
+    """
+
+    votes: Votes
+    known: Ints  # (N,), trusted answers, ABSTAIN elsewhere
+    example: Ints  # (E,)
+    voter: Ints  # (E,)
+    answer: Ints  # (E,)
+    weight: Floats  # (E,), in (0, 1]
+    vote: Ints | None  # (E,), the vote of an entry; None where each vote is one entry
+
+    @classmethod
+    def of(cls, votes: Votes, gold: Ints | None = None) -> "Ballots":
+        """Reads a table.
+
+        Raises:
+            InputError: `gold` has another length, or names an answer that the example has not.
+        """
+        known = np.full(len(votes.ids), ABSTAIN) if gold is None else np.asarray(gold)
+        if known.shape != (len(votes.ids),):
+            raise InputError(
+                f"`gold` must have one answer per example, ({len(votes.ids)},); got {known.shape}."
+            )
+        bad = (known < ABSTAIN) | (known >= votes.candidates)
+        if bad.any():
+            i = int(np.flatnonzero(bad)[0])
+            raise InputError(
+                f"gold answer {known[i]} of {votes.ids[i]!r} is not in [0, {votes.candidates[i]}); "
+                "an example without a trusted answer is ABSTAIN (-1)."
+            )
+        if votes.probs is not None:
+            rows = np.where(votes.answer[:, None] == ABSTAIN, 0.0, votes.probs)
+            vote, answer = np.nonzero(rows)
+            return cls(
+                votes,
+                known,
+                votes.example[vote],
+                votes.voter[vote],
+                answer,
+                rows[vote, answer],
+                vote,
+            )
+        example, voter, answer = votes.example, votes.voter, votes.answer
+        read = answer != ABSTAIN
+        if not read.all():
+            example, voter, answer = example[read], voter[read], answer[read]
+        return cls(votes, known, example, voter, answer, np.ones(len(answer)), None)
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Examples N, voters V, answers K."""
+        return len(self.votes.ids), len(self.votes.voters), self.votes.answers
+
+    @cached_property
+    def answered(self) -> npt.NDArray[np.bool_]:
+        """Which examples have a readable vote, (N,)."""
+        found: npt.NDArray[np.bool_] = np.bincount(self.example, minlength=self.shape[0]) > 0
+        return found
+
+    @cached_property
+    def cell(self) -> Ints:
+        """Place of each entry in a flat table (N, K), (E,)."""
+        return self.example * self.shape[2] + self.answer
+
+    @cached_property
+    def cast(self) -> Floats:
+        """Weight of the votes of each voter, (V,)."""
+        return tally(self.voter, self.weight, self.shape[1])
+
+    @cached_property
+    def others(self) -> Floats:
+        """ln of the number of wrong answers of each example, (N,); 0 where there is at most one."""
+        others: Floats = np.log(np.maximum(self.votes.candidates - 1, 1))
+        return others
+
+    @cached_property
+    def table(self) -> "csr_array":
+        """Entries as a sparse matrix, (N, V * K)."""
+        from scipy.sparse import csr_array
+
+        n, v, k = self.shape
+        ends = np.cumsum(np.bincount(self.example, minlength=n))
+        column = (self.voter * k + self.answer).astype(np.int32 if v * k < 2**31 else np.int64)
+        starts = np.concatenate([[0], ends]).astype(column.dtype)
+        return csr_array((self.weight, column, starts), shape=(n, v * k))
+
+    def log_likelihood(self, rows: Floats) -> Floats:
+        """Sum over an example's votes of ln P(vote | state), (N, S), from `rows` (V, K, S)."""
+        v, k, s = rows.shape
+        logits: Floats = self.table @ rows.reshape(v * k, s)
+        return logits
+
+    def counts(self, states: Floats) -> Floats:
+        """Expected votes of voter v for answer l where the state is s, (V, K, S)."""
+        _, v, k = self.shape
+        flat: Floats = self.table.T @ states
+        return flat.reshape(v, k, states.shape[1])
+
+    def coin_logits(self, gain: Floats) -> Floats:
+        """ln P(votes | answer), up to a constant of the example, (N, K), where errors are uniform.
+
+        A vote of v for l says ln (a_v / ((1 - a_v) / (K_i - 1))) for l over any other answer:
+        `gain` (V,) has ln (a_v / (1 - a_v)), and the K_i - 1 wrong answers are added here.
+        """
+        n, _, k = self.shape
+        step = self.weight * (gain[self.voter] + self.others[self.example])
+        return tally(self.cell, step, n * k).reshape(n, k)
+
+    def start(self) -> Floats:
+        """Where EM begins: each example's mean vote, (N, K)."""
+        return self.fixed(self.votes.means())
+
+    def fixed(self, posterior: Floats) -> Floats:
+        """The posterior with trusted answers held, uniform where nobody answered; in place."""
+        silent = ~self.answered
+        if silent.any():
+            posterior[silent] = self.votes.uniform()[silent]
+        gold = np.flatnonzero(self.known != ABSTAIN)
+        posterior[gold] = 0.0
+        posterior[gold, self.known[gold]] = 1.0
+        return posterior
+
+    def expect(self, logits: Floats) -> tuple[Floats, float]:
+        """E-step: posterior (N, K) and sum over the answered examples of ln P(votes, known truth).
+
+        `logits` has ln P(answer) + ln P(votes | answer); it is used up.
+        """
+        if (self.votes.candidates < self.shape[2]).any():
+            logits[~self.votes.possible] = -np.inf
+        gold = np.flatnonzero((self.known != ABSTAIN) & self.answered)
+        told = logits[gold, self.known[gold]].sum()
+        posterior, log_sum = normalised(logits)
+        free = self.answered & (self.known == ABSTAIN)
+        return self.fixed(posterior), float(log_sum[free].sum() + told)
+
+    def class_prior(self, posterior: Floats) -> Floats:
+        """Share of each answer among the answered examples, (K,); uniform if there is none."""
+        total = self.answered @ posterior
+        size = total.sum()
+        prior: Floats = total / size if size else np.full(len(total), 1 / max(len(total), 1))
+        return np.maximum(prior, LEAST)
+
+
+def tally(place: Ints, weight: Floats, size: int) -> Floats:
+    """Sum of the weights (E,) at each place, (size,)."""
+    return np.asarray(np.bincount(place, weight, minlength=size), dtype=np.float64)
+
+
+def normalised(logits: Floats) -> tuple[Floats, Floats]:
+    """softmax (N, S) and log-sum-exp (N,) of each row; uses `logits` up."""
+    top = logits.max(axis=1, keepdims=True, initial=-1e300)
+    logits -= top
+    np.exp(logits, out=logits)
+    total = logits.sum(axis=1, keepdims=True)
+    logits /= total
+    log_sum: Floats = (top + np.log(total))[:, 0]
+    return logits, log_sum
+
+
+def shared_classes(votes: Votes) -> bool:
+    """Whether answer l means the same for every example, so that confusions can be learnt."""
+    return not votes.candidate_texts and bool((votes.candidates == votes.answers).all())

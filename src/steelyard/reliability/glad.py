@@ -1,0 +1,101 @@
+"""Voters of different ability, examples of different difficulty."""
+
+from typing import ClassVar, Literal
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field
+
+from steelyard.reliability.em import Ballots
+from steelyard.reliability.evidence import refuse_open, reliability_of
+from steelyard.types import ABSTAIN, Floats, Ints, Reliability, VoterSkill, Votes
+
+CENTRE = 1.0  # of the unit normal priors, the authors'
+STEPS = 25  # of the optimiser in one M step
+LARGEST = 50.0  # of ln beta, so that no line search overflows
+
+
+class Glad(BaseModel):
+    """GLAD: a vote is right more often if the voter is able and the example easy.
+
+        P(v right on i) = s_vi = 1 / (1 + exp(-a_v exp(b_i)))        wrong answers equally likely
+
+    Ability a_v ~ N(1, 1) and ease b_i ~ N(1, 1) by EM: with p the posterior of a vote's answer, the
+    M step takes the gradients sum (p - s) exp(b) of a_v and sum (p - s) a exp(b) of b_i to L-BFGS,
+    and the E step has P(k) in proportion to exp(sum of a_v exp(b_i) + ln(K_i - 1) over the votes
+    for k). The prior over answers is uniform, the score the posterior of the most probable answer.
+    A voter of negative ability is read the other way round. Trusted answers (`gold`) stay as they
+    are, and the abilities they show are where EM starts. An example without a readable vote has a
+    uniform posterior and score 0. Several answers of one voter to an example count each, and a
+    vote with a distribution q counts as q(l) of a vote for every l.
+
+    Raises (in `estimate`): InputError for open answers, for which wrong ones are not equally
+    likely.
+
+    Source: Whitehill et al. 2009, "Whose Vote Should Count More: Optimal Integration of Labels from
+        Labelers of Unknown Expertise" (L-BFGS in place of conjugate gradients).
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    version: ClassVar[int] = 1
+
+    kind: Literal["glad"] = "glad"
+    iterations: int = Field(100, ge=1)
+    """Of EM, at most; it ends when no posterior moves by more than 0.0001."""
+
+    def estimate(self, votes: Votes, gold: Ints | None = None) -> Reliability:
+        refuse_open(votes, self.kind, "`one_coin`, `majority` or `open_agreement`")
+        cast = Ballots.of(votes, gold)
+        size, voters, k = cast.shape
+        ease = voters + cast.example  # place in `point`: first abilities, then eases
+        weight = cast.weight * (votes.candidates[cast.example] > 1)  # where there is a choice
+        point = np.full(voters + size, CENTRE)
+        posterior = votes.uniform()
+        known = cast.known[cast.example]
+        if (known != ABSTAIN).any():  # so that a majority of liars is read the other way round
+            right = (known == cast.answer).astype(np.float64)
+            point = _maximum(point, cast.voter, ease, weight * (known != ABSTAIN), right)
+        for _ in range(self.iterations):
+            strength = _strength(point, cast.voter, ease) + cast.others[cast.example]
+            sums = np.bincount(cast.cell, weight * strength, size * k)
+            logits = sums.reshape(size, k).astype(np.float64)  # without votes they are integers
+            before, (posterior, _) = posterior, cast.expect(logits)
+            if np.abs(posterior - before).max(initial=0) < 1e-4:
+                break
+            point = _maximum(point, cast.voter, ease, weight, posterior.ravel()[cast.cell])
+        skill = _skill(votes, point, cast.voter, ease, weight)
+        return reliability_of(votes, posterior, gold, skill)
+
+
+def _strength(point: Floats, voter: Ints, example: Ints) -> Floats:
+    """a_v exp(b_i) of each vote."""
+    product: Floats = point[voter] * np.exp(np.minimum(point[example], LARGEST))
+    return product
+
+
+def _maximum(point: Floats, voter: Ints, example: Ints, weight: Floats, right: Floats) -> Floats:
+    """Abilities and eases of largest expected log likelihood, given P(right) of each vote."""
+    from scipy.optimize import minimize
+    from scipy.special import expit
+
+    def loss(x: Floats) -> tuple[float, Floats]:
+        ease = np.exp(np.minimum(x[example], LARGEST))
+        z = x[voter] * ease
+        value = (weight * (np.logaddexp(0, z) - right * z)).sum() + ((x - CENTRE) ** 2).sum() / 2
+        pull = weight * (right - expit(z)) * ease
+        slope = x - CENTRE
+        slope -= np.bincount(voter, pull, len(x)) + np.bincount(example, pull * x[voter], len(x))
+        return float(value), slope
+
+    found = minimize(loss, point, method="L-BFGS-B", jac=True, options={"maxiter": STEPS})
+    return np.asarray(found.x)
+
+
+def _skill(votes: Votes, point: Floats, voter: Ints, example: Ints, weight: Floats) -> VoterSkill:
+    """Mean P(right) over what a voter answered; one without a readable vote is at chance."""
+    from scipy.special import expit
+
+    size = len(votes.voters)
+    right = weight * expit(_strength(point, voter, example))
+    cast = np.bincount(voter, weight, size)
+    mean = np.bincount(voter, right, size) / np.maximum(cast, 1e-300)
+    return VoterSkill(votes.voters, np.where(cast > 0, mean, 1 / max(votes.answers, 1)))

@@ -1,0 +1,79 @@
+"""Voters that either know the answer or guess in their own way."""
+
+from typing import ClassVar, Literal
+
+import numpy as np
+import numpy.typing as npt
+from pydantic import BaseModel, ConfigDict, Field
+
+from steelyard.reliability.em import Ballots
+from steelyard.reliability.evidence import refuse_open, reliability_of
+from steelyard.types import Floats, Ints, Reliability, VoterSkill, Votes
+
+KNOWS = 0.5  # Beta(0.5, 0.5), the paper's
+GUESS = 10.0  # symmetric Dirichlet, the paper's
+
+
+class Mace(BaseModel):
+    """MACE: with probability c_v voter v gives the true answer, else one of its own distribution.
+
+        P(v answers l | truth k) = c_v [k = l] + (1 - c_v) xi_v(l)
+
+    c_v ~ Beta(0.5, 0.5) and xi_v ~ Dirichlet(10, ..., 10) by variational Bayes from c_v = 1/2 and
+    uniform xi_v, with a uniform prior over answers. With the vote's log odds
+    r = ln(1 + c_v / ((1 - c_v) xi_v(l))) an example has P(k) in proportion to exp(sum of r of its
+    votes for k). The score is the posterior of the most probable answer. Trusted answers (`gold`)
+    stay as they are. An example without a readable vote has a uniform posterior and score 0.
+    Several answers of one voter to an example count each, and a vote with a
+    distribution q counts as q(l) of a vote for every l.
+
+    Raises (in `estimate`): InputError for open answers, whose numbers mean nothing across examples.
+
+    Source: Hovy et al. 2013, "Learning Whom to Trust with MACE" (one start at an even
+        point in place of random restarts).
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    version: ClassVar[int] = 1
+
+    kind: Literal["mace"] = "mace"
+    iterations: int = Field(200, ge=1)
+    """Of variational Bayes, at most; it ends when no posterior moves by more than 0.000001."""
+
+    def estimate(self, votes: Votes, gold: Ints | None = None) -> Reliability:
+        refuse_open(votes, self.kind, "`one_coin`, `majority` or `open_agreement`")
+        cast = Ballots.of(votes, gold)
+        size, voters, k = cast.shape
+        knows = np.full((voters, 2), 0.5)  # to know, to guess
+        guess = np.full((voters, k), 1 / max(k, 1))
+        posterior = votes.uniform()
+        for _ in range(self.iterations):
+            odds = knows[cast.voter, 0] / (knows[cast.voter, 1] * guess[cast.voter, cast.answer])
+            sums = np.bincount(cast.cell, cast.weight * np.log1p(odds), size * k)
+            logits = sums.reshape(size, k).astype(np.float64)  # without votes they are integers
+            before, (posterior, _) = posterior, cast.expect(logits)
+            knew = cast.weight * posterior.ravel()[cast.cell] * odds / (1 + odds)
+            sure = np.bincount(cast.voter, knew, voters)
+            chance = np.bincount(cast.voter * k + cast.answer, cast.weight - knew, voters * k)
+            chance = chance.reshape(voters, k)
+            knows = _expected(np.column_stack([sure, chance.sum(axis=1)]), KNOWS)
+            guess = _expected(chance, GUESS)
+            if np.abs(posterior - before).max(initial=0) < 1e-6:
+                break
+        return reliability_of(votes, posterior, gold, _skill(votes, posterior, knows, guess))
+
+
+def _expected(counts: npt.ArrayLike, prior: float) -> Floats:
+    """exp E[ln p] of p ~ Dirichlet(counts + prior): the rows sum to less than 1."""
+    from scipy.special import psi
+
+    alpha = np.asarray(counts) + prior
+    return np.asarray(np.exp(psi(alpha) - psi(alpha.sum(axis=1, keepdims=True))))
+
+
+def _skill(votes: Votes, posterior: Floats, knows: Floats, guess: Floats) -> VoterSkill:
+    share = posterior.mean(axis=0) if len(posterior) else np.zeros(votes.answers)
+    c = (knows[:, 0] / knows.sum(axis=1))[:, None]
+    xi = guess / guess.sum(axis=1, keepdims=True)
+    confusion = c[:, :, None] * np.eye(votes.answers) + ((1 - c) * xi)[:, None, :]
+    return VoterSkill(votes.voters, c[:, 0] + (1 - c[:, 0]) * (xi @ share), confusion)

@@ -1,0 +1,95 @@
+"""One accuracy for each voter."""
+
+from typing import ClassVar, Literal
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field
+
+from steelyard.reliability.em import LEAST, Ballots, shared_classes, tally
+from steelyard.reliability.evidence import reliability_of
+from steelyard.types import Floats, Ints, Reliability, VoterSkill, Votes
+
+
+class OneCoin(BaseModel):
+    """Each voter is right with one probability, whatever the truth; errors are uniform.
+
+    With a_v the accuracy of voter v and K_i the number of answers that example i has,
+
+        P(v answers l | truth is k) = a_v if l = k, else (1 - a_v) / (K_i - 1)
+        E-step   T_ik  ~  p_k prod_votes (a_v (K_i - 1) / (1 - a_v)) ^ q_k
+        M-step   a_v = (smoothing + sum_votes sum_k T_ik q_k) / (2 smoothing + votes of v)
+
+    with q the vote's distribution (one-hot without probabilities). It needs no shared classes:
+    each example may have answers of its own, open ones too. The class prior p is learnt where all
+    examples share their classes, else it is uniform over an example's answers. Starts, stops,
+    abstentions, trusted answers and score are those of `dawid_skene`.
+
+    Source: Zhang et al. 2016, "Spectral Methods Meet EM" (one-coin model); learnt by EM
+        as in Dawid and Skene 1979.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    version: ClassVar[int] = 1
+
+    kind: Literal["one_coin"] = "one_coin"
+    smoothing: float = Field(0.01, ge=0)
+    """Right and wrong votes added to each voter's; 0 is the maximum-likelihood estimate."""
+    iterations: int = Field(100, ge=1)
+    """Most steps of EM."""
+    tolerance: float = Field(1e-5, ge=0)
+    """EM ends when a step gains less of the objective per vote, in nats."""
+
+    def estimate(self, votes: Votes, gold: Ints | None = None) -> Reliability:
+        ballots = Ballots.of(votes, gold)
+        shared = shared_classes(votes)
+        posterior = begin(ballots)
+        wrong_ways = float(ballots.weight @ ballots.others[ballots.example])
+        before = -np.inf
+        for _ in range(self.iterations):
+            prior = ballots.class_prior(posterior) if shared else votes.uniform()
+            right = rightness(ballots, posterior) + self.smoothing
+            cast = ballots.cast + 2 * self.smoothing
+            accuracy = np.divide(right, cast, out=np.full(len(cast), 0.5), where=cast > 0)
+            accuracy = np.clip(accuracy, LEAST, 1 - LEAST)
+            gain = np.log(accuracy) - np.log1p(-accuracy)
+            base = np.log(np.maximum(prior, LEAST))
+            posterior, fit = ballots.expect(base + ballots.coin_logits(gain))
+            # the logits are relative to all votes being wrong
+            objective = fit + float(ballots.cast @ np.log1p(-accuracy)) - wrong_ways
+            objective += self.smoothing * float((np.log(accuracy) + np.log1p(-accuracy)).sum())
+            if objective - before < self.tolerance * len(ballots.weight):
+                break
+            before = objective
+        confusion = coin_rows(accuracy, ballots.shape[2]) if shared else None
+        skill = VoterSkill(votes.voters, accuracy, confusion)
+        return reliability_of(votes, posterior, gold, skill)
+
+
+def rightness(ballots: Ballots, posterior: Floats) -> Floats:
+    """Expected number of right votes of each voter, (V,)."""
+    right = ballots.weight * posterior.ravel()[ballots.cell]
+    return tally(ballots.voter, right, ballots.shape[1])
+
+
+def coin_rows(accuracy: Floats, answers: int) -> Floats:
+    """Confusion matrices of voters with one accuracy each, (V, K, K)."""
+    same = np.eye(answers)
+    wrong = (1 - accuracy) / max(answers - 1, 1)
+    rows: Floats = np.where(same > 0, accuracy[:, None, None], wrong[:, None, None])
+    rows /= rows.sum(axis=2, keepdims=True)
+    return rows
+
+
+def begin(ballots: Ballots) -> Floats:
+    """Where EM begins, (N, K): the mean votes, or what trusted answers alone say about the voters.
+
+    To what a voter did where the truth is known, five votes are added that are right four times.
+    """
+    known = ballots.known[ballots.example]
+    if not (known >= 0).any():
+        return ballots.start()
+    voters = ballots.shape[1]
+    told = tally(ballots.voter, ballots.weight * (known >= 0), voters)
+    right = tally(ballots.voter, ballots.weight * (known == ballots.answer), voters)
+    gain = np.log(right + 4) - np.log(told - right + 1)
+    return ballots.expect(ballots.coin_logits(gain))[0]

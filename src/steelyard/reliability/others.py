@@ -1,0 +1,221 @@
+"""What the other voters say: the yardstick for one voter, in which that voter has no part."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from steelyard.types import ABSTAIN, Floats, Ints, Votes
+
+_CELLS = 2**19  # of a block of rows: 4 MiB, which stays in the cache
+_EXAMPLES = 100_000  # that weights are fitted to; more would change their third digit
+_MOST_CELLS = 4_000_000  # of their distributions: 32 MiB
+_STEPS = 30  # of EM; the weights of the crowd sets stand still after about ten
+
+
+@dataclass(frozen=True, eq=False)
+class Stances:
+    """One answer for each voter and example: the one that the voter gave most often.
+
+    A voter of two minds about an example, as often this as that, takes no stance on it. So a model
+    that was asked ten times weighs as much as a person who was asked once.
+    """
+
+    example: Ints  # (B,), ascending
+    voter: Ints  # (B,), ascending within an example
+    answer: Ints  # (B,)
+    candidates: Ints  # (N,)
+    voters: int  # V
+
+    @property
+    def answers(self) -> int:
+        """K, the largest number of candidates of any example."""
+        return int(self.candidates.max()) if len(self.candidates) else 0
+
+    @cached_property
+    def counts(self) -> Floats:
+        """Stances for each answer, (N, K)."""
+        return self.totals(np.ones(self.voters))
+
+    @cached_property
+    def per_voter(self) -> Floats:
+        """Stances of each voter, (V,)."""
+        return np.bincount(self.voter, minlength=self.voters).astype(np.float64)
+
+    @cached_property
+    def given(self) -> Floats:
+        """How often each voter gave each answer, (V, K)."""
+        cell = self.voter * self.answers + self.answer
+        table = np.bincount(cell, minlength=self.voters * self.answers)
+        return table.reshape(self.voters, self.answers).astype(np.float64)
+
+    def totals(self, weight: Floats) -> Floats:
+        """Sum of the voters' weights (V,) for each answer, (N, K)."""
+        shape = len(self.candidates), self.answers
+        cell = self.example * self.answers + self.answer
+        sums = np.bincount(cell, weight[self.voter], shape[0] * shape[1]).reshape(shape)
+        return sums.astype(np.float64)
+
+    def every(self, step: int) -> "Stances":
+        """Those on every `step`-th example."""
+        if step <= 1:
+            return self
+        rows = self.example % step == 0
+        return Stances(
+            self.example[rows] // step,
+            self.voter[rows],
+            self.answer[rows],
+            self.candidates[::step],
+            self.voters,
+        )
+
+    def shares(self) -> tuple[Floats, Floats]:
+        """Of the other voters on the same example: the share with this answer, and their number.
+
+        (B,) each; the share is 0 where there are no others.
+        """
+        same = self.counts[self.example, self.answer] - 1
+        number = self.counts.sum(axis=1)[self.example] - 1
+        return np.divide(same, number, out=np.zeros(len(same)), where=number > 0), number
+
+    def agreement(self) -> Floats:
+        """How often another voter of the same example, drawn at random, agrees, (V,).
+
+        Mean over the voter's examples that others answered; nan if there are none.
+        """
+        share, number = self.shares()
+        total = np.bincount(self.voter, number > 0, self.voters)
+        sums = np.bincount(self.voter, share, self.voters)
+        mean: Floats = np.divide(sums, total, out=np.full(self.voters, np.nan), where=total > 0)
+        return mean
+
+
+def stances(votes: Votes) -> Stances:
+    """The readable votes, one answer for each voter and example."""
+    read = votes.answer != ABSTAIN
+    width = max(1, len(votes.voters))
+    pair = votes.example[read] * width + votes.voter[read]
+    order = np.argsort(pair, kind="stable")
+    pair, answer = pair[order], votes.answer[read][order]
+    if (np.diff(pair) == 0).any():
+        pair, answer = _most_frequent(pair, answer, votes.answers)
+    return Stances(pair // width, pair % width, answer, votes.candidates, len(votes.voters))
+
+
+def _most_frequent(pair: Ints, answer: Ints, k: int) -> tuple[Ints, Ints]:
+    """Each pair once, with its most frequent answer; pairs whose first two are tied, not at all."""
+    cells, times = np.unique(pair * k + answer, return_counts=True)
+    order = np.lexsort((-times, cells // k))
+    cells, times = cells[order], times[order]
+    owner = cells // k
+    first = np.flatnonzero(np.diff(owner, prepend=-1))
+    after = np.minimum(first + 1, len(cells) - 1)
+    tied = (after > first) & (owner[after] == owner[first]) & (times[after] == times[first])
+    chosen = cells[first[~tied]]
+    return chosen // k, chosen % k
+
+
+@dataclass(frozen=True, eq=False)
+class Others:
+    """The truth of an example as the other voters see it.
+
+    With w_v the weight of voter v, and n(k) the sum of the weights of the *other* voters that
+    answered k, every answer being as likely beforehand,
+
+        q(k) proportional to exp(n(k)),        w_v = ln(a_v (K - 1) / (1 - a_v)), at least 0
+
+    The accuracies a_v maximise the likelihood of all stances (EM; four stances of mean accuracy
+    are added to each voter's). As no weight is below 0, nobody's answers are ever turned round.
+    The estimator whose posterior is reported has no say: one that trusts the wrong voters would
+    make this yardstick convict the right ones.
+
+    Source: Dawid and Skene 1979, doi:10.2307/2346806, with one parameter for each voter.
+    """
+
+    stances: Stances
+    weight: Floats  # (V,)
+
+    @cached_property
+    def confusion(self) -> Floats:
+        """P(answer l | truth k) of the voters, each counted by its weight, (K, K)."""
+        return _common_confusion(_sampled(self.stances), self.weight)
+
+    @cached_property
+    def totals(self) -> Floats:
+        """Sum of all voters' weights for each answer, (N, K)."""
+        return self.stances.totals(self.weight)
+
+    def without(self, *leave_out: Ints) -> Floats:
+        """q of some examples without the voters of these stances, (rows, K).
+
+        Args:
+            leave_out: row numbers of stances; the i-th of each is on the same example.
+        """
+        cast = self.stances
+        example = cast.example[leave_out[0]]
+        totals = self.totals[example]
+        line = np.arange(len(totals))
+        for rows in leave_out:
+            totals[line, cast.answer[rows]] -= self.weight[cast.voter[rows]]
+        return _softmax(totals, cast.candidates[example])
+
+    def blocks(self) -> Iterator[tuple[slice, Floats]]:
+        """Rows of stances with q for each, (rows, K), some at a time to bound memory."""
+        size = max(1, _CELLS // max(1, self.stances.answers))
+        for start in range(0, len(self.stances.example), size):
+            rows = slice(start, min(start + size, len(self.stances.example)))
+            yield rows, self.without(np.arange(rows.start, rows.stop))
+
+
+def others(cast: Stances, *, are_alike: bool = False) -> Others:
+    """Fit the weights, on some of the examples if there are many.
+
+    With `are_alike` all voters have one weight, so that two who copy each other gain none by it.
+    """
+    return Others(cast, _weights(_sampled(cast), are_alike))
+
+
+def _sampled(cast: Stances) -> Stances:
+    """Every n-th example, if there are more than weights need."""
+    cells = len(cast.example) * cast.answers
+    return cast.every(max(-(-len(cast.candidates) // _EXAMPLES), -(-cells // _MOST_CELLS)))
+
+
+def _weights(cast: Stances, are_alike: bool) -> Floats:
+    accuracy = np.full(cast.voters, 0.75)
+    weight = np.zeros(cast.voters)
+    for _ in range(_STEPS):
+        weight = np.log(np.maximum(accuracy * max(cast.answers - 1, 1) / (1 - accuracy), 1.0))
+        posterior = _softmax(cast.totals(weight), cast.candidates)
+        right = np.bincount(cast.voter, posterior[cast.example, cast.answer], cast.voters)
+        mean = right.sum() / max(1.0, float(cast.per_voter.sum()))
+        own = np.full(cast.voters, mean) if are_alike else (right + 4 * mean) / (cast.per_voter + 4)
+        accuracy = np.clip(own, 0.01, 0.99)
+    return weight
+
+
+def _common_confusion(cast: Stances, weight: Floats) -> Floats:
+    """EM with the others' q held fixed, so that what blurs q does not blur the matrix."""
+    k = cast.answers
+    q = Others(cast, weight).without(np.arange(len(cast.example))).T
+    voice = weight[cast.voter]
+    start = (np.ones((k, k)) + np.eye(k) * k) / (2 * max(1, k))
+    confusion = start
+    for _ in range(_STEPS):
+        joint = q * confusion[:, cast.answer]
+        joint *= voice / np.maximum(joint.sum(axis=0), 1e-300)
+        counts = start + [np.bincount(cast.answer, row, k) for row in joint]
+        confusion = counts / counts.sum(axis=1, keepdims=True)
+    return confusion
+
+
+def _softmax(logits: Floats, candidates: Ints) -> Floats:
+    """Each row over its own candidates; 0 beyond them."""
+    power = logits.T.copy()  # (K, rows): sums over a few answers are ten times faster that way
+    power[np.arange(len(power))[:, None] >= candidates] = -np.inf
+    power -= power.max(axis=0)
+    np.exp(power, out=power)
+    power /= power.sum(axis=0)
+    rows: Floats = power.T
+    return rows

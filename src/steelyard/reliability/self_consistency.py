@@ -1,0 +1,60 @@
+"""Reliability from the agreement of each voter with itself."""
+
+import logging
+from typing import ClassVar, Literal
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict
+
+from steelyard.types import ABSTAIN, Ints, Reliability, Votes
+
+log = logging.getLogger(__name__)
+
+
+class SelfConsistency(BaseModel):
+    """Reliability as how often a voter repeats its own answer when it is asked again.
+
+    With p_v(a) the share of answer a among the readable answers of voter v to an example,
+
+        P(a) = mean_v p_v(a)        score = mean_v max_a p_v(a)
+
+    over the voters with a readable answer to it: each counts once, however often it was asked.
+    Voters that contradict each other may each be consistent, so this measures something else than
+    agreement. A voter asked once agrees with itself: where all are, every score is 1, which is
+    logged. An example without a readable vote has a uniform posterior and score 0.
+
+    Source: Wang et al. 2022, arXiv:2203.11171, section 2 (share of one model's sampled
+        answers that agree with its majority; the mean over several models is ours).
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    version: ClassVar[int] = 1
+
+    kind: Literal["self_consistency"] = "self_consistency"
+
+    def estimate(self, votes: Votes, gold: Ints | None = None) -> Reliability:
+        read = votes.answer != ABSTAIN
+        k, voters = votes.answers, len(votes.voters)
+        answer = votes.answer[read]
+        asked, pair = np.unique(
+            votes.example[read] * voters + votes.voter[read], return_inverse=True
+        )
+        if len(asked) and len(asked) == len(pair):
+            log.warning(
+                "self_consistency: no voter was asked twice about one example; every score is 1."
+            )
+        cells, times = np.unique(pair * max(k, 1) + answer, return_counts=True)
+        of = cells // max(k, 1)  # (cells,) rows of `asked`
+        share = times / np.bincount(pair, minlength=len(asked))[of]
+        example = asked // max(voters, 1)
+        modal = np.zeros(len(asked))
+        np.maximum.at(modal, of, share)
+        size = len(votes.ids)
+        present = np.bincount(example, minlength=size)
+        sums = np.bincount(example[of] * k + cells % max(k, 1), weights=share, minlength=size * k)
+        has = present > 0
+        posterior = np.where(
+            has[:, None], sums.reshape(size, k) / np.maximum(present, 1)[:, None], votes.uniform()
+        )
+        mean = np.bincount(example, weights=modal, minlength=size) / np.maximum(present, 1)
+        return Reliability(votes.ids, posterior, np.where(has, np.clip(mean, 0, 1), 0.0))

@@ -1,0 +1,214 @@
+"""The largest set of labels whose error is controlled, by a few labels of known truth."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from steelyard.errors import ConfigError, InputError
+from steelyard.types import ABSTAIN, Floats, Ints
+
+Bools = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True, eq=False)
+class RiskControl:
+    """Labels that may be kept: all with `score >= threshold`, or none."""
+
+    alpha: float  # largest error allowed
+    delta: float  # largest probability that the error is larger
+    threshold: float | None  # None: there is no such set
+    kept: Bools  # (N,)
+    trusted: int  # labels of known truth
+    trusted_kept: int  # ... among the kept
+    wrong_kept: int  # ... of these that are wrong
+    bound: float | None  # upper Clopper-Pearson bound of the error of the kept, <= alpha
+    reason: str  # why there is no such set, else ""
+
+
+def control_risk(
+    score: Floats,
+    right: Ints,
+    alpha: float,
+    delta: float = 0.1,
+    thresholds: int = 20,
+    starts: int = 2,
+) -> RiskControl:
+    """The largest set {score >= t} whose share of wrong labels is at most alpha, or none.
+
+    Guarantee: the labels of known truth being a random draw from all N,
+
+        P(share of wrong labels among all with score >= threshold  >  alpha)  <=  delta
+
+    where P is over that draw, for any score and any N, exactly and not only for large samples. It
+    speaks of the set, not of one label. It does not hold for labels known for another reason (the
+    easy ones, the first ones), nor if the truth of these labels helped to make the score.
+
+    Of threshold t, n known labels have score >= t and w of these are wrong; the hypothesis "the
+    error at t is above alpha" is rejected if P(Binomial(n, alpha) <= w) is at most its level, which
+    is the same as an upper Clopper-Pearson bound of at most alpha. Thresholds are visited from the
+    strictest down. `starts` of them, spread evenly, own a level of delta / starts; a rejected one
+    hands its whole level to the next. With one start this is fixed-sequence testing, which ends at
+    the first threshold that is not rejected and so at one unlucky label among the best; with as
+    many starts as thresholds it is Bonferroni's, and a little better. The first start is where
+    alpha could be shown at all. Which thresholds are visited depends on the scores of all N, not
+    on the truth. Equal scores are kept or left together.
+
+    Args:
+        score: (N,), higher is more reliable. Leave out examples without a label.
+        right: (N,), 1 where the label is right, 0 where it is wrong, ABSTAIN (-1) where the truth
+            is unknown.
+        alpha: largest share of wrong labels, in (0, 1).
+        delta: largest probability of being mistaken, in (0, 1).
+        thresholds: how many are tried at most, at even steps of the share kept.
+        starts: thresholds that own a part of delta.
+
+    Raises:
+        InputError: shapes or values that do not fit, or no label of known truth.
+        ConfigError: alpha, delta, `thresholds` or `starts` out of range.
+
+    Source: Angelopoulos et al. 2021, "Learn then Test", arXiv:2110.01052 (here
+        for the selective error, with the exact binomial p-value); levels: the fallback procedure,
+        Wiens and Dmitrienko 2005, "The fallback procedure for evaluating a single family of
+        hypotheses".
+    """
+    _check(score, right, alpha, delta, thresholds, starts)
+    known = right != ABSTAIN
+    grid = _grid(score, thresholds)
+    n = _at_least(score[known], grid)
+    wrong = _at_least(score[right == 0], grid)
+    expected = _at_least(score, grid) * (known.sum() / len(score))
+    levels = _own_levels(expected, alpha, delta, starts)
+    passed, level = _fallback(_p_values(wrong, n, alpha), levels)
+    if not passed.any():
+        return _none(alpha, delta, score, n, wrong)
+    last = int(np.flatnonzero(passed)[-1])
+    return RiskControl(
+        alpha=alpha,
+        delta=delta,
+        threshold=float(grid[last]),
+        kept=score >= grid[last],
+        trusted=int(known.sum()),
+        trusted_kept=int(n[last]),
+        wrong_kept=int(wrong[last]),
+        bound=upper_bound(int(wrong[last]), int(n[last]), float(level[last])),
+        reason="",
+    )
+
+
+def upper_bound(wrong: int, n: int, delta: float) -> float:
+    """The largest error that `wrong` of n leaves possible at level delta; 1 without labels.
+
+    The p with P(Binomial(n, p) <= wrong) = delta.
+
+    Source: Clopper and Pearson 1934, doi:10.1093/biomet/26.4.404 (its upper end).
+    """
+    from scipy.special import betaincinv
+
+    return 1.0 if wrong >= n else float(betaincinv(wrong + 1, n - wrong, 1 - delta))
+
+
+def _grid(score: Floats, thresholds: int) -> Floats:
+    """Distinct scores from the highest down, at most so many, at even steps of the share kept."""
+    values, size = np.unique(-score, return_counts=True)
+    steps = np.ceil(size.cumsum() / len(score) * thresholds - 1e-9)
+    last = np.flatnonzero(np.diff(steps, append=np.inf) > 0)  # the loosest score of each step
+    return -values[last]
+
+
+def _at_least(score: Floats, grid: Floats) -> Ints:
+    """How many scores are at or above each threshold of a descending grid."""
+    return np.searchsorted(np.sort(-score), -grid, side="right").astype(np.int64)
+
+
+def _least(alpha: float, level: float) -> int:
+    """So many labels show alpha at that level if all of them are right: (1 - alpha)^n <= level."""
+    return int(np.ceil(np.log(level) / np.log1p(-alpha) - 1e-9))
+
+
+def _own_levels(expected: Floats, alpha: float, delta: float, starts: int) -> Floats:
+    """The level each threshold owns, by the known labels expected at or above it."""
+    levels = np.zeros(len(expected))
+    for count in range(starts, 0, -1):
+        rows = np.flatnonzero(expected >= _least(alpha, delta / count) - 1e-9)
+        if len(rows) >= count:
+            chosen = np.linspace(0, len(rows), count, endpoint=False).astype(np.int64)
+            levels[rows[chosen]] = delta / count
+            break
+    return levels
+
+
+def _p_values(wrong: Ints, n: Ints, alpha: float) -> Floats:
+    """P(Binomial(n, alpha) <= wrong); 1 without labels."""
+    from scipy.special import bdtr
+
+    return np.where(n > 0, bdtr(wrong.astype(np.float64), np.maximum(n, 1), alpha), 1.0)
+
+
+def _fallback(p: Floats, own: Floats) -> tuple[Bools, Floats]:
+    """Which hypotheses are rejected, and the level each was tested at."""
+    passed = np.zeros(len(p), dtype=bool)
+    level = np.zeros(len(p))
+    inherited = 0.0
+    for i in range(len(p)):
+        level[i] = own[i] + inherited
+        passed[i] = level[i] > 0 and p[i] <= level[i]
+        inherited = level[i] if passed[i] else 0.0
+    return passed, level
+
+
+def _none(alpha: float, delta: float, score: Floats, n: Ints, wrong: Ints) -> RiskControl:
+    bounds = [upper_bound(int(w), int(k), delta) for w, k in zip(wrong, n, strict=True)]
+    best = int(np.argmin(bounds))
+    trusted, least = int(n[-1]), _least(alpha, delta)
+    if trusted < least:
+        why = (
+            f"even if none of them were wrong, {trusted} labels of known truth could not show it; "
+            f"at least {least} are needed"
+        )
+    else:
+        why = (
+            f"the best threshold has {wrong[best]} wrong among {n[best]} labels of known truth, "
+            f"which leaves an error of {bounds[best]:.3f} possible"
+        )
+    return RiskControl(
+        alpha=alpha,
+        delta=delta,
+        threshold=None,
+        kept=np.zeros(len(score), dtype=bool),
+        trusted=trusted,
+        trusted_kept=0,
+        wrong_kept=0,
+        bound=None,
+        reason=f"No set of labels has an error of at most {alpha:g} with confidence "
+        f"{1 - delta:g}: {why}.",
+    )
+
+
+def _check(
+    score: Floats, right: Ints, alpha: float, delta: float, thresholds: int, starts: int
+) -> None:
+    if score.ndim != 1 or right.shape != score.shape:
+        raise InputError(
+            "`score` and `right` must have one entry per label; "
+            f"got {score.shape} and {right.shape}."
+        )
+    odd = ~np.isin(right, (ABSTAIN, 0, 1))
+    if odd.any():
+        raise InputError(
+            "`right` must be 1 (right), 0 (wrong) or -1 (unknown), got "
+            f"{right[odd][0]} in row {int(np.flatnonzero(odd)[0])}."
+        )
+    if not np.isfinite(score).all():
+        i = int(np.flatnonzero(~np.isfinite(score))[0])
+        raise InputError(f"`score` must be a finite number, got {score[i]} in row {i}.")
+    if (right == ABSTAIN).all():
+        raise InputError(
+            "Risk control needs labels of known truth, a random draw from all; got none."
+        )
+    for name, value in (("alpha", alpha), ("delta", delta)):
+        if not 0 < value < 1:
+            raise ConfigError(f"`{name}` must be in (0, 1), got {value}.")
+    for name, count in (("thresholds", thresholds), ("starts", starts)):
+        if count < 1:
+            raise ConfigError(f"`{name}` must be at least 1, got {count}.")
