@@ -16,7 +16,7 @@ from steelyard.data import Data
 from steelyard.errors import ConfigError
 from steelyard.evaluation import METRICS, metric
 from steelyard.student import Student
-from steelyard.supervision import Supervisor, VotesFile
+from steelyard.supervision import Supervisor
 
 MAX_BYTES = 100_000  # of a study file
 MAX_DEPTH, MAX_ALIASES = 50, 100  # nested values and repeated ones of a study file
@@ -41,8 +41,8 @@ class Study(BaseModel):
 
     name: str = Field("study", pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")
     """Of its folder in `runs/` and in tables; by default the study file's name."""
-    task: Literal["classification", "multiple_choice"]
-    """One list of classes for all questions, or options for each question."""
+    task: Literal["classification", "multiple_choice", "generation"]
+    """One list of classes for all questions, options for each question, or open answers."""
     data: Data
     """Where the rows come from and how many each split has."""
     supervisors: tuple[Supervisor, ...] = Field(min_length=1)
@@ -76,12 +76,18 @@ class Study(BaseModel):
     @model_validator(mode="after")
     def _fits(self) -> "Study":
         metric(self.metric)
+        if self.task == "generation" and self.metric != "accuracy":
+            raise ValueError(
+                f"`metric: {self.metric}` needs classes, and open answers have none; use `accuracy`"
+            )
         self.student.check_task(self.task)
         _check_tuning(self.student)
         for supervisor in self.supervisors:
             supervisor.check_task(self.task)
             _check_tuning(supervisor)
-            if supervisor.kind != "votes" and self.data.weak_train < 2:
+            untaught = getattr(supervisor, "finetune", supervisor) is None
+            taught = supervisor.kind not in ("votes", "api") and not untaught
+            if taught and self.data.weak_train < 2:
                 raise ValueError(
                     f"a {supervisor.kind} supervisor needs labelled rows; set `data.weak_train` "
                     "to at least 2, or use `votes` only"
@@ -151,12 +157,16 @@ def make_study(settings: dict[str, Any], source: str = "study", base: Path = Pat
     try:
         study = Study.model_validate(settings)
     except ValidationError as error:
-        raise ConfigError(f"{source}: {_sentence(error)}") from error
-    supervisors = tuple(
-        s.model_copy(update={"path": str(base / s.path)}) if isinstance(s, VotesFile) else s
-        for s in study.supervisors
-    )
+        raise ConfigError(f"{source}: {sentence(error)}") from error
+    supervisors = tuple(_based(supervisor, base) for supervisor in study.supervisors)
     return study.model_copy(update={"supervisors": supervisors})
+
+
+def _based(supervisor: Any, base: Path) -> Any:
+    """A supervisor whose files are found from `base`."""
+    paths = {name: getattr(supervisor, name, None) for name in ("path", "paraphrases")}
+    found = {name: str(base / path) for name, path in paths.items() if path is not None}
+    return supervisor.model_copy(update=found) if found else supervisor
 
 
 def read_yaml(text: str, source: str) -> Any:
@@ -247,7 +257,7 @@ def _check_tuning(model: Any) -> None:
         )
 
 
-def _sentence(error: ValidationError) -> str:
+def sentence(error: ValidationError) -> str:
     """One problem of a failed validation, in words: an unknown setting, or the first."""
     problem = min(error.errors(), key=lambda problem: problem["type"] != "extra_forbidden")
     place, kind = _place(problem), problem["type"]
@@ -293,6 +303,7 @@ def _tags() -> set[str]:
         "own",
         "int",
         "tuple[int, ...]",
+        "Wording",
     }
 
 

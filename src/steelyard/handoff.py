@@ -3,6 +3,7 @@
 import json
 import tempfile
 from collections.abc import Sequence
+from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from steelyard.data import Kind
 from steelyard.errors import InputError
 from steelyard.models.finetune import Finetuned, Finetuning
 from steelyard.rows import read_rows
+from steelyard.student import FittedLanguageModel
 from steelyard.types import Question, Selection, one_hot
 
 CARD = "steelyard.json"
@@ -48,18 +50,51 @@ def read_selection(
         targets[i] = _target(place, row, numbers)
         weights[i] = _weight(place, row)
         reasons[i] = "" if weights[i] > 0 else "weight 0"
-    if not (weights > 0).any():
-        raise InputError(f"{path.name} keeps no example: every weight is 0. Nothing can be learnt.")
+    scaled = _scaled(path, weights)
     labels = np.unique(targets[weights > 0].argmax(axis=1))
     if len(labels) == 1:
         raise InputError(
             f"{path.name} keeps {int((weights > 0).sum())} examples, all with the label "
             f"{names[labels[0]]!r}; a student cannot learn from one class. Keep others too."
         )
-    weights = weights / weights.max()  # so that their sum is finite
-    weights = weights / weights[weights > 0].mean()
     ids = tuple(question.id for question in questions)
-    return Selection(ids, targets, weights, tuple(reasons)), names
+    return Selection(ids, targets, scaled, tuple(reasons)), names
+
+
+def read_open_selection(
+    path: Path, questions: Sequence[Question]
+) -> tuple[Selection, tuple[Question, ...]]:
+    """A file of `id, label` and optionally `weight`, where a label is the answer to be learnt.
+
+    Args:
+        path: JSON lines, CSV or Parquet.
+        questions: N open ones that may be selected.
+
+    Returns:
+        The selection, and the questions with the answer as their only candidate.
+
+    Raises:
+        InputError: an unknown or repeated id, a label that is no text, a weight that cannot be,
+            nothing kept.
+    """
+    place_of = {question.id: i for i, question in enumerate(questions)}
+    weights = np.zeros(len(questions))
+    reasons = ["not in the selection file"] * len(questions)
+    taught = [replace(question, choices=("",)) for question in questions]
+    for place, row in read_rows(path):
+        i = _row_of(place, row, place_of)
+        if not reasons[i].startswith("not in"):
+            raise InputError(f"{place}: id {row['id']!r} stands twice in the selection.")
+        label = row.get("label")
+        text = str(label).strip() if isinstance(label, str | int | float) else ""
+        if not text or isinstance(label, bool):
+            raise InputError(f"{place}: label {label!r} must be the text of an answer. Correct it.")
+        taught[i] = replace(questions[i], choices=(text,))
+        weights[i] = _weight(place, row)
+        reasons[i] = "" if weights[i] > 0 else "weight 0"
+    ids = tuple(question.id for question in questions)
+    scaled = _scaled(path, weights)
+    return Selection(ids, np.ones((len(ids), 1)), scaled, tuple(reasons)), tuple(taught)
 
 
 def save_model(fitted: Any, folder: Path, task: str, classes: tuple[str, ...]) -> None:
@@ -103,7 +138,7 @@ def check_free(folder: Path) -> None:
         ) from error
 
 
-def load_model(folder: Path) -> tuple[Finetuned, Kind, tuple[str, ...]]:
+def load_model(folder: Path) -> tuple[Finetuned | FittedLanguageModel, Kind, tuple[str, ...]]:
     """A saved student, its task and its classes.
 
     Raises:
@@ -113,9 +148,11 @@ def load_model(folder: Path) -> tuple[Finetuned, Kind, tuple[str, ...]]:
 
     try:
         card = json.loads((folder / CARD).read_text(encoding="utf-8"))
-        own = {name: card["settings"][name] for name in Finetuning.model_fields}
-        settings = Finetuning(**{**own, "lora": None, "model": str(folder), "layers": None})
+        given = {**card["settings"], "lora": None, "model": str(folder), "layers": None}
         task, classes = card["task"], tuple(card["classes"])
+        if given.get("kind") == "language_model":
+            return _load_language_model(given, task, classes), task, classes
+        settings = Finetuning(**{name: given[name] for name in Finetuning.model_fields})
     except OSError as error:
         raise InputError(
             f"{folder} holds no model of `steelyard train`: {CARD} cannot be read "
@@ -129,6 +166,29 @@ def load_model(folder: Path) -> tuple[Finetuned, Kind, tuple[str, ...]]:
     model = load_saved(folder)
     tokenizer = load_tokenizer(place)
     return Finetuned(settings, model, tokenizer, len(classes), None, 0), task, classes
+
+
+def _load_language_model(
+    settings: dict[str, Any], task: str, classes: tuple[str, ...]
+) -> FittedLanguageModel:
+    from steelyard.models.causal import load_causal
+    from steelyard.models.completion import Completer
+    from steelyard.models.load import Pretrained, load_tokenizer
+    from steelyard.models.train import device
+    from steelyard.student import LanguageModel
+
+    place = Pretrained(model=settings["model"])
+    model = load_causal(place).to(device())
+    completer = Completer(model, load_tokenizer(place), cut=0, left_out=0)
+    return FittedLanguageModel(LanguageModel(**settings), task, classes, completer)
+
+
+def _scaled(path: Path, weights: Any) -> Any:
+    """Weights of mean 1 over the kept."""
+    if not (weights > 0).any():
+        raise InputError(f"{path.name} keeps no example: every weight is 0. Nothing can be learnt.")
+    weights = weights / weights.max()  # so that their sum is finite
+    return weights / weights[weights > 0].mean()
 
 
 def _names(path: Path, rows: Sequence[tuple[str, dict[str, Any]]]) -> tuple[str, ...]:

@@ -20,7 +20,7 @@ from steelyard.evaluation import (
     performance_gap_recovered,
 )
 from steelyard.executors import cores
-from steelyard.run import CEILING, Run, Taught, floor_members
+from steelyard.run import CEILING, Run, Taught
 from steelyard.types import ABSTAIN, Floats, Votes, rows_of
 
 CURVE_POINTS = 60
@@ -54,7 +54,7 @@ def collect(run: Run) -> dict[str, Any]:
         "curves": {name: _curve(taught) for name, taught in judged.first_seed().items()},
         "match": study.match,
     }
-    results["warnings"] = [*_warnings(run, results), *undefined]
+    results["warnings"] = [*_warnings(run, results), *_of_language_models(judged), *undefined]
     results["costs"] = _costs(run)
     results["environment"] = environment()
     results["artifacts"] = {k: v for k, v in sorted(run.store.roles.items()) if "/" in k}
@@ -86,8 +86,8 @@ class _Judged:
         self.resamples = draw_resamples(len(self.truth))
         votes = [run.votes(seed).test for seed in self.seeds]
         self.has_floor = all(len(v.answer) > 0 for v in votes)
-        self.voters = [floor_members(v) for v in votes] if self.has_floor else []
-        self.majority = [[v.means()] for v in votes] if self.has_floor else []
+        self.voters = [run.members(s) for s in self.seeds] if self.has_floor else []
+        self.majority = [[run.ensemble(s)] for s in self.seeds] if self.has_floor else []
         self._measured: dict[tuple[str, str], Scores] = {}
 
     def scores(self, metric: str, name: str) -> Scores:
@@ -174,12 +174,9 @@ class _Judged:
         taught = self.taught[name][i]
         selection, _ = self.run.selection(seed, self.run.study.arm(name))
         kept = selection.weights > 0
-        truth = self.run.task(seed).strong_train.truth
+        truth = self.run.truth(seed)
         right = selection.targets.argmax(axis=1)[kept] == truth[kept]
-        agreement = None
-        if self.has_floor:
-            teacher = self.majority[i][0].argmax(axis=1)
-            agreement = float((taught.predictions.probs.argmax(axis=1) == teacher).mean())
+        agreement = self.run.agreement(seed, taught) if self.has_floor else None
         record = {
             "rows": taught.record["kept"],
             "kept": taught.record["kept"] / taught.record["rows"],
@@ -190,6 +187,8 @@ class _Judged:
 
 def _other_metrics(judged: _Judged) -> tuple[dict[str, Any], list[str]]:
     """Scores by every metric but the study's, and why some are not defined on these test rows."""
+    if not judged.run.task(judged.seeds[0]).classes:
+        return {}, ["Open answers have no classes: accuracy is the only metric."]
     metrics, undefined = {}, []
     for name in METRICS:
         if name != judged.run.study.metric:
@@ -202,7 +201,7 @@ def _other_metrics(judged: _Judged) -> tuple[dict[str, Any], list[str]]:
 
 def _data(run: Run, judged: _Judged) -> dict[str, Any]:
     task, leaks = run.splits(run.study.seed_list[0])
-    shares = np.bincount(task.test.truth, minlength=task.answers) / len(task.test.truth)
+    counts = np.bincount(task.test.truth, minlength=task.answers)[: task.answers]
     cut = max(taught.record["cut"] for taught in judged.taught[CEILING])
     return {
         "name": run.source.name,
@@ -210,7 +209,7 @@ def _data(run: Run, judged: _Judged) -> dict[str, Any]:
         "strong_train": len(task.strong_train.truth),
         "test": len(task.test.truth),
         "classes": list(task.classes),
-        "test_class_shares": _numbers(shares),
+        "test_class_shares": _numbers(counts / len(task.test.truth)),
         "leaks": {
             "exact": sum(leak.similarity == 1.0 for leak in leaks),
             "near": sum(leak.similarity < 1.0 for leak in leaks),
@@ -226,7 +225,7 @@ def _votes(run: Run) -> dict[str, Any]:
     right, read, total = 0, 0, 0
     by_voter: dict[str, list[tuple[float, float]]] = {}
     for seed in run.study.seed_list:
-        votes, truth = run.votes(seed).strong_train, run.task(seed).strong_train.truth
+        votes, truth = run.votes(seed).strong_train, run.truth(seed)
         hit = votes.answer == truth[votes.example]
         seen = votes.answer != ABSTAIN
         right, read, total = right + hit.sum(), read + seen.sum(), total + len(seen)
@@ -286,7 +285,7 @@ def _reliability(run: Run, kind: str) -> dict[str, Any]:
         rows = rows_of(split.ids, reliability.ids)
         labels = _labels(votes, reliability.posterior)
         scores.append(reliability.score[answered])
-        rights.append((labels == split.truth[rows])[answered])
+        rights.append((labels == run.truth(seed)[rows])[answered])
     quality = judge(np.concatenate(scores), np.concatenate(rights))
     return {
         "auroc": quality.auroc,
@@ -341,6 +340,32 @@ def _warnings(run: Run, results: dict[str, Any]) -> list[str]:
     if silent:
         said.append(f"No AUROC for {', '.join(silent)}: the labels are all right or all wrong.")
     return said
+
+
+def _of_language_models(judged: _Judged) -> list[str]:
+    """What a language model could not learn, and what could not be read of what it wrote."""
+    said = []
+    records = [taught.record for several in judged.taught.values() for taught in several]
+    left_out = max(record.get("left_out", 0) for record in records)
+    if left_out:
+        said.append(
+            f"Up to {left_out} training examples were left out: their answer did not fit into "
+            "`max_tokens`."
+        )
+    for name, several in judged.taught.items():
+        shares = [
+            _unreadable(taught, judged.run.task(judged.seeds[0]).answers) for taught in several
+        ]
+        if max(shares) > 0:
+            said.append(f"{np.mean(shares):.1%} of the answers of `{name}` could not be read.")
+    return said
+
+
+def _unreadable(taught: Taught, answers: int) -> float:
+    """Share of the test questions to which a student gave no readable answer."""
+    if "answers" in taught.record:
+        return float(np.mean([answer is None for answer in taught.record["answers"]]))
+    return float(taught.predictions.probs[:, answers:].sum() / len(taught.predictions.ids))
 
 
 def _costs(run: Run) -> dict[str, Any]:

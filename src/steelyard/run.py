@@ -5,8 +5,8 @@ needs is read if it was made before, and made else.
 """
 
 import functools
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -15,18 +15,41 @@ import numpy as np
 from steelyard.arms import Arm
 from steelyard.config import Study
 from steelyard.data import Leak, Source, apply_leak_policy, find_leaks, load, split
-from steelyard.errors import ConfigError, InputError
+from steelyard.errors import InputError
+from steelyard.evaluation import (
+    candidate_numbers,
+    floor_members,
+    grade_texts,
+    grade_votes,
+    read_truth,
+    single_voters,
+)
+from steelyard.ledger import Ledger
 from steelyard.models.checkpoints import Checkpoints
 from steelyard.models.encode import Encoded
 from steelyard.models.finetune import States
 from steelyard.models.load import Pretrained, identity
 from steelyard.models.load import check as check_model
+from steelyard.prompts import ReaderName, canonical
 from steelyard.selection import teach_truth
 from steelyard.store import Recipe, Store, fingerprint, library_versions
-from steelyard.supervision import Supervisor, VotesFile
-from steelyard.types import Predictions, Reliability, Selection, Task, Votes, join_votes
+from steelyard.student import FittedLanguageModel, LanguageModel
+from steelyard.supervision import Api, Supervisor, VotesFile
+from steelyard.types import (
+    Floats,
+    Ints,
+    Predictions,
+    Question,
+    Reliability,
+    Selection,
+    Split,
+    Task,
+    Votes,
+    join_votes,
+)
 
 CEILING = "ceiling"
+LEDGER = "ledger.sqlite"  # in the store: answers that servers gave
 
 
 class Supervised(NamedTuple):
@@ -39,8 +62,8 @@ class Supervised(NamedTuple):
 class Taught(NamedTuple):
     """A student after training, in one seed and arm."""
 
-    predictions: Predictions  # on the test split
-    record: dict[str, Any]  # rows, kept, steps, loss, cut
+    predictions: Predictions  # on the test split; of open answers right or other
+    record: dict[str, Any]  # rows, kept, steps, loss, cut; of a language model more
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,7 +98,10 @@ class Run:
             ConfigError: a model that is not there, or has fewer layers than asked for.
         """
         for seed in self.study.seed_list:
-            size = len(self.task(seed).test.truth)
+            task = self.task(seed)
+            size = len(task.test.truth)
+            for rows in (task.strong_train, task.test):
+                read_truth(rows.ids, rows.answers, self._reader)
         if size < 2:
             raise InputError(
                 f"{self.source.name!r} has {size} test row; intervals need at least 2. Give more "
@@ -96,6 +122,41 @@ class Run:
     def votes(self, seed: int) -> Supervised:
         """Votes of all supervisors on strong_train and on test."""
         return _votes(self, seed)
+
+    def truth(self, seed: int) -> Ints:
+        """Answer number of each strong_train example, NOBODY for an open one nobody got right."""
+        return _truth(self, seed)
+
+    def members(self, seed: int) -> list[Floats]:
+        """The weak supervisors on the test questions, one (N, K) array for each voter."""
+        votes = self.votes(seed).test
+        if not votes.candidate_texts:
+            return floor_members(votes)
+        number = self._numbers(votes, self.task(seed).test)
+        return [grade_votes(part, number) for part in single_voters(votes)]
+
+    def ensemble(self, seed: int) -> Floats:
+        """All weak supervisors together on the test questions, (N, K)."""
+        votes = self.votes(seed).test
+        if not votes.candidate_texts:
+            return votes.means()
+        return grade_votes(votes, self._numbers(votes, self.task(seed).test))
+
+    def agreement(self, seed: int, taught: Taught) -> float:
+        """Share of the test questions on which a student says what the supervisors' majority says.
+
+        An answer that cannot be read agrees with nothing.
+        """
+        votes = self.votes(seed).test
+        best = votes.means().argmax(axis=1)
+        if not votes.candidate_texts:
+            return float((taught.predictions.probs.argmax(axis=1) == best).mean())
+        texts = [own[k] for own, k in zip(votes.candidate_texts, best, strict=True)]
+        majority = [canonical(text, self._reader) for text in texts]
+        said = taught.record["answers"]
+        return float(
+            np.mean([a is not None and a == b for a, b in zip(said, majority, strict=True)])
+        )
 
     def selection(self, seed: int, arm: Arm) -> tuple[Selection, Reliability]:
         """What the student of an arm is taught."""
@@ -118,10 +179,10 @@ class Run:
         return joined
 
     def _select(self, seed: int, arm: Arm) -> tuple[Selection, Reliability]:
-        task, votes = self.task(seed), self.votes(seed).strong_train
+        votes = self.votes(seed).strong_train
         inputs = {"votes": fingerprint(votes)}
         if arm.role == "oracle":
-            inputs["truth"] = fingerprint(task.strong_train.truth)
+            inputs["truth"] = fingerprint(self.truth(seed))
         recipe = Recipe(
             kind="selection",
             version=100 * type(arm.reliability).version + type(arm.selection).version,
@@ -136,7 +197,7 @@ class Run:
         def make(_: Path) -> dict[str, Any]:
             reliability = arm.reliability.estimate(votes)
             try:
-                selection = arm.select(votes, reliability, task.strong_train.truth, seed)
+                selection = arm.select(votes, reliability, self.truth(seed), seed)
             except InputError as error:
                 raise InputError(f"arm `{arm.name}`, seed {seed}: {error}") from error
             return {"selection": selection, "reliability": reliability}
@@ -146,23 +207,22 @@ class Run:
 
     def teach(self, seed: int, name: str) -> Taught:
         """Train the student of an arm, or of the ceiling, and ask it the test questions."""
-        task = self.task(seed)
-        if name == CEILING:
-            split = task.strong_train
-            selection = teach_truth(split.ids, split.truth, task.answers)
-        else:
-            selection, _ = self.selection(seed, self.study.arm(name))
-        student, asked, test = self.study.student, task.strong_train.questions, task.test.questions
+        task, student = self.task(seed), self.study.student
+        asked, selection = self.lesson(seed, name)
+        test, more = task.test.questions, told(student, task.kind, task.classes)
         steps = student.planned_steps(len(asked) if self.study.match == "steps" else selection.kept)
         recipe = Recipe(
             kind="student",
             version=student.version,
             settings={**student.model_dump(mode="json"), "seed": seed, "steps": steps},
             inputs={
-                "questions": _questions(self, seed, "strong_train"),
+                "questions": _questions(self, seed, "strong_train")
+                if task.classes
+                else fingerprint(asked),
                 "targets": fingerprint((selection.targets, selection.weights)),
                 "test": _questions(self, seed, "test"),
                 "model": _model(student),
+                **{word: fingerprint(what) for word, what in more.items()},
             },
             libraries=library_versions(*student.libraries),
         )
@@ -176,8 +236,8 @@ class Run:
                 steps=steps,
                 checkpoints=Checkpoints(work),
                 states=self._states(student),
+                **more,
             )
-            probs = fitted.probabilities(test, self._states(student))
             record = {
                 "rows": len(asked),
                 "kept": selection.kept,
@@ -185,11 +245,49 @@ class Run:
                 "loss": fitted.log.loss,
                 "cut": fitted.cut,
             }
-            ids = tuple(question.id for question in test)
-            return {"test": Predictions(f"{student.kind} {name}", ids, probs), "record": record}
+            if isinstance(fitted, FittedLanguageModel):
+                record["left_out"] = fitted.left_out
+                if not task.classes:
+                    return {"record": {**record, "answers": fitted.answers(test)}}
+            probs = fitted.probabilities(test, self._states(student))
+            return {"test": Predictions(model, task.test.ids, probs), "record": record}
 
+        model = f"{student.kind} {name}"
         kept = self.store.keep(f"seed-{seed}/{name}/student", recipe, make)
-        return Taught(kept["test"], kept["record"])
+        if "test" in kept:
+            return Taught(kept["test"], kept["record"])
+        probs = self._grade(seed, kept["record"]["answers"])
+        return Taught(Predictions(model, task.test.ids, probs), kept["record"])
+
+    def lesson(self, seed: int, name: str) -> tuple[tuple[Question, ...], Selection]:
+        """What is taught about which questions; open ones bring their candidates as `choices`."""
+        task, split = self.task(seed), self.task(seed).strong_train
+        if name == CEILING:
+            selection = teach_truth(split.ids, split.truth, max(task.answers, 1))
+            candidates: Any = ((answer,) for answer in split.answers)
+        else:
+            selection, _ = self.selection(seed, self.study.arm(name))
+            candidates = self.votes(seed).strong_train.candidate_texts
+        if task.classes:
+            return split.questions, selection
+        pairs = zip(split.questions, candidates, strict=True)
+        return tuple(replace(question, choices=texts) for question, texts in pairs), selection
+
+    @property
+    def _reader(self) -> ReaderName:
+        """How open answers are read and compared."""
+        student = self.study.student
+        return student.spelling if isinstance(student, LanguageModel) else "text"
+
+    def _grade(self, seed: int, said: Sequence[str | None]) -> Floats:
+        test = self.task(seed).test
+        return grade_texts(said, read_truth(test.ids, test.answers, self._reader), self._reader)
+
+    def _numbers(self, votes: Votes, split: Split) -> Ints:
+        """Numbers of the true answers of open questions among the votes' candidates."""
+        return candidate_numbers(
+            votes, read_truth(split.ids, split.answers, self._reader), self._reader
+        )
 
     def jobs(self) -> tuple[list[tuple[int, str]], list[tuple[int, str]]]:
         """Two rounds of independent jobs (seed, name): votes, then students.
@@ -228,7 +326,13 @@ class Run:
         )
 
         def make(_: Path) -> dict[str, Any]:
-            votes = supervisor.vote(task.weak_train, asked, task.classes, seed=drawn)
+            if isinstance(supervisor, Api):
+                with Ledger(self.store.root / LEDGER) as paid:
+                    votes = supervisor.vote(
+                        task.weak_train, asked, task.classes, seed=drawn, answers=paid
+                    )
+            else:
+                votes = supervisor.vote(task.weak_train, asked, task.classes, seed=drawn)
             return {"strong_train": votes[0], "test": votes[1]}
 
         kept = self.store.keep(f"seed-{seed}/votes-{number}", recipe, make)
@@ -273,6 +377,17 @@ def _selection(run: Run, seed: int, name: str) -> tuple[Selection, Reliability]:
     return run._select(seed, run.study.arm(name))
 
 
+@functools.lru_cache(maxsize=16)
+def _truth(run: Run, seed: int) -> Ints:
+    split = run.task(seed).strong_train
+    return run._numbers(run.votes(seed).strong_train, split) if split.answers else split.truth
+
+
+def told(student: Any, kind: str, classes: tuple[str, ...]) -> dict[str, Any]:
+    """What a language model must know of the task to put a question in words."""
+    return {"kind": kind, "classes": classes} if isinstance(student, LanguageModel) else {}
+
+
 def _seed_of(seed: int, number: int) -> int:
     """The seed of supervisor `number`, so that two with equal settings differ."""
     if number == 0:
@@ -293,23 +408,3 @@ def _model(student: Any) -> str:
 def _pretrained(part: Pretrained) -> Pretrained:
     """Which weights a student or supervisor uses, without how it is trained."""
     return Pretrained(**part.model_dump(include=set(Pretrained.model_fields)))
-
-
-def floor_members(votes: Votes) -> list[np.ndarray]:
-    """The weak supervisors' answers on test, one (N, K) array for each voter.
-
-    The floor is the mean score of single voters. Where voters answer different questions, as
-    people do, there is one member: the first readable vote on each question.
-
-    Raises:
-        ConfigError: there is no vote at all.
-    """
-    if not len(votes.answer):
-        raise ConfigError("There are no votes on test questions.")
-    full = len(votes.ids) * len(votes.queries)
-    if (np.bincount(votes.voter, minlength=len(votes.voters)) == full).all():
-        return [votes.of_voter(v).means() for v in range(len(votes.voters))]
-    first = votes.uniform()
-    read = np.flatnonzero(votes.answer >= 0)[::-1]
-    first[votes.example[read]] = np.eye(votes.answers)[votes.answer[read]]
-    return [first]

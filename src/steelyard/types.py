@@ -5,7 +5,7 @@ Row i of an array belongs to ids[i]. Arrays are checked once, where they cross a
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TypeAlias
 
@@ -231,15 +231,19 @@ class Votes:
 def join_votes(parts: Sequence[Votes]) -> Votes:
     """The votes of several supervisors about the same examples, as one table.
 
-    Distributions are kept only if every part has them; a part without is taken as one-hot.
+    Distributions are kept only if every part has them; a part without is taken as one-hot. Open
+    answers have the candidates of all parts, equal texts once.
 
     Raises:
         InputError: the parts are about different examples or answers.
     """
     first = parts[0]
-    for part in parts[1:]:
-        if part.ids != first.ids or not np.array_equal(part.candidates, first.candidates):
-            raise InputError("Votes can be joined only if they are about the same examples.")
+    same = all(part.ids == first.ids for part in parts)
+    if same and all(part.candidate_texts for part in parts):
+        parts = _share_candidates(parts)
+        first = parts[0]
+    if not same or any(not np.array_equal(p.candidates, first.candidates) for p in parts):
+        raise InputError("Votes can be joined only if they are about the same examples.")
     voters = _distinct([name for part in parts for name in part.voters])
     queries = tuple(dict.fromkeys(name for part in parts for name in part.queries))
     row = {name: i for i, name in enumerate(queries)}
@@ -259,7 +263,34 @@ def join_votes(parts: Sequence[Votes]) -> Votes:
         candidates=first.candidates,
         classes=first.classes,
         probs=_stack_probs(parts)[order] if soft else None,
+        candidate_texts=first.candidate_texts,
     )
+
+
+def _share_candidates(parts: Sequence[Votes]) -> list[Votes]:
+    """The same votes, all with the candidates of all parts, numbered as they first occur.
+
+    An empty text stands for no candidate, and for an example without one.
+    """
+    numbers: list[dict[str, int]] = [{} for _ in parts[0].ids]
+    renamed = []
+    for part in parts:
+        new = [
+            own.setdefault(text, len(own)) if text else ABSTAIN
+            for own, texts in zip(numbers, part.candidate_texts, strict=True)
+            for text in texts
+        ]
+        starts = np.cumsum([0, *part.candidates])
+        read = part.answer != ABSTAIN
+        answer = part.answer.copy()
+        answer[read] = np.array(new, dtype=np.int64)[(starts[part.example] + answer)[read]]
+        renamed.append(answer)
+    texts = tuple(tuple(own) or ("",) for own in numbers)
+    counts = np.array([len(own) for own in texts], dtype=np.int64)
+    return [
+        replace(part, answer=answer, candidates=counts, candidate_texts=texts, probs=None)
+        for part, answer in zip(parts, renamed, strict=True)
+    ]
 
 
 def _distinct(names: Sequence[str]) -> tuple[str, ...]:

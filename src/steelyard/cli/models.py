@@ -7,13 +7,28 @@ from typing import Any
 
 from steelyard import sealed
 from steelyard.config import MAX_SEED, make_study, read_study, read_yaml
-from steelyard.data import read_labelled, read_questions
+from steelyard.data import Kind, read_labelled, read_questions
 from steelyard.errors import ConfigError, InputError
-from steelyard.evaluation import METRICS, draw_resamples, mean_interval, measure
-from steelyard.handoff import check_free, load_model, read_selection, save_model
-from steelyard.rows import READERS
-from steelyard.run import Run
+from steelyard.evaluation import (
+    METRICS,
+    draw_resamples,
+    grade_texts,
+    mean_interval,
+    measure,
+    read_truth,
+)
+from steelyard.handoff import (
+    check_free,
+    load_model,
+    read_open_selection,
+    read_selection,
+    save_model,
+)
+from steelyard.rows import READERS, read_rows
+from steelyard.run import Run, told
 from steelyard.store import Store
+from steelyard.student import FittedLanguageModel
+from steelyard.types import Floats, Question, Selection, Split
 
 
 def train_model(
@@ -30,21 +45,24 @@ def train_model(
         task, settings = run.task(seed), study.student
         kind, classes, questions = study.task, task.classes, task.strong_train.questions
         if Path(selection).is_file():
-            chosen, _ = read_selection(Path(selection), questions, classes)
+            chosen, classes, questions = _chosen(selection, kind, questions, classes)
         elif selection.lower().endswith(tuple(READERS)):
             raise InputError(f"{selection} does not exist; give a selection file, or an arm.")
         else:
-            chosen, _ = run.selection(seed, study.arm(selection))
+            questions, chosen = run.lesson(seed, study.arm(selection).name)
     else:
-        settings = _student(student)
+        settings, kind = _student(student, data)
         _check_saved(settings)
-        kind = "multiple_choice" if settings.kind == "chooser" else "classification"
         questions = read_questions(kind, data)
         options = max(len(question.choices) for question in questions)
         numbers = tuple(str(i) for i in range(options))
-        chosen, classes = read_selection(Path(selection), questions, numbers or None)
-    print(f"training on {chosen.kept} of {len(questions)} examples, {len(classes)} answers")
-    fitted = settings.fit(questions, chosen.targets, chosen.weights, seed=seed)
+        chosen, classes, questions = _chosen(selection, kind, questions, numbers or None)
+    answers = f"{len(classes)} answers" if classes else "open answers"
+    print(f"training on {chosen.kept} of {len(questions)} examples, {answers}")
+    more = told(settings, kind, classes)
+    fitted = settings.fit(questions, chosen.targets, chosen.weights, seed=seed, **more)
+    if isinstance(fitted, FittedLanguageModel) and fitted.left_out:
+        print(f"note: {fitted.left_out} examples were left out: too long for their answer")
     save_model(fitted, out, kind, classes)
     print(f"model: {out}")
 
@@ -55,11 +73,12 @@ def evaluate_model(model: Path, data: Path, out: Path | None) -> None:
         raise InputError(f"{out} cannot be written: there is no folder {out.parent}. Make it.")
     fitted, task, classes = load_model(model)
     split = read_labelled(task, data, classes)
-    probs = fitted.probabilities(split.questions)
+    probs = _predictions(fitted, split)
     resamples = draw_resamples(len(split.truth))
     scores: dict[str, Any] = {}
-    print(f"{len(split.truth)} rows of {data.name}, classes {', '.join(classes)}")
-    for name in METRICS:
+    answers = f"classes {', '.join(classes)}" if classes else "open answers"
+    print(f"{len(split.truth)} rows of {data.name}, {answers}")
+    for name in METRICS if classes else ("accuracy",):
         try:
             score = mean_interval(measure(name, split.truth, [[probs]], resamples))
         except InputError as error:  # such as auroc of rows of one class
@@ -74,21 +93,51 @@ def evaluate_model(model: Path, data: Path, out: Path | None) -> None:
         print(f"scores: {out}")
 
 
+def _kind(student: Any, data: Path) -> Kind:
+    """The task of a kind of student; of a language model what the columns of the data say."""
+    if student != "language_model":
+        return "multiple_choice" if student == "chooser" else "classification"
+    _, row = next(iter(read_rows(data)))
+    if "choices" in row:
+        return "multiple_choice"
+    return "generation" if "prompt" in row else "classification"
+
+
+def _chosen(
+    selection: str, kind: Kind, questions: tuple[Question, ...], classes: tuple[str, ...] | None
+) -> tuple[Selection, tuple[str, ...], tuple[Question, ...]]:
+    """A selection file with its classes, and the questions; open ones with what is taught."""
+    if kind == "generation":
+        chosen, taught = read_open_selection(Path(selection), questions)
+        return chosen, (), taught
+    return (*read_selection(Path(selection), questions, classes), questions)
+
+
+def _predictions(fitted: Any, split: Split) -> Floats:
+    """Class probabilities, or of open answers which are right, (N, K)."""
+    if not split.answers:
+        probs: Floats = fitted.probabilities(split.questions)
+        return probs
+    reader = fitted.settings.spelling
+    truth = read_truth(split.ids, split.answers, reader)
+    return grade_texts(fitted.answers(split.questions), truth, reader)
+
+
 def _check_saved(student: Any) -> None:
     """Refuse before training what cannot be kept after it."""
     if student.kind == "probe":
         raise ConfigError("A probe is not saved as a model; train a `classifier` student.")
 
 
-def _student(text: str) -> Any:
+def _student(text: str, data: Path) -> tuple[Any, Kind]:
     settings = read_yaml(text, "--student")
     if not isinstance(settings, dict):
         raise ConfigError("`--student` takes YAML such as '{kind: classifier, model: minilm}'.")
-    chooser = settings.get("kind") == "chooser"
+    kind = _kind(settings.get("kind"), data)
     words = {
-        "task": "multiple_choice" if chooser else "classification",
+        "task": kind,
         "data": {"generated": "errands"},
-        "supervisors": [{"kind": "chooser" if chooser else "tfidf"}],
+        "supervisors": [{"kind": "votes", "path": "none"}],
         "student": settings,
     }
-    return make_study(words, "--student").student
+    return make_study(words, "--student").student, kind

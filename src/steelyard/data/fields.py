@@ -1,6 +1,7 @@
 """One row's fields, checked. Every refusal names the place, the id, the value and what to do."""
 
 import json
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +14,7 @@ from steelyard.types import Question
 class Reader:
     """How the rows of one file are read."""
 
-    kind: str  # "classification" or "multiple_choice"
+    kind: str  # "classification", "multiple_choice" or "generation"
     stem: str  # of generated ids, "{stem}-{row number}"
     columns: dict[str, str]  # our field name -> the file's
     max_characters: int
@@ -32,13 +33,23 @@ class Reader:
         where = f"{place}, id {name!r}"
         if self.kind == "classification":
             return Question(name, self._text(row, "text", where))
+        if self.kind == "generation":
+            return Question(name, self._text(row, "prompt", where))
         context = self._optional_text(row, "context", where)
         text = self._text(row, "question", where)
         return Question(name, text, self._choices(row, where), context)
 
     def label(self, row: Row, place: str, name: str) -> str | int:
-        """The label as it stands in the file; which class it is, is decided later."""
+        """The label as it stands in the file; which class it is, is decided later.
+
+        Of an open question it is the text of the true answer; a number is its digits.
+        """
         where = f"{place}, id {name!r}"
+        if self.kind == "generation":
+            answer = self._cell(row, "answer", where)
+            if isinstance(answer, int | float) and not isinstance(answer, bool):
+                answer = repr(answer) if math.isfinite(answer) else answer
+            return self._check_text(answer, "answer", where)
         label = self._cell(row, "label", where)
         wish = "a class name or a class number"
         if self.kind == "multiple_choice":

@@ -91,8 +91,15 @@ def find_classes(rows: Sequence[Labelled], from_csv: bool) -> Classes:
 def read_names(folder: Path) -> tuple[str, ...] | None:
     """Class names of the folder's `labels.json`, None if there is no such file."""
     path = folder / "labels.json"
-    if not path.exists():
-        return None
+    return names_in(path) if path.exists() else None
+
+
+def names_in(path: Path) -> tuple[str, ...]:
+    """Class names of a JSON file, in the order of their numbers.
+
+    Raises:
+        InputError: it is no list of at least two different names.
+    """
     check_file(path)
     with open_bytes(path) as file:
         text = decode(file.read().removeprefix(BOM), path)

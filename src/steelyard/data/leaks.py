@@ -76,9 +76,11 @@ def apply_leak_policy(
 def _without(task: Task, name: str, leaks: Sequence[Leak]) -> Split:
     gone = {leak.left for leak in leaks if leak.where.startswith(f"{name}/")}
     part: Split = getattr(task, name)
+    if not gone:
+        return part
     rows = [i for i, question in enumerate(part.questions) if question.id not in gone]
     kept = take(part, rows)
-    if len(np.unique(kept.truth)) < 2:
+    if not rows or (task.classes and len(np.unique(kept.truth)) < 2):
         raise InputError(
             f"Without its {len(gone):,} leaking rows `{name}` of {task.name!r} has {len(rows):,} "
             "rows of fewer than two classes. Give other data, or set `data.leaks: report`."

@@ -17,7 +17,7 @@ from steelyard.errors import ConfigError, InputError
 from steelyard.rows import Placed, is_csv, read_rows, stem
 from steelyard.types import Ints, Question, Split
 
-Kind: TypeAlias = Literal["classification", "multiple_choice"]
+Kind: TypeAlias = Literal["classification", "multiple_choice", "generation"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,7 +25,7 @@ class Source:
     """A data set as it was published: all train rows, all test rows."""
 
     name: str
-    kind: str  # "classification" or "multiple_choice"
+    kind: str  # "classification", "multiple_choice" or "generation"
     classes: tuple[str, ...]
     train: Split
     test: Split
@@ -67,6 +67,9 @@ def load(kind: Kind, data: Data, base: Path = Path()) -> Source:
         name, names, train_file, test_file = _open_files(kind, data, base)
     train, test = train_file.read(), test_file.read()
     _check_ids([*train, *test])
+    if kind == "generation":
+        first, second = _open_split(train), _open_split(test)
+        return Source(name, kind, (), first, second, group_keys(first.questions))
     from_csv = (train_file.reader.from_csv, test_file.reader.from_csv)
     if kind == "multiple_choice":
         classes = tuple(str(i) for i in range(max(len(r.question.choices) for r in train + test)))
@@ -106,6 +109,8 @@ def read_labelled(
     reader = Reader(kind, stem(path), dict(columns or {}), max_characters, is_csv(path))
     rows = _File(read_rows(path), reader).read()
     _check_ids(rows)
+    if kind == "generation":
+        return _open_split(rows)
     questions = tuple(row.question for row in rows)
     if kind == "multiple_choice":
         return Split(questions, _options(rows, reader.from_csv))
@@ -197,6 +202,14 @@ def _generated(kind: Kind, name: str) -> Source:
         splits.append(Split(questions, np.array([label for _, label in part], dtype=np.int64)))
     groups = group_keys(splits[0].questions)
     return Source(name, kind, classes, splits[0], splits[1], groups)
+
+
+def _open_split(rows: list[Labelled]) -> Split:
+    """Open questions: the true answer of each is number 0 of a list of its own."""
+    questions = tuple(row.question for row in rows)
+    return Split(
+        questions, np.zeros(len(rows), dtype=np.int64), tuple(str(row.label) for row in rows)
+    )
 
 
 def _answers(rows: list[Labelled], classes: Classes, from_csv: bool) -> Ints:

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 import pydantic
 
-FIELDS = ("id", "text", "label", "question", "choices", "context")
+FIELDS = ("id", "text", "label", "question", "choices", "context", "prompt", "answer")
 
 Count = Annotated[int, pydantic.Field(ge=1)]
 Rows = Annotated[int, pydantic.Field(ge=2)]

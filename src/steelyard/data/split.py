@@ -38,7 +38,8 @@ def split(source: Source, data: Data, seed: int) -> Task:
     groups = np.unique(np.array(source.groups), return_inverse=True)[1].astype(np.int64)
     rows = draw_groups(source.train.truth, groups, (data.weak_train, strong), rng)
     for name, part in zip(("weak_train", "strong_train"), rows, strict=True):
-        _check_classes(source, part, name)
+        if source.classes:  # open answers have none
+            _check_classes(source, part, name)
     return Task(
         name=source.name,
         kind=source.kind,
@@ -51,7 +52,11 @@ def split(source: Source, data: Data, seed: int) -> Task:
 
 def take(part: Split, rows: Ints | Sequence[int]) -> Split:
     """Some rows of a split, in the given order."""
-    return Split(tuple(part.questions[i] for i in rows), part.truth[np.asarray(rows, dtype=int)])
+    return Split(
+        tuple(part.questions[i] for i in rows),
+        part.truth[np.asarray(rows, dtype=int)],
+        tuple(part.answers[i] for i in rows) if part.answers else (),
+    )
 
 
 def _test_rows(truth: Ints, most: int | None) -> Ints:

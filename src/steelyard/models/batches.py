@@ -26,7 +26,7 @@ class Reader:
     def inputs(self, rows: Ints) -> dict[str, Tensor]:
         """Padded inputs of the sequences of the given examples."""
         enc = self.encoded
-        sequences = _sequences(enc, rows)
+        sequences = sequences_of(enc, rows)
         lengths = enc.lengths[sequences]
         width = int(lengths.max())
         mask = np.arange(width) < lengths[:, None]
@@ -60,7 +60,7 @@ class Reader:
         return table.masked_scatter(mask, logits[:, 0].float())
 
 
-def _sequences(encoded: Encoded, rows: Ints) -> Ints:
+def sequences_of(encoded: Encoded, rows: Ints) -> Ints:
     starts, counts = encoded.rows[rows], np.diff(encoded.rows)[rows]
     if (counts == 1).all():
         return starts

@@ -2,11 +2,12 @@
 
 from typing import Any
 
-from steelyard.models.load import Pretrained, _config, _reading
+from steelyard.errors import ConfigError
+from steelyard.models.load import Pretrained, _config, _reading, set_dropout
 
 
-def load_causal(pretrained: Pretrained) -> Any:
-    """A causal language model, weights in float32, set to evaluate.
+def load_causal(pretrained: Pretrained, dropout: float = 0.0) -> Any:
+    """A causal language model, weights in float32, set to evaluate; `dropout` is for training.
 
     Checkpoints in half precision are widened: AdamW on bf16 weights rounds small steps away.
 
@@ -17,6 +18,7 @@ def load_causal(pretrained: Pretrained) -> Any:
     from transformers import AutoModelForCausalLM
 
     config = _config(pretrained)
+    set_dropout(config, dropout)
     attention = "sdpa" if torch.cuda.is_available() else "eager"
     model = _reading(
         pretrained,
@@ -26,4 +28,19 @@ def load_causal(pretrained: Pretrained) -> Any:
         attn_implementation=attention,
     )
     model.eval()
+    _refuse_foresight(pretrained, model)
     return model
+
+
+def _refuse_foresight(pretrained: Pretrained, model: Any) -> None:
+    """An encoder loads as a language model too, and reads what it should predict."""
+    import torch
+
+    ids = torch.tensor([[1, 2, 3], [1, 2, 4]])
+    with torch.inference_mode():
+        logits = model(input_ids=ids, attention_mask=torch.ones_like(ids)).logits[:, 0].float()
+    if (logits[0] - logits[1]).abs().max() > 1e-4 * logits.abs().max():
+        raise ConfigError(
+            f"`model: {pretrained.model}` is no causal language model: its predictions depend on "
+            "what comes after. Give a model that was made to write, such as a Llama or a GPT."
+        )

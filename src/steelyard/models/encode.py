@@ -75,8 +75,8 @@ def encode(tokenizer: Any, questions: Sequence[Question], max_tokens: int) -> En
     over[long] = 1
     segments = columns.get("token_type_ids")
     return Encoded(
-        tokens=_flat(columns["input_ids"]),
-        types=None if segments is None else _flat(segments),
+        tokens=flat(columns["input_ids"]),
+        types=None if segments is None else flat(segments),
         starts=np.concatenate([[0], np.cumsum(lengths)]),
         rows=rows,
         pad=int(tokenizer.pad_token_id),
@@ -113,7 +113,7 @@ def _tokenise(
     return {name: list(values) for name, values in encoded.items()}
 
 
-def _flat(sequences: list[Any]) -> npt.NDArray[np.int32]:
+def flat(sequences: list[Any]) -> npt.NDArray[np.int32]:
     if not sequences:
         return np.zeros(0, dtype=np.int32)
     return np.concatenate([np.asarray(ids, dtype=np.int32) for ids in sequences])

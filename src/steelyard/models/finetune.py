@@ -120,7 +120,7 @@ def finetune(
     outputs = 1 if questions[0].choices else targets.shape[1]
     model = load_classifier(settings, outputs, settings.dropout, seed).to(device())
     encoded = encode(tokenizer, questions, settings.max_tokens)
-    model, trunk = _prepare(settings, model, encoded)
+    model, trunk = _prepare(settings, model, encoded, seed)
     place = str(next(model.parameters()).device)
 
     def run(reader: Reader) -> TrainingLog:
@@ -144,30 +144,46 @@ def finetune(
     return Finetuned(settings, model, tokenizer, targets.shape[1], trunk, encoded.cut, log)
 
 
-def _prepare(settings: Finetuning, model: Any, encoded: Encoded) -> tuple[Any, Trunk | None]:
+def _prepare(
+    settings: Finetuning, model: Any, encoded: Encoded, seed: int
+) -> tuple[Any, Trunk | None]:
     """Adapters or frozen layers, as the settings say."""
     if settings.lora is not None:
         if settings.train_layers is not None:
             raise ConfigError("`lora` and `train_layers` exclude each other; give one.")
-        return _with_lora(model, settings.lora), None
+        return with_adapters(model, settings.lora, "SEQ_CLS", seed), None
     if settings.train_layers is None:
         return model, None
     trunk = Trunk.freeze(model, settings.train_layers)
     return model, trunk if trunk.fits(encoded) else None
 
 
-def _with_lora(model: Any, lora: Lora) -> Any:
+def with_adapters(
+    model: Any, lora: Lora, task: str, seed: int, targets: str | None = "all-linear"
+) -> Any:
+    """The model with adapters to train, everything else frozen.
+
+    Args:
+        model: a pretrained model.
+        lora: sizes of the adapters.
+        task: what the model is to peft, "SEQ_CLS" or "CAUSAL_LM".
+        seed: of the adapters' first factors; the second are zero.
+        targets: names of layers; None takes those of the LoRA paper for the architecture.
+    """
+    import torch
     from peft import LoraConfig, TaskType, get_peft_model
 
+    torch.manual_seed(seed)  # peft draws from the global generator
     config = LoraConfig(
-        task_type=TaskType.SEQ_CLS,
+        task_type=TaskType(task),
         r=lora.rank,
         lora_alpha=lora.alpha,
         lora_dropout=lora.dropout,
-        target_modules="all-linear",
+        target_modules=targets,
     )
     with warnings.catch_warnings():  # peft 0.21 asks for a name that transformers 5 renames
         warnings.simplefilter("ignore", FutureWarning)
+        warnings.filterwarnings("ignore", "fan_in_fan_out")  # of GPT-2, which peft sets right
         return get_peft_model(model, config)
 
 

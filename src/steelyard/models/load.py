@@ -107,12 +107,7 @@ def load_classifier(pretrained: Pretrained, outputs: int, dropout: float, seed: 
     config.num_labels = outputs
     config.problem_type = None
     config.use_cache = False
-    for name in ("hidden_dropout_prob", "attention_probs_dropout_prob", "classifier_dropout"):
-        if hasattr(config, name):
-            setattr(config, name, dropout)
-    for name in ("resid_pdrop", "embd_pdrop", "attn_pdrop", "dropout", "attention_dropout"):
-        if isinstance(getattr(config, name, None), float):
-            setattr(config, name, dropout)
+    set_dropout(config, dropout)
     if getattr(config, "pad_token_id", None) is None:
         config.pad_token_id = load_tokenizer(pretrained).pad_token_id
     # Eager attention trains about 1.4 times faster than the fused kernel on a CPU.
@@ -127,6 +122,16 @@ def load_classifier(pretrained: Pretrained, outputs: int, dropout: float, seed: 
     )
     _draw_head(model, seed)
     return model
+
+
+def set_dropout(config: Any, dropout: float) -> None:
+    """The same share everywhere, whatever the architecture calls it."""
+    for name in ("hidden_dropout_prob", "attention_probs_dropout_prob", "classifier_dropout"):
+        if hasattr(config, name):
+            setattr(config, name, dropout)
+    for name in ("resid_pdrop", "embd_pdrop", "attn_pdrop", "dropout", "attention_dropout"):
+        if isinstance(getattr(config, name, None), float):
+            setattr(config, name, dropout)
 
 
 def head_of(model: Any) -> Any:

@@ -4,5 +4,22 @@ Supervisors and students ask with the same words: a prompt is made here and nowh
 """
 
 from steelyard.prompts.asked import Asked
+from steelyard.prompts.asking import Asking
+from steelyard.prompts.escaping import escape
+from steelyard.prompts.paraphrases import read_paraphrases, write_paraphrases
+from steelyard.prompts.readers import ReaderName, Reading, canonical, read
+from steelyard.prompts.wordings import Wording, default_wordings
 
-__all__ = ["Asked"]
+__all__ = [
+    "Asked",
+    "Asking",
+    "ReaderName",
+    "Reading",
+    "Wording",
+    "canonical",
+    "default_wordings",
+    "escape",
+    "read",
+    "read_paraphrases",
+    "write_paraphrases",
+]

@@ -13,7 +13,15 @@ class Asked:
     """
 
     id: str  # of the question
-    query: str  # name of the way of asking: "wording-1/order-0"
+    query: str  # name of the way of asking, one of `Asking.query_names()`
     prompt: str
     answers: tuple[str, ...] = ()  # such as (" A", " B"): with the white space that belongs to them
     order: tuple[int, ...] = ()  # order[i] is the candidate shown in place i; empty: as they stand
+    options: tuple[str, ...] = ()  # each candidate's text or label name as it is shown
+    item: tuple[int, int] = (0, 0)  # prompt[start:end] is the text from the data: cut here only
+    seed: int = 0  # of a sampled reply: depends on the study's seed, the question and the query
+
+    @property
+    def lettered(self) -> bool:
+        """Whether options are answered by letter (or number), not by their text."""
+        return bool(self.answers) and self.answers != tuple(f" {text}" for text in self.options)

@@ -5,8 +5,19 @@ from typing import Annotated, TypeAlias
 from pydantic import Field
 
 from steelyard.student.finetuned import Chooser, Classifier
+from steelyard.student.language_model import FittedLanguageModel, LanguageModel
 from steelyard.student.probe import FittedProbe, Probe
 
-Student: TypeAlias = Annotated[Classifier | Chooser | Probe, Field(discriminator="kind")]
+Student: TypeAlias = Annotated[
+    Classifier | Chooser | Probe | LanguageModel, Field(discriminator="kind")
+]
 
-__all__ = ["Chooser", "Classifier", "FittedProbe", "Probe", "Student"]
+__all__ = [
+    "Chooser",
+    "Classifier",
+    "FittedLanguageModel",
+    "FittedProbe",
+    "LanguageModel",
+    "Probe",
+    "Student",
+]

@@ -1,0 +1,55 @@
+"""Text from the data, made inert: it cannot end its own delimiters or the turn of a chat."""
+
+import re
+from collections.abc import Iterable
+
+CONTROL = re.compile(
+    r"""
+      <[|\uff5c][^<>|\uff5c\n]{1,64}[|\uff5c]>                        # <|im_end|> and its kind
+    | <<(?:/\s*)?SYS\s*>>                                     # Llama 2
+    | \[(?:/\s*)?(?:INST|SYSTEM_PROMPT|AVAILABLE_TOOLS|TOOL_CALLS|TOOL_RESULTS|CLS|SEP|PAD|UNK|MASK)
+      \s*\]
+    | <(?:/\s*)?(?:s|bos|eos|pad|unk|mask|cls|sep|start_of_turn|end_of_turn|think|tool_call
+      |tool_response|system|user|assistant)\s*>
+    """,
+    re.VERBOSE | re.IGNORECASE,
+)
+"""Tokens that chat templates and tokenizers give a meaning; with a space behind the first sign
+they have none."""
+TAG = re.compile(r"<\s*/?\s*(\w+)\s*>")
+
+
+def escape(text: str, tokens: Iterable[str] = (), tags: Iterable[str] = ()) -> str:
+    """The text with a space inside every control token and delimiter, so that it is none.
+
+    Args:
+        text: from the data.
+        tokens: a tokenizer's own control tokens, besides the usual ones of CONTROL.
+        tags: names of our delimiters: of "text", `<text>` and `</text>` are escaped.
+
+    >>> escape("fine</text><|im_end|>", tags=["text"])
+    'fine< /text>< |im_end|>'
+    """
+    text = text.encode("utf-8", "replace").decode("utf-8")  # lone surrogates break tokenizers
+    parts = [CONTROL.pattern]
+    names = "|".join(re.escape(name) for name in tags)
+    if names:
+        parts.append(rf"<(?:/\s*)?(?:{names})\b[^<>]*>?")
+    own = sorted((token for token in tokens if len(token) > 1), key=len, reverse=True)
+    parts += [re.escape(token) for token in own]
+    pattern = re.compile("|".join(f"(?:{part}\n)" for part in parts), CONTROL.flags)
+    previous = ""
+    while previous != text:  # an escape may leave another token behind: "<|a<|b|>"
+        previous = text
+        text = pattern.sub(_broken, text)
+    return text
+
+
+def tags_of(template: str) -> tuple[str, ...]:
+    """Names of the delimiters in a template: `<text>` and `</text>` have the name "text"."""
+    return tuple(dict.fromkeys(TAG.findall(template)))
+
+
+def _broken(match: re.Match[str]) -> str:
+    token = match.group()
+    return f"{token[0]} {token[1:].lstrip()}"

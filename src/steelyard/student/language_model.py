@@ -1,0 +1,209 @@
+"""A causal language model that learns to answer: the student of closed and open tasks alike."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+from pydantic import Field
+
+from steelyard.models.ask import Normalise, score_options
+from steelyard.models.checkpoints import Checkpoints
+from steelyard.models.completion import Completer, Tuning, teach_answers
+from steelyard.models.load import Pretrained
+from steelyard.models.sample import Reply, sample_replies
+from steelyard.models.train import TrainingLog
+from steelyard.prompts import Asked, Asking, ReaderName, Wording, read
+from steelyard.types import ABSTAIN, Floats, Ints, Question, one_hot
+
+
+class LanguageModel(Pretrained, Tuning):
+    """A language model taught the answers that follow a prompt (see `models.completion`).
+
+    Every arm, the ceiling and the test are asked with the same prompt: one wording, options in
+    the order in which they stand.
+
+    Source: Guo and Yang 2024, arXiv:2406.19032 (completion loss, LoRA and its sizes; one prompt for
+        every arm, the end token taught and a mean over the answer alone: ours).
+    """
+
+    version: ClassVar[int] = 1
+    libraries: ClassVar[tuple[str, ...]] = ("torch", "transformers", "peft")
+
+    kind: Literal["language_model"] = "language_model"
+    model: str = Field()
+    """A Hub name or a folder of a causal language model."""
+    wording: Wording | str | None = None
+    """Name of a default wording, or `{name, template}`; None takes the task's first."""
+    answer: Literal["letter", "text"] | None = None
+    """Answer with an option's `letter` or its `text`; None: letters for multiple choice."""
+    evaluate_by: Literal["scores", "generation"] = "scores"
+    """How closed answers are asked for: by the probability of each, or by reading what the model
+    writes (unreadable is wrong, and counted). Open answers are always written."""
+    normalise: Normalise = "sum"
+    """Log-probability of an answer: the sum over its tokens or their mean."""
+    reader: ReaderName | None = None
+    """How open answers are read and compared: `number`, `json` or `text`; None is text."""
+    max_new_tokens: int = Field(64, ge=1)
+    """Longest answer that is written."""
+
+    def check_task(self, kind: str) -> None:
+        """Refuse a wording or a reader that does not suit the task.
+
+        Raises:
+            ConfigError: naming it.
+        """
+        self.asking(kind).check_asking(kind)
+
+    def asking(self, kind: str) -> Asking:
+        """The one way in which this model is taught and tested."""
+        whole = Asking(queries=1, orders=False, answer=self.answer)
+        wording = whole.wordings_of(kind)[0] if self.wording is None else self.wording
+        return whole.model_copy(
+            update={
+                "wordings": (wording,),
+                "reader": self.reader,
+                "max_new_tokens": self.max_new_tokens,
+            }
+        )
+
+    @property
+    def spelling(self) -> ReaderName:
+        """How open answers are read and compared."""
+        return self.reader or "text"
+
+    def planned_steps(self, kept: int) -> int:
+        """Optimizer steps for so many kept examples."""
+        return self.steps(kept)
+
+    def fit(
+        self,
+        questions: Sequence[Question],
+        targets: Floats,
+        weights: Floats,
+        *,
+        seed: int,
+        steps: int | None = None,
+        checkpoints: Checkpoints | None = None,
+        states: Any = None,
+        kind: str,
+        classes: tuple[str, ...],
+    ) -> "FittedLanguageModel":
+        """Train on questions (N) with targets (N, K) and weights (N,).
+
+        Args:
+            questions: N of them; open ones have their candidates as `choices`.
+            targets: (N, K), rows sum to 1.
+            weights: (N,), >= 0.
+            seed: of adapters, the order of examples and dropout.
+            steps: optimizer steps; None takes `epochs` over the kept examples.
+            checkpoints: where a killed run goes on.
+            states: has no part in it.
+            kind: of the task.
+            classes: names of the classes; of multiple choice the option numbers.
+        """
+        asking = self.asking(kind)
+        asked = [taught(asking, question, kind, classes) for question in questions]
+        completer = teach_answers(
+            Pretrained(**self.model_dump(include=set(Pretrained.model_fields))),
+            Tuning(**self.model_dump(include=set(Tuning.model_fields))),
+            asked,
+            targets,
+            weights,
+            seed=seed,
+            steps=steps,
+            checkpoints=checkpoints,
+        )
+        return FittedLanguageModel(self, kind, classes, completer)
+
+
+@dataclass(frozen=True, eq=False)
+class FittedLanguageModel:
+    """A taught language model that answers questions."""
+
+    settings: LanguageModel
+    kind: str
+    classes: tuple[str, ...]
+    completer: Completer
+
+    @property
+    def cut(self) -> int:
+        """Training examples whose item was cut."""
+        return self.completer.cut
+
+    @property
+    def left_out(self) -> int:
+        """Training examples whose answer did not fit."""
+        return self.completer.left_out
+
+    @property
+    def log(self) -> TrainingLog:
+        return self.completer.log
+
+    def probabilities(self, questions: Sequence[Question], states: Any = None) -> Floats:
+        """Probabilities of each closed question's answers, (N, K).
+
+        Where some question has no readable answer, or does not fit, there is a further column for
+        it, (N, K + 1): such an answer is wrong, whatever the truth.
+        """
+        asked = self._asked(questions)
+        probs = np.zeros((len(asked), len(self.classes) + 1))
+        if self.settings.evaluate_by == "generation":
+            answers = self._read(asked)
+            probs[:] = one_hot(answers, probs.shape[1])  # ABSTAIN is -1, the last column
+        else:
+            scores = score_options(
+                self.completer.model,
+                self.completer.tokenizer,
+                asked,
+                normalise=self.settings.normalise,
+                precision=self.settings.precision,
+                max_tokens=self.settings.max_tokens,
+            )
+            probs[:, : scores.probs.shape[1]] = scores.probs
+            probs[~scores.fits, -1] = 1.0
+        return probs if probs[:, -1].any() else probs[:, :-1]
+
+    def answers(self, questions: Sequence[Question]) -> tuple[str | None, ...]:
+        """Open answers in the reader's spelling, None where there is none to read, (N,)."""
+        asked = self._asked(questions)
+        found = [
+            read(reply.text, one, self.settings.reader, reply.finish_reason)
+            for one, reply in zip(asked, self._replies(asked), strict=True)
+        ]
+        return tuple(None if one.answer == ABSTAIN else one.text for one in found)
+
+    def save(self, folder: Path) -> None:
+        """Write weights, adapters merged, config and tokenizer in Hugging Face's format."""
+        self.completer.save(folder)
+
+    def _asked(self, questions: Sequence[Question]) -> list[Asked]:
+        asking = self.settings.asking(self.kind)
+        return [asking.ask(question, self.kind, self.classes, 0, 0) for question in questions]
+
+    def _read(self, asked: Sequence[Asked]) -> Ints:
+        return np.array(
+            [
+                read(reply.text, one, None, reply.finish_reason).answer
+                for one, reply in zip(asked, self._replies(asked), strict=True)
+            ],
+            dtype=np.int64,
+        )
+
+    def _replies(self, asked: Sequence[Asked]) -> list[Reply]:
+        return sample_replies(
+            self.completer.model,
+            self.completer.tokenizer,
+            asked,
+            max_new_tokens=self.settings.max_new_tokens,
+            precision=self.settings.precision,
+        )
+
+
+def taught(asking: Asking, question: Question, kind: str, classes: tuple[str, ...]) -> Asked:
+    """The question as it is asked; an open one with its candidates as answers to be taught."""
+    asked = asking.ask(question, kind, classes, query=0, seed=0)
+    if kind != "generation":
+        return asked
+    return replace(asked, answers=tuple(f" {text}" for text in question.choices))

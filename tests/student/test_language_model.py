@@ -1,0 +1,211 @@
+"""A language model as the student: taught, asked in one way, read, saved and loaded again."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from byte_models import save_byte_llama
+from steelyard.cli.models import evaluate_model, train_model
+from steelyard.config import make_study
+from steelyard.errors import ConfigError, InputError
+from steelyard.handoff import load_model, read_open_selection
+from steelyard.models.load import Pretrained
+from steelyard.student import FittedLanguageModel, LanguageModel
+from steelyard.student.language_model import taught
+from steelyard.types import Floats, Question, one_hot
+
+SHORT = {"name": "s", "template": "<text>{item}</text>{answers}?"}
+OPEN = {"name": "s", "template": "<q>{item}</q>="}
+
+
+@pytest.fixture(scope="module")
+def llama(tmp_path_factory: pytest.TempPathFactory) -> str:
+    return save_byte_llama(tmp_path_factory.mktemp("bytes"))
+
+
+def student(model: str, **changes: Any) -> LanguageModel:
+    plain = {
+        "model": model,
+        "wording": SHORT,
+        "lora": None,
+        "learning_rate": 5e-3,
+        "batch_size": 8,
+        "epochs": 12,
+        "precision": "fp32",
+        "max_new_tokens": 8,
+    }
+    return LanguageModel(**{**plain, **changes})
+
+
+def texts(count: int) -> tuple[list[Question], Floats]:
+    """Rows of crosses and of rings."""
+    rng = np.random.default_rng(0)
+    labels = np.arange(count) % 2
+    made = [
+        "xo"[label] * int(size)
+        for label, size in zip(labels, rng.integers(3, 9, count), strict=True)
+    ]
+    return [Question(f"t{i}", text) for i, text in enumerate(made)], one_hot(labels, 2)
+
+
+def fit(settings: LanguageModel, **more: Any) -> FittedLanguageModel:
+    questions, targets = texts(64)
+    plain = {"kind": "classification", "classes": ("cross", "ring"), "seed": 0}
+    return settings.fit(questions, targets, np.ones(64), **{**plain, **more})
+
+
+def test_it_learns_and_both_ways_of_asking_agree(llama: str) -> None:
+    fitted = fit(student(llama))
+    questions, targets = texts(20)
+    probs = fitted.probabilities(questions)
+    assert (probs.argmax(axis=1) == targets.argmax(axis=1)).all()
+    np.testing.assert_allclose(probs.sum(axis=1), 1)
+    written = FittedLanguageModel(
+        student(llama, evaluate_by="generation"), fitted.kind, fitted.classes, fitted.completer
+    )
+    np.testing.assert_array_equal(written.probabilities(questions), targets)
+
+
+def test_what_cannot_be_read_is_no_class(llama: str) -> None:
+    fitted = fit(student(llama, evaluate_by="generation", epochs=1, learning_rate=1e-6))
+    probs = fitted.probabilities(texts(4)[0])  # an untaught model writes noise
+    assert probs.tolist() == [[0, 0, 1]] * 4
+
+
+def test_every_student_is_asked_with_the_same_prompt(llama: str) -> None:
+    asking = student(llama, wording=None).asking("multiple_choice")
+    question = Question("q", "Which?", ("left", "right"))
+    asked = [asking.ask(question, "multiple_choice", ("0", "1"), 0, seed) for seed in (0, 7)]
+    assert asked[0].prompt == asked[1].prompt
+    assert "A. left\nB. right" in asked[0].prompt
+    assert asked[0].answers == (" A", " B")
+
+
+def test_multiple_choice_with_options_of_several_numbers(llama: str) -> None:
+    questions = [Question(f"q{i}", "which?", ("x", "o", "n")[: 2 + i % 2]) for i in range(12)]
+    targets = one_hot(np.array([0, 2] * 6), 3)
+    wording = {"name": "s", "template": "<q>{item}</q>{options}?"}
+    fitted = student(llama, wording=wording).fit(
+        questions, targets, np.ones(12), seed=0, kind="multiple_choice", classes=("0", "1", "2")
+    )
+    probs = fitted.probabilities(questions)
+    assert probs.shape == (12, 3)
+    assert (probs[::2, 2] == 0).all()  # two options have no third
+    assert (probs.argmax(axis=1) == targets.argmax(axis=1)).all()
+
+
+def test_open_answers_are_written_and_read(llama: str) -> None:
+    numbers = np.arange(40) % 4
+    questions = [Question(f"q{i}", "x" * (n + 1), (f"{n + 6}",)) for i, n in enumerate(numbers)]
+    settings = student(llama, wording=OPEN, reader="number", epochs=40)
+    fitted = settings.fit(
+        questions, np.ones((40, 1)), np.ones(40), seed=0, kind="generation", classes=()
+    )
+    assert fitted.answers(questions[:4]) == ("6", "7", "8", "9")
+
+
+def test_weak_answers_are_taught_in_proportion_to_their_targets(llama: str) -> None:
+    questions = [Question(f"q{i}", "x", ("6", "7")) for i in range(32)]
+    targets = np.tile([0.8, 0.2], (32, 1))
+    fitted = student(llama, wording=OPEN, epochs=25).fit(
+        questions, targets, np.ones(32), seed=0, kind="generation", classes=()
+    )
+    from steelyard.models.ask import score_options
+
+    asked = [taught(fitted.settings.asking("generation"), questions[0], "generation", ())]
+    probs = score_options(fitted.completer.model, fitted.completer.tokenizer, asked).probs
+    np.testing.assert_allclose(probs[0], [0.8, 0.2], atol=0.05)
+
+
+@pytest.mark.parametrize("lora", [None, {"rank": 4, "dropout": 0.0}])
+def test_it_is_saved_and_loaded(llama: str, tmp_path: Path, lora: Any) -> None:
+    rate = 5e-3 if lora is None else 2e-2
+    fitted = fit(student(llama, lora=lora, learning_rate=rate))
+    questions, _ = texts(6)
+    before = fitted.probabilities(questions)
+    from steelyard.handoff import save_model
+
+    save_model(fitted, tmp_path / "model", "classification", ("cross", "ring"))
+    loaded, task, classes = load_model(tmp_path / "model")
+    assert (task, classes) == ("classification", ("cross", "ring"))
+    np.testing.assert_allclose(loaded.probabilities(questions), before, atol=1e-5)
+
+
+def test_settings_that_cannot_be_are_refused(llama: str) -> None:
+    with pytest.raises(ConfigError, match="no default wording of classification"):
+        student(llama, wording="nowhere").check_task("classification")
+    with pytest.raises(ConfigError, match="`reader: number` is of open answers"):
+        student(llama, reader="number").check_task("classification")
+    words = {
+        "task": "generation",
+        "data": {"train": "a.jsonl", "test": "b.jsonl", "weak_train": 0},
+        "supervisors": [{"kind": "votes", "path": "v.jsonl"}],
+        "student": {"kind": "language_model", "model": llama},
+    }
+    assert make_study(words).student.kind == "language_model"
+    with pytest.raises(ConfigError, match="`metric: auroc` needs classes"):
+        make_study({**words, "metric": "auroc"})
+    with pytest.raises(ConfigError, match=r"`student\.model` is missing"):
+        make_study({**words, "student": {"kind": "language_model"}})
+    with pytest.raises(ConfigError, match="the task is generation"):
+        make_study({**words, "student": {"kind": "classifier", "model": llama}})
+
+
+def test_an_encoder_is_no_language_model(tiny_bert: str) -> None:
+    from steelyard.models.causal import load_causal
+
+    with pytest.raises(ConfigError, match="is no causal language model"):
+        load_causal(Pretrained(model=tiny_bert))
+
+
+# The command line
+
+
+def write(path: Path, rows: list[dict[str, Any]]) -> Path:
+    path.write_text("\n".join(json.dumps(row) for row in rows))
+    return path
+
+
+def command(model: str, **changes: Any) -> str:
+    return json.dumps({"kind": "language_model", **student(model, **changes).model_dump()})
+
+
+def test_open_answers_through_the_command_line(
+    llama: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = [
+        {"id": f"r{i}", "prompt": "x" * (i % 4 + 1), "answer": f"${i % 4 + 6}.00"}
+        for i in range(40)
+    ]
+    data = write(tmp_path / "data.jsonl", rows)
+    chosen = [{"id": row["id"], "label": i % 4 + 6} for i, row in enumerate(rows)]
+    selection = write(tmp_path / "selection.jsonl", chosen[:36])
+    text = command(llama, wording=OPEN, reader="number", epochs=40)
+    train_model(data, str(selection), tmp_path / "model", text, seed=0, overrides=[])
+    evaluate_model(tmp_path / "model", data, tmp_path / "scores.json")
+    scores = json.loads((tmp_path / "scores.json").read_text())
+    assert scores["metrics"].keys() == {"accuracy"}
+    assert scores["metrics"]["accuracy"]["value"] == 1.0
+    assert "open answers" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("row", "message"),
+    [
+        ({"id": "b"}, "label None must be the text of an answer"),
+        ({"id": "b", "label": " "}, "must be the text of an answer"),
+        ({"id": "b", "label": True}, "must be the text of an answer"),
+        ({"id": "z", "label": "1"}, "id 'z' is not among the 2 questions"),
+        ({"id": "a", "label": "1"}, "id 'a' stands twice"),
+    ],
+)
+def test_open_selections_that_cannot_be_are_named(
+    tmp_path: Path, row: dict[str, Any], message: str
+) -> None:
+    questions = [Question("a", "1 + 1?"), Question("b", "2 + 2?")]
+    path = write(tmp_path / "s.jsonl", [{"id": "a", "label": 2}, row])
+    with pytest.raises(InputError, match=message):
+        read_open_selection(path, questions)
