@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 _HOMES = {
     "ABSTAIN": "types",
+    "Api": "supervision",
     "Arm": "arms",
     "Chooser": "student",
     "ChooserVoters": "supervision",
@@ -24,6 +25,7 @@ _HOMES = {
     "InputError": "errors",
     "Interval": "types",
     "KeepMostReliable": "selection",
+    "Ledger": "ledger",
     "Margin": "reliability",
     "Predictions": "types",
     "Probe": "student",
@@ -44,15 +46,18 @@ _HOMES = {
     "VoteShare": "reliability",
     "Votes": "types",
     "VotesFile": "supervision",
+    "Weighed": "weighing",
     "WeighByScore": "selection",
     "WeighByShare": "selection",
     "join_votes": "types",
+    "label": "labelling",
     "load": "data",
     "performance_gap_recovered": "evaluation",
     "read_study": "config",
     "split": "data",
     "study": "conduct",
     "teach_truth": "selection",
+    "weigh": "weighing",
 }
 """Public name -> the module it lives in. Imported when first used: `import steelyard` is quick."""
 
@@ -73,3 +78,4 @@ def __dir__() -> list[str]:
 
 if TYPE_CHECKING:
     from steelyard.conduct import study as study
+    from steelyard.weighing import weigh as weigh

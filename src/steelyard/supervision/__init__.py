@@ -1,15 +1,35 @@
-"""2. Questions to Votes: weak supervisors are trained and asked."""
+"""2. Questions to Votes: weak supervisors are trained and asked.
 
-from typing import Annotated, TypeAlias
+A new supervisor is one file, and a name in `kinds.py` and here. The kinds are imported when they
+are first used, because some bring torch, and `steelyard weigh` reads votes without it.
+"""
 
-from pydantic import Field
+import importlib
+from typing import TYPE_CHECKING, Any
 
-from steelyard.supervision.finetuned import ChooserVoters, ClassifierVoters
-from steelyard.supervision.tfidf import Tfidf
-from steelyard.supervision.votes_file import VotesFile
+if TYPE_CHECKING:
+    from steelyard.supervision.kinds import (
+        Api,
+        ChooserVoters,
+        ClassifierVoters,
+        LanguageModel,
+        Supervisor,
+        Tfidf,
+        VotesFile,
+    )
 
-Supervisor: TypeAlias = Annotated[
-    Tfidf | ClassifierVoters | ChooserVoters | VotesFile, Field(discriminator="kind")
+__all__ = [
+    "Api",
+    "ChooserVoters",
+    "ClassifierVoters",
+    "LanguageModel",
+    "Supervisor",
+    "Tfidf",
+    "VotesFile",
 ]
 
-__all__ = ["ChooserVoters", "ClassifierVoters", "Supervisor", "Tfidf", "VotesFile"]
+
+def __getattr__(name: str) -> Any:
+    if name not in __all__:
+        raise AttributeError(f"module 'steelyard.supervision' has no attribute {name!r}")
+    return getattr(importlib.import_module("steelyard.supervision.kinds"), name)

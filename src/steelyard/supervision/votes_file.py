@@ -1,18 +1,20 @@
 """Votes that exist already: people, labelling functions, language models asked elsewhere."""
 
 import re
-from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict
 
-from steelyard.errors import InputError
-from steelyard.rows import read_rows
+from steelyard.errors import ConfigError, InputError
+from steelyard.prompts.readers import ReaderName
 from steelyard.sealed import file_sum
-from steelyard.supervision.table import candidates_of
+from steelyard.supervision.answers import canonical_value, refuse
+from steelyard.supervision.cast import Cast, read_cast
+from steelyard.supervision.table import candidates_of, open_votes, vote_order
+from steelyard.supervision.tabulate import refuse_repeats
 from steelyard.types import ABSTAIN, Question, Split, Votes
 
 NUMBER = re.compile("[0-9]{1,9}")
@@ -22,8 +24,8 @@ class VotesFile(BaseModel):
     """Votes read from a file (JSON lines, CSV or Parquet).
 
     Long rows are `id, voter, answer` and optionally `query`; nested rows are
-    `{"id", "votes": [{"annotator", "label"}]}`. An answer is a class name or number; null, an
-    empty cell and -1 abstain.
+    `{"id", "votes": [{"annotator", "label"}]}`; wide rows are `id` and a column for each voter. An
+    answer is a class name or number; null, an empty cell and -1 abstain.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -33,9 +35,19 @@ class VotesFile(BaseModel):
     kind: Literal["votes"] = "votes"
     path: str
     """Of the file, from the study file's folder."""
+    reader: ReaderName | None = None
+    """How open answers are read: `number`, `json` or `text`; None is text."""
 
     def check_task(self, kind: str) -> None:
-        """Votes answer any closed task."""
+        """Votes answer any task; a reader is of open answers.
+
+        Raises:
+            ConfigError: a reader, and closed answers.
+        """
+        if self.reader is not None and kind != "generation":
+            raise ConfigError(
+                f"`reader: {self.reader}` is of open answers, and the task is {kind}; leave it out."
+            )
 
     def check_ids(self, known: Collection[str]) -> None:
         """Refuse votes about questions that the data does not have.
@@ -43,12 +55,14 @@ class VotesFile(BaseModel):
         Raises:
             InputError: naming the first such vote.
         """
-        for vote in self._read():
-            if vote.id not in known:
-                raise InputError(
-                    f"{vote.place}: id {vote.id!r} is not among the {len(known)} ids of the data. "
-                    "Votes and data must come from the same set."
-                )
+        cast = read_cast(Path(self.path))
+        strange = np.array([name not in known for name in cast.ids])[cast.example]
+        if strange.any():
+            vote = int(np.argmax(strange))
+            raise InputError(
+                f"{cast.place(vote)}: id {cast.ids[cast.example[vote]]!r} is not among the "
+                f"{len(known)} ids of the data. Votes and data must come from the same set."
+            )
 
     def vote(
         self,
@@ -59,109 +73,88 @@ class VotesFile(BaseModel):
         seed: int,
     ) -> list[Votes]:
         """The file's votes about each list of questions; a list may have none."""
-        cast = list(self._read())
-        voters = tuple(dict.fromkeys(vote.voter for vote in cast))
-        queries = tuple(dict.fromkeys(vote.query for vote in cast))
-        return [_table(questions, cast, voters, queries, classes) for questions in asked]
+        cast = read_cast(Path(self.path))
+        if not classes:
+            return [_open_table(questions, cast, self.reader or "text") for questions in asked]
+        numbers = _numbers(cast, classes)
+        return [_table(questions, cast, numbers, classes) for questions in asked]
 
     def inputs(self) -> dict[str, str]:
         """The file's content."""
         return {"votes": file_sum(Path(self.path))}
 
-    def _read(self) -> Iterator["_Cast"]:
-        for place, row in read_rows(Path(self.path)):
-            if "votes" in row:
-                for entry in _entries(place, row["votes"]):
-                    yield _cast(place, row, entry, "annotator", "label")
-            else:
-                yield _cast(place, row, row, "voter", "answer")
+
+def _numbers(cast: Cast, classes: tuple[str, ...]) -> np.ndarray:
+    """The number of each distinct answer: of its name, else the number itself, else -2."""
+    names = {name: i for i, name in enumerate(classes)}
+    numbers = np.full(len(cast.answer.values), -2, dtype=np.int64)
+    for code, given in enumerate(cast.answer.values):
+        number = int(given) if isinstance(given, str) and NUMBER.fullmatch(given) else given
+        if given is None or given in ("", ABSTAIN, str(ABSTAIN)):
+            numbers[code] = ABSTAIN
+        elif isinstance(given, str) and given in names:
+            numbers[code] = names[given]
+        elif type(number) is int and 0 <= number < len(classes):
+            numbers[code] = number
+    return numbers
 
 
-@dataclass(frozen=True, slots=True)
-class _Cast:
-    """One vote as it stands in the file."""
+def _open_table(questions: Sequence[Question], cast: Cast, reader: ReaderName) -> Votes:
+    """Votes on open questions: the distinct answers of each are its candidates."""
+    example, mine = _mine(questions, cast)
+    values, codes = cast.answer.values, cast.answer.codes[mine]
+    spelled = [canonical_value(value, reader) for value in values]
+    raw = ["" if value is None else str(value) for value in values]
+    order, repeats = vote_order(example[mine], cast.voter[mine], cast.query[mine])
+    if repeats.any():
+        refuse_repeats(cast, mine[order], repeats, "Keep one, or tell them apart by `query`.")
+    return open_votes(
+        tuple(question.id for question in questions),
+        cast.voters,
+        cast.queries,
+        example[mine],
+        cast.voter[mine].astype(np.int64),
+        cast.query[mine].astype(np.int64),
+        [spelled[code] for code in codes],
+        texts=tuple(raw[code] for code in codes),
+    )
 
-    place: str
-    id: str
-    voter: str
-    query: str
-    answer: Any
 
-
-def _entries(place: str, votes: Any) -> list[dict[str, Any]]:
-    if not isinstance(votes, list) or not all(isinstance(entry, dict) for entry in votes):
-        raise InputError(
-            f"{place}: `votes` must be a list of `{{annotator, label}}`, got {_shown(votes)}."
-        )
-    return votes
-
-
-def _cast(place: str, row: dict[str, Any], entry: dict[str, Any], voter: str, answer: str) -> _Cast:
-    for name, found in (("id", row), (voter, entry), (answer, entry)):
-        if name not in found:
-            raise InputError(
-                f"{place}: column `{name}` is missing, found {', '.join(found)}. "
-                "Votes have `id, voter, answer`."
-            )
-    query = str(entry.get("query", "as it stands"))
-    return _Cast(place, str(row["id"]), str(entry[voter]), query, entry[answer])
+def _mine(questions: Sequence[Question], cast: Cast) -> tuple[np.ndarray, np.ndarray]:
+    """The question of each vote, -1 where it is about none of them, and which votes are."""
+    row = {question.id: i for i, question in enumerate(questions)}
+    example = np.array([row.get(name, -1) for name in cast.ids], dtype=np.int64)[cast.example]
+    return example, np.flatnonzero(example >= 0)
 
 
 def _table(
-    questions: Sequence[Question],
-    cast: Sequence[_Cast],
-    voters: tuple[str, ...],
-    queries: tuple[str, ...],
-    classes: tuple[str, ...],
+    questions: Sequence[Question], cast: Cast, numbers: np.ndarray, classes: tuple[str, ...]
 ) -> Votes:
-    row = {question.id: i for i, question in enumerate(questions)}
-    voter_row = {name: i for i, name in enumerate(voters)}
-    query_row = {name: i for i, name in enumerate(queries)}
+    example, mine = _mine(questions, cast)
     candidates = candidates_of(questions, len(classes))
-    numbers = {name: i for i, name in enumerate(classes)}
-    seen: dict[tuple[int, int, int], str] = {}
-    table = []
-    for vote in cast:
-        if vote.id not in row:
-            continue
-        key = (row[vote.id], voter_row[vote.voter], query_row[vote.query])
-        if key in seen:
-            raise InputError(
-                f"{vote.place}: {vote.voter!r} votes on {vote.id!r} a second time, first at "
-                f"{seen[key]}. Keep one, or tell them apart by `query`."
-            )
-        seen[key] = vote.place
-        table.append((*key, _answer(vote, numbers, int(candidates[key[0]]))))
-    columns = np.array(sorted(table), dtype=np.int64).reshape(-1, 4).T
+    answer = numbers[cast.answer.codes[mine]]
+    bad = (answer < ABSTAIN) | (answer >= candidates[example[mine]])
+    if bad.any():
+        vote = int(mine[np.argmax(bad)])
+        limit = candidates[example[vote]]
+        refuse(
+            cast,
+            vote,
+            f"is neither a class ({', '.join(classes)}) nor a number in [0, {limit}). "
+            "Leave it empty to abstain.",
+        )
+    voter, query = cast.voter[mine], cast.query[mine]
+    order, repeats = vote_order(example[mine], voter, query)
+    if repeats.any():
+        refuse_repeats(cast, mine[order], repeats, "Keep one, or tell them apart by `query`.")
     return Votes(
-        ids=tuple(row),
-        voters=voters,
-        queries=queries,
-        example=columns[0],
-        voter=columns[1],
-        query=columns[2],
-        answer=columns[3],
+        ids=tuple(question.id for question in questions),
+        voters=cast.voters,
+        queries=cast.queries,
+        example=example[mine][order],
+        voter=voter[order].astype(np.int64),
+        query=query[order].astype(np.int64),
+        answer=answer[order],
         candidates=candidates,
         classes=classes,
     )
-
-
-def _answer(vote: _Cast, numbers: dict[str, int], answers: int) -> int:
-    """An answer's number: of its name, else the number itself, else a mistake."""
-    given = vote.answer
-    if given is None or given == "" or given == ABSTAIN or given == str(ABSTAIN):
-        return ABSTAIN
-    if isinstance(given, str) and given in numbers:
-        return numbers[given]
-    number = int(given) if isinstance(given, str) and NUMBER.fullmatch(given) else given
-    if isinstance(number, int) and not isinstance(number, bool) and 0 <= number < answers:
-        return number
-    raise InputError(
-        f"{vote.place}: answer {_shown(given)} of {vote.voter!r} on {vote.id!r} is neither a class "
-        f"({', '.join(numbers)}) nor a number in [0, {answers}). Leave it empty to abstain."
-    )
-
-
-def _shown(value: object) -> str:
-    text = repr(value)
-    return text if len(text) <= 60 else f"{text[:57]}..."

@@ -1,0 +1,26 @@
+"""Every kind of weak supervisor, and their union for settings."""
+
+from typing import Annotated, TypeAlias
+
+from pydantic import Field
+
+from steelyard.supervision.api import Api
+from steelyard.supervision.finetuned import ChooserVoters, ClassifierVoters
+from steelyard.supervision.language_model import LanguageModel
+from steelyard.supervision.tfidf import Tfidf
+from steelyard.supervision.votes_file import VotesFile
+
+Supervisor: TypeAlias = Annotated[
+    Tfidf | ClassifierVoters | ChooserVoters | LanguageModel | VotesFile | Api,
+    Field(discriminator="kind"),
+]
+
+__all__ = [
+    "Api",
+    "ChooserVoters",
+    "ClassifierVoters",
+    "LanguageModel",
+    "Supervisor",
+    "Tfidf",
+    "VotesFile",
+]

@@ -1,0 +1,239 @@
+"""A language model on this machine, asked in K ways, as a weak supervisor."""
+
+import logging
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+from pydantic import Field, model_validator
+
+from steelyard.errors import ConfigError
+from steelyard.models.ask import Normalise, score_options
+from steelyard.models.causal import load_causal
+from steelyard.models.completion import Tuning, teach_answers
+from steelyard.models.load import Pretrained, identity, load_tokenizer
+from steelyard.models.sample import sample_replies
+from steelyard.models.score import Precision
+from steelyard.models.train import device
+from steelyard.prompts import Asked, Asking, read
+from steelyard.prompts.orders import draw_seed
+from steelyard.sealed import file_sum
+from steelyard.supervision.table import open_votes, votes_from_probabilities
+from steelyard.supervision.tfidf import bootstrap
+from steelyard.types import ABSTAIN, Floats, Question, Split, Votes, one_hot
+
+log = logging.getLogger(__name__)
+
+
+class LanguageModel(Pretrained, Asking):
+    """A causal language model, asked as it is or first taught the answers of weak_train.
+
+    Closed answers are not written but weighed: a vote's distribution is the softmax of the
+    log-probabilities of the answers' texts behind the prompt, so every vote is readable. Open
+    answers are written and read by `reader`; equal ones of a question are one candidate.
+
+    Source: Guo and Yang 2024, arXiv:2406.19032 (fine-tuned weak supervisor, asked about
+        variations of each question); theirs writes its letter, ours weighs all letters.
+    """
+
+    version: ClassVar[int] = 1
+    libraries: ClassVar[tuple[str, ...]] = ("torch", "transformers")
+
+    kind: Literal["language_model"] = "language_model"
+    model: str
+    """A Hub name or a folder of a causal language model."""
+    voters: int = Field(1, ge=1)
+    """Models taught with a seed and a bootstrap sample of weak_train of their own."""
+    finetune: Tuning | None = None
+    """How the model is taught the true answers of weak_train first; None asks it as it is."""
+    normalise: Normalise = "sum"
+    """Weigh an answer by the `sum` or the `mean` of its tokens' log-probabilities."""
+    precision: Precision = "bf16"
+    """Of matrix products while it is asked."""
+
+    @model_validator(mode="after")
+    def _taught(self) -> "LanguageModel":
+        if self.voters > 1 and self.finetune is None:
+            raise ValueError(
+                f"`voters: {self.voters}` without `finetune` are copies of one model; "
+                "use `queries`, or teach them"
+            )
+        return self
+
+    def check_task(self, kind: str) -> None:
+        self.check_asking(kind)
+        if kind != "generation" and self.samples > 1:
+            raise ConfigError(
+                f"`samples: {self.samples}` are of open answers; the answers of {kind} are "
+                "weighed, not drawn. Leave it out."
+            )
+
+    def inputs(self) -> dict[str, str]:
+        """The weights and the paraphrases."""
+        found = {
+            "model": identity(Pretrained(**self.model_dump(include=set(Pretrained.model_fields))))
+        }
+        if self.paraphrases is not None:
+            found["paraphrases"] = file_sum(Path(self.paraphrases))
+        return found
+
+    def vote(
+        self,
+        labelled: Split,
+        asked: Sequence[Sequence[Question]],
+        classes: tuple[str, ...],
+        *,
+        seed: int,
+    ) -> list[Votes]:
+        """Teach the model, if it is to be taught, and ask it about each list of questions.
+
+        Raises:
+            ConfigError: fewer ways of asking than queries, or aliases of other classes.
+        """
+        kind = _kind(labelled.questions or [q for part in asked for q in part], classes)
+        self.check_asking(kind, classes if kind == "classification" else ())
+        prompts = [self._asked(questions, kind, classes, seed) for questions in asked]
+        found: list[list[Any]] = [[] for _ in asked]
+        for v in range(self.voters):
+            model, tokenizer = self._model(labelled, kind, classes, seed, v)
+            for part, prompt in zip(found, prompts, strict=True):
+                one = [replace(a, seed=draw_seed(a.seed, v)) for a in prompt]
+                part.append(self._answers(model, tokenizer, one, kind))
+        table = self._open if kind == "generation" else self._closed
+        return [
+            table(questions, prompt, part, classes, self.query_names(kind))
+            for questions, prompt, part in zip(asked, prompts, found, strict=True)
+        ]
+
+    def _asked(
+        self, questions: Sequence[Question], kind: str, classes: tuple[str, ...], seed: int
+    ) -> list[Asked]:
+        """Every query about the first question, then about the second, ..."""
+        queries = range(len(self.query_names(kind)))
+        return [self.ask(one, kind, classes, query, seed) for one in questions for query in queries]
+
+    def _model(
+        self, labelled: Split, kind: str, classes: tuple[str, ...], seed: int, voter: int
+    ) -> tuple[Any, Any]:
+        """Voter number `voter` and its tokenizer."""
+        pretrained = Pretrained(**self.model_dump(include=set(Pretrained.model_fields)))
+        if self.finetune is None:
+            return load_causal(pretrained).to(device()), load_tokenizer(pretrained)
+        rng = np.random.default_rng([seed, voter])
+        rows = np.arange(len(labelled.questions))
+        if self.voters > 1 and kind == "generation":
+            rows = rng.integers(0, len(rows), len(rows))
+        elif self.voters > 1:
+            rows = bootstrap(labelled.truth, rng)
+        count = len(self.query_names(kind))
+        lesson = [  # the prompts take turns, so that the model has met each of them
+            self.ask(labelled.questions[i], kind, classes, place % count, seed)
+            for place, i in enumerate(rows)
+        ]
+        if kind == "generation":
+            lesson = [
+                replace(one, answers=(f" {labelled.answers[i]}",))
+                for one, i in zip(lesson, rows, strict=True)
+            ]
+        taught = teach_answers(
+            pretrained,
+            self.finetune,
+            lesson,
+            one_hot(labelled.truth[rows], max(len(one.answers) for one in lesson)),
+            np.ones(len(rows)),
+            seed=int(rng.integers(2**31)),
+        )
+        return taught.model, taught.tokenizer
+
+    def _answers(self, model: Any, tokenizer: Any, asked: Sequence[Asked], kind: str) -> Any:
+        if kind == "generation":
+            return sample_replies(
+                model,
+                tokenizer,
+                asked,
+                max_new_tokens=self.max_new_tokens,
+                temperature=self.temperature,
+                top_p=self.top_p,
+                precision=self.precision,
+            )
+        scores = score_options(
+            model, tokenizer, asked, normalise=self.normalise, precision=self.precision
+        )
+        _say_cut(scores.cut, len(asked))
+        return scores
+
+    def _closed(
+        self,
+        questions: Sequence[Question],
+        asked: Sequence[Asked],
+        scores: Sequence[Any],
+        classes: tuple[str, ...],
+        queries: tuple[str, ...],
+    ) -> Votes:
+        """Votes of M = N x V x Q answers that were weighed."""
+        counts = np.array([len(one.answers) for one in asked], dtype=np.int64)
+        even = (np.arange(len(classes)) < counts[:, None]) / np.maximum(counts, 1)[:, None]
+        probs: list[Floats] = []
+        fits = []
+        for score in scores:
+            rows = np.zeros_like(even)
+            rows[:, : score.probs.shape[1]] = score.probs
+            rows = np.where(score.fits[:, None], rows, even)
+            rows /= rows.sum(axis=1, keepdims=True)
+            probs += [rows[q :: len(queries)] for q in range(len(queries))]
+            fits += [score.fits[q :: len(queries)] for q in range(len(queries))]
+        votes = votes_from_probabilities(questions, classes, self._voter_names(), probs, queries)
+        fit = np.stack(fits, axis=1).reshape(-1) if fits else np.ones(0, dtype=bool)
+        if fit.all():
+            return votes
+        return replace(
+            votes,
+            answer=np.where(fit, votes.answer, ABSTAIN),
+            reasons=tuple("" if good else "too long" for good in fit),
+        )
+
+    def _open(
+        self,
+        questions: Sequence[Question],
+        asked: Sequence[Asked],
+        written: Sequence[Any],
+        classes: tuple[str, ...],
+        queries: tuple[str, ...],
+    ) -> Votes:
+        """Votes of M = N x V x Q answers that were written."""
+        flat = [reply for part in written for reply in part]
+        _say_cut(sum(reply.cut for reply in flat), len(flat))
+        found = [
+            read(reply.text, one, self.reader, reply.finish_reason)
+            for reply, one in zip(flat, [*asked] * len(written), strict=True)
+        ]
+        place = np.arange(len(flat))
+        return open_votes(
+            ids=tuple(question.id for question in questions),
+            voters=tuple(self._voter_names()),
+            queries=queries,
+            example=place % len(asked) // len(queries) if len(asked) else place,
+            voter=place // max(len(asked), 1),
+            query=place % len(queries),
+            answers=[None if one.answer == ABSTAIN else one.text for one in found],
+            texts=tuple(reply.text for reply in flat),
+            reasons=tuple(one.reason for one in found),
+        )
+
+    def _voter_names(self) -> list[str]:
+        layers = "" if self.layers is None else f"-{self.layers}l"
+        return [f"{self.model.rstrip('/').split('/')[-1]}{layers}/{v}" for v in range(self.voters)]
+
+
+def _kind(questions: Sequence[Question], classes: tuple[str, ...]) -> str:
+    """What the questions ask: options of their own, classes for all, or neither."""
+    if questions and questions[0].choices:
+        return "multiple_choice"
+    return "classification" if classes else "generation"
+
+
+def _say_cut(cut: int, asked: int) -> None:
+    if cut:
+        log.warning("%d of %d prompts were too long: their items were cut at the end.", cut, asked)

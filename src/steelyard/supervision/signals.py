@@ -1,0 +1,64 @@
+"""Event loops that end well: a signal is noted inside and handed on outside."""
+
+import asyncio
+import contextlib
+import signal
+import threading
+from collections.abc import Callable, Coroutine, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+
+class Received:
+    """A signal that came while queries were under way, and whose it is."""
+
+    def __init__(self) -> None:
+        self.number: int | None = None
+        self.handlers: dict[int, Callable[..., Any]] = {}
+
+    def hand_on(self) -> None:
+        if self.number is not None:
+            self.handlers[self.number](self.number, None)
+
+
+@contextlib.contextmanager
+def signals_to(stop: asyncio.Event) -> Iterator[Received]:
+    """A signal sets `stop`: raised inside the event loop, its exception could be lost there.
+
+    Only signals that somebody handles, and only in the main thread, where they arrive.
+    """
+    received = Received()
+    loop = asyncio.get_running_loop()
+    if threading.current_thread() is threading.main_thread():
+        for each in (signal.SIGINT, signal.SIGTERM):
+            handler = signal.getsignal(each)
+            if callable(handler):
+                received.handlers[int(each)] = handler
+
+    def note(number: int) -> None:
+        received.number = number
+        stop.set()
+
+    for number in received.handlers:
+        try:
+            loop.add_signal_handler(number, note, number)
+        except NotImplementedError:  # Windows: the handler raises where it raises
+            received.handlers = {}
+            break
+    try:
+        yield received
+    finally:
+        for number, handler in received.handlers.items():
+            loop.remove_signal_handler(number)
+            signal.signal(number, handler)
+
+
+def run(make: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    """Run a coroutine to its end; in a thread where a loop runs already, as in a notebook."""
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        asyncio.run(make())
+        return
+    with ThreadPoolExecutor(1) as thread:
+        thread.submit(lambda: asyncio.run(make())).result()

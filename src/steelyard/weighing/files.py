@@ -1,0 +1,151 @@
+"""The files of a weighing. Each is whole; others' files are left alone."""
+
+import csv
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from steelyard.errors import InputError
+from steelyard.report import write_weighing
+from steelyard.types import Votes
+from steelyard.weighing.summary import Judged
+
+SUMMARY = "summary.json"
+FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "|", "%")
+"""How a cell begins that a spreadsheet may run."""
+
+
+def check_out(out: Path) -> None:
+    """Find out early whether results can be written to a folder.
+
+    Raises:
+        InputError: it is no folder, or one with other things than a weighing's.
+    """
+    if out.is_symlink() or (out.exists() and not out.is_dir()):
+        raise InputError(f"{out} must be a folder, or not exist yet; give another with --out.")
+    if not out.exists() or not any(out.iterdir()):
+        return
+    try:
+        found = json.loads((out / SUMMARY).read_text(encoding="utf-8"))
+        own = "steelyard" in found and "by_voter" in found
+    except (OSError, ValueError, TypeError):
+        own = False
+    if not own:
+        raise InputError(
+            f"{out} is not empty and holds no weighing; give another folder with --out."
+        )
+
+
+def write_files(
+    out: Path, votes: Votes, judged: Mapping[str, Judged], summary: dict[str, Any]
+) -> Path:
+    """Write all files beside `out`, then put them into it; returns the path of the report.
+
+    A former weighing is replaced; its files of methods that are not there any more are removed.
+    """
+    out.parent.mkdir(parents=True, exist_ok=True)
+    draft = Path(tempfile.mkdtemp(prefix=f".draft-{out.name[:40]}-", dir=out.parent))
+    try:
+        first, *further = judged
+        write_reliability(draft / "reliability.parquet", votes, judged[first])
+        (draft / "methods").mkdir()
+        for name in further:
+            write_reliability(draft / "methods" / f"{name}.parquet", votes, judged[name])
+        write_voters(draft / "voters.csv", summary["by_voter"])
+        text = json.dumps(summary, indent=1, ensure_ascii=False, allow_nan=False)
+        (draft / SUMMARY).write_text(text, encoding="utf-8")
+        report = write_weighing(summary, draft)
+        _put(draft, out)
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
+    return out / str(report.name)
+
+
+def write_reliability(path: Path, votes: Votes, judged: Judged) -> None:
+    """One method's items as Parquet: `id, label, score, posterior` in the order of the votes.
+
+    `label` is null where nobody answered; `posterior` has a number for each class, or for each of
+    the item's `candidates`, a further column of open answers. `calibrated` is P(label is right),
+    where the truth of enough items is known.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet
+
+    counts = votes.candidates
+    offsets = np.concatenate([[0], np.cumsum(counts)]).astype(np.int32)
+    posterior = judged.reliability.posterior[votes.possible]
+    columns = {
+        "id": pa.array(votes.ids, pa.string()),
+        "label": _labels(votes, judged),
+        "score": pa.array(judged.reliability.score),
+        "posterior": pa.ListArray.from_arrays(pa.array(offsets), pa.array(posterior)),
+    }
+    if judged.calibration is not None:
+        columns["calibrated"] = pa.array(judged.calibration.score)
+    if votes.candidate_texts:
+        columns["candidates"] = pa.array(votes.candidate_texts, pa.list_(pa.string()))
+    pyarrow.parquet.write_table(pa.table(columns), path)
+    _flush(path)
+
+
+def _labels(votes: Votes, judged: Judged) -> Any:
+    import pyarrow as pa
+
+    if votes.candidate_texts:
+        pairs = zip(votes.candidate_texts, judged.label.tolist(), strict=True)
+        return pa.array([texts[a] if a >= 0 else None for texts, a in pairs], pa.string())
+    names = votes.classes or tuple(str(k) for k in range(votes.answers))
+    numbers = pa.array(judged.label, mask=judged.label < 0)
+    return pa.DictionaryArray.from_arrays(numbers, pa.array(names, pa.string())).cast(pa.string())
+
+
+def write_voters(path: Path, by_voter: list[dict[str, Any]]) -> None:
+    """Voters as CSV. A text that a spreadsheet may run as a formula gets an apostrophe in front."""
+    header = ("voter", "votes", "abstained", "accuracy", "low", "high", "agreement")
+    nothing = {"value": None, "low": None, "high": None}
+    with path.open("w", encoding="utf-8", newline="") as file:
+        table = csv.writer(file)
+        table.writerow([*header, "true_accuracy", "true_low", "true_high", "flags"])
+        for one in by_voter:
+            table.writerow(
+                [
+                    *(inert(one["voter"]), one["votes"], one["abstained"]),
+                    *((one["accuracy"] or nothing)[name] for name in nothing),
+                    one["agreement"],
+                    *((one["true_accuracy"] or nothing)[name] for name in nothing),
+                    inert("; ".join(one["flags"])),
+                ]
+            )
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def inert(text: str) -> str:
+    """A text for a cell, that no spreadsheet takes for a formula.
+
+    >>> inert("=1+1"), inert("ann")
+    ("'=1+1", 'ann')
+    """
+    return f"'{text}" if text.lstrip(" ").startswith(FORMULA) else text
+
+
+def _put(draft: Path, out: Path) -> None:
+    out.mkdir(exist_ok=True)
+    (out / "methods").mkdir(exist_ok=True)
+    new = sorted(path.relative_to(draft) for path in draft.rglob("*") if path.is_file())
+    for name in sorted(new, key=lambda name: name.name == SUMMARY):  # last: it marks the folder
+        (draft / name).replace(out / name)
+    for path in (out / "methods").glob("*.parquet"):
+        if path.relative_to(out) not in new:
+            path.unlink()
+
+
+def _flush(path: Path) -> None:
+    with path.open("rb") as file:
+        os.fsync(file.fileno())

@@ -1,0 +1,41 @@
+"""Names and settings of estimators, as a user gives them."""
+
+import difflib
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from pydantic import ValidationError
+
+from steelyard.errors import ConfigError
+from steelyard.reliability import ESTIMATORS, Estimator
+
+DEFAULT = "hierarchical"
+
+
+def read_methods(given: Sequence[str | Mapping[str, Any]]) -> dict[str, Estimator]:
+    """Estimators by name, in order; a kind that comes again gets `-2`, `-3`, ... behind its name.
+
+    Raises:
+        ConfigError: an unknown kind, with the nearest one, or settings that it does not have.
+    """
+    if not given:
+        raise ConfigError("No method is given; `hierarchical` is the default.")
+    methods: dict[str, Estimator] = {}
+    for entry in given:
+        settings = {"kind": entry} if isinstance(entry, str) else dict(entry)
+        kind = settings.get("kind")
+        if not isinstance(kind, str) or kind not in ESTIMATORS:
+            near = difflib.get_close_matches(str(kind), ESTIMATORS, n=1)
+            hint = f"did you mean `{near[0]}`? " if near else ""
+            raise ConfigError(f"{kind!r} is not a method; {hint}There are {', '.join(ESTIMATORS)}.")
+        try:
+            estimator = ESTIMATORS[kind].model_validate(settings)
+        except ValidationError as error:
+            first = error.errors()[0]
+            place = ".".join(map(str, first["loc"]))
+            raise ConfigError(
+                f"Method `{kind}`: `{place}`: {first['msg']}, got {first['input']!r}."
+            ) from error
+        again = sum(name.rpartition("-")[0] == kind or name == kind for name in methods)
+        methods[kind if not again else f"{kind}-{again + 1}"] = estimator
+    return methods

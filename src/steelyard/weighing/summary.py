@@ -1,0 +1,214 @@
+"""summary.json: what the votes show, as plain values. The report shows this and nothing else."""
+
+from dataclasses import asdict, dataclass, replace
+from importlib.metadata import version
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from steelyard.errors import InputError
+from steelyard.evaluation import ScoreQuality, judge
+from steelyard.evaluation.calibration import Calibration, calibrate
+from steelyard.evaluation.vote_figures import class_scores, entropy_bins
+from steelyard.reliability.copies import find_copies
+from steelyard.reliability.relabel import relabel_first
+from steelyard.reliability.voters import judge_voters
+from steelyard.selection.labels import answered, most_probable
+from steelyard.selection.risk_controlled import control_risk
+from steelyard.types import ABSTAIN, Ints, Reliability, Votes
+
+ISOTONIC = 200  # labels of known truth from which a free curve is better than two numbers
+FEW = 30  # labels of known truth below which an accuracy says little
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where the votes come from and how they were read."""
+
+    name: str
+    format: str  # "long", "nested", "wide", or "table" of votes in memory
+    policy: str  # of duplicates
+    duplicates: int = 0
+    remarks: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class Judged:
+    """One method's labels, and how good they are where the truth is known."""
+
+    reliability: Reliability
+    label: Ints  # (N,), ABSTAIN where nobody answered
+    right: Ints  # (N,), 1 or 0 where the label is judged, else ABSTAIN
+    ties: int  # labels that a draw decided
+    quality: ScoreQuality | None
+    calibration: Calibration | None
+    uncalibrated: str  # why there is no calibration
+
+    @classmethod
+    def of(cls, votes: Votes, reliability: Reliability, truth: Ints, gold: Ints) -> "Judged":
+        """Judge by `truth`, (N,), where the item is answered; labels of `gold` (N,) are its own."""
+        reliability = _held(reliability, gold)
+        labelled = answered(votes)
+        label = most_probable(votes, reliability.posterior)
+        label = np.where(labelled | (gold >= 0), label, ABSTAIN)
+        judged = labelled & (truth != ABSTAIN)
+        right = np.where(judged, (label == truth).astype(np.int64), ABSTAIN)
+        quality, calibration, reason = None, None, "no truth"
+        if judged.any():
+            quality = judge(reliability.score[judged], right[judged] == 1)
+            method = "isotonic" if judged.sum() >= ISOTONIC else "temperature"
+            try:
+                calibration = calibrate(reliability.score, right, method)  # type: ignore[arg-type]
+            except InputError as error:
+                reason = str(error)
+        ties = int((labelled & (gold == ABSTAIN) & _tied(votes, reliability)).sum())
+        return cls(reliability, label, right, ties, quality, calibration, reason)
+
+    def summary(self) -> dict[str, Any]:
+        known = self.right != ABSTAIN
+        if self.quality is None:
+            return dict.fromkeys(
+                ("accuracy", "auroc", "aurc", "ece", "bins", "risk_coverage", "calibrated")
+            )
+        calibrated = None
+        if self.calibration is not None:
+            calibrated = {
+                "method": "isotonic" if known.sum() >= ISOTONIC else "temperature",
+                "ece_before": self.calibration.before.ece,
+                "ece_after": self.calibration.after.ece,
+                "items": int(known.sum()),
+            }
+        return {
+            "accuracy": float(self.right[known].mean()),
+            "auroc": self.quality.auroc,
+            "aurc": self.quality.aurc,
+            "ece": self.quality.ece,
+            "bins": [asdict(entry) for entry in self.quality.bins],
+            "risk_coverage": [[p.coverage, p.risk] for p in self.quality.risk_coverage],
+            "calibrated": calibrated,
+        }
+
+
+def summarize(
+    votes: Votes,
+    judged: dict[str, Judged],
+    source: Source,
+    truth: Ints,
+    gold: Ints,
+    alpha: float | None,
+    delta: float,
+) -> dict[str, Any]:
+    """The values of summary.json; `judged` begins with the method asked for.
+
+    Args:
+        votes: N items.
+        judged: by method.
+        source: of the votes.
+        truth: (N,), ABSTAIN where unknown.
+        gold: (N,), of items whose answers were held fixed.
+        alpha: largest error of risk-controlled labels, or None.
+        delta: probability of a larger one.
+    """
+    method, first = next(iter(judged.items()))
+    readable = votes.answer != ABSTAIN
+    known = first.right != ABSTAIN
+    of_truth = truth if known.any() else None
+    closed = bool(votes.classes)
+    again = relabel_first(votes, first.reliability, first.label)
+    return {
+        "steelyard": version("steelyard"),
+        "source": source.name,
+        "format": source.format,
+        "items": len(votes.ids),
+        "votes": len(votes.answer),
+        "voters": len(votes.voters),
+        "classes": list(votes.classes),
+        "queries": len(votes.queries),
+        "coverage": float(answered(votes).mean()),
+        "abstained": int((~readable).sum()),
+        "duplicates": {"policy": source.policy, "found": source.duplicates},
+        "ties": first.ties,
+        "method": method,
+        "truth": {"items": int(known.sum()), "gold_items": int((gold != ABSTAIN).sum())},
+        "warnings": [*source.remarks, *_warnings(votes, first, truth)],
+        "methods": {name: one.summary() for name, one in judged.items()},
+        "risk_control": None if alpha is None else _risk_control(first, gold, alpha, delta),
+        "by_voter": judge_voters(votes, first.reliability, of_truth).rows(),
+        "copies": [asdict(pair) for pair in find_copies(votes)],
+        "relabel": [asdict(one) for one in again if one.gain > 0],
+        "entropy_bins": [asdict(one) for one in entropy_bins(votes, first.label, of_truth)],
+        "class_scores": _class_scores(first, truth, votes) if closed and known.any() else None,
+    }
+
+
+def _held(reliability: Reliability, gold: Ints) -> Reliability:
+    """Gold answers are certain, also for methods that pass over them."""
+    rows = np.flatnonzero(gold >= 0)
+    if len(rows) == 0:
+        return reliability
+    posterior, score = reliability.posterior.copy(), reliability.score.copy()
+    posterior[rows] = 0.0
+    posterior[rows, gold[rows]] = 1.0
+    score[rows] = 1.0
+    return replace(reliability, posterior=posterior, score=score)
+
+
+def _tied(votes: Votes, reliability: Reliability) -> npt.NDArray[np.bool_]:
+    """Where two answers lead, by the posterior and by the votes' means, (N,)."""
+    posterior = reliability.posterior
+    best = posterior >= posterior.max(axis=1, keepdims=True) - 1e-12
+    several = np.flatnonzero(best.sum(axis=1) > 1)
+    means = np.where(best[several], votes.means()[several], -1.0)
+    tied = np.zeros(len(votes.ids), dtype=bool)
+    tied[several] = (means >= means.max(axis=1, keepdims=True) - 1e-12).sum(axis=1) > 1
+    return tied
+
+
+def _risk_control(first: Judged, gold: Ints, alpha: float, delta: float) -> dict[str, Any]:
+    rows = (first.label != ABSTAIN) & (gold == ABSTAIN)
+    found = control_risk(first.reliability.score[rows], first.right[rows], alpha, delta)
+    kept = int(found.kept.sum())
+    return {
+        "alpha": alpha,
+        "delta": delta,
+        "threshold": found.threshold,
+        "kept": kept,
+        "share": kept / int(rows.sum()),
+        "gold": found.trusted_kept,
+        "wrong": found.wrong_kept,
+        "bound": found.bound,
+        "reason": found.reason,
+    }
+
+
+def _class_scores(first: Judged, truth: Ints, votes: Votes) -> list[dict[str, Any]]:
+    found = class_scores(first.label, first.reliability.score, truth, votes.classes)
+    return [{"class": one.name, "right": one.right, "wrong": one.wrong} for one in found]
+
+
+def _warnings(votes: Votes, first: Judged, truth: Ints) -> list[str]:
+    counts = votes.counts
+    total = counts.sum(axis=1)
+    said = []
+    silent = int((total == 0).sum())
+    if silent:
+        said.append(f"{silent:,} items have no readable vote: their label is empty, their score 0.")
+    if len(votes.voters) == 1:
+        said.append("There is one voter: nothing can be said about how far it can be trusted.")
+    elif (total < 2).all():
+        said.append("No item has two votes: voters cannot be compared with each other.")
+    elif (counts.max(axis=1) == total).all():
+        said.append("All votes on an item agree, everywhere: nothing tells one voter from another.")
+    if votes.classes and (counts.sum(axis=0) > 0).sum() == 1:
+        said.append("Every vote names the same class.")
+    if first.ties:
+        said.append(f"{first.ties:,} labels are ties that a draw decided.")
+    judged = int((first.right != ABSTAIN).sum())
+    if 0 < judged < FEW:
+        said.append(f"Only {judged} labels are judged: too few to say how good the labels are.")
+    if (truth != ABSTAIN).any() and not judged:
+        said.append("No item of known truth has a label: nothing is judged.")
+    if judged and first.calibration is None:
+        said.append(f"The score is not calibrated: {first.uncalibrated}")
+    return said
