@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+from benchmarks import crowd, estimators
 from benchmarks.training import compare
 from steelyard.results import environment
 
@@ -17,3 +18,5 @@ if __name__ == "__main__":
     content = {"environment": environment(), "training": rows}
     (folder / "training.json").write_text(json.dumps(content, indent=1) + "\n")
     print(f"written: benchmarks/results/{'training.json'}")
+    estimators.main()
+    crowd.main(Path("../shared/data"))

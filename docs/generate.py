@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel
+from pydantic import BaseModel, JsonValue
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
@@ -39,7 +39,7 @@ def study_page() -> str:
     for model in shown:
         if "kind" in model.model_fields:
             stages[model.__module__.split(".")[1]].append(model)
-        elif model.__module__.split(".")[1] == "models":
+        elif model.__module__.split(".")[1] in ("models", "prompts"):
             shared.append(model)
     parts = [_STUDY_TOP]
     parts += [_section(model) for model in (Study, *_models(Study.model_fields["data"].annotation))]
@@ -98,8 +98,8 @@ def _public_bases(model: type[BaseModel]) -> list[type[BaseModel]]:
 def _section(model: type[BaseModel]) -> str:
     bases = _public_bases(model)
     inherited = {name for base in bases for name in base.model_fields}
-    fixed = set(model.model_fields) & inherited
-    own = [name for name in model.model_fields if name not in fixed]
+    written = set(vars(model).get("__annotations__", {}))  # a field that is written anew is shown
+    own = [name for name in model.model_fields if name not in inherited or name in written]
     kind = model.model_fields["kind"].default if "kind" in model.model_fields else None
     title = f"### `kind: {kind}`" if kind else f"## {model.__name__}"
     parts = [title, _prose(model)]
@@ -119,10 +119,15 @@ def _prose(model: type[BaseModel]) -> str:
     blocks = inspect.cleandoc(model.__doc__ or "").split("\n\n")
     formula = [block.startswith("    ") for block in blocks]
     words = [
-        "```text\n" + textwrap.dedent(block) + "\n```" if is_formula else _folded(block)
+        "```text\n" + textwrap.dedent(block) + "\n```" if is_formula else _list_or_text(block)
         for block, is_formula in zip(blocks, formula, strict=True)
     ]
     return "\n\n".join(words)
+
+
+def _list_or_text(block: str) -> str:
+    entries = re.split(r"\n(?=- )", block)
+    return "\n".join(map(_folded, entries))
 
 
 def _folded(text: str) -> str:
@@ -131,7 +136,7 @@ def _folded(text: str) -> str:
 
 def _row(model: type[BaseModel], name: str) -> str:
     field = model.model_fields[name]
-    words = _meaning(model, name, field)
+    words = re.sub(r"\bNone\b", "null", _meaning(model, name, field))
     return _line(f"`{name}`", _type(model, name), _default(field), words)
 
 
@@ -185,9 +190,13 @@ def _kinds_of(annotation: Any) -> list[str]:
         many = typing.get_origin(annotation) is tuple
         return [f"{'list of mappings' if many else 'mapping'} with `kind`: {kinds}"]
     link = f"[{models[0].__name__}](#{models[0].__name__.lower()})"
+    args = typing.get_args(annotation)
     if typing.get_origin(annotation) is tuple:
         return [f"list of names and {link}"]
-    return [link, *(["null"] if types.NoneType in typing.get_args(annotation) else [])]
+    if any(typing.get_origin(part) is tuple for part in args):
+        return [f"list of names and {link}", "null"]
+    others = [("a name", str), ("null", types.NoneType)]
+    return [link, *(word for word, other in others if other in args)]
 
 
 def _words_of(annotation: Any, bounds: str = "") -> list[str]:
@@ -213,6 +222,7 @@ _WORDS: dict[Any, str] = {
     float: "number",
     bool: "true or false",
     types.NoneType: "null",
+    JsonValue: "any value",
 }
 
 
@@ -234,11 +244,16 @@ def _default(field: FieldInfo) -> str:
     if value is PydanticUndefined:
         return "required"
     if isinstance(value, BaseModel):
-        return f"`{getattr(value, 'kind', value)}`"
+        return f"`{getattr(value, 'kind', None) or _mapping(value)}`"
     if isinstance(value, tuple):
         return ", ".join(f"`{entry}`" for entry in value)
     words = {"None": "null", "True": "true", "False": "false", "": '""'}
     return f"`{words.get(str(value), value)}`"
+
+
+def _mapping(value: BaseModel) -> str:
+    """Settings as YAML in braces."""
+    return f"{{{', '.join(f'{name}: {entry}' for name, entry in value)}}}"
 
 
 def _presets() -> str:

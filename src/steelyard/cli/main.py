@@ -105,6 +105,100 @@ def evaluate(
 
 
 @app.command()
+def label(
+    data: Annotated[Path, typer.Argument(metavar="DATA", help="Questions; labels are not read.")],
+    supervisor: Annotated[
+        list[str],
+        typer.Option(help="File of a supervisor's settings, or the settings; repeatable."),
+    ],
+    out: Annotated[Path, typer.Option(help="File of votes, .jsonl.")],
+    labelled: Annotated[
+        Path | None, typer.Option(help="Rows with true labels, for supervisors that are trained.")
+    ] = None,
+    task: Annotated[
+        str | None,
+        typer.Option(help="classification, multiple_choice or generation; else by the columns."),
+    ] = None,
+    column: Annotated[
+        list[str], typer.Option(help="Our name of a column and the file's, as text=sentence.")
+    ] = [],  # noqa: B006
+    seed: Annotated[int, typer.Option(help="Of option orders, samples and training.")] = 0,
+    ledger: Annotated[
+        Path | None, typer.Option(help="File of paid answers; else beside the votes.")
+    ] = None,
+    max_requests: Annotated[
+        int | None, typer.Option(help="Most requests of this run, repeated ones included.")
+    ] = None,
+    max_cost: Annotated[
+        float | None, typer.Option(help="Most that all answers may cost, earlier ones included.")
+    ] = None,
+    dry_run: Annotated[
+        bool,
+        typer.Option("--dry-run", help="Ask nothing; say how many queries, tokens and what price."),
+    ] = False,
+    adaptive: Annotated[
+        bool, typer.Option("--adaptive", help="Ask again where answers differ; needs --budget.")
+    ] = False,
+    budget: Annotated[int | None, typer.Option(help="Queries in all, with --adaptive.")] = None,
+) -> None:
+    """Ask supervisors and write their votes; what was paid is kept, and never paid again."""
+    from steelyard.cli.label import label_data
+
+    label_data(
+        data,
+        supervisor,
+        out,
+        labelled=labelled,
+        task=task,
+        columns=column,
+        seed=seed,
+        ledger=ledger,
+        max_requests=max_requests,
+        max_cost=max_cost,
+        dry_run=dry_run,
+        adaptive=adaptive,
+        budget=budget,
+    )
+
+
+@app.command()
+def weigh(
+    votes: Annotated[
+        Path,
+        typer.Argument(metavar="VOTES", help="Long, nested, or one column per voter."),
+    ],
+    out: Annotated[Path, typer.Option(help="Folder for labels, voters, summary and report.")],
+    method: Annotated[
+        list[str], typer.Option(help="An estimator's kind, or its settings as YAML; repeatable.")
+    ] = ["hierarchical"],  # noqa: B006
+    truth: Annotated[
+        str | None, typer.Option(help="File of `id, truth`, or a column: judges, never estimates.")
+    ] = None,
+    gold: Annotated[
+        str | None, typer.Option(help="The same, of answers that are held fixed and not judged.")
+    ] = None,
+    duplicates: Annotated[
+        str, typer.Option(help="One voter twice on one item: error, last or mean.")
+    ] = "error",
+    answers: Annotated[str, typer.Option(help="closed, or open: number, text or json.")] = "closed",
+    classes: Annotated[
+        Path | None, typer.Option(help="JSON list of class names; else labels.json, or the votes'.")
+    ] = None,
+    alpha: Annotated[
+        float | None, typer.Option(help="Largest error of the labels to keep; needs --truth.")
+    ] = None,
+    delta: Annotated[float, typer.Option(help="Probability that the error is larger.")] = 0.1,
+) -> None:
+    """Weigh votes: labels, how far each can be trusted, and whom to trust. Nothing is trained."""
+    from steelyard.cli.weigh import weigh_votes
+
+    options = {"truth": truth, "gold": gold, "out": out, "duplicates": duplicates}
+    weigh_votes(
+        votes, method, **options, answers=answers, classes=classes, alpha=alpha, delta=delta
+    )
+
+
+@app.command()
 def report(run: Annotated[Path, typer.Argument(metavar="RUN_DIR")]) -> None:
     """Write the report of a finished study anew from its results.json."""
     from steelyard.report import terminal_table, write

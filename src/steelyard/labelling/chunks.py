@@ -1,0 +1,49 @@
+"""A local language model asked in parts, so that a stop loses one part and not all."""
+
+import json
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from steelyard.labelling.items import Items
+from steelyard.labelling.rows import Row, rows_of
+from steelyard.store import fingerprint, library_versions
+from steelyard.supervision.terms import Answers, Watch, key_of
+from steelyard.types import Split
+
+if TYPE_CHECKING:
+    from steelyard.supervision.language_model import LanguageModel
+
+CHUNK = 500  # questions; the model is loaded once for each part
+
+
+def chunked_rows(
+    supervisor: "LanguageModel", items: Items, seed: int, answers: Answers, watch: Watch
+) -> Iterator[Row]:
+    """Rows of all votes; those of a part are kept as one answer, under all that decides them."""
+    common = {
+        "engine": "language_model",
+        "version": supervisor.version,
+        "settings": supervisor.model_dump(mode="json"),
+        "inputs": supervisor.inputs(),
+        "libraries": library_versions(*supervisor.libraries),
+        "classes": list(items.classes),
+        "seed": seed,
+    }
+    starts = range(0, len(items.questions), CHUNK)
+    watch.begin(len(starts))
+    for start in starts:
+        questions = items.questions[start : start + CHUNK]
+        key = key_of({**common, "questions": fingerprint(questions)})
+        kept = answers.get([key]).get(key)
+        if kept is None:
+            nothing = Split((), np.zeros(0, dtype=np.int64))
+            votes = supervisor.vote(nothing, [questions], items.classes, seed=seed)[0]
+            rows = list(rows_of(votes, supervisor, items, seed))
+            record = {"engine": "language_model", "model": supervisor.model, "request": common}
+            answers.put({key: {**record, "text": json.dumps(rows)}})
+        else:
+            rows = json.loads(kept["text"])
+        watch.answered("", 0.0, stored=kept is not None)
+        yield from rows

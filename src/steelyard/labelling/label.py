@@ -1,0 +1,284 @@
+"""Ask, write the votes, and say what came of it. The same call goes on after a stop."""
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from steelyard import sealed
+from steelyard.errors import ConfigError, InputError
+from steelyard.labelling.chunks import chunked_rows
+from steelyard.labelling.items import Items
+from steelyard.labelling.rounds import ask_in_rounds
+from steelyard.labelling.rows import Row, rows_of, told_apart, write_rows
+from steelyard.ledger import Ledger
+from steelyard.prompts import Asking
+from steelyard.rows import stem
+from steelyard.supervision.answered import Answered, votes_of
+from steelyard.supervision.api import Api
+from steelyard.supervision.inquiry import NOT_ASKED, Inquiry
+from steelyard.supervision.terms import Answers, InMemory, Limits, Silent, Watch
+from steelyard.supervision.votes_file import VotesFile
+from steelyard.types import Split
+
+ENDING = ".jsonl"
+
+
+@dataclass
+class Labelled:
+    """What was asked, and what came of it."""
+
+    out: Path
+    ledger: Path
+    items: int
+    classes: Path | None  # file of the classes' names, for `weigh`
+    voters: tuple[str, ...] = ()
+    votes: int = 0  # rows in the file
+    abstained: Counter[str] = field(default_factory=Counter)  # reasons of rows without an answer
+    lost: Counter[str] = field(default_factory=Counter)  # those of them that asking again may mend
+    requests: int = 0  # sent by this run
+    cost: float = 0.0  # of all answers, earlier runs' included
+    models: Counter[str] = field(default_factory=Counter)  # as the servers named themselves
+    stopped_by: str = ""  # the limit that was reached
+    spare: int = 0  # queries of the budget that there was nothing to ask with
+
+    def counting(self, rows: Iterable[Row]) -> Iterator[Row]:
+        """The same rows, counted as they go by."""
+        voters: dict[str, None] = {}
+        for row in rows:
+            voters.setdefault(row["voter"])
+            self.votes += 1
+            if row["answer"] is None:
+                self.abstained[row.get("reason") or "no answer"] += 1
+            yield row
+        self.voters = tuple(voters)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a supervisor would be asked; numbers of tokens are estimates."""
+
+    supervisor: str
+    queries: int
+    stored: int = 0  # distinct ones that are answered already
+    to_ask: int = 0  # distinct ones that are not
+    prompt_tokens: int = 0  # of those to be asked: a quarter of the characters
+    completion_tokens: int = 0  # of those to be asked: at most
+    price: float = 0.0  # at most
+    served: bool = False  # by a server
+
+
+def label(
+    items: Items,
+    supervisors: Sequence[Any],
+    out: Path,
+    *,
+    seed: int = 0,
+    ledger: Path | None = None,
+    limits: Limits | None = None,
+    budget: int | None = None,
+    watch: Watch | None = None,
+) -> Labelled:
+    """Ask each supervisor about each question and write their votes as JSON lines.
+
+    Rows have `id, voter, query, answer` (class name, option number or open answer; null abstains),
+    `probabilities`, `text` and `reason` where there are any, and `seed, order, prompt`, which
+    reproduce the query. The file is written at once at the end, from the ledger: equal answers make
+    an equal file. Names of closed answers go into a second file that `weigh` takes as `--classes`.
+
+    Args:
+        items: what is asked.
+        supervisors: settings of at least one.
+        out: a .jsonl file, replaced.
+        seed: of option orders, samples and trained supervisors.
+        ledger: file of paid answers; None puts it beside `out`.
+        limits: of requests and cost, for all servers together.
+        budget: ask adaptively, so many queries in all; None asks every query.
+        watch: is told of progress.
+
+    Raises:
+        ConfigError: a supervisor that does not fit the task, has no labelled rows to learn from,
+            or a limit that it cannot keep.
+        InputError: `out` cannot be written.
+        StoreError: the ledger cannot be used.
+    """
+    check_out(out)
+    check(items, supervisors, limits, budget)
+    limits, watch = limits or Limits(), watch or Silent()
+    place = ledger or out.with_name(f"{stem(out)}.ledger.sqlite")
+    result = Labelled(out, place, len(items.questions), None)
+    kept = any(isinstance(one, Asking) for one in supervisors)
+    book = Ledger(place) if kept else None
+    try:
+        answers: Answers = InMemory() if book is None else book
+        inquiries = {
+            n: one.inquiry(answers, limits, watch)
+            for n, one in enumerate(supervisors)
+            if isinstance(one, Api)
+        }
+        said = _ask(items, supervisors, inquiries, budget, seed)
+        rows = _rows(items, supervisors, said, seed, answers, watch)
+        write_rows(out, result.counting(rows))
+    finally:
+        if book is not None:
+            book.close()
+    if budget is not None:
+        result.spare = budget - result.votes
+    result.requests, result.cost = limits.requests, limits.cost
+    result.lost.update(one.reason for part in said.values() for one in part if one.again)
+    for inquiry in inquiries.values():
+        result.stopped_by = result.stopped_by or inquiry.stopped_by
+        result.models.update(inquiry.models)
+    if items.classes:
+        result.classes = out.with_name(f"{stem(out)}.classes.json")
+        sealed.write_text(result.classes, json.dumps(list(items.classes)) + "\n")
+    return result
+
+
+def plan(
+    items: Items, supervisors: Sequence[Any], out: Path, seed: int = 0, ledger: Path | None = None
+) -> list[Plan]:
+    """What `label` would ask; nothing is asked and nothing written."""
+    check(items, supervisors, None, None)
+    place = ledger or out.with_name(f"{stem(out)}.ledger.sqlite")
+    plans = []
+    for one in supervisors:
+        if not isinstance(one, Api):
+            ways = len(one.query_names(items.kind)) if isinstance(one, Asking) else 1
+            plans.append(Plan(one.kind, ways * len(items.questions) * getattr(one, "voters", 1)))
+            continue
+        asked = one.queries_about(items.questions, items.classes, seed)
+        queries = {query.key: query for query in map(one.query, asked)}
+        stored: dict[str, Any] = {}
+        if place.exists():
+            with Ledger(place) as book:
+                stored = book.get(list(queries))
+        todo = [query for key, query in queries.items() if key not in stored]
+        read = sum(query.tokens for query in todo)
+        written = len(todo) * one.max_new_tokens
+        price = (read * one.price_prompt + written * one.price_completion) / 1000
+        counts = (len(asked), len(stored), len(todo))
+        plans.append(Plan(one.voter, *counts, read, written, price, served=True))
+    return plans
+
+
+def check(
+    items: Items, supervisors: Sequence[Any], limits: Limits | None, budget: int | None
+) -> None:
+    """Say early what cannot work.
+
+    Raises:
+        ConfigError: as `label`.
+        InputError: votes about other ids.
+    """
+    for one in supervisors:
+        one.check_task(items.kind)
+        if isinstance(one, VotesFile):
+            one.check_ids({question.id for question in items.questions})
+        if isinstance(one, Asking):
+            one.check_asking(items.kind, items.classes if items.kind == "classification" else ())
+        if learns(one) and items.labelled is None:
+            raise ConfigError(
+                f"A {one.kind} supervisor learns from labelled rows; give a file of them with "
+                "--labelled."
+            )
+        if budget is not None and not isinstance(one, Api):
+            raise ConfigError(
+                f"`--adaptive` decides query by query, and a {one.kind} supervisor answers all at "
+                "once; leave it out, or use `api` supervisors only."
+            )
+        free = isinstance(one, Api) and not one.price_prompt and not one.price_completion
+        if free and limits is not None and limits.max_cost is not None:
+            raise ConfigError(
+                "`--max-cost` needs prices; give `price_prompt` and `price_completion` (of 1,000 "
+                f"tokens) of {one.voter}."
+            )
+
+
+def check_out(out: Path) -> None:
+    """Refuse early an output that cannot be written.
+
+    Raises:
+        InputError: another ending than .jsonl, a folder, or no folder to write it in.
+    """
+    if not out.name.lower().endswith(ENDING):
+        raise InputError(f"`--out` must end in {ENDING} (JSON lines); got {out.name}.")
+    if out.is_dir():
+        raise InputError(f"{out} is a folder; give a file with --out.")
+    if not out.parent.is_dir():
+        raise InputError(f"{out} cannot be written: there is no folder {out.parent}. Make it.")
+
+
+def learns(supervisor: Any) -> bool:
+    """Whether a supervisor is trained before it is asked."""
+    if supervisor.kind == "language_model":
+        return supervisor.finetune is not None
+    return not isinstance(supervisor, Api | VotesFile)
+
+
+def _ask(
+    items: Items,
+    supervisors: Sequence[Any],
+    inquiries: Mapping[int, Inquiry],
+    budget: int | None,
+    seed: int,
+) -> dict[int, list[Answered]]:
+    """What servers say, by the supervisor's number; without what was not asked."""
+    if budget is None:
+        said = {}
+        for n, inquiry in inquiries.items():
+            asked = supervisors[n].queries_about(items.questions, items.classes, seed)
+            said[n] = supervisors[n].replies(asked, inquiry)
+    else:
+        apis = [(supervisors[n], inquiry) for n, inquiry in inquiries.items()]
+        said = dict(zip(inquiries, ask_in_rounds(items, apis, budget, seed), strict=True))
+    return {n: [one for one in part if one.reason != NOT_ASKED] for n, part in said.items()}
+
+
+def _rows(
+    items: Items,
+    supervisors: Sequence[Any],
+    said: Mapping[int, Sequence[Answered]],
+    seed: int,
+    answers: Answers,
+    watch: Watch,
+) -> Iterator[Row]:
+    """Rows of each supervisor, their voters told apart."""
+    taken: set[str] = set()
+    for n, one in enumerate(supervisors):
+        names: dict[str, str] = {}
+        for row in _rows_of(one, items, said.get(n), seed, answers, watch):
+            if row["voter"] not in names:
+                names[row["voter"]] = told_apart(row["voter"], taken)
+            yield {**row, "voter": names[row["voter"]]}
+
+
+def _rows_of(
+    supervisor: Any,
+    items: Items,
+    said: Sequence[Answered] | None,
+    seed: int,
+    answers: Answers,
+    watch: Watch,
+) -> Iterator[Row]:
+    if said is not None:
+        names = supervisor.query_names(items.kind)
+        votes = votes_of(items.questions, items.classes, (supervisor.voter,), names, said)
+    elif supervisor.kind == "language_model" and not learns(supervisor):
+        yield from chunked_rows(supervisor, items, seed, answers, watch)
+        return
+    else:
+        watch.begin(1)
+        labelled = items.labelled or _nothing()
+        votes = supervisor.vote(labelled, [items.questions], items.classes, seed=seed)[0]
+        watch.answered("", 0.0, stored=False)
+    yield from rows_of(votes, supervisor, items, seed)
+
+
+def _nothing() -> Split:
+    """For supervisors that do not learn."""
+    return Split((), np.zeros(0, dtype=np.int64))

@@ -1,0 +1,84 @@
+"""Votes as the long rows of a votes file, with what reproduces each query."""
+
+import json
+import os
+import tempfile
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from steelyard.labelling.items import Items
+from steelyard.prompts import Asked, Asking
+from steelyard.prompts.orders import draw_seed
+from steelyard.types import ABSTAIN, Votes
+
+Row = dict[str, Any]
+DIGITS = 6  # of probabilities in the file
+
+
+def rows_of(votes: Votes, supervisor: Any, items: Items, seed: int) -> Iterator[Row]:
+    """One row for each vote: `id, voter, query, answer`, and what is known of it."""
+    by_id = {question.id: question for question in items.questions}
+    number = {name: q for q, name in enumerate(votes.queries)}
+    for m in range(len(votes.answer)):
+        question = by_id[votes.ids[votes.example[m]]]
+        query = votes.queries[votes.query[m]]
+        row: Row = {
+            "id": question.id,
+            "voter": votes.voters[votes.voter[m]],
+            "query": query,
+            "answer": _answer(votes, m, items.kind),
+        }
+        if votes.probs is not None and votes.answer[m] != ABSTAIN:
+            row["probabilities"] = [round(float(p), DIGITS) for p in votes.probs[m]]
+        if votes.texts:
+            row["text"] = votes.texts[m]
+        if votes.reasons:
+            row["reason"] = votes.reasons[m]
+        if isinstance(supervisor, Asking):
+            asked = supervisor.ask(question, items.kind, items.classes, number[query], seed)
+            row |= _reproduced(asked, supervisor, int(votes.voter[m]))
+        else:
+            row["seed"] = seed
+        yield row
+
+
+def _answer(votes: Votes, m: int, kind: str) -> Any:
+    answer = int(votes.answer[m])
+    if answer == ABSTAIN:
+        return None
+    if kind == "classification":
+        return votes.classes[answer]
+    if kind == "multiple_choice":
+        return answer
+    return votes.candidate_texts[votes.example[m]][answer]
+
+
+def _reproduced(asked: Asked, supervisor: Any, voter: int) -> Row:
+    several = supervisor.kind == "language_model"  # each voter draws samples of its own
+    seed = draw_seed(asked.seed, voter) if several else asked.seed
+    return {"seed": seed, "order": list(asked.order), "prompt": asked.prompt}
+
+
+def told_apart(name: str, taken: set[str]) -> str:
+    """The name with `#2`, `#3`, ... behind it if it is taken, which it is from now on."""
+    new, count = name, 1
+    while new in taken:
+        count += 1
+        new = f"{name}#{count}"
+    taken.add(new)
+    return new
+
+
+def write_rows(path: Path, rows: Iterable[Row]) -> None:
+    """Replace a file of JSON lines at once: readers see the old or the new content, never half."""
+    handle, name = tempfile.mkstemp(prefix=f".{path.name[:40]}-", dir=path.parent)
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as stream:
+            for row in rows:
+                stream.write(json.dumps(row, ensure_ascii=False) + "\n")
+            stream.flush()
+            os.fsync(stream.fileno())
+        Path(name).replace(path)
+    finally:
+        Path(name).unlink(missing_ok=True)

@@ -1,0 +1,270 @@
+"""Paid answers in SQLite: committed before they count, asked for once.
+
+A row is one answer of a server, under the hash of all that decides it (engine, model, exact
+messages, sampling, number of the draw). Any number of threads and processes of one machine may use
+a ledger at once; a claim keeps two of them from paying for the same answer at the same moment.
+"""
+
+import json
+import os
+import socket
+import sqlite3
+import sys
+import threading
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from steelyard.errors import StoreError
+
+FORMAT = 1  # of the tables; a ledger of a later format is refused
+MARK = int.from_bytes(b"Stly", "big")  # SQLite's application_id: this file is a ledger
+PATIENCE = 60.0  # seconds to wait for other writers
+AT_ONCE = 500  # keys in one statement
+FIELDS = (
+    *("engine", "model", "request", "text", "finish_reason", "refusal", "logprobs"),
+    *("served_model", "fingerprint", "prompt_tokens", "completion_tokens"),
+    *("price", "seconds", "time"),
+)
+"""What is kept of an answer. `request` and `logprobs` are JSON, `time` is when it was kept."""
+TABLES = f"""
+CREATE TABLE answers (key TEXT PRIMARY KEY, {", ".join(FIELDS)}) WITHOUT ROWID;
+CREATE TABLE claims (key TEXT PRIMARY KEY, owner TEXT, until REAL) WITHOUT ROWID;
+"""
+
+
+class Ledger:
+    """A file of answers.
+
+    Args:
+        path: of the file; made if it is not there.
+        lease: seconds after which a claim of a process that cannot be looked up has lapsed.
+
+    Raises:
+        StoreError: the file is damaged, of another program or of a later version, or cannot be
+            written.
+    """
+
+    def __init__(self, path: Path, lease: float = 900.0) -> None:
+        self.path = path
+        self._lease = lease
+        self._owner = f"{socket.gethostname()} {os.getpid()} {_start_of(os.getpid())} {id(self)}"
+        self._lock, self._closed = threading.Lock(), False
+        with self._refusing():
+            self._database = sqlite3.connect(
+                path, timeout=PATIENCE, isolation_level=None, check_same_thread=False
+            )
+            try:
+                self._prepare()
+            except BaseException:
+                self._database.close()
+                raise
+
+    def __enter__(self) -> "Ledger":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Give up what is still claimed, and close the file."""
+        with self._lock, self._refusing():
+            if not self._closed:
+                self._write("DELETE FROM claims WHERE owner = ?", (self._owner,))
+                self._database.close()
+            self._closed = True
+
+    def count(self) -> int:
+        """How many answers there are."""
+        with self._lock, self._refusing():
+            (count,) = self._database.execute("SELECT count(*) FROM answers").fetchone()
+        return int(count)
+
+    def get(self, keys: Sequence[str]) -> dict[str, dict[str, Any]]:
+        """The answers that are kept, by key; `FIELDS` of each but the request."""
+        found: dict[str, dict[str, Any]] = {}
+        names = [name for name in FIELDS if name != "request"]
+        for start in range(0, len(keys), AT_ONCE):
+            part = list(keys[start : start + AT_ONCE])
+            marks = ", ".join("?" * len(part))
+            query = f"SELECT key, {', '.join(names)} FROM answers WHERE key IN ({marks})"
+            with self._lock, self._refusing():
+                rows = self._database.execute(query, part).fetchall()
+            for key, *values in rows:
+                answer = dict(zip(names, values, strict=True))
+                answer["logprobs"] = _parsed(answer["logprobs"], self.path)
+                found[key] = answer
+        return found
+
+    def put(self, answers: Mapping[str, Mapping[str, Any]]) -> int:
+        """Keep answers; they are on the disk when this returns. The first one of a key stays.
+
+        Args:
+            answers: by the hash of what decides each; some of `FIELDS`, of which `request` and
+                `logprobs` are plain values.
+
+        Returns:
+            How many are the first of their key.
+        """
+        rows = [(key, *_row(answer)) for key, answer in answers.items()]
+        marks = ", ".join("?" * (1 + len(FIELDS)))
+        with self._lock, self._refusing(), self._transaction(durable=True):
+            insert = f"INSERT OR IGNORE INTO answers VALUES ({marks})"
+            written = self._database.executemany(insert, rows).rowcount
+            self._database.executemany(
+                "DELETE FROM claims WHERE key = ?", [(key,) for key in answers]
+            )
+        return written
+
+    def claim(self, key: str) -> bool:
+        """Say that this ledger is about to ask; False while another one is, or has the answer.
+
+        A claim ends with `put`, `release` or `close`, with the end of its process, or after the
+        lease.
+        """
+        answered = "SELECT 1 FROM answers WHERE key = ?"
+        with self._lock, self._refusing():
+            if self._database.execute(answered, (key,)).fetchone():
+                return False
+        with self._lock, self._refusing(), self._transaction():
+            if self._database.execute(answered, (key,)).fetchone():  # meanwhile
+                return False
+            row = self._database.execute(
+                "SELECT owner, until FROM claims WHERE key = ?", (key,)
+            ).fetchone()
+            if row and row[0] != self._owner and time.time() < row[1] and _lives(row[0]):
+                return False
+            self._database.execute(
+                "INSERT OR REPLACE INTO claims VALUES (?, ?, ?)",
+                (key, self._owner, time.time() + self._lease),
+            )
+        return True
+
+    def release(self, key: str) -> None:
+        """Give up a claim without an answer."""
+        with self._lock, self._refusing():
+            self._write("DELETE FROM claims WHERE key = ? AND owner = ?", (key, self._owner))
+
+    def _write(self, statement: str, values: Sequence[Any]) -> None:
+        with self._transaction():
+            self._database.execute(statement, values)
+
+    @contextmanager
+    def _transaction(self, durable: bool = False) -> Iterator[None]:
+        """Flushed to the disk if it is `durable`; a claim need not outlive the machine.
+
+        IMMEDIATE, for a reader that turns into a writer would be refused without waiting.
+        """
+        self._database.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
+        self._database.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+        except BaseException:
+            self._database.execute("ROLLBACK")
+            raise
+        self._database.execute("COMMIT")
+
+    def _prepare(self) -> None:
+        self._database.execute("BEGIN")  # one look, while another process may make the tables
+        self._check_mark()
+        self._database.execute("COMMIT")
+        self._database.execute("PRAGMA journal_mode = WAL")
+        with self._transaction(durable=True):
+            if self._pragma("application_id") == 0:  # else another process was quicker
+                for statement in TABLES.strip().split("\n"):
+                    self._database.execute(statement)
+                self._database.execute(f"PRAGMA application_id = {MARK}")
+                self._database.execute(f"PRAGMA user_version = {FORMAT}")
+        problem = self._pragma("quick_check(1)")
+        if problem != "ok":
+            raise StoreError(_damaged(self.path, str(problem)))
+
+    def _check_mark(self) -> None:
+        mark, version = self._pragma("application_id"), self._pragma("user_version")
+        (tables,) = self._database.execute("SELECT count(*) FROM sqlite_master").fetchone()
+        if mark != MARK and (mark or version or tables):
+            raise StoreError(
+                f"{self.path} is a SQLite file of another program; give another ledger."
+            )
+        if version > FORMAT:
+            raise StoreError(
+                f"{self.path} was written by a later version (format {version}, this one reads "
+                f"{FORMAT}); update steelyard, or give another ledger."
+            )
+
+    def _pragma(self, name: str) -> Any:
+        return self._database.execute(f"PRAGMA {name}").fetchone()[0]
+
+    @contextmanager
+    def _refusing(self) -> Iterator[None]:
+        """SQLite's errors as sentences."""
+        try:
+            yield
+        except sqlite3.DatabaseError as error:
+            code = getattr(error, "sqlite_errorname", "") or ""
+            raise StoreError(_sentence(self.path, code, str(error))) from error
+
+
+def _sentence(path: Path, code: str, problem: str) -> str:
+    if code.startswith("SQLITE_NOTADB"):
+        return f"{path} is not a ledger (no SQLite file); give another, or move it away."
+    if code.startswith(("SQLITE_CANTOPEN", "SQLITE_READONLY", "SQLITE_PERM")):
+        return f"The ledger {path} cannot be written ({problem}); give another place."
+    if code.startswith(("SQLITE_FULL", "SQLITE_IOERR")):
+        return f"The ledger {path} cannot be written ({problem}); make room and run again."
+    if code.startswith("SQLITE_BUSY"):
+        return f"The ledger {path} was locked for {PATIENCE:.0f} s; stop what holds it."
+    return _damaged(path, problem)
+
+
+def _damaged(path: Path, problem: str) -> str:
+    first = problem.splitlines()[0]
+    return (
+        f"The ledger {path} is damaged ({first}). Put back a copy, or move it away: its answers "
+        "are then asked for again."
+    )
+
+
+def _parsed(text: str | None, path: Path) -> Any:
+    try:
+        return None if text is None else json.loads(text)
+    except ValueError as error:
+        raise StoreError(_damaged(path, f"a row is not JSON: {error}")) from error
+
+
+def _row(answer: Mapping[str, Any]) -> list[Any]:
+    """The columns of an answer. Lone surrogates, which JSON escapes can bring, are no UTF-8."""
+    values = {"time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), **answer}
+    assert set(values) <= set(FIELDS), values.keys()
+    for name in ("request", "logprobs"):
+        if values.get(name) is not None:
+            values[name] = json.dumps(values[name])
+    found = (values.get(name) for name in FIELDS)
+    return [v.encode("utf-8", "replace").decode() if isinstance(v, str) else v for v in found]
+
+
+def _lives(owner: str) -> bool:
+    """Whether the process of a claim may still run; of other machines nobody knows."""
+    host, process, start, _ = owner.split(" ")
+    return host != socket.gethostname() or _start_of(int(process)) == start
+
+
+def _start_of(process: int) -> str:
+    """When a process started, in a word; empty if it has ended.
+
+    Numbers of processes come again, in a container that is started anew most of all.
+    """
+    if sys.platform == "win32":
+        return "unknown"  # the lease decides
+    try:
+        os.kill(process, 0)
+        state, *words = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+    except ProcessLookupError:
+        return ""
+    except PermissionError:  # it runs as another user
+        return "unknown"
+    except OSError:  # no /proc, as on a Mac
+        return "" if Path("/proc/self").exists() else "unknown"
+    return "" if state in "ZX" else words[18]
