@@ -32,7 +32,7 @@ SETS = {
     "gsm8k_weak_generations": ("train.jsonl.gz", "final"),
     "gsm8k_openai_solutions": ("test.jsonl.gz", "solution"),
 }
-KINDS = ("majority", "vote_entropy", "open_agreement", "one_coin", "hierarchical", "dawid_skene")
+KINDS = ("majority", "vote_entropy", "open_agreement", "one_coin", "hierarchical")
 GOLD, DRAWS, ALPHAS, DELTA = 200, 100, (0.1, 0.2), 0.1
 SCORES = ("accuracy", "auroc", "aurc", "ece", "ece_calibrated")
 STARTS = {"fixed sequence": 1, "two starts (default)": 2, "Bonferroni": 20}

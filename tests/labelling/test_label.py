@@ -295,6 +295,27 @@ def test_a_budget_above_all_there_is_to_ask(tmp_path: Path) -> None:
     assert (result.votes, result.spare) == (24, 76)
 
 
+@pytest.mark.parametrize("kind", ["generation", "multiple_choice"])
+def test_a_budget_for_questions_without_shared_classes(tmp_path: Path, kind: Any) -> None:
+    def torn(body: Body) -> str:
+        draw = zlib.crc32(json.dumps(body["messages"]).encode())
+        return "AB"[draw % 2] if kind == "multiple_choice" else str(draw % 3)
+
+    options = [("x", "y", "z")[: 2 + i % 2] if kind == "multiple_choice" else () for i in range(12)]
+    questions = tuple(Question(f"q{i}", f"text {i} .", options[i]) for i in range(len(options)))
+    classes = ("0", "1", "2") if kind == "multiple_choice" else ()
+    with FaultyServer(torn) as server:
+        reader = None if classes else "number"
+        supervisor = api(server, queries=5, reader=reader)
+        result = label(
+            Items(kind, questions, classes), [supervisor], tmp_path / "votes.jsonl", budget=40
+        )
+        assert result.votes == 40
+        assert server.requests == 40
+    count = Counter(row["id"] for row in rows_in(tmp_path / "votes.jsonl"))
+    assert min(count.values()) >= 2
+
+
 def test_a_budget_below_one_query_each(tmp_path: Path) -> None:
     with FaultyServer(answer) as server:
         result = label(ITEMS, [api(server)], tmp_path / "votes.jsonl", budget=5)

@@ -62,15 +62,15 @@ def test_answers_of_each_examples_own_by_hand() -> None:
         candidate_texts=texts,
     )
     gold = np.array([0, 0, 0, 0, ABSTAIN])
-    # v0 (6, 3), v1 (7, 2). Last example, 3 wrong answers: odds over a wrong answer 6/3 * 3 = 6 for
-    # its 0, 7/2 * 3 = 10.5 for its 1; uniform prior: (6, 10.5, 1, 1) / 18.5
-    # M-step: right of v0: 2 + 6/18.5 of 5, of v1: 3 + 10.5/18.5 of 5
+    # v0 (6, 3), v1 (7, 2). Last example, 3 wrong answers and 10 that nobody gave: odds over a wrong
+    # answer 6/3 * 13 = 26 for its 0, 7/2 * 13 = 45.5 for its 1; prior: (26, 45.5, 1, 1) / 73.5
+    # M-step: right of v0: 2 + 26/73.5 of 5, of v1: 3 + 45.5/73.5 of 5
     reliability = OneCoin(iterations=1, smoothing=0).estimate(table, gold)
     assert reliability.skill is not None
-    expected = [(2 + 6 / 18.5) / 5, (3 + 10.5 / 18.5) / 5]
+    expected = [(2 + 26 / 73.5) / 5, (3 + 45.5 / 73.5) / 5]
     np.testing.assert_allclose(reliability.skill.accuracy, expected, atol=1e-9)
     assert reliability.skill.confusion is None
-    odds = [3 * a / (1 - a) for a in expected]
+    odds = [13 * a / (1 - a) for a in expected]
     posterior = np.array([*odds, 1, 1]) / (sum(odds) + 2)
     np.testing.assert_allclose(reliability.posterior[4], posterior, atol=1e-9)
 
@@ -88,12 +88,15 @@ def test_every_step_raises_the_likelihood(seed: int, soft: bool) -> None:
 
 
 def log_likelihood(table: Votes, accuracy: Floats) -> float:
-    """The plain formula, vote by vote: ln prod_i sum_k 1/3 prod_m prod_l P(l | k) ^ q_ml."""
+    """The plain formula, vote by vote: ln prod_i sum_k 1/3 prod_m prod_l P(l | k) ^ q_ml.
+
+    A wrong vote is one of 2 other candidates or of 10 answers that nobody gave.
+    """
     rows = np.full((len(table.ids), 3), np.log(1 / 3))
     for m, shares in enumerate(table.distributions):
         a = accuracy[table.voter[m]]
         for truth in range(3):
-            chances = np.where(np.arange(3) == truth, a, (1 - a) / 2)
+            chances = np.where(np.arange(3) == truth, a, (1 - a) / 12)
             rows[table.example[m], truth] += shares @ np.log(chances)
     return float(np.log(np.exp(rows).sum(axis=1)).sum())
 

@@ -19,6 +19,10 @@ if TYPE_CHECKING:
 LEAST = 1e-10
 """No probability is estimated below this: a vote never seen before is unlikely, not impossible."""
 
+UNSEEN = 10
+"""Wrong answers to an open question that nobody gave, and that it was as easy to give. Without them
+two voters who differ would leave one wrong answer, as likely as a right one."""
+
 
 @dataclass(frozen=True, eq=False)
 class Ballots:
@@ -98,7 +102,8 @@ class Ballots:
     @cached_property
     def others(self) -> Floats:
         """ln of the number of wrong answers of each example, (N,); 0 where there is at most one."""
-        others: Floats = np.log(np.maximum(self.votes.candidates - 1, 1))
+        unseen = UNSEEN if self.votes.candidate_texts else 0
+        others: Floats = np.log(np.maximum(self.votes.candidates - 1 + unseen, 1))
         return others
 
     @cached_property

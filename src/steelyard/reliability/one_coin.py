@@ -20,7 +20,8 @@ class OneCoin(BaseModel):
         M-step   a_v = (smoothing + sum_votes sum_k T_ik q_k) / (2 smoothing + votes of v)
 
     with q the vote's distribution (one-hot without probabilities). It needs no shared classes:
-    each example may have answers of its own, open ones too. The class prior p is learnt where all
+    each example may have answers of its own. Open ones have ten more in K_i, which nobody gave: two
+    voters who differ would else leave but one wrong answer. The class prior p is learnt where all
     examples share their classes, else it is uniform over an example's answers. Starts, stops,
     abstentions, trusted answers and score are those of `dawid_skene`.
 
