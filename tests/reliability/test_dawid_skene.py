@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from crowd_tables import crowd_kit_frame, drawn, read_nested
 from steelyard.errors import InputError
-from steelyard.reliability import DawidSkene
+from steelyard.reliability import DawidSkene, Hierarchical, OneCoin
 from steelyard.reliability.dawid_skene import steps
 from steelyard.reliability.em import Ballots
 from steelyard.types import ABSTAIN
@@ -86,18 +86,38 @@ def test_every_step_raises_the_objective(
     assert (np.diff(objectives) >= -1e-6).all()  # 1e-6: no probability falls below 1e-10
 
 
-def test_a_soft_vote_counts_as_its_shares() -> None:
+def test_a_soft_vote_weighs_as_its_answer_leads() -> None:
     hard = votes([[0, 1, 1], [1, 1, 0]], answers=2)
     one_hot = votes([[0, 1, 1], [1, 1, 0]], answers=2, probs=np.eye(2)[[0, 1, 1, 1, 1, 0]])
     np.testing.assert_allclose(
         DawidSkene().estimate(one_hot).posterior, DawidSkene().estimate(hard).posterior
     )
-    # a voter of accuracy a both ways who says (.7, .3): ln odds of 0 against 1 are
-    # .7 ln(a / (1 - a)) + .3 ln((1 - a) / a) = .4 ln(a / (1 - a))
-    soft = Ballots.of(votes([[0]], answers=2, probs=np.array([[0.7, 0.3]])))
-    rows = np.log([[[0.9, 0.1], [0.1, 0.9]]])
+    # leads .4 and .8, their mean .6: weights 2/3 and 4/3
+    soft = Ballots.of(votes([[0, 1]], answers=2, probs=np.array([[0.7, 0.3], [0.1, 0.9]])))
+    np.testing.assert_allclose(soft.weight, [2 / 3, 4 / 3])
+    # voters of accuracy .9 both ways: ln odds of 0 against 1 are (2/3 - 4/3) ln 9
+    rows = np.log(np.array([[[0.9, 0.1], [0.1, 0.9]]] * 2))
     logits = soft.log_likelihood(rows)[0]
-    assert logits[0] - logits[1] == pytest.approx(0.4 * np.log(9))
+    assert logits[0] - logits[1] == pytest.approx(-2 / 3 * np.log(9))
+
+
+@pytest.mark.parametrize("estimator", [DawidSkene(), OneCoin(), Hierarchical()])
+def test_voters_who_are_never_sure_do_not_collapse(
+    estimator: DawidSkene | OneCoin | Hierarchical,
+) -> None:
+    # five classifiers that share much of what they see, probabilities between .4 and .6, both
+    # classes equally common: shared out, such votes made one class of everything
+    rng = np.random.default_rng(5)
+    truth = rng.integers(0, 2, 1000)
+    seen = (truth - 0.5) * 0.6 + rng.normal(size=1000)
+    views = seen[:, None] + 0.7 * rng.normal(size=(1000, 5))
+    right = 0.5 + 0.1 * np.tanh(views.ravel())
+    probs = np.stack([1 - right, right], axis=1)
+    table = votes((views > 0).astype(int), answers=2, probs=probs)
+    labels = estimator.estimate(table).posterior.argmax(axis=1)
+    assert 0.4 < labels.mean() < 0.6
+    majority = ((views > 0).sum(axis=1) > 2).astype(int)
+    assert (labels == truth).mean() > (majority == truth).mean() - 0.02
 
 
 def test_trusted_answers_turn_a_wrong_majority() -> None:

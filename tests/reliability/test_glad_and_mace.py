@@ -121,7 +121,7 @@ def test_a_voter_that_gave_nothing_readable_is_at_chance(method: Glad | Mace) ->
 
 
 @pytest.mark.parametrize("method", [Glad(), Mace()])
-def test_a_soft_vote_counts_as_parts_of_votes(method: Glad | Mace) -> None:
+def test_a_soft_vote_weighs_as_it_leads(method: Glad | Mace) -> None:
     rng = np.random.default_rng(6)
     table = rng.integers(0, 2, (30, 3))
     sure = votes(table, answers=2, probs=np.eye(2)[table.ravel()])

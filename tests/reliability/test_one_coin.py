@@ -88,16 +88,18 @@ def test_every_step_raises_the_likelihood(seed: int, soft: bool) -> None:
 
 
 def log_likelihood(table: Votes, accuracy: Floats) -> float:
-    """The plain formula, vote by vote: ln prod_i sum_k 1/3 prod_m prod_l P(l | k) ^ q_ml.
+    """The plain formula, vote by vote: ln prod_i sum_k 1/3 prod_m P(l_m | k) ^ w_m.
 
     A wrong vote is one of 2 other candidates or of 10 answers that nobody gave.
     """
+    ranked = np.sort(table.distributions, axis=1)
+    leads = ranked[:, -1] - ranked[:, -2]
     rows = np.full((len(table.ids), 3), np.log(1 / 3))
-    for m, shares in enumerate(table.distributions):
+    for m, lead in enumerate(leads):
         a = accuracy[table.voter[m]]
         for truth in range(3):
-            chances = np.where(np.arange(3) == truth, a, (1 - a) / 12)
-            rows[table.example[m], truth] += shares @ np.log(chances)
+            chance = a if table.answer[m] == truth else (1 - a) / 12
+            rows[table.example[m], truth] += lead / leads.mean() * np.log(chance)
     return float(np.log(np.exp(rows).sum(axis=1)).sum())
 
 

@@ -25,7 +25,8 @@ def _method(text: str) -> str | dict[str, Any]:
     try:
         settings = yaml.safe_load(text)
     except yaml.YAMLError as error:
-        raise ConfigError(f"`--method {text}` is not YAML: {error}.") from error
+        problem = getattr(error, "problem", None) or error
+        raise ConfigError(f"`--method {text}` is not YAML: {problem}.") from error
     return dict(settings)
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
 from steelyard.reliability.em import LEAST, Ballots
-from steelyard.reliability.evidence import refuse_open, reliability_of
+from steelyard.reliability.evidence import refuse_many, refuse_open, reliability_of
 from steelyard.types import Floats, Ints, Reliability, VoterSkill, Votes
 
 
@@ -18,12 +18,12 @@ class DawidSkene(BaseModel):
 
     With p_k the share of class k and pi_vkl = P(voter v answers l | truth is k),
 
-        E-step   T_ik  ~  p_k prod_votes prod_l pi_vkl ^ q_l
-        M-step   p_k = mean_i T_ik        pi_vkl ~ smoothing + sum_votes T_ik q_l
-        objective = sum_i ln sum_k p_k prod_votes prod_l pi_vkl ^ q_l + smoothing sum ln pi_vkl
+        E-step   T_ik  ~  p_k prod_votes pi_vkl ^ w
+        M-step   p_k = mean_i T_ik        pi_vkl ~ smoothing + sum_{votes for l} T_ik w
+        objective = sum_i ln sum_k p_k prod_votes pi_vkl ^ w + smoothing sum ln pi_vkl
 
-    where q is the vote's distribution, one-hot for a vote without probabilities: a soft vote counts
-    as q_l of a vote for each l in both steps. Each step raises the objective; EM ends when it
+    where w is the vote's weight: 1, or with probabilities the lead of its answer over the second,
+    divided by the mean lead of all votes. Each step raises the objective; EM ends when it
     gains less than `tolerance` per vote. It begins at each example's mean vote, or, given trusted
     answers, at what these say about the voters. Trusted answers stay fixed.
 
@@ -33,7 +33,8 @@ class DawidSkene(BaseModel):
     functions) leave the model undetermined: `hierarchical` meets both.
 
     Raises:
-        InputError: open answers, where classes mean nothing across examples.
+        InputError: open answers, where classes mean nothing across examples; or more voters and
+            classes than there is memory for confusion matrices.
 
     Source: Dawid and Skene 1979, "Maximum Likelihood Estimation of Observer Error-Rates Using the
         EM Algorithm", equations 2.3 to 2.5 (smoothing, soft votes and trusted answers are ours).
@@ -52,6 +53,7 @@ class DawidSkene(BaseModel):
 
     def estimate(self, votes: Votes, gold: Ints | None = None) -> Reliability:
         refuse_open(votes, self.kind, "`one_coin` or `hierarchical`")
+        refuse_many(votes, self.kind, "`one_coin` or `hierarchical`")
         ballots = Ballots.of(votes, gold)
         before = -np.inf
         for step in islice(steps(ballots, self.smoothing), self.iterations):

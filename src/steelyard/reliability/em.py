@@ -19,6 +19,12 @@ if TYPE_CHECKING:
 LEAST = 1e-10
 """No probability is estimated below this: a vote never seen before is unlikely, not impossible."""
 
+LEAST_LEAD = 1e-3
+"""Of a vote whose two largest probabilities are equal: it says next to nothing."""
+
+CELLS = 50_000_000
+"""Cells of all voters' confusion matrices together, above which there are none: memory."""
+
 UNSEEN = 10
 """Wrong answers to an open question that nobody gave, and that it was as easy to give. Without them
 two voters who differ would leave one wrong answer, as likely as a right one."""
@@ -26,11 +32,13 @@ two voters who differ would leave one wrong answer, as likely as a right one."""
 
 @dataclass(frozen=True, eq=False)
 class Ballots:
-    """The readable votes as weighted entries, sorted by example.
+    """The readable votes with their weights, sorted by example.
 
-    A hard vote is one entry of weight 1. A vote with a distribution q is one entry for each answer
-    that it gives any probability, of weight q(answer): it counts like q(answer) of a vote for each,
-    in the likelihood (E-step) and in the voter's counts (M-step) alike.
+    A vote with a distribution q weighs as its answer leads: its q over the second largest, divided
+    by the mean lead of all readable votes, so that the votes weigh 1 on average; votes without
+    distributions weigh 1 each. Weights act in the likelihood (E-step) and in the voter's counts
+    (M-step) alike. Sharing a vote out among its answers instead makes voters who are never quite
+    sure look uninformed, and the fits collapse to one class.
     """
 
     votes: Votes
@@ -38,8 +46,7 @@ class Ballots:
     example: Ints  # (E,)
     voter: Ints  # (E,)
     answer: Ints  # (E,)
-    weight: Floats  # (E,), in (0, 1]
-    vote: Ints | None  # (E,), the vote of an entry; None where each vote is one entry
+    weight: Floats  # (E,), above 0
 
     @classmethod
     def of(cls, votes: Votes, gold: Ints | None = None) -> "Ballots":
@@ -60,23 +67,12 @@ class Ballots:
                 f"gold answer {known[i]} of {votes.ids[i]!r} is not in [0, {votes.candidates[i]}); "
                 "an example without a trusted answer is ABSTAIN (-1)."
             )
-        if votes.probs is not None:
-            rows = np.where(votes.answer[:, None] == ABSTAIN, 0.0, votes.probs)
-            vote, answer = np.nonzero(rows)
-            return cls(
-                votes,
-                known,
-                votes.example[vote],
-                votes.voter[vote],
-                answer,
-                rows[vote, answer],
-                vote,
-            )
+        read = votes.answer != ABSTAIN
+        weight = np.ones(int(read.sum())) if votes.probs is None else _leads(votes.probs[read])
         example, voter, answer = votes.example, votes.voter, votes.answer
-        read = answer != ABSTAIN
         if not read.all():
             example, voter, answer = example[read], voter[read], answer[read]
-        return cls(votes, known, example, voter, answer, np.ones(len(answer)), None)
+        return cls(votes, known, example, voter, answer, weight)
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -172,6 +168,16 @@ class Ballots:
         size = total.sum()
         prior: Floats = total / size if size else np.full(len(total), 1 / max(len(total), 1))
         return np.maximum(prior, LEAST)
+
+
+def _leads(probs: Floats) -> Floats:
+    """By how much the largest entry of each row leads the second, over the mean lead, (E,)."""
+    if not len(probs) or probs.shape[1] < 2:
+        return np.ones(len(probs))
+    ranked = np.partition(probs, -2, axis=1)
+    lead = np.maximum(ranked[:, -1] - ranked[:, -2], LEAST_LEAD)
+    weight: Floats = lead / lead.mean()
+    return weight
 
 
 def tally(place: Ints, weight: Floats, size: int) -> Floats:

@@ -3,6 +3,7 @@
 import numpy as np
 
 from steelyard.errors import InputError
+from steelyard.reliability.em import CELLS
 from steelyard.types import ABSTAIN, Floats, Ints, Reliability, VoterSkill, Votes
 
 
@@ -33,4 +34,19 @@ def refuse_open(votes: Votes, kind: str, instead: str) -> None:
         raise InputError(
             f"`{kind}` needs one list of classes for all examples, and these answers are open; "
             f"use {instead}."
+        )
+
+
+def refuse_many(votes: Votes, kind: str, instead: str) -> None:
+    """Refuse more confusion matrices than there is memory for.
+
+    Raises:
+        InputError: they would have more than four times CELLS.
+    """
+    cells = len(votes.voters) * votes.answers**2
+    if cells > 4 * CELLS:
+        raise InputError(
+            f"`{kind}` has a confusion matrix for each voter: {len(votes.voters):,} voters and "
+            f"{votes.answers:,} classes make {cells:,} cells, more than {4 * CELLS:,}; use "
+            f"{instead}."
         )

@@ -25,8 +25,8 @@ class Glad(BaseModel):
     for k). The prior over answers is uniform, the score the posterior of the most probable answer.
     A voter of negative ability is read the other way round. Trusted answers (`gold`) stay as they
     are, and the abilities they show are where EM starts. An example without a readable vote has a
-    uniform posterior and score 0. Several answers of one voter to an example count each, and a
-    vote with a distribution q counts as q(l) of a vote for every l.
+    uniform posterior and score 0. Several answers of one voter to an example count each. A vote
+    with probabilities weighs as in `dawid_skene`.
 
     Raises (in `estimate`): InputError for open answers, for which wrong ones are not equally
     likely.

@@ -6,7 +6,7 @@ from typing import ClassVar, Literal
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
-from steelyard.reliability.em import Ballots, shared_classes
+from steelyard.reliability.em import CELLS, Ballots, shared_classes
 from steelyard.reliability.evidence import reliability_of
 from steelyard.reliability.variational import Fit, coin, coin_by_others, rows
 from steelyard.types import Floats, Ints, Reliability, VoterSkill, Votes
@@ -21,8 +21,6 @@ ROUGH = 1e-4
 KIND_EXAMPLES = 50
 """Fewer answered examples for each kind of each class, and kinds are not tried: a class is then
 hardly more than a name for what a few examples share."""
-CELLS = 50_000_000
-"""Confusion matrices with more cells than this in total are not fitted: memory."""
 SPOTTERS = 0.5
 """Voters whose own answers differ less than this share of how far those of all voters do."""
 

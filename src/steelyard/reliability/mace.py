@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict, Field
 
-from steelyard.reliability.em import Ballots
+from steelyard.reliability.em import CELLS, Ballots
 from steelyard.reliability.evidence import refuse_open, reliability_of
 from steelyard.types import Floats, Ints, Reliability, VoterSkill, Votes
 
@@ -24,8 +24,8 @@ class Mace(BaseModel):
     r = ln(1 + c_v / ((1 - c_v) xi_v(l))) an example has P(k) in proportion to exp(sum of r of its
     votes for k). The score is the posterior of the most probable answer. Trusted answers (`gold`)
     stay as they are. An example without a readable vote has a uniform posterior and score 0.
-    Several answers of one voter to an example count each, and a vote with a
-    distribution q counts as q(l) of a vote for every l.
+    Several answers of one voter to an example count each. A vote with probabilities weighs as in
+    `dawid_skene`.
 
     Raises (in `estimate`): InputError for open answers, whose numbers mean nothing across examples.
 
@@ -75,5 +75,8 @@ def _skill(votes: Votes, posterior: Floats, knows: Floats, guess: Floats) -> Vot
     share = posterior.mean(axis=0) if len(posterior) else np.zeros(votes.answers)
     c = (knows[:, 0] / knows.sum(axis=1))[:, None]
     xi = guess / guess.sum(axis=1, keepdims=True)
+    accuracy = c[:, 0] + (1 - c[:, 0]) * (xi @ share)
+    if len(xi) * votes.answers**2 > CELLS:
+        return VoterSkill(votes.voters, accuracy)
     confusion = c[:, :, None] * np.eye(votes.answers) + ((1 - c) * xi)[:, None, :]
-    return VoterSkill(votes.voters, c[:, 0] + (1 - c[:, 0]) * (xi @ share), confusion)
+    return VoterSkill(votes.voters, accuracy, confusion)

@@ -5,7 +5,7 @@ from typing import ClassVar, Literal
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
-from steelyard.reliability.em import LEAST, Ballots, shared_classes, tally
+from steelyard.reliability.em import CELLS, LEAST, Ballots, shared_classes, tally
 from steelyard.reliability.evidence import reliability_of
 from steelyard.types import Floats, Ints, Reliability, VoterSkill, Votes
 
@@ -16,10 +16,10 @@ class OneCoin(BaseModel):
     With a_v the accuracy of voter v and K_i the number of answers that example i has,
 
         P(v answers l | truth is k) = a_v if l = k, else (1 - a_v) / (K_i - 1)
-        E-step   T_ik  ~  p_k prod_votes (a_v (K_i - 1) / (1 - a_v)) ^ q_k
-        M-step   a_v = (smoothing + sum_votes sum_k T_ik q_k) / (2 smoothing + votes of v)
+        E-step   T_ik  ~  p_k prod_{votes for k} (a_v (K_i - 1) / (1 - a_v)) ^ w
+        M-step   a_v = (smoothing + sum_votes T_il w) / (2 smoothing + sum_votes w)
 
-    with q the vote's distribution (one-hot without probabilities). It needs no shared classes:
+    with w the weight of a vote for l, as in `dawid_skene`. It needs no shared classes:
     each example may have answers of its own. Open ones have ten more in K_i, which nobody gave: two
     voters who differ would else leave but one wrong answer. The class prior p is learnt where all
     examples share their classes, else it is uniform over an example's answers. Starts, stops,
@@ -72,8 +72,10 @@ def rightness(ballots: Ballots, posterior: Floats) -> Floats:
     return tally(ballots.voter, right, ballots.shape[1])
 
 
-def coin_rows(accuracy: Floats, answers: int) -> Floats:
-    """Confusion matrices of voters with one accuracy each, (V, K, K)."""
+def coin_rows(accuracy: Floats, answers: int) -> Floats | None:
+    """Confusion matrices of voters with one accuracy each, (V, K, K); None for too many CELLS."""
+    if len(accuracy) * answers**2 > CELLS:
+        return None
     same = np.eye(answers)
     wrong = (1 - accuracy) / max(answers - 1, 1)
     rows: Floats = np.where(same > 0, accuracy[:, None, None], wrong[:, None, None])

@@ -74,13 +74,16 @@ def typical_voter(votes: Votes, reliability: Reliability) -> Floats:
     Of the estimator's own matrices where it learnt them; else the expected votes for l where the
     truth is k under the posterior, with one more vote like the mean vote in each row.
     """
+    from scipy.sparse import csr_array
+
     k, read = votes.answers, votes.answer != ABSTAIN
     skill = reliability.skill
     if skill is not None and skill.confusion is not None and read.any():
         number = np.bincount(votes.voter[read], minlength=len(votes.voters))
         return np.asarray(np.einsum("v,vkl->kl", number / number.sum(), skill.confusion))
-    rows = reliability.posterior[votes.example[read]]
-    counts = np.stack([np.bincount(votes.answer[read], column, k) for column in rows.T])
+    place = (votes.answer[read], votes.example[read])
+    cast = csr_array((np.ones(len(place[0])), place), shape=(k, len(votes.ids)))
+    counts = (cast @ reliability.posterior).T  # [truth, answer]
     counts += (counts.sum(axis=0) + 1 / k) / (counts.sum() + 1)
     matrix: Floats = counts / counts.sum(axis=1, keepdims=True)
     return matrix
@@ -88,8 +91,9 @@ def typical_voter(votes: Votes, reliability: Reliability) -> Floats:
 
 def gains(votes: Votes, reliability: Reliability) -> Floats:
     """Expected gain of one more vote by a typical voter, for each example, (N,)."""
-    is_open = bool(votes.candidate_texts)
-    if not is_open and len(votes.ids) and (votes.candidates == votes.answers).all():
+    skill = reliability.skill
+    coin = bool(votes.candidate_texts) or (skill is not None and skill.confusion is None)
+    if not coin and len(votes.ids) and (votes.candidates == votes.answers).all():
         return expected_gain(reliability.posterior, typical_voter(votes, reliability))
     read = votes.answer != ABSTAIN
     right = reliability.posterior[votes.example[read], votes.answer[read]]

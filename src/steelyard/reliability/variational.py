@@ -156,14 +156,11 @@ def _wrong_ways(ballots: Ballots, posterior: Floats) -> float:
 def _right_by_others(ballots: Ballots, posterior: Floats, shift: Floats) -> Floats:
     """Expected right votes (V,), each vote's own log odds changed by its voter's `shift` (V,).
 
-    A hard vote for l changes one logit: P'(l) = P(l) e^s / (1 - P(l) + P(l) e^s). A soft vote
-    changes as many as it names. Trusted answers stay.
+    A vote for l changes one logit: P'(l) = P(l) e^s / (1 - P(l) + P(l) e^s). Trusted answers stay.
     """
     old = posterior.ravel()[ballots.cell]
     new = old * np.exp(ballots.weight * shift[ballots.voter])
     change = new - old
-    if ballots.vote is not None:
-        change = tally(ballots.vote, change, 0)[ballots.vote]
     new /= 1 + change
     known = ballots.known[ballots.example] >= 0
     new[known] = old[known]

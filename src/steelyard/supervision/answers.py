@@ -159,7 +159,10 @@ def find_classes(cast: Cast) -> tuple[Classes, list[str]]:
         names, numbers = names + (whole is None), numbers + (whole is not None)
         spelled.setdefault(whole or value, []).append(code)
     if not spelled:
-        raise InputError(f"{cast.path.name} has no answer that names a class: every vote abstains.")
+        raise InputError(
+            f"{cast.path.name} has no answer that names a class: every vote abstains. Is it the "
+            "right file? If nobody answered yet, list the classes in a file for `--classes`."
+        )
     if names and numbers:
         ordered = reversed(spelled.items())  # so that the first of each kind is kept
         kinds = {whole_number(text) is None: codes for text, codes in ordered}

@@ -25,10 +25,15 @@ def check_out(out: Path) -> None:
     """Find out early whether results can be written to a folder.
 
     Raises:
-        InputError: it is no folder, or one with other things than a weighing's.
+        InputError: it is no folder, one with other things than a weighing's, or in none that can
+            be written to.
     """
     if out.is_symlink() or (out.exists() and not out.is_dir()):
         raise InputError(f"{out} must be a folder, or not exist yet; give another with --out.")
+    above = next(place for place in (out, *out.absolute().parents) if place.exists())
+    if not above.is_dir() or not os.access(above, os.W_OK | os.X_OK):
+        what = "cannot be written to" if above.is_dir() else "is a file"
+        raise InputError(f"{out}: {above} {what}; give another folder with --out.")
     if not out.exists() or not any(out.iterdir()):
         return
     try:

@@ -24,18 +24,28 @@ def read_methods(given: Sequence[str | Mapping[str, Any]]) -> dict[str, Estimato
     for entry in given:
         settings = {"kind": entry} if isinstance(entry, str) else dict(entry)
         kind = settings.get("kind")
+        if "kind" not in settings:
+            raise ConfigError(f"A method's settings have a `kind`; got {settings}.")
         if not isinstance(kind, str) or kind not in ESTIMATORS:
             near = difflib.get_close_matches(str(kind), ESTIMATORS, n=1)
-            hint = f"did you mean `{near[0]}`? " if near else ""
-            raise ConfigError(f"{kind!r} is not a method; {hint}There are {', '.join(ESTIMATORS)}.")
+            hint = f" Did you mean `{near[0]}`?" if near else ""
+            raise ConfigError(f"{kind!r} is not a method.{hint} There are {', '.join(ESTIMATORS)}.")
         try:
             estimator = ESTIMATORS[kind].model_validate(settings)
         except ValidationError as error:
-            first = error.errors()[0]
-            place = ".".join(map(str, first["loc"]))
-            raise ConfigError(
-                f"Method `{kind}`: `{place}`: {first['msg']}, got {first['input']!r}."
-            ) from error
+            raise ConfigError(f"Method `{kind}`: {_problem(kind, error)}") from error
         again = sum(name.rpartition("-")[0] == kind or name == kind for name in methods)
         methods[kind if not again else f"{kind}-{again + 1}"] = estimator
     return methods
+
+
+def _problem(kind: str, error: ValidationError) -> str:
+    """The first problem of a failed validation; an unknown setting with the nearest one."""
+    first = error.errors()[0]
+    place = ".".join(map(str, first["loc"]))
+    if first["type"] != "extra_forbidden":
+        return f"`{place}`: {first['msg']}, got {first['input']!r}."
+    known = [name for name in ESTIMATORS[kind].model_fields if name != "kind"]
+    near = difflib.get_close_matches(place, known, n=1)
+    hint = f"Did you mean `{near[0]}`?" if near else f"Known are {', '.join(known) or 'none'}."
+    return f"`{place}` is not a setting. {hint}"
