@@ -65,6 +65,23 @@ def test_gold_is_certain_also_where_nobody_answers_or_the_method_passes_it_over(
     assert result.reliabilities["majority"].posterior[3].tolist() == [1.0, 0.0]
 
 
+def test_gold_that_is_truth_too_is_said() -> None:
+    known = truth(1, 1, ABSTAIN, ABSTAIN)
+    found = sy.weigh(TABLE, ["majority"], truth=known, gold=known).summary
+    assert any("2 items of known truth are gold" in text for text in found["warnings"])
+
+
+def test_nothing_is_said_of_the_accuracy_of_a_voter_who_answers_alone() -> None:
+    # v2 alone answers the third item, v0 and v1 the others
+    table = votes([[0, 0, -1], [1, 1, -1], [-1, -1, 1]], answers=2, classes=("no", "yes"))
+    found = sy.weigh(table, ["hierarchical"]).summary["by_voter"]
+    assert [row["voter"] for row in found if row["accuracy"] is None] == ["v2"]
+    assert found[-1]["voter"] == "v2"
+    told = sy.weigh(table, ["hierarchical"], gold=np.array([-1, -1, 0])).summary["by_voter"]
+    accuracy = {row["voter"]: row["accuracy"]["value"] for row in told}
+    assert accuracy["v2"] == 0.0
+
+
 def test_majority_comes_along_behind_the_methods_asked_for() -> None:
     result = sy.weigh(TABLE, ["vote_entropy", {"kind": "vote_share", "temperature": 0.2}])
     assert list(result.reliabilities) == ["vote_entropy", "vote_share", "majority"]

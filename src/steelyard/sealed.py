@@ -9,7 +9,7 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from steelyard.errors import StoreError
@@ -79,15 +79,28 @@ def file_sum(path: Path) -> str:
 
 def write_text(path: Path, text: str) -> None:
     """Replace a text file at once: readers see the old or the new content, never half."""
+    write_parts(path, (text,))
+
+
+def write_parts(path: Path, parts: Iterable[str]) -> None:
+    """`write_text` of a text that comes in parts."""
     handle, name = tempfile.mkstemp(prefix=f".{path.name[:40]}-", dir=path.parent)
     try:
         with os.fdopen(handle, "w", encoding="utf-8") as stream:
-            stream.write(text)
+            for part in parts:
+                stream.write(part)
             stream.flush()
+            os.fchmod(handle, 0o666 & ~_umask())  # a draft is its maker's alone, the file is not
             os.fsync(stream.fileno())
         Path(name).replace(path)
     finally:
         Path(name).unlink(missing_ok=True)
+
+
+def _umask() -> int:
+    mask = os.umask(0o077)
+    os.umask(mask)
+    return mask
 
 
 def _files(folder: Path) -> list[Path]:

@@ -223,6 +223,7 @@ TRUTH = {
     "unknown class": ("id,truth\nq1,egg\n", ["truth.csv line 2: `truth` 'egg'", "'spam'"]),
     "two truths": ("id,truth\nq1,ham\nq2,ham\nq1,spam\n", ["line 4: `truth` 'spam'", "line 2"]),
     "another name": ("id,turth\nq1,ham\n", ["truth.csv has no column 'truth'", "'turth'"]),
+    "a label": ("id,label\nq1,ham\n", ["truth.csv has no column 'truth'", "'label' to `truth`"]),
     "no id": ("name,truth\nq1,ham\n", ["truth.csv has no column 'id'"]),
     "empty id": ("id,truth\n,ham\n", ["truth.csv line 2: `id`"]),
     "empty": ("", ["truth.csv is empty"]),
@@ -254,8 +255,9 @@ OPTIONS = {
     "method's kind": (["--method", "{kind: vote_shar}"], ["'vote_shar'", "`vote_share`"]),
     "method's setting": (
         ["--method", "{kind: vote_share, temperatur: 1}"],
-        ["Method `vote_share`: `temperatur`"],
+        ["Method `vote_share`: `temperatur` is not a setting", "`temperature`"],
     ),
+    "method without a kind": (["--method", "{temperature: 1}"], ["settings have a `kind`"]),
     "method's value": (["--method", "{kind: vote_share, temperature: -1}"], ["`temperature`"]),
     "method's YAML": (["--method", "{kind: ["], ["is not YAML"]),
     "duplicates": (
@@ -298,6 +300,10 @@ def test_a_folder_with_other_files_is_left_alone(weigh: Weigh, tmp_path: Path) -
 def test_out_that_is_a_file_is_named(weigh: Weigh, tmp_path: Path) -> None:
     (tmp_path / "out").write_text("mine")
     assert "out must be a folder" in weigh(FEW).error
+    (tmp_path / "out").unlink()
+    assert "votes.csv is a file; give another folder" in weigh(FEW, "--out", "votes.csv/out").error
+    (tmp_path / "link").symlink_to("nowhere")
+    assert "link/out cannot be made" in weigh(FEW, "--out", "link/out").error
 
 
 ODD_BUT_READABLE = {
@@ -403,6 +409,15 @@ def test_one_voter_one_class_and_all_alike_are_said(weigh: Weigh) -> None:
     assert "Every vote names the same class." in said
     assert "All votes on an item agree" in said
     assert "No item has two votes" in weigh(f"{HEADER}q1,ann,ham\nq2,bob,spam\n").out
+
+
+def test_nobody_says_anything(weigh: Weigh, tmp_path: Path) -> None:
+    silent = f"{HEADER}q1,ann,\nq2,bob,\n"
+    assert "every vote abstains" in weigh(silent).error
+    said = weigh(silent, "--classes", "labels.json", files=CLASSES).out
+    assert "2 items have no readable vote" in said
+    rows = pq.read_table(tmp_path / "out" / "reliability.parquet").to_pylist()
+    assert [row["label"] for row in rows] == [None, None]
 
 
 def test_ties_go_to_a_draw_and_are_counted(weigh: Weigh, tmp_path: Path) -> None:

@@ -142,6 +142,11 @@ def test_gold_that_is_no_answer_is_named() -> None:
         DawidSkene().estimate(votes([[0], [1]], answers=2), np.array([0]))
 
 
+def test_more_confusion_matrices_than_memory_are_refused() -> None:
+    with pytest.raises(InputError, match="2 voters and 20,000 classes make 800,000,000 cells"):
+        DawidSkene().estimate(votes([[0, 1]], answers=20_000))
+
+
 def test_open_answers_are_refused() -> None:
     table = votes([[0, 1]], answers=2, candidate_texts=(("4", "5"),))
     with pytest.raises(InputError, match="`one_coin` or `hierarchical`"):

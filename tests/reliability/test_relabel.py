@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from crowds import crowd
 from steelyard.errors import InputError
-from steelyard.reliability import VoteShare
+from steelyard.reliability import Hierarchical, Mace, OneCoin, VoteShare
 from steelyard.reliability.relabel import (
     expected_gain,
     expected_gain_of_coin,
@@ -89,6 +89,22 @@ def test_the_typical_voter_without_learning_is_counted() -> None:
     np.testing.assert_allclose(
         typical_voter(cast, rows), [[1.3 / 2.2, 0.9 / 2.2], [0.7 / 1.8, 1.1 / 1.8]]
     )
+
+
+def test_without_a_readable_vote_the_typical_voter_answers_at_random() -> None:
+    cast = votes([[ABSTAIN]], answers=2)
+    rows = Reliability(cast.ids, np.array([[0.5, 0.5]]), np.zeros(1))
+    np.testing.assert_allclose(typical_voter(cast, rows), [[0.5, 0.5], [0.5, 0.5]])
+    assert gains(cast, rows).tolist() == [0.0]
+
+
+@pytest.mark.parametrize("method", [OneCoin(), Hierarchical(), Mace()])
+def test_many_classes_have_no_confusion_matrices(method: OneCoin | Hierarchical | Mace) -> None:
+    cast = votes([[0, 0, 1]], answers=5000)  # 3 x 5000 x 5000 numbers would take 600 MB
+    reliability = method.estimate(cast)
+    assert reliability.skill is not None
+    assert reliability.skill.confusion is None
+    assert 0 <= gains(cast, reliability)[0] < 1
 
 
 def test_the_ranking_begins_where_a_vote_helps_most() -> None:

@@ -82,6 +82,16 @@ def test_long_votes_are_read(tmp_path: Path) -> None:
     assert votes.answer.tolist() == [0, ABSTAIN, 1]
 
 
+def test_probabilities_are_read_where_they_are_given(tmp_path: Path) -> None:
+    rows: list[dict[str, object]] = [
+        {"id": "a", "voter": "ann", "answer": "no", "probabilities": [0.6, 0.4]},
+        {"id": "a", "voter": "bob", "answer": "yes"},
+    ]
+    votes = write(tmp_path / "v.jsonl", rows).vote(LABELLED, [ASKED], CLASSES, seed=0)[0]
+    assert votes.probs is not None
+    np.testing.assert_allclose(votes.probs, [[0.6, 0.4], [0, 1]])
+
+
 def test_nested_votes_are_read(tmp_path: Path) -> None:
     rows: list[dict[str, object]] = [
         {"id": "a", "votes": [{"annotator": "w0", "label": 1}, {"annotator": "w1", "label": 0}]}

@@ -60,8 +60,8 @@ def label_data(
     if result.stopped_by:
         raise SteelyardError(
             f"{result.stopped_by} is reached: {result.votes:,} votes are in {out}, the rest was "
-            "not asked. The same command with a higher limit goes on, and pays for none of them "
-            "again."
+            "not asked. The same command goes on (`--max-cost` must be higher), and pays for none "
+            "of them again."
         )
 
 

@@ -167,7 +167,10 @@ def weigh(
         Path,
         typer.Argument(metavar="VOTES", help="Long, nested, or one column per voter."),
     ],
-    out: Annotated[Path, typer.Option(help="Folder for labels, voters, summary and report.")],
+    out: Annotated[
+        Path | None,
+        typer.Option(help="Folder for labels, voters, summary and report; runs/weigh-NAME."),
+    ] = None,
     method: Annotated[
         list[str], typer.Option(help="An estimator's kind, or its settings as YAML; repeatable.")
     ] = ["hierarchical"],  # noqa: B006
@@ -191,7 +194,9 @@ def weigh(
 ) -> None:
     """Weigh votes: labels, how far each can be trusted, and whom to trust. Nothing is trained."""
     from steelyard.cli.weigh import weigh_votes
+    from steelyard.rows import stem
 
+    out = out or Path("runs") / f"weigh-{stem(votes)}"
     options = {"truth": truth, "gold": gold, "out": out, "duplicates": duplicates}
     weigh_votes(
         votes, method, **options, answers=answers, classes=classes, alpha=alpha, delta=delta

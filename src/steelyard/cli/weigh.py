@@ -80,7 +80,8 @@ def _voters(summary: dict[str, Any]) -> list[str]:
     ranked = [one for one in summary["by_voter"] if one["accuracy"] is not None]
     worst = sorted(ranked, key=lambda one: (not one["flags"], one["accuracy"]["value"]))[:LEAST]
     flagged = sum(bool(one["flags"]) for one in summary["by_voter"])
-    lines = [f"{'least trustworthy voter':<28}{'votes':>8}{'accuracy':>10}  95 % interval   flags"]
+    header = f"{'least trustworthy voter':<28}{'votes':>8}{'accuracy':>10}  95 % interval   flags"
+    lines = [header] if worst else []
     for one in worst:
         value, low, high = (one["accuracy"][name] for name in ("value", "low", "high"))
         span = f"[{low:.3f}, {high:.3f}]"
@@ -89,7 +90,7 @@ def _voters(summary: dict[str, Any]) -> list[str]:
         lines.append(f"{cells}  {flags}".rstrip())
     relabel = len(summary["relabel"])
     lines += [
-        "",
+        *([""] if worst else []),
         f"{flagged:,} of {summary['voters']:,} voters are flagged; "
         f"{len(summary['copies']):,} pairs copy each other; "
         f"{relabel:,} items are listed to be labelled again first",

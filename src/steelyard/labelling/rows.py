@@ -1,12 +1,11 @@
 """Votes as the long rows of a votes file, with what reproduces each query."""
 
 import json
-import os
-import tempfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+from steelyard import sealed
 from steelyard.labelling.items import Items
 from steelyard.prompts import Asked, Asking
 from steelyard.prompts.orders import draw_seed
@@ -72,13 +71,4 @@ def told_apart(name: str, taken: set[str]) -> str:
 
 def write_rows(path: Path, rows: Iterable[Row]) -> None:
     """Replace a file of JSON lines at once: readers see the old or the new content, never half."""
-    handle, name = tempfile.mkstemp(prefix=f".{path.name[:40]}-", dir=path.parent)
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as stream:
-            for row in rows:
-                stream.write(json.dumps(row, ensure_ascii=False) + "\n")
-            stream.flush()
-            os.fsync(stream.fileno())
-        Path(name).replace(path)
-    finally:
-        Path(name).unlink(missing_ok=True)
+    sealed.write_parts(path, (json.dumps(row, ensure_ascii=False) + "\n" for row in rows))

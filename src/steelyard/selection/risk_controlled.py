@@ -81,7 +81,7 @@ def control_risk(
     levels = _own_levels(expected, alpha, delta, starts)
     passed, level = _fallback(_p_values(wrong, n, alpha), levels)
     if not passed.any():
-        return _none(alpha, delta, score, n, wrong)
+        return _none(alpha, delta, score, n, wrong, levels)
     last = int(np.flatnonzero(passed)[-1])
     return RiskControl(
         alpha=alpha,
@@ -157,8 +157,14 @@ def _fallback(p: Floats, own: Floats) -> tuple[Bools, Floats]:
     return passed, level
 
 
-def _none(alpha: float, delta: float, score: Floats, n: Ints, wrong: Ints) -> RiskControl:
-    bounds = [upper_bound(int(w), int(k), delta) for w, k in zip(wrong, n, strict=True)]
+def _none(
+    alpha: float, delta: float, score: Floats, n: Ints, wrong: Ints, levels: Floats
+) -> RiskControl:
+    """Why there is no set: the nearest of the thresholds that are tested first."""
+    bounds = [
+        upper_bound(int(w), int(k), float(level)) if level else 1.0
+        for w, k, level in zip(wrong, n, levels, strict=True)
+    ]
     best = int(np.argmin(bounds))
     trusted, least = int(n[-1]), _least(alpha, delta)
     if trusted < least:
@@ -167,9 +173,10 @@ def _none(alpha: float, delta: float, score: Floats, n: Ints, wrong: Ints) -> Ri
             f"at least {least} are needed"
         )
     else:
+        shared = f" ({levels[best]:g} of the doubt is its share)" if levels[best] < delta else ""
         why = (
             f"the best threshold has {wrong[best]} wrong among {n[best]} labels of known truth, "
-            f"which leaves an error of {bounds[best]:.3f} possible"
+            f"which leaves an error of {bounds[best]:.3f} possible{shared}"
         )
     return RiskControl(
         alpha=alpha,

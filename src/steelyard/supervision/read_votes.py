@@ -22,7 +22,7 @@ from steelyard.supervision.answers import (
 )
 from steelyard.supervision.cast import Cast, empty, name_column, read_cast, shown
 from steelyard.supervision.columns import Codes, Column, read_columns, row_at
-from steelyard.supervision.layout import Header, check_named
+from steelyard.supervision.layout import TRUTH, Header, check_named
 from steelyard.supervision.table import given_pairs
 from steelyard.supervision.tabulate import Duplicates, given_probabilities, tabulate
 from steelyard.types import ABSTAIN, Ints, Votes
@@ -91,6 +91,9 @@ def read_truth(path: Path, ballots: Ballots) -> Ints:
         InputError: an unknown id, an unknown class, or two truths of one id.
     """
     header = list(next(iter(read_rows(path)))[1])
+    near = [name for name in header if name.casefold() in (*TRUTH, "label", "answer")]
+    if "truth" not in header and near:
+        raise InputError(f"{path.name} has no column 'truth'; rename {near[0]!r} to `truth`?")
     check_named(path, ("id", "truth"), header)
     columns = read_columns(path, header, ("id", "truth"))
     ids, row_id = name_column(path, columns["id"], "id")

@@ -11,10 +11,10 @@ from pydantic import BaseModel, ConfigDict
 from steelyard.errors import ConfigError, InputError
 from steelyard.prompts.readers import ReaderName
 from steelyard.sealed import file_sum
-from steelyard.supervision.answers import canonical_value, refuse
+from steelyard.supervision.answers import Classes, canonical_value, refuse
 from steelyard.supervision.cast import Cast, read_cast
 from steelyard.supervision.table import candidates_of, open_votes, vote_order
-from steelyard.supervision.tabulate import refuse_repeats
+from steelyard.supervision.tabulate import given_probabilities, refuse_repeats
 from steelyard.types import ABSTAIN, Question, Split, Votes
 
 NUMBER = re.compile("[0-9]{1,9}")
@@ -23,13 +23,14 @@ NUMBER = re.compile("[0-9]{1,9}")
 class VotesFile(BaseModel):
     """Votes read from a file (JSON lines, CSV or Parquet).
 
-    Long rows are `id, voter, answer` and optionally `query`; nested rows are
+    Long rows are `id, voter, answer` and optionally `query` and `probabilities` (one for each
+    class; passed over where questions differ in their number of options); nested rows are
     `{"id", "votes": [{"annotator", "label"}]}`; wide rows are `id` and a column for each voter. An
     answer is a class name or number; null, an empty cell and -1 abstain.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2  # probabilities are read
     libraries: ClassVar[tuple[str, ...]] = ()
 
     kind: Literal["votes"] = "votes"
@@ -147,6 +148,9 @@ def _table(
     order, repeats = vote_order(example[mine], voter, query)
     if repeats.any():
         refuse_repeats(cast, mine[order], repeats, "Keep one, or tell them apart by `query`.")
+    probs = None
+    if (candidates == len(classes)).all():  # else a row has no fixed length
+        probs = given_probabilities(cast, numbers[cast.answer.codes], Classes(classes), sure=True)
     return Votes(
         ids=tuple(question.id for question in questions),
         voters=cast.voters,
@@ -157,4 +161,5 @@ def _table(
         answer=answer[order],
         candidates=candidates,
         classes=classes,
+        probs=None if probs is None else probs[mine][order],
     )

@@ -1,7 +1,7 @@
 """Every method on one table of votes, judged where the truth is known."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, get_args
 
@@ -97,9 +97,13 @@ def weigh(
         table, source = ballots.votes, _source(Path(votes), ballots, duplicates)
         known = _known(truth, ballots, "truth")
         trusted = _known(gold, ballots, "gold")
+    both = int(((known != ABSTAIN) & (trusted != ABSTAIN)).sum())
     known = np.where(trusted == ABSTAIN, known, ABSTAIN)
     anchors = np.where(trusted >= 0, trusted, ABSTAIN)
     held = anchors if (anchors != ABSTAIN).any() else None
+    if both:
+        said = f"{both:,} items of known truth are gold: their answers are held, and not judged."
+        source = replace(source, remarks=(*source.remarks, said))
     estimators.setdefault("majority", Majority())
     judged = {}
     for name, estimator in estimators.items():

@@ -54,8 +54,14 @@ def write_files(
 
     A former weighing is replaced; its files of methods that are not there any more are removed.
     """
-    out.parent.mkdir(parents=True, exist_ok=True)
-    draft = Path(tempfile.mkdtemp(prefix=f".draft-{out.name[:40]}-", dir=out.parent))
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        draft = Path(tempfile.mkdtemp(prefix=f".draft-{out.name[:40]}-", dir=out.parent))
+    except (FileExistsError, FileNotFoundError, NotADirectoryError) as error:
+        raise InputError(
+            f"{out} cannot be made: {error.strerror} ({error.filename}); give another folder with "
+            "--out."
+        ) from error
     try:
         first, *further = judged
         write_reliability(draft / "reliability.parquet", votes, judged[first])

@@ -47,5 +47,5 @@ def _problem(kind: str, error: ValidationError) -> str:
         return f"`{place}`: {first['msg']}, got {first['input']!r}."
     known = [name for name in ESTIMATORS[kind].model_fields if name != "kind"]
     near = difflib.get_close_matches(place, known, n=1)
-    hint = f"Did you mean `{near[0]}`?" if near else f"Known are {', '.join(known) or 'none'}."
+    hint = f"Did you mean `{near[0]}`?" if near else f"Known: {', '.join(known) or 'none'}."
     return f"`{place}` is not a setting. {hint}"

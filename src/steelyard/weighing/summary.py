@@ -134,12 +134,25 @@ def summarize(
         "warnings": [*source.remarks, *_warnings(votes, first, truth)],
         "methods": {name: one.summary() for name, one in judged.items()},
         "risk_control": None if alpha is None else _risk_control(first, gold, alpha, delta),
-        "by_voter": judge_voters(votes, first.reliability, of_truth).rows(),
+        "by_voter": _by_voter(votes, first, of_truth, gold),
         "copies": [asdict(pair) for pair in find_copies(votes)],
         "relabel": [asdict(one) for one in again if one.gain > 0],
         "entropy_bins": [asdict(one) for one in entropy_bins(votes, first.label, of_truth)],
         "class_scores": _class_scores(first, truth, votes) if closed and known.any() else None,
     }
+
+
+def _by_voter(votes: Votes, first: Judged, truth: Ints | None, gold: Ints) -> list[dict[str, Any]]:
+    """What is known of each voter; nothing of the accuracy of one that answered alone.
+
+    Where there is neither another voter nor a held answer, the posterior repeats the voter.
+    """
+    told = {votes.voters[v] for v in np.unique(votes.voter[gold[votes.example] != ABSTAIN])}
+    rows = judge_voters(votes, first.reliability, truth).rows()
+    for row in rows:
+        if row["agreement"] is None and row["voter"] not in told:
+            row["accuracy"] = None
+    return sorted(rows, key=lambda row: row["accuracy"] is None)
 
 
 def _held(reliability: Reliability, gold: Ints) -> Reliability:
