@@ -11,7 +11,7 @@ from typing import Any
 
 from steelyard.evaluation import wilcoxon_over_datasets
 
-COLUMNS = ("naive", "majority", "soft", "filter", "filter_confidence", "reweigh")
+COLUMNS = ("naive", "majority", "filter", "reweigh", "hierarchical", "filter_hierarchical")
 PAIRS = (
     ("majority", "naive"),
     ("filter", "naive"),
@@ -19,6 +19,9 @@ PAIRS = (
     ("filter", "majority"),
     ("filter", "random_keep"),
     ("reweigh", "shuffled_weights"),
+    ("hierarchical", "majority"),
+    ("filter_hierarchical", "majority"),
+    ("filter_hierarchical", "random_keep.filter_hierarchical"),
 )
 
 
