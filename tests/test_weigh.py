@@ -92,6 +92,7 @@ def test_the_same_method_twice_has_two_names() -> None:
     settings: list[Any] = [{"kind": "vote_share", "temperature": t} for t in (0.2, 1.0, 5.0)]
     names = list(sy.weigh(TABLE, settings).reliabilities)
     assert names == ["vote_share", "vote_share-2", "vote_share-3", "majority"]
+    assert list(sy.weigh(TABLE, "one_coin").reliabilities) == ["one_coin", "majority"]
 
 
 def test_no_truth_leaves_nulls() -> None:
@@ -231,6 +232,9 @@ def test_truth_of_another_length_is_refused() -> None:
         sy.weigh(TABLE, ["majority"], truth=truth(1))
     with pytest.raises(sy.InputError, match="`gold` must be"):
         sy.weigh(TABLE, ["majority"], gold=truth(2, 0, 0, 0))
+    for wrong in ([0.0, 1.0, 0.0, 1.0], [-5, 0, 0, 0], {"q0": 1}):
+        with pytest.raises(sy.InputError, match=r"`truth` must be \(4,\) answer numbers"):
+            sy.weigh(TABLE, ["majority"], truth=wrong)  # type: ignore[arg-type]
     with pytest.raises(sy.ConfigError, match="of votes in memory is an array"):
         sy.weigh(TABLE, ["majority"], truth="truth")
 

@@ -12,7 +12,7 @@ import sqlite3
 import sys
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -57,7 +57,7 @@ class Ledger:
                 path, timeout=PATIENCE, isolation_level=None, check_same_thread=False
             )
             try:
-                self._prepare()
+                self._patiently(self._prepare)
             except BaseException:
                 self._database.close()
                 raise
@@ -165,6 +165,23 @@ class Ledger:
             self._database.execute("ROLLBACK")
             raise
         self._database.execute("COMMIT")
+
+    def _patiently(self, step: Callable[[], None]) -> None:
+        """Do what SQLite refuses at once, without waiting, while another connection opens the file.
+
+        A change of the journal's mode is such a step.
+        """
+        end = time.monotonic() + PATIENCE
+        while True:
+            try:
+                return step()
+            except sqlite3.OperationalError as error:
+                name = getattr(error, "sqlite_errorname", "") or ""
+                if not name.startswith("SQLITE_BUSY") or time.monotonic() > end:
+                    raise
+                if self._database.in_transaction:
+                    self._database.execute("ROLLBACK")
+                time.sleep(0.01)
 
     def _prepare(self) -> None:
         self._database.execute("BEGIN")  # one look, while another process may make the tables

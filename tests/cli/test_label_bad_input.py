@@ -152,6 +152,10 @@ WRONG: dict[str, tuple[tuple[object, ...], list[str]]] = {
         ["different `classes`"],
     ),
     "nothing to learn from": ((*LABEL, TFIDF), ["learns from labelled rows", "--labelled"]),
+    "the answers are in the question": (
+        (*LABEL, TFIDF, "--labelled", "train.jsonl"),
+        ["--labelled and DATA are the same file"],
+    ),
     "wrong task": (
         (*LABEL, "{kind: chooser}", "--task", "classification", "--labelled", "test.jsonl"),
         ["A chooser supervisor answers multiple choice"],

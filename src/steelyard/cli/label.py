@@ -41,6 +41,11 @@ def label_data(
     for name, path in (("DATA", data), ("--labelled", labelled), ("--ledger", ledger)):
         if path is not None and path.resolve() == out.resolve():
             raise ConfigError(f"`--out` and {name} are the same file, {out}; give another --out.")
+    if labelled is not None and labelled.resolve() == data.resolve():
+        raise ConfigError(
+            f"--labelled and DATA are the same file, {data}; a supervisor that has seen the "
+            "answers would only repeat them. Give other rows with --labelled."
+        )
     specs = [_read_spec(text) for text in supervisors]
     classes = _same_classes([names for _, names in specs])
     asked = [one for one, _ in specs]
@@ -58,10 +63,10 @@ def label_data(
     for line in _summary(result, asked):
         print(line)
     if result.stopped_by:
+        higher = " with a higher one" if "cost" in result.stopped_by else ""
         raise SteelyardError(
             f"{result.stopped_by} is reached: {result.votes:,} votes are in {out}, the rest was "
-            "not asked. The same command goes on (`--max-cost` must be higher), and pays for none "
-            "of them again."
+            f"not asked. The same command{higher} goes on, and pays for none of them again."
         )
 
 

@@ -12,7 +12,7 @@ from steelyard.errors import ConfigError, InputError
 from steelyard.files import check_file
 from steelyard.reliability import Majority
 from steelyard.rows import READERS
-from steelyard.supervision.answers import Answers
+from steelyard.supervision.answers import NOBODY, Answers
 from steelyard.supervision.read_votes import Ballots, read_truth, read_votes
 from steelyard.supervision.tabulate import Duplicates
 from steelyard.types import ABSTAIN, Ints, Reliability, Votes
@@ -182,9 +182,11 @@ def _given(truth: str | Path | Ints | None, votes: Votes, name: str) -> Ints:
         return np.full(len(votes.ids), ABSTAIN, dtype=np.int64)
     if isinstance(truth, str | Path):
         raise ConfigError(f"`{name}` of votes in memory is an array (N,), got {str(truth)!r}.")
-    if truth.shape != (len(votes.ids),) or (truth >= votes.candidates).any():
+    truth, size = np.asarray(truth), len(votes.ids)
+    whole = truth.shape == (size,) and np.issubdtype(truth.dtype, np.integer)
+    if not whole or ((truth < NOBODY) | (truth >= votes.candidates)).any():
         raise InputError(
-            f"`{name}` must be ({len(votes.ids)},) answer numbers below each item's number of "
-            f"candidates, ABSTAIN where unknown; got shape {truth.shape}."
+            f"`{name}` must be ({size},) answer numbers below each item's number of candidates, "
+            f"ABSTAIN where unknown; got {truth.dtype} of shape {truth.shape}."
         )
     return truth

@@ -18,6 +18,7 @@ def read_methods(given: Sequence[str | Mapping[str, Any]]) -> dict[str, Estimato
     Raises:
         ConfigError: an unknown kind, with the nearest one, or settings that it does not have.
     """
+    given = [given] if isinstance(given, str) else given
     if not given:
         raise ConfigError("No method is given; `hierarchical` is the default.")
     methods: dict[str, Estimator] = {}
