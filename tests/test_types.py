@@ -11,6 +11,7 @@ from steelyard.types import (
     Reliability,
     Selection,
     Split,
+    Votes,
     join_votes,
     one_hot,
     rows_of,
@@ -133,3 +134,21 @@ def test_rows_are_joined_by_id() -> None:
     assert rows_of(("a", "b", "c"), ("c", "a")).tolist() == [2, 0]
     with pytest.raises(InputError, match="1 of 2 ids are unknown, first 'x'"):
         rows_of(("a",), ("a", "x"))
+
+
+def test_each_way_of_asking_can_be_a_voter_of_its_own() -> None:
+    table = Votes(
+        ids=("a", "b"),
+        voters=("m", "n"),
+        queries=("plain", "list"),
+        example=ints(0, 0, 0, 1),
+        voter=ints(0, 0, 1, 0),
+        query=ints(0, 1, 1, 1),
+        answer=ints(0, 1, 1, 1),
+        candidates=ints(2, 2),
+    )
+    apart = table.by_query()
+    assert apart.voters == ("m, plain", "m, list", "n, list")
+    assert apart.voter.tolist() == [0, 1, 2, 1]
+    assert apart.answer.tolist() == table.answer.tolist()
+    assert len(apart.queries) == 1

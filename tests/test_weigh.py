@@ -82,6 +82,21 @@ def test_nothing_is_said_of_the_accuracy_of_a_voter_who_answers_alone() -> None:
     assert accuracy["v2"] == 0.0
 
 
+def test_a_voter_asked_in_several_ways_is_weighed_way_by_way(tmp_path: Path) -> None:
+    path = tmp_path / "votes.csv"
+    rows = [
+        f"i{i},m,{'ab'[i % 2] if way != 'junk' else 'a'},{way}"
+        for i in range(60)
+        for way in ("plain", "list", "short", "judge", "junk")
+    ]
+    path.write_text("\n".join(["id,voter,answer,query", *rows]))
+    whole, apart = sy.weigh(path), sy.weigh(path, by_query=True)
+    assert [one["voter"] for one in whole.summary["by_voter"]] == ["m"]
+    worst = min(apart.summary["by_voter"], key=lambda one: one["accuracy"]["value"])
+    assert len(apart.summary["by_voter"]) == 5
+    assert worst["voter"] == "m, junk"
+
+
 def test_majority_comes_along_behind_the_methods_asked_for() -> None:
     result = sy.weigh(TABLE, ["vote_entropy", {"kind": "vote_share", "temperature": 0.2}])
     assert list(result.reliabilities) == ["vote_entropy", "vote_share", "majority"]

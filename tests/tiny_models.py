@@ -56,20 +56,23 @@ def tiny_bert(tmp_path_factory: pytest.TempPathFactory) -> str:
     return save(BertForSequenceClassification(config), folder, pairs=True)
 
 
-@pytest.fixture(scope="session")
-def tiny_llama(tmp_path_factory: pytest.TempPathFactory) -> str:
-    folder = tmp_path_factory.mktemp("llama")
-    torch.manual_seed(0)
-    config = LlamaConfig(
+def llama_config(layers: int) -> LlamaConfig:
+    return LlamaConfig(
         vocab_size=32,
         hidden_size=16,
-        num_hidden_layers=3,
+        num_hidden_layers=layers,
         num_attention_heads=2,
         num_key_value_heads=2,
         intermediate_size=32,
         max_position_embeddings=64,
     )
-    return save(LlamaForSequenceClassification(config), folder, pairs=False)
+
+
+@pytest.fixture(scope="session")
+def tiny_llama(tmp_path_factory: pytest.TempPathFactory) -> str:
+    folder = tmp_path_factory.mktemp("llama")
+    torch.manual_seed(0)
+    return save(LlamaForSequenceClassification(llama_config(layers=3)), folder, pairs=False)
 
 
 @pytest.fixture(scope="session")

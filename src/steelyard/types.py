@@ -227,6 +227,21 @@ class Votes:
             reasons=tuple(np.array(self.reasons, dtype=object)[rows]) if self.reasons else (),
         )
 
+    def by_query(self) -> "Votes":
+        """The same votes with each way that a voter was asked as a voter of its own.
+
+        Then it can be learnt which wording or option order to trust.
+        """
+        asked, voter = np.unique(self.voter * len(self.queries) + self.query, return_inverse=True)
+        pairs = [divmod(int(pair), len(self.queries)) for pair in asked]
+        return replace(
+            self,
+            voters=_distinct([f"{self.voters[v]}, {self.queries[q]}" for v, q in pairs]),
+            queries=("as it stands",),
+            voter=voter.astype(np.int64),
+            query=np.zeros(len(self.query), dtype=np.int64),
+        )
+
 
 def join_votes(parts: Sequence[Votes]) -> Votes:
     """The votes of several supervisors about the same examples, as one table.

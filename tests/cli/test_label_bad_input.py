@@ -178,6 +178,10 @@ WRONG: dict[str, tuple[tuple[object, ...], list[str]]] = {
         ("label", "train.jsonl", "--out", "./train.jsonl", "--supervisor", API),
         ["`--out` and DATA are the same file"],
     ),
+    "a folder that takes no file": (
+        ("label", "train.jsonl", "--out", "/proc/v.jsonl", "--supervisor", API),
+        ["/proc/v.jsonl cannot be written", "another folder"],
+    ),
     "no folder": (
         ("label", "train.jsonl", "--out", "no/v.jsonl", "--supervisor", API),
         ["no/v.jsonl cannot be written: there is no folder no"],

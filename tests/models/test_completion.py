@@ -11,7 +11,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from torch.nn import functional
-from transformers import AutoModelForCausalLM, GPT2Config, LlamaConfig, PreTrainedModel
+from transformers import AutoModelForCausalLM, GPT2Config, PreTrainedModel
 
 from steelyard.errors import ConfigError, InputError, TrainingError
 from steelyard.models.answers import AnswerReader, encode_answers
@@ -21,19 +21,11 @@ from steelyard.models.load import Pretrained
 from steelyard.models.losses import answer_likelihoods, completion_loss
 from steelyard.prompts import Asked
 from steelyard.types import Floats, one_hot
-from tiny_models import tokenizer
+from tiny_models import llama_config, tokenizer
 
 ITEMS = ["the film is fine", "a film was awful", "is very bad", "the plot was bad", "fine plot"]
 CONFIGS: dict[str, Any] = {
-    "llama": LlamaConfig(
-        vocab_size=32,
-        hidden_size=16,
-        num_hidden_layers=2,
-        num_attention_heads=2,
-        num_key_value_heads=2,
-        intermediate_size=32,
-        max_position_embeddings=64,
-    ),
+    "llama": llama_config(layers=2),
     "gpt2": GPT2Config(vocab_size=32, n_embd=16, n_layer=2, n_head=2, n_positions=64),
 }
 

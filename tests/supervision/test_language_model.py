@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 import torch
 from pydantic import ValidationError
-from transformers import AutoModelForCausalLM, LlamaConfig
+from transformers import AutoModelForCausalLM
 
 from steelyard.errors import ConfigError
 from steelyard.supervision import LanguageModel
 from steelyard.types import ABSTAIN, Question, Split, Votes
-from tiny_models import tokenizer
+from tiny_models import llama_config, tokenizer
 
 ITEMS = ["the film is", "a plot was", "the plot is very", "a film was very", "the film was"]
 NOBODY = Split((), np.zeros(0, dtype=np.int64))
@@ -24,15 +24,7 @@ LISTED = {"name": "listed", "template": "{item} {answers}"}
 def causal(tmp_path_factory: pytest.TempPathFactory) -> str:
     folder = tmp_path_factory.mktemp("causal")
     torch.manual_seed(0)
-    config = LlamaConfig(
-        vocab_size=32,
-        hidden_size=16,
-        num_hidden_layers=2,
-        num_attention_heads=2,
-        num_key_value_heads=2,
-        intermediate_size=32,
-        max_position_embeddings=64,
-    )
+    config = llama_config(layers=2)
     model = AutoModelForCausalLM.from_config(config)
     model.save_pretrained(folder)
     tokenizer(pairs=False).save_pretrained(folder)

@@ -190,7 +190,12 @@ def weigh(
     alpha: Annotated[
         float | None, typer.Option(help="Largest error of the labels to keep; needs --truth.")
     ] = None,
-    delta: Annotated[float, typer.Option(help="Probability that the error is larger.")] = 0.1,
+    delta: Annotated[
+        float | None, typer.Option(help="Probability that the error is larger; 0.1.")
+    ] = None,
+    by_query: Annotated[
+        bool, typer.Option("--by-query", help="Each way of asking is a voter of its own.")
+    ] = False,
 ) -> None:
     """Weigh votes: labels, how far each can be trusted, and whom to trust. Nothing is trained."""
     from steelyard.cli.weigh import weigh_votes
@@ -198,9 +203,8 @@ def weigh(
 
     out = out or Path("runs") / f"weigh-{stem(votes)}"
     options = {"truth": truth, "gold": gold, "out": out, "duplicates": duplicates}
-    weigh_votes(
-        votes, method, **options, answers=answers, classes=classes, alpha=alpha, delta=delta
-    )
+    more = {"answers": answers, "classes": classes, "alpha": alpha, "delta": delta}
+    weigh_votes(votes, method, **options, **more, by_query=by_query)
 
 
 @app.command()
@@ -243,7 +247,9 @@ def run() -> None:
     except Stopped as stopped:
         for number in (signal.SIGINT, signal.SIGTERM):  # a second one changes no exit code
             signal.signal(number, signal.SIG_IGN)
-        print("\nStopped. What is done is stored; the same command goes on.", file=sys.stderr)
+        stored = "What is done is stored; the same command goes on."
+        said = "Nothing was written." if words[:1] == ["weigh"] else stored
+        print(f"\nStopped. {said}", file=sys.stderr)
         sys.exit(128 + stopped.signal)
 
 

@@ -91,9 +91,8 @@ def _voters(summary: dict[str, Any]) -> list[str]:
     relabel = len(summary["relabel"])
     lines += [
         *([""] if worst else []),
-        f"{flagged:,} of {summary['voters']:,} voters are flagged; "
-        f"{len(summary['copies']):,} pairs copy each other; "
-        f"{relabel:,} items are listed to be labelled again first",
+        f"voters flagged: {flagged:,} of {summary['voters']:,}; pairs that copy each other: "
+        f"{len(summary['copies']):,}; items to label again first: {relabel:,}",
     ]
     return lines
 

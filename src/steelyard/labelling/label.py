@@ -1,6 +1,7 @@
 """Ask, write the votes, and say what came of it. The same call goes on after a stop."""
 
 import json
+import tempfile
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -211,6 +212,12 @@ def check_out(out: Path) -> None:
         raise InputError(f"{out} is a folder; give a file with --out.")
     if not out.parent.is_dir():
         raise InputError(f"{out} cannot be written: there is no folder {out.parent}. Make it.")
+    try:
+        tempfile.TemporaryFile(dir=out.parent).close()
+    except OSError as error:
+        raise InputError(
+            f"{out} cannot be written ({error.strerror}); give a file in another folder."
+        ) from error
 
 
 def learns(supervisor: Any) -> bool:

@@ -20,6 +20,9 @@ from steelyard.weighing.files import check_out, write_files
 from steelyard.weighing.methods import DEFAULT, read_methods
 from steelyard.weighing.summary import Judged, Source, summarize
 
+DELTA = 0.1
+"""Probability that the labels kept for `alpha` have a larger error, unless it is given."""
+
 
 @dataclass(frozen=True, eq=False)
 class Weighed:
@@ -46,8 +49,9 @@ def weigh(
     duplicates: Duplicates = "error",
     answers: Answers = "closed",
     classes: str | Path | Sequence[str] | None = None,
+    by_query: bool = False,
     alpha: float | None = None,
-    delta: float = 0.1,
+    delta: float | None = None,
 ) -> Weighed:
     """Weigh votes: labels, how far each can be trusted, and whom to trust. Nothing is trained.
 
@@ -66,26 +70,17 @@ def weigh(
         answers: whether answers name classes, or are open and read as numbers, texts or JSON.
         classes: class names, or a JSON file of them; by default `labels.json` beside the votes, or
             the answers themselves.
+        by_query: count each way that a voter was asked as a voter of its own.
         alpha: keep the largest set of labels whose error is at most this; needs `truth` on a
             random part of the items.
-        delta: with probability at most this the error is larger than alpha.
+        delta: with probability at most this the error is larger than alpha; by default 0.1.
 
     Raises:
         InputError: votes or truth do not fit; the message names the first culprit.
         ConfigError: no such method, or settings that cannot work.
     """
-    for name, value, known_ones in (
-        ("duplicates", duplicates, get_args(Duplicates)),
-        ("answers", answers, get_args(Answers)),
-    ):
-        if value not in known_ones:
-            raise ConfigError(f"`{name}` must be one of {', '.join(known_ones)}; got {value!r}.")
+    _check_options(duplicates, answers, alpha, delta, truth is not None)
     estimators = read_methods(methods)
-    if alpha is not None and truth is None:
-        raise ConfigError("`alpha` needs the truth of some items, drawn at random; give `truth`.")
-    for name, share in (("alpha", alpha), ("delta", delta)):
-        if share is not None and not 0 < share < 1:
-            raise ConfigError(f"`{name}` must be in (0, 1), got {share}.")
     if out is not None:
         check_out(Path(out))
     if isinstance(votes, Votes):
@@ -97,6 +92,7 @@ def weigh(
         table, source = ballots.votes, _source(Path(votes), ballots, duplicates)
         known = _known(truth, ballots, "truth")
         trusted = _known(gold, ballots, "gold")
+    table = table.by_query() if by_query else table
     both = int(((known != ABSTAIN) & (trusted != ABSTAIN)).sum())
     known = np.where(trusted == ABSTAIN, known, ABSTAIN)
     anchors = np.where(trusted >= 0, trusted, ABSTAIN)
@@ -109,7 +105,7 @@ def weigh(
     for name, estimator in estimators.items():
         reliability = estimator.estimate(table, held)
         judged[name] = Judged.of(table, reliability, known, trusted)
-    summary = summarize(table, judged, source, known, trusted, alpha, delta)
+    summary = summarize(table, judged, source, known, trusted, alpha, delta or DELTA)
     report = None if out is None else write_files(Path(out), table, judged, summary)
     return Weighed(
         votes=table,
@@ -118,6 +114,24 @@ def weigh(
         summary=summary,
         report=report,
     )
+
+
+def _check_options(
+    duplicates: str, answers: str, alpha: float | None, delta: float | None, judged: bool
+) -> None:
+    for name, value, known_ones in (
+        ("duplicates", duplicates, get_args(Duplicates)),
+        ("answers", answers, get_args(Answers)),
+    ):
+        if value not in known_ones:
+            raise ConfigError(f"`{name}` must be one of {', '.join(known_ones)}; got {value!r}.")
+    for name, share in (("alpha", alpha), ("delta", delta)):
+        if share is not None and not 0 < share < 1:
+            raise ConfigError(f"`{name}` must be in (0, 1), got {share}.")
+    if alpha is not None and not judged:
+        raise ConfigError("`alpha` needs the truth of some items, drawn at random; give `truth`.")
+    if delta is not None and alpha is None:
+        raise ConfigError("`delta` is the doubt about `alpha`, the largest error; give both.")
 
 
 def _read(
