@@ -4,7 +4,7 @@ BIN := .venv/bin
 PIP := $(BIN)/pip --disable-pip-version-check --quiet
 STAMP := .venv/.installed
 
-.PHONY: demo test test-slow check format docs bench clean
+.PHONY: demo test test-slow check format docs bench bench-quick clean
 
 demo: $(STAMP)  ## set up, run the embedded study, print the table and the report's path
 	$(BIN)/steelyard demo
@@ -27,8 +27,11 @@ format: $(STAMP)
 docs: $(STAMP)  ## write the generated pages
 	$(BIN)/python docs/generate.py
 
-bench: $(STAMP)
+bench: $(STAMP)  ## every benchmark, tens of minutes; writes benchmarks/results/
 	$(BIN)/python -m benchmarks
+
+bench-quick: $(STAMP)  ## the same with less work, a few minutes; keeps nothing
+	$(BIN)/python -m benchmarks --quick
 
 clean:
 	rm -rf .venv build dist runs .mypy_cache .ruff_cache .pytest_cache .hypothesis

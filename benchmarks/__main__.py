@@ -1,22 +1,28 @@
-"""`make bench`: every benchmark, as a table and as JSON in benchmarks/results/."""
+"""`make bench`: every benchmark, as tables and as JSON in benchmarks/results/.
 
-import json
-from pathlib import Path
+python -m benchmarks                   all of them, tens of minutes
+python -m benchmarks --quick           smaller work and fewer turns, a few minutes; keeps nothing
+python -m benchmarks training asking   some of them
+"""
 
-from benchmarks import crowd, estimators
-from benchmarks.training import compare
-from steelyard.results import environment
+import argparse
+import importlib
+
+NAMES = ("training", "asking", "sampling", "studies", "probes", "estimators", "startup", "growth")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description="Ratios, measured.")
+    parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(NAMES))
+    parser.add_argument("--quick", action="store_true", help="less work; keeps nothing")
+    options = parser.parse_args()
+    for name in options.names:
+        if name not in NAMES:
+            parser.error(f"no benchmark {name!r}; there are {', '.join(NAMES)}")
+    for name in options.names or NAMES:
+        print(f"\n{name}", flush=True)
+        importlib.import_module(f"benchmarks.{name}").main(options.quick)
+
 
 if __name__ == "__main__":
-    rows = compare()
-    for row in rows:
-        print(
-            f"{row['side']:<44}{row['examples_per_second']:>9.1f} examples/s{row['ratio']:>7.2f} x"
-        )
-    folder = Path(__file__).parent / "results"
-    folder.mkdir(exist_ok=True)
-    content = {"environment": environment(), "training": rows}
-    (folder / "training.json").write_text(json.dumps(content, indent=1) + "\n")
-    print(f"written: benchmarks/results/{'training.json'}")
-    estimators.main()
-    crowd.main(Path("../shared/data"))
+    main()
