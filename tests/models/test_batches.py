@@ -5,7 +5,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from steelyard.models.batches import NO_OPTION, Reader, micro_batches, plan
+from steelyard.models.batches import CPU_TOKENS, NO_OPTION, Reader, micro_batches, plan
 from steelyard.models.encode import Encoded
 
 
@@ -42,6 +42,20 @@ def test_parts_of_a_step_keep_to_the_budget_and_lose_nothing(
     parts = micro_batches(np.arange(len(costs)), costs, budget)
     assert sorted(np.concatenate(parts)) == list(range(len(costs)))
     assert all(len(part) == 1 or len(part) * costs[part].max() <= budget for part in parts)
+
+
+@given(st.lists(st.integers(1, 900), min_size=1, max_size=40), st.integers(64, 9000))
+def test_a_processor_s_passes_are_small_and_another_device_s_are_not(
+    lengths: list[int], budget: int
+) -> None:
+    encoded, rows = ragged([[length] for length in lengths]), np.arange(len(lengths))
+    costs, near = encoded.costs, Reader(encoded).parts(rows, budget)
+    assert sorted(np.concatenate(near)) == rows.tolist()
+    assert all(
+        len(part) == 1 or len(part) * costs[part].max() <= min(budget, CPU_TOKENS) for part in near
+    )
+    far = Reader(encoded, device="cuda:0").parts(rows, budget)
+    assert list(map(list, far)) == list(map(list, micro_batches(rows, costs, budget)))
 
 
 def test_padding_by_hand() -> None:
