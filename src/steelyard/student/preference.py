@@ -1,0 +1,110 @@
+"""A causal language model that learns which of two answers people prefer."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar, Literal
+
+from pydantic import Field
+
+from steelyard.errors import ConfigError
+from steelyard.models.checkpoints import Checkpoints
+from steelyard.models.load import Pretrained
+from steelyard.models.preference import PreferenceTuning, Preferrer, teach_preferences
+from steelyard.models.train import TrainingLog
+from steelyard.types import Floats, Question
+
+
+class Preference(Pretrained, PreferenceTuning):
+    """Direct preference optimization of weighted pairs, a doubt for each (see `losses.preference`).
+
+    A pair is a question with two choices. The target (1 - eps, eps) says how sure its label is, the
+    weight how much it counts: a soft selection is conservative DPO, a weighted one CW-PO, a
+    filtered one neither trains on nor pays for what it leaves out. The prompt is put as it stands.
+
+    What the model prefers is read from its implicit rewards, so that the same model is judged as a
+    chooser is: by how often its order of the two answers is the true one.
+
+    Source: Rafailov et al. 2023, arXiv:2305.18290; weak labels for it: Tao and Li 2025,
+        arXiv:2409.08813, and CW-PO 2026, arXiv:2603.04968.
+    """
+
+    version: ClassVar[int] = 1
+    libraries: ClassVar[tuple[str, ...]] = ("torch", "transformers", "peft")
+
+    kind: Literal["preference"] = "preference"
+    model: str = Field()
+    """A Hub name or a folder of a causal language model; as it is, it is also the reference."""
+
+    def check_task(self, kind: str) -> None:
+        """Refuse a task without pairs.
+
+        Raises:
+            ConfigError: naming it.
+        """
+        if kind not in ("preference", "multiple_choice"):
+            raise ConfigError(
+                f"A preference student learns from pairs of answers, and the task is {kind}; "
+                "use `task: preference`, or another student."
+            )
+
+    def planned_steps(self, kept: int) -> int:
+        """Optimizer steps for so many kept pairs."""
+        return self.steps(kept)
+
+    def fit(
+        self,
+        questions: Sequence[Question],
+        targets: Floats,
+        weights: Floats,
+        *,
+        seed: int,
+        steps: int | None = None,
+        checkpoints: Checkpoints | None = None,
+        states: Any = None,
+    ) -> "FittedPreference":
+        """Train on pairs (N) with targets (N, 2) and weights (N,); see `models.preference`."""
+        preferrer = teach_preferences(
+            Pretrained(**self.model_dump(include=set(Pretrained.model_fields))),
+            PreferenceTuning(**self.model_dump(include=set(PreferenceTuning.model_fields))),
+            questions,
+            targets,
+            weights,
+            seed=seed,
+            steps=steps,
+            checkpoints=checkpoints,
+        )
+        return FittedPreference(preferrer)
+
+
+@dataclass(frozen=True, eq=False)
+class FittedPreference:
+    """A taught language model that prefers."""
+
+    preferrer: Preferrer
+
+    @property
+    def cut(self) -> int:
+        """Training pairs whose prompt was cut."""
+        return self.preferrer.cut
+
+    @property
+    def left_out(self) -> int:
+        """Training pairs of equal, empty or too long answers."""
+        return sum(self.preferrer.left_out.values())
+
+    @property
+    def log(self) -> TrainingLog:
+        return self.preferrer.log
+
+    def rewards(self, questions: Sequence[Question]) -> Floats:
+        """Implicit rewards of both answers, (N, 2); NaN of a pair that does not fit."""
+        return self.preferrer.rewards(questions)
+
+    def probabilities(self, questions: Sequence[Question], states: Any = None) -> Floats:
+        """P(answer is the better one), (N, 2), or (N, 3) as `Preferrer.probabilities` says."""
+        return self.preferrer.probabilities(questions)
+
+    def save(self, folder: Path) -> None:
+        """Write weights, adapters merged, config and tokenizer in Hugging Face's format."""
+        self.preferrer.save(folder)
