@@ -1,79 +1,100 @@
-"""Time and peak memory of estimators on large tables, ours and crowd-kit's, a process each.
+"""Time and peak memory of estimators on large tables, ours and crowd-kit's.
 
-`python -m benchmarks.estimators` prints a table and writes results/estimators.json. Voters have one
-accuracy between 0.4 and 0.9; each example has votes of as many of them as `cast`, drawn at random.
+`python -m benchmarks estimators`. Each side runs in a process of its own, by turns. Voters have one
+accuracy between 0.4 and 0.9; each example has votes of as many of them as `cast`, drawn at random
+(100 classes: 0.5 M votes). The two sides that take as many steps must have equal accuracies.
+crowd-kit's time leaves out its imports and the making of its data frame.
 """
 
 import json
-import resource
-import subprocess
 import sys
 import time
 import warnings
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
+from benchmarks.apart import by_turns, compare, figure, peak_mb
 from benchmarks.crowd import frame
-from steelyard.reliability import ESTIMATORS
-from steelyard.results import environment
-from steelyard.types import Ints, Votes
+from benchmarks.race import Claim, write
+from steelyard.reliability import ESTIMATORS, DawidSkene
+from steelyard.types import Floats, Ints, Votes
 
-TABLES = {
+TABLES: dict[str, dict[str, Any]] = {
+    "90 k votes": {"examples": 20_000, "voters": 20, "cast": 4.5, "classes": 4},
     "0.9 M votes": {"examples": 200_000, "voters": 20, "cast": 4.5, "classes": 4},
     "6 M votes": {"examples": 1_000_000, "voters": 2400, "cast": 6, "classes": 4},
-    "0.5 M votes, 100 classes": {"examples": 100_000, "voters": 500, "cast": 5, "classes": 100},
+    "100 classes": {"examples": 100_000, "voters": 500, "cast": 5, "classes": 100},
 }
-SIDES = ("majority", "dawid_skene", "one_coin", "hierarchical", "crowd-kit DawidSkene")
+QUICK = "90 k votes"
+TURNS = 3
+STEPS = 5
+"""Of EM on both sides: as many as crowd-kit's takes by itself at 0.9 M votes."""
+PAIRS = (
+    ("Dawid-Skene", "dawid_skene, 5 steps", "crowd-kit, the same 5 steps", 6.0),
+    ("Dawid-Skene", "dawid_skene", "crowd-kit, each to its own stop", None),
+    ("vote entropy", "vote_entropy", "crowd-kit MajorityVote, scipy entropy", None),
+)
+ALONE = ("majority", "one_coin", "hierarchical", "dirichlet")
+EQUAL = 1e-6
+"""Accuracy and mean score of two sides that do the same."""
+
+Way = Callable[[Votes], Callable[[], tuple[Ints, Floats]]]
+"""Given a table, what is timed: it returns labels and scores, (N,)."""
 
 
-def compare() -> list[dict[str, Any]]:
-    """Seconds of `estimate`, peak MB of the whole process, accuracy: for each table and side.
+def steelyards(estimator: Any) -> Way:
+    def prepared(votes: Votes) -> Callable[[], tuple[Ints, Floats]]:
+        def estimate() -> tuple[Ints, Floats]:
+            found = estimator.estimate(votes)
+            return found.posterior.argmax(axis=1), found.score
 
-    `base_mb` is the process with the table, before anything was estimated. crowd-kit's time leaves
-    out its imports and making its data frame.
-    """
-    rows = []
-    for table in TABLES:
-        for side in SIDES:
-            command = [sys.executable, "-m", "benchmarks.estimators", table, side]
-            done = subprocess.run(command, check=True, capture_output=True, text=True)
-            rows.append({"table": table, "side": side, **json.loads(done.stdout)})
-            print(line(rows[-1]), flush=True)
-    return rows
+        return estimate
+
+    return prepared
 
 
-def line(row: dict[str, Any]) -> str:
-    return (
-        f"{row['table']:<26}{row['side']:<22}{row['seconds']:>8.2f} s{row['peak_mb']:>7.0f} MB"
-        f" (table {row['base_mb']:.0f} MB)  accuracy {row['accuracy']:.4f}"
-    )
+def crowd_kits(name: str, **settings: Any) -> Way:
+    def prepared(votes: Votes) -> Callable[[], tuple[Ints, Floats]]:
+        from crowdkit import aggregation
+        from scipy.stats import entropy
+
+        warnings.simplefilter("ignore")  # pandas', of crowd-kit
+        data, aggregator = frame(votes), getattr(aggregation, name)(**settings)
+
+        def estimate() -> tuple[Ints, Floats]:
+            rows = aggregator.fit_predict_proba(data).reindex(columns=range(votes.answers))
+            table = rows.to_numpy()[np.argsort(rows.index)]
+            if name == "DawidSkene":
+                return table.argmax(axis=1), table.max(axis=1)
+            return table.argmax(axis=1), 1 - entropy(table, axis=1) / np.log(votes.answers)
+
+        return estimate
+
+    return prepared
+
+
+SIDES: dict[str, Way] = {
+    **{kind: steelyards(cls()) for kind, cls in ESTIMATORS.items()},
+    PAIRS[0][1]: steelyards(DawidSkene(iterations=STEPS, tolerance=0)),
+    PAIRS[0][2]: crowd_kits("DawidSkene", n_iter=STEPS, tol=-np.inf),
+    PAIRS[1][2]: crowd_kits("DawidSkene"),
+    PAIRS[2][2]: crowd_kits("MajorityVote"),
+}
 
 
 def measure(table: str, side: str) -> dict[str, float]:
-    """One side on one table, in this process."""
+    """One side on one table, in this process; `base_mb` is the process before it."""
     votes, truth = draw(**TABLES[table])
-    if side in ESTIMATORS:
-        estimator = ESTIMATORS[side]()
-        base, start = _peak_mb(), time.perf_counter()
-        labels = estimator.estimate(votes).posterior.argmax(axis=1)
-    else:
-        from crowdkit.aggregation import DawidSkene
-
-        warnings.simplefilter("ignore")  # pandas', of crowd-kit
-        data = frame(votes)
-        base, start = _peak_mb(), time.perf_counter()
-        rows = DawidSkene().fit_predict_proba(data)
-        labels = np.full(len(truth), -1)
-        labels[rows.index] = rows.idxmax(axis="columns")
+    do = SIDES[side](votes)
+    base, start = peak_mb(), time.perf_counter()
+    labels, score = do()
     seconds = time.perf_counter() - start
-    right = float((labels == truth).mean())
-    return {"seconds": seconds, "peak_mb": _peak_mb(), "base_mb": base, "accuracy": right}
-
-
-def _peak_mb() -> float:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    return {
+        **{"seconds": seconds, "peak_mb": peak_mb(), "base_mb": base},
+        **{"accuracy": float((labels == truth).mean()), "mean_score": float(score.mean())},
+    }
 
 
 def draw(examples: int, voters: int, cast: float, classes: int) -> tuple[Votes, Ints]:
@@ -101,15 +122,44 @@ def draw(examples: int, voters: int, cast: float, classes: int) -> tuple[Votes, 
     return votes, truth
 
 
-def main() -> None:
-    place = Path(__file__).parent / "results" / "estimators.json"
-    content = {"environment": environment(), "estimators": compare()}
-    place.write_text(json.dumps(content, indent=1) + "\n")
-    print(f"written: benchmarks/results/{place.name}")
+def main(quick: bool) -> None:
+    try:
+        import crowdkit  # noqa: F401
+    except ImportError:
+        print("left out: crowd-kit is not installed; `pip install 'steelyard[crowd]'`")
+        return
+    turns = 1 if quick else TURNS
+    claims: list[Claim] = []
+    figures: list[dict[str, Any]] = []
+    for table in [QUICK] if quick else [name for name in TABLES if name != QUICK]:
+        large = table == "100 classes"  # crowd-kit takes minutes to its own stop
+        for what, ours, theirs, target in PAIRS[:1] if large else PAIRS:
+            sides = [(table, ours), (table, theirs)]
+            found = by_turns("benchmarks.estimators", sides, turns)
+            mine, other = (
+                figure(one, table=table, side=side)
+                for side, one in zip((ours, theirs), found, strict=True)
+            )
+            figures += [mine, other]
+            if "own stop" not in theirs:
+                for key in ("accuracy", "mean_score"):
+                    off = abs(mine[key] - other[key])
+                    assert off <= EQUAL, f"{what}, {table}: `{key}` differs by {off}"
+            claims += compare(f"{what}, {table}", theirs, *found, target)
+            print(_line(mine), _line(other), sep="\n", flush=True)
+        for side in () if quick or large else ALONE:
+            (one,) = by_turns("benchmarks.estimators", [(table, side)], 1)
+            figures.append(figure(one, table=table, side=side))
+            print(_line(figures[-1]), flush=True)
+    write("estimators", claims, {"estimators": figures}, quick)
+
+
+def _line(one: dict[str, Any]) -> str:
+    return (
+        f"{one['table']:<26}{one['side']:<39}{one['seconds']:>8.2f} s{one['peak_mb']:>7.0f} MB"
+        f" (table {one['base_mb']:.0f} MB)  accuracy {one['accuracy']:.6f}"
+    )
 
 
 if __name__ == "__main__":
-    if len(sys.argv) == 3:
-        print(json.dumps(measure(*sys.argv[1:])))
-    else:
-        main()
+    print(json.dumps(measure(*sys.argv[1:])))

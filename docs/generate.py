@@ -1,10 +1,11 @@
-"""Write the pages that are made from the code: study.md, cli.md and sources.md.
+"""Write the pages that are made: from the code, and from what the benchmarks measured.
 
 python docs/generate.py           write them
 python docs/generate.py --check   write nothing; exit 1 and name a page that is not current
 """
 
 import ast
+import importlib
 import inspect
 import re
 import sys
@@ -38,8 +39,8 @@ def study_page() -> str:
     shared = []
     for model in shown:
         if "kind" in model.model_fields:
-            stages[model.__module__.split(".")[1]].append(model)
-        elif model.__module__.split(".")[1] in ("models", "prompts"):
+            stages[_stage(model)].append(model)
+        elif _stage(model) in ("models", "prompts", "reliability"):
             shared.append(model)
     parts = [_STUDY_TOP]
     parts += [_section(model) for model in (Study, *_models(Study.model_fields["data"].annotation))]
@@ -57,7 +58,14 @@ _TITLES = {
     "student": "Students: the value of `student`",
     "reliability": "Estimators: `reliability` of an arm",
     "selection": "Selections: `selection` of an arm",
+    "objectives": "Objectives: `objective` of an arm",
 }
+
+
+def _stage(model: type[BaseModel]) -> str:
+    """The room that a settings class lives in; objectives, of the students' room, are apart."""
+    _, *rooms = model.__module__.split(".")
+    return rooms[-1] if rooms[-1] in _TITLES else rooms[0]
 
 _STUDY_TOP = f"""# The study file
 
@@ -360,7 +368,42 @@ def _docstrings(tree: ast.AST, prefix: str) -> Iterator[tuple[str, str]]:
                 yield from _docstrings(node, f"{prefix}{node.name}.")
 
 
-PAGES = {"study.md": study_page, "cli.md": cli_page, "sources.md": sources_page}
+# ---------------------------------------------------------------- speed.md, the table in README.md
+
+SPEED = re.compile(r"(?<=<!-- speed -->\n).*?(?=<!-- /speed -->)", re.DOTALL)
+MEASURED = "<!-- Written by docs/generate.py from benchmarks/results; `make docs` writes it. -->"
+
+
+def speed_page() -> str:
+    """Ratios, machines and figures of every benchmark."""
+    return _benchmarks().speed_page(MEASURED)
+
+
+def growth_figure() -> str:
+    return _benchmarks().growth_figure()
+
+
+def readme() -> str:
+    """The README as it stands, its marked block filled with the ratios."""
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    return SPEED.sub(lambda _: _benchmarks().readme_table() + "\n", text)
+
+
+def _benchmarks() -> Any:
+    """What tells of the benchmarks lives beside them, and is no part of the package."""
+    if str(ROOT) not in sys.path:
+        sys.path.append(str(ROOT))
+    return importlib.import_module("benchmarks.page")
+
+
+PAGES = {
+    "study.md": study_page,
+    "cli.md": cli_page,
+    "sources.md": sources_page,
+    "speed.md": speed_page,
+    "growth.svg": growth_figure,
+    "../README.md": readme,
+}
 
 
 def main(check: bool) -> int:
@@ -368,14 +411,15 @@ def main(check: bool) -> int:
     stale = 0
     for name, page in PAGES.items():
         path, text = DOCS / name, page()
+        shown = f"docs/{name}".removeprefix("docs/../")
         if path.exists() and path.read_text(encoding="utf-8") == text:
             continue
         if check:
             stale += 1
-            print(f"docs/{name} is not current; run `make docs`.")
+            print(f"{shown} is not current; run `make docs`.")
         else:
             path.write_text(text, encoding="utf-8")
-            print(f"docs/{name} written")
+            print(f"{shown} written")
     return stale
 
 

@@ -8,10 +8,11 @@ from pathlib import Path
 import pytest
 
 SOURCE = Path(__file__).parents[1] / "src" / "steelyard"
-FLOOR = ["errors", "types", "sealed", "files", "rows", "prompts", "models"]
+FLOOR = ["errors", "plain", "types", "sealed", "files", "rows", "prompts", "models"]
 STAGES = ["data", "supervision", "reliability", "selection", "student", "evaluation", "report"]
 ROOF = [
-    *("store", "ledger", "weighing", "labelling", "arms", "config", "executors", "run", "results"),
+    *("store", "states", "ledger", "weighing", "labelling", "arms", "config", "executors", "run"),
+    "results",
     *("conduct", "why", "handoff", "cli"),
 ]
 HEAVY = ["torch", "transformers", "sklearn", "scipy", "matplotlib", "datasets", "pyarrow"]

@@ -3,11 +3,13 @@
 import doctest
 import importlib
 import importlib.util
+import itertools
 import json
 import os
 import re
 import subprocess
 import sys
+import xml.etree.ElementTree
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -48,7 +50,9 @@ def first_run(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, Path]:
     return run(ROOT / "examples" / "first_run.py", folder), folder / "runs" / "first-run"
 
 
-@pytest.mark.parametrize("page", ["study.md", "cli.md", "sources.md"])
+@pytest.mark.parametrize(
+    "page", ["study.md", "cli.md", "sources.md", "speed.md", "growth.svg", "../README.md"]
+)
 def test_generated_pages_are_current(page: str) -> None:
     written = (DOCS / page).read_text(encoding="utf-8")
     assert written == generator().PAGES[page](), "run `make docs`"
@@ -71,6 +75,45 @@ def test_a_stale_page_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str
     assert module.main(check=True) == 1
     assert capsys.readouterr().out == "docs/one.md is not current; run `make docs`.\n"
     assert (tmp_path / "one.md").read_text() == "same\n"
+
+
+def measured() -> list[dict[str, Any]]:
+    """Claims of all benchmarks, read without the code that writes the pages."""
+    found = [
+        json.loads(path.read_text(encoding="utf-8"))
+        for path in sorted((ROOT / "benchmarks" / "results").glob("*.json"))
+    ]
+    return [claim for content in found for claim in content.get("claims", [])]
+
+
+@pytest.mark.parametrize("page", [ROOT / "README.md", DOCS / "speed.md"], ids=lambda p: p.name)
+def test_every_ratio_was_measured(page: Path) -> None:
+    """A row of a table of ratios stands in a file of results, to the digits that are shown."""
+    claims = {(claim["what"], claim["against"]): claim for claim in measured()}
+    lines = page.read_text(encoding="utf-8").splitlines()
+    rows = []
+    for n, line in enumerate(lines):
+        if line.startswith("| what | against | ratio"):
+            body = itertools.takewhile(lambda line: line.startswith("|"), lines[n + 2 :])
+            rows += [[cell.strip() for cell in line.split("|")[1:-1]] for line in body]
+    assert len(rows) == len(claims) > 0
+    for what, against, ratio, target in rows:
+        claim = claims[what, against]
+        shown = re.match(r"([\d.,]+) \[([\d.,]+), ([\d.,]+)\]", ratio)
+        assert shown is not None, ratio
+        values = [float(text.replace(",", "")) for text in shown.groups()]
+        told = [claim[name] for name in ("ratio", "low", "high")]
+        assert values == pytest.approx(told, rel=0.006), what  # three digits or a whole number
+        assert (float(target) if target else None) == claim["target"]
+
+
+def test_growth_figure_is_readable_in_light_and_dark() -> None:
+    root = xml.etree.ElementTree.parse(DOCS / "growth.svg").getroot()
+    assert root.tag == "{http://www.w3.org/2000/svg}svg"
+    text = (DOCS / "growth.svg").read_text(encoding="utf-8")
+    assert "prefers-color-scheme:dark" in text
+    fixed = set(re.findall(r"#[0-9a-f]{6}\b", text)) - {"#24292f", "#e6edf3"}
+    assert len(fixed) == 3  # a colour for each command; text and axes take the page's
 
 
 def test_every_setting_has_a_meaning() -> None:

@@ -44,7 +44,12 @@ def test_a_mistake_in_a_job_arrives_as_it_was_said(workers: int) -> None:
 
 def test_a_killed_worker_is_a_sentence() -> None:
     with pytest.raises(SteelyardError, match="A worker process was killed"), Local(2) as pool:
-        list(pool.run(die, [(0,)]))
+        list(pool.run(die, [(0,), (1,)]))
+
+
+def test_a_single_job_is_done_here_with_all_cores() -> None:
+    with Local(2) as pool:
+        assert [result for _, result in pool.run(process, [(0,)])] == [os.getpid()]
 
 
 def test_a_number_of_workers_must_make_sense() -> None:

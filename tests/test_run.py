@@ -9,6 +9,7 @@ import pytest
 
 import steelyard as sy
 from steelyard.config import make_study
+from steelyard.models import logistic, trunk
 from steelyard.run import Run
 from steelyard.store import Store
 from steelyard.why import explain
@@ -74,10 +75,33 @@ def test_running_again_makes_nothing_and_says_the_same(
 ) -> None:
     before = results(finished)
     monkeypatch.setattr(
-        "steelyard.student.probe.Probe.fit", lambda *_, **__: pytest.fail("fitted again")
+        "steelyard.student.probe.Probe.fit_together", lambda *_, **__: pytest.fail("fitted again")
     )
     sy.study(SETTINGS, finished, workers=1)
     assert without_clock(results(finished)) == without_clock(before)
+
+
+def test_probes_of_all_arms_and_seeds_are_fitted_in_one_solve_on_texts_read_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    solved, read = [], []
+    fit, mean_states = logistic.fit_heads, trunk.mean_states
+
+    def fit_counted(features: Any, lessons: Any, strength: float) -> Any:
+        solved.append(len(lessons))
+        return fit(features, lessons, strength)
+
+    def read_counted(model: Any, encoded: Any, precision: str) -> Any:
+        read.append(len(encoded))
+        return mean_states(model, encoded, precision)
+
+    monkeypatch.setattr("steelyard.student.probe.fit_heads", fit_counted)
+    monkeypatch.setattr(trunk, "mean_states", read_counted)
+    sy.study(SETTINGS, tmp_path, workers=1)
+    run = Run(make_study(SETTINGS), Store(tmp_path / "store"))
+    asked = {q for seed in (0, 1) for q in run.task(seed).strong_train.questions}
+    assert solved == [2 * 8]  # two seeds of the ceiling and seven arms
+    assert sum(read) == len(asked | {*run.task(0).test.questions}) < 2 * 200 + 300
 
 
 def test_losing_any_result_changes_nothing_but_time(finished: Path, tmp_path: Path) -> None:

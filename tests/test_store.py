@@ -164,6 +164,34 @@ def test_two_processes_do_a_job_once(tmp_path: Path) -> None:
     assert marks.read_text() == "made\n"
 
 
+def keep_three(root: str, first: int) -> None:
+    def make(number: int) -> dict[str, Any]:
+        time.sleep(0.3)
+        return {"by": first}
+
+    order = [(first + n) % 3 for n in range(3)]
+    wanted = [(f"{n}", recipe(n=n), lambda _, n=n: make(n)) for n in order]
+    assert len(Store(Path(root)).keep_all(wanted)) == 3
+
+
+def test_two_that_want_the_same_results_share_the_work(tmp_path: Path) -> None:
+    # Both start with result 0; who finds it being made goes on with 1, and reads 0 in the end.
+    context = multiprocessing.get_context("fork")
+    jobs = [context.Process(target=keep_three, args=(str(tmp_path), first)) for first in (0, 3)]
+    for job in jobs:
+        job.start()
+    for job in jobs:
+        job.join()
+    assert [job.exitcode for job in jobs] == [0, 0]
+    makers = {Store(tmp_path).keep("", recipe(n=n), content)["by"] for n in range(3)}
+    assert makers == {0, 3}
+
+
+def test_keep_all_keeps_the_order(tmp_path: Path) -> None:
+    wanted = [(f"{n}", recipe(n=n), lambda _, n=n: {"n": n}) for n in (2, 0, 1)]
+    assert [found["n"] for found in Store(tmp_path).keep_all(wanted)] == [2, 0, 1]
+
+
 def test_locks_that_lie_cost_time_and_not_truth(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

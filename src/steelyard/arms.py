@@ -1,4 +1,4 @@
-"""Arms: named pairs of how reliability is estimated and what is done with it."""
+"""Arms: how reliability is estimated, what is done with it, and what the student minimises."""
 
 import difflib
 from typing import Annotated, Any, Literal, TypeAlias
@@ -6,10 +6,18 @@ from typing import Annotated, Any, Literal, TypeAlias
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, model_validator
 
 from steelyard.errors import ConfigError
-from steelyard.reliability import Confidence, Estimator, Hierarchical, VoteEntropy, VoteShare
+from steelyard.reliability import (
+    Confidence,
+    Estimator,
+    FeatureEstimator,
+    Hierarchical,
+    VoteEntropy,
+    VoteShare,
+)
 from steelyard.selection import (
     FirstVoter,
     Harden,
+    KeepApart,
     KeepMostReliable,
     Selector,
     Soften,
@@ -20,6 +28,9 @@ from steelyard.selection import (
     refuse_one_label,
     shuffled_weights,
 )
+from steelyard.student import CROSS_ENTROPY, Objective
+from steelyard.student.objectives import Bayesian, Joint, NaiveMultiWeak
+from steelyard.student.objectives import Confidence as Confident
 from steelyard.types import Ints, Reliability, Selection, Votes
 
 Role = Literal["arm", "control", "oracle"]
@@ -32,10 +43,13 @@ class Arm(BaseModel):
 
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.+-]{0,63}$")
     """What tables call it."""
-    reliability: Estimator = VoteShare()
+    reliability: Annotated[Estimator | FeatureEstimator, Field(discriminator="kind")] = VoteShare()
     """How far each label can be trusted; a bare name is short for its `kind`."""
     selection: Selector
     """What the student is taught; a bare name is short for its `kind`."""
+    objective: Objective = CROSS_ENTROPY
+    """What the student minimises; a bare name is short for its `kind`. The ceiling's is always the
+    cross-entropy."""
     description: str = ""
     """For the report."""
     role: Role = "arm"
@@ -44,6 +58,15 @@ class Arm(BaseModel):
     """What is done to the selection to take its information away."""
     control_of: str = ""
     """Name of the arm that a control belongs to."""
+
+    @model_validator(mode="after")
+    def _hears_each(self) -> "Arm":
+        if self.objective.several and not isinstance(self.selection, KeepApart):
+            raise ValueError(
+                f"`objective: {self.objective.kind}` hears each supervisor and needs "
+                f"`selection: apart`, got `{self.selection.kind}`"
+            )
+        return self
 
     @model_validator(mode="before")
     @classmethod
@@ -76,7 +99,7 @@ class Arm(BaseModel):
         return selection
 
 
-PARTS = ("reliability", "selection")
+PARTS = ("reliability", "selection", "objective")
 
 Entry: TypeAlias = Annotated[
     Annotated[str, Tag("preset")] | Annotated[Arm, Tag("own")],
@@ -137,6 +160,30 @@ PRESETS: dict[str, Arm] = {
             reliability=Hierarchical(),
             selection=KeepMostReliable(),
             description="The half of which the hierarchical model of voters is surest.",
+        ),
+        Arm(
+            name="confidence",
+            selection=Harden(),
+            objective=Confident(),
+            description="The majority's answers and the student's own, mixed (Burns et al.).",
+        ),
+        Arm(
+            name="naive_multi_weak",
+            selection=KeepApart(),
+            objective=NaiveMultiWeak(),
+            description="Every voter's label, each with a share of the loss (Cui et al.).",
+        ),
+        Arm(
+            name="joint",
+            selection=KeepApart(),
+            objective=Joint(),
+            description="The product of the voters' distributions as a soft target (Cui et al.).",
+        ),
+        Arm(
+            name="bayesian",
+            selection=KeepApart(),
+            objective=Bayesian(),
+            description="Every voter's label as evidence of a Dirichlet distribution (Cui et al.).",
         ),
         Arm(
             name="truth_filter",

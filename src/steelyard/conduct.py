@@ -13,12 +13,12 @@ from typing import Any, Protocol
 
 import yaml
 
-from steelyard import executors, sealed
+from steelyard import executors, sealed, states
 from steelyard.config import Study, make_study, read_study
 from steelyard.errors import InputError
 from steelyard.models.load import identity
 from steelyard.results import collect
-from steelyard.run import Run
+from steelyard.run import Jobs, Run
 from steelyard.store import Missing, Store
 
 RESULTS, LOCK, STORE = "results.json", "study.lock.yaml", "store"
@@ -110,7 +110,7 @@ def study(
     from steelyard.report import write
 
     write(results, folder)
-    run.store.forget("states")
+    run.store.forget(states.KIND)
     return Result(folder, results)
 
 
@@ -174,14 +174,17 @@ def _do(
     text = run.study.model_dump_json()
     with doer:
         for jobs in rounds:
-            full = [(text, str(base), str(folder / STORE), *job) for job in jobs]
-            for job, _ in doer.run(job_of_study, full):
-                watch.done(job[3], job[4])
+            full = [(text, str(base), str(folder / STORE), some) for some in run.together(jobs)]
+            for job, _ in doer.run(jobs_of_study, full):
+                for seed, name in job[3]:
+                    watch.done(seed, name)
 
 
-def job_of_study(text: str, base: str, store: str, seed: int, name: str) -> None:
-    """One job, found by plain values so that any process or machine can do it."""
-    _run_of(text, base, store).do(seed, name)
+def jobs_of_study(text: str, base: str, store: str, jobs: Jobs) -> None:
+    """Jobs of one process, found by plain values so that any process or machine can do them."""
+    run = _run_of(text, base, store)
+    for seed, name in jobs:
+        run.do(seed, name)
 
 
 @functools.lru_cache(maxsize=2)

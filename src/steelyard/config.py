@@ -8,20 +8,18 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from steelyard.arms import Arm, Entry, complete
 from steelyard.data import Data
 from steelyard.errors import ConfigError
 from steelyard.evaluation import METRICS, metric
-from steelyard.student import Student
+from steelyard.plain import MAX_BYTES, MAX_SEED, read_yaml
+from steelyard.reliability import OnFeatures
+from steelyard.student import CROSS_ENTROPY, Student
 from steelyard.supervision import Supervisor
 
-MAX_BYTES = 100_000  # of a study file
-MAX_DEPTH, MAX_ALIASES = 50, 100  # nested values and repeated ones of a study file
 MAX_SEEDS = 1000
-MAX_SEED = 2**31 - 1
 WISHES = {
     "tuple_type": "must be a list",
     "too_short": "must have at least one entry",
@@ -92,7 +90,11 @@ class Study(BaseModel):
                     f"a {supervisor.kind} supervisor needs labelled rows; set `data.weak_train` "
                     "to at least 2, or use `votes` only"
                 )
-        assert self.all_arms
+        for arm in self.all_arms:
+            if isinstance(arm.reliability, OnFeatures):
+                arm.reliability.check_task(self.task)
+            if arm.objective != CROSS_ENTROPY:
+                self.student.check_objective(arm.objective)
         return self
 
     @cached_property
@@ -167,55 +169,6 @@ def _based(supervisor: Any, base: Path) -> Any:
     paths = {name: getattr(supervisor, name, None) for name in ("path", "paraphrases")}
     found = {name: str(base / path) for name, path in paths.items() if path is not None}
     return supervisor.model_copy(update=found) if found else supervisor
-
-
-def read_yaml(text: str, source: str) -> Any:
-    """Plain YAML values; duplicate keys and floods of aliases are refused.
-
-    Raises:
-        ConfigError: not YAML, with the line.
-    """
-    try:
-        _check_shape(text, source)
-        return yaml.load(text, Loader=_UniqueKeys)
-    except ConfigError:
-        raise
-    except ValueError as error:  # a date or a number that cannot be
-        raise ConfigError(f"{source} has a value that cannot be read: {error}.") from error
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        line = f" line {mark.line + 1}" if mark is not None else ""
-        problem = getattr(error, "problem", None) or str(error).splitlines()[0]
-        raise ConfigError(f"{source}{line} is not YAML: {problem}.") from error
-
-
-def _check_shape(text: str, source: str) -> None:
-    """Refuse what would take a parser minutes, at the first event that is too much."""
-    depth = aliases = 0
-    for event in yaml.parse(text):
-        depth += isinstance(event, yaml.CollectionStartEvent)
-        depth -= isinstance(event, yaml.CollectionEndEvent)
-        aliases += isinstance(event, yaml.AliasEvent)
-        if depth > MAX_DEPTH or aliases > MAX_ALIASES:
-            line = event.start_mark.line + 1 if event.start_mark else 1
-            what = "nested values" if depth > MAX_DEPTH else "aliases"
-            most = MAX_DEPTH if depth > MAX_DEPTH else MAX_ALIASES
-            raise ConfigError(f"{source} line {line} has more than {most} {what}; a study has few.")
-
-
-class _UniqueKeys(yaml.SafeLoader):
-    """Safe YAML in which a key may stand once."""
-
-    def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:
-        seen = set()
-        for place, _ in node.value:
-            key = repr(self.construct_object(place, deep=True))
-            if key in seen:
-                raise yaml.MarkedYAMLError(
-                    problem=f"the key {key} stands twice", problem_mark=place.start_mark
-                )
-            seen.add(key)
-        return super().construct_mapping(node, deep)
 
 
 def _override(settings: dict[str, Any], override: str) -> None:

@@ -67,7 +67,7 @@ class Local:
 
     def run(self, function: Callable[..., Any], jobs: Sequence[Job]) -> Iterator[tuple[Job, Any]]:
         """Call `function(*job)` for each job; yield (job, result) as they finish."""
-        if self._pool is None:
+        if self._pool is None or len(jobs) == 1:  # a single job has all cores, here
             for job in jobs:
                 yield job, function(*job)
             return

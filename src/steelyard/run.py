@@ -5,10 +5,10 @@ needs is read if it was made before, and made else.
 """
 
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
@@ -26,14 +26,17 @@ from steelyard.evaluation import (
 )
 from steelyard.ledger import Ledger
 from steelyard.models.checkpoints import Checkpoints
-from steelyard.models.encode import Encoded
-from steelyard.models.finetune import States
+from steelyard.models.features import read_features
+from steelyard.models.finetune import StatesCache
 from steelyard.models.load import Pretrained, identity
 from steelyard.models.load import check as check_model
+from steelyard.models.logistic import Lesson
 from steelyard.prompts import ReaderName, canonical
+from steelyard.reliability import OnFeatures
 from steelyard.selection import teach_truth
+from steelyard.states import TextStates
 from steelyard.store import Recipe, Store, fingerprint, library_versions
-from steelyard.student import FittedLanguageModel, LanguageModel
+from steelyard.student import CROSS_ENTROPY, FittedLanguageModel, FittedProbe, LanguageModel, Probe
 from steelyard.supervision import Api, Supervisor, VotesFile
 from steelyard.types import (
     Floats,
@@ -50,6 +53,8 @@ from steelyard.types import (
 
 CEILING = "ceiling"
 LEDGER = "ledger.sqlite"  # in the store: answers that servers gave
+Jobs: TypeAlias = list[tuple[int, str]]
+"""Seeds, each with "votes" or whose student is taught."""
 
 
 class Supervised(NamedTuple):
@@ -107,7 +112,8 @@ class Run:
                 f"{self.source.name!r} has {size} test row; intervals need at least 2. Give more "
                 "test rows, or raise `data.max_test`."
             )
-        for part in (self.study.student, *self.study.supervisors):
+        encoders = (getattr(arm.reliability, "encoder", None) for arm in self.study.all_arms)
+        for part in (self.study.student, *self.study.supervisors, *encoders):
             if isinstance(part, Pretrained):
                 check_model(_pretrained(part))
 
@@ -183,19 +189,26 @@ class Run:
         inputs = {"votes": fingerprint(votes)}
         if arm.role == "oracle":
             inputs["truth"] = fingerprint(self.truth(seed))
+        method = arm.reliability
+        if isinstance(method, OnFeatures):
+            inputs["questions"] = _questions(self, seed, "strong_train")
+            inputs["encoder"] = _model(method.encoder or self.study.student)
         recipe = Recipe(
             kind="selection",
             version=100 * type(arm.reliability).version + type(arm.selection).version,
             settings={
-                **arm.model_dump(exclude={"name", "description", "control_of"}),
+                **arm.model_dump(exclude={"name", "description", "control_of", "objective"}),
                 "seed": seed,
             },
             inputs=inputs,
-            libraries=library_versions("numpy"),
+            libraries=library_versions(*getattr(method, "libraries", ("numpy",))),
         )
 
         def make(_: Path) -> dict[str, Any]:
-            reliability = arm.reliability.estimate(votes)
+            if isinstance(method, OnFeatures):
+                reliability = method.estimate(votes, self._features(seed, method))
+            else:
+                reliability = method.estimate(votes)
             try:
                 selection = arm.select(votes, reliability, self.truth(seed), seed)
             except InputError as error:
@@ -205,11 +218,22 @@ class Run:
         kept = self.store.keep(f"seed-{seed}/{arm.name}/selection", recipe, make)
         return kept["selection"], kept["reliability"]
 
+    def _features(self, seed: int, method: OnFeatures) -> Any:
+        """What an estimator looks at: the strong_train texts as a probe of the model sees them."""
+        pretrained = _pretrained(method.encoder or self.study.student)
+        probe = Probe(**pretrained.model_dump(), max_tokens=method.max_tokens)
+        asked = self.task(seed).strong_train.questions
+        return read_features(pretrained, asked, method.max_tokens, self._states(probe))
+
     def teach(self, seed: int, name: str) -> Taught:
         """Train the student of an arm, or of the ceiling, and ask it the test questions."""
         task, student = self.task(seed), self.study.student
         asked, selection = self.lesson(seed, name)
         test, more = task.test.questions, told(student, task.kind, task.classes)
+        objective = CROSS_ENTROPY if name == CEILING else self.study.arm(name).objective
+        heard: dict[str, Any] = {}
+        if objective != CROSS_ENTROPY:
+            heard = {"objective": objective, "apart": selection.apart}
         steps = student.planned_steps(len(asked) if self.study.match == "steps" else selection.kept)
         recipe = Recipe(
             kind="student",
@@ -223,21 +247,26 @@ class Run:
                 "test": _questions(self, seed, "test"),
                 "model": _model(student),
                 **{word: fingerprint(what) for word, what in more.items()},
+                **_heard(heard),
             },
             libraries=library_versions(*student.libraries),
         )
 
         def make(work: Path) -> dict[str, Any]:
-            fitted = student.fit(
-                asked,
-                selection.targets,
-                selection.weights,
-                seed=seed,
-                steps=steps,
-                checkpoints=Checkpoints(work),
-                states=self._states(student),
-                **more,
-            )
+            if isinstance(student, Probe):
+                fitted: Any = _probes(self)[seed, name]
+            else:
+                fitted = student.fit(
+                    asked,
+                    selection.targets,
+                    selection.weights,
+                    seed=seed,
+                    steps=steps,
+                    checkpoints=Checkpoints(work),
+                    states=self._states(student),
+                    **more,
+                    **heard,
+                )
             record = {
                 "rows": len(asked),
                 "kept": selection.kept,
@@ -289,7 +318,7 @@ class Run:
             votes, read_truth(split.ids, split.answers, self._reader), self._reader
         )
 
-    def jobs(self) -> tuple[list[tuple[int, str]], list[tuple[int, str]]]:
+    def jobs(self) -> tuple[Jobs, Jobs]:
         """Two rounds of independent jobs (seed, name): votes, then students.
 
         Students go arm by arm and not seed by seed, so that processes start on different data.
@@ -297,6 +326,12 @@ class Run:
         seeds = self.study.seed_list
         names = [CEILING, *(arm.name for arm in self.study.all_arms)]
         return [(seed, "votes") for seed in seeds], [(s, name) for name in names for s in seeds]
+
+    def together(self, jobs: Jobs) -> list[Jobs]:
+        """Jobs that one process should do: all probes, which are fitted in one solve."""
+        if isinstance(self.study.student, Probe) and all(name != "votes" for _, name in jobs):
+            return [jobs]
+        return [[job] for job in jobs]
 
     def do(self, seed: int, name: str) -> None:
         """One job. Selections are made with the votes: one that cannot be is said at once."""
@@ -338,26 +373,13 @@ class Run:
         kept = self.store.keep(f"seed-{seed}/votes-{number}", recipe, make)
         return kept["strong_train"], kept["test"]
 
-    def _states(self, student: Any) -> Callable[[Encoded, Callable[[], States]], States] | None:
-        """Hidden states of frozen layers, kept in the store while the study runs."""
+    def _states(self, student: Any) -> StatesCache | None:
+        """What frozen layers make of a text, kept in the store while the study runs."""
         if student.kind != "probe" and student.train_layers is None:
             return None
-        names = ("kind", "layers", "train_layers", "precision")
-
-        def cached(encoded: Encoded, compute: Callable[[], States]) -> States:
-            tokens = (encoded.tokens, encoded.types, encoded.starts, encoded.rows)
-            recipe = Recipe(
-                kind="states",
-                version=1,
-                settings={name: getattr(student, name, None) for name in names},
-                inputs={"tokens": fingerprint(tokens), "model": _model(student)},
-                libraries=library_versions("torch", "transformers"),
-            )
-            made = self.store.keep(recipe.name, recipe, lambda _: {"states": compute()})
-            states: States = made["states"]
-            return states
-
-        return cached
+        names = ("kind", "layers", "train_layers", "precision", "max_tokens")
+        settings = {name: getattr(student, name, None) for name in names}
+        return _texts(self).cache(settings, _model(student))
 
 
 @functools.lru_cache(maxsize=16)
@@ -383,9 +405,46 @@ def _truth(run: Run, seed: int) -> Ints:
     return run._numbers(run.votes(seed).strong_train, split) if split.answers else split.truth
 
 
+@functools.lru_cache(maxsize=2)
+def _texts(run: Run) -> TextStates:
+    tasks = [run.task(seed) for seed in run.study.seed_list]
+    splits = [tasks[0].test, *(task.strong_train for task in tasks)]
+    return TextStates(run.store, [question for split in splits for question in split.questions])
+
+
+@functools.lru_cache(maxsize=2)
+def _probes(run: Run) -> dict[tuple[int, str], FittedProbe]:
+    """The probes of all arms and seeds. All, even where one is missing: so each is what it was."""
+    student = run.study.student
+    assert isinstance(student, Probe)
+    _, jobs = run.jobs()
+    taught = [run.lesson(seed, name) for seed, name in jobs]
+    row: dict[Question, int] = {}
+    lessons = [
+        Lesson(
+            np.array([row.setdefault(question, len(row)) for question in asked], dtype=np.int64),
+            selection.targets,
+            selection.weights,
+        )
+        for asked, selection in taught
+    ]
+    fitted = student.fit_together(tuple(row), lessons, run._states(student))
+    return dict(zip(jobs, fitted, strict=True))
+
+
 def told(student: Any, kind: str, classes: tuple[str, ...]) -> dict[str, Any]:
     """What a language model must know of the task to put a question in words."""
     return {"kind": kind, "classes": classes} if isinstance(student, LanguageModel) else {}
+
+
+def _heard(heard: dict[str, Any]) -> dict[str, str]:
+    """Fingerprints of an arm's own objective and of the labels that it keeps apart."""
+    if not heard:
+        return {}
+    objective = heard["objective"]
+    words = {**objective.model_dump(mode="json"), "version": objective.version}
+    found = {"objective": fingerprint(words)}
+    return {**found, "apart": fingerprint(heard["apart"])} if objective.several else found
 
 
 def _seed_of(seed: int, number: int) -> int:

@@ -13,7 +13,8 @@ import json
 import logging
 import shutil
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -30,11 +31,13 @@ NOUNS = {
     noun.__name__: noun
     for noun in (
         *(types.Votes, types.Reliability, types.Selection),
-        *(types.Predictions, types.VoterSkill),
+        *(types.Predictions, types.VoterSkill, types.Apart),
     )
 }
 Content = dict[str, Any]
 """Named parts of a result: nouns, arrays, or plain JSON values."""
+Make = Callable[[Path], Content]
+"""Computes a result; is given a folder for checkpoints."""
 
 
 @dataclass(frozen=True)
@@ -69,6 +72,10 @@ class Missing(StoreError):
         self.role, self.recipe = role, recipe
 
 
+class Busy(StoreError):
+    """A result that another process is making."""
+
+
 class Store:
     """A folder of results. Computing twice is reading once.
 
@@ -82,16 +89,18 @@ class Store:
         self.read_only = read_only
         self.roles: dict[str, str] = {}  # role of each result met -> its name
 
-    def keep(self, role: str, recipe: Recipe, make: Callable[[Path], Content]) -> Content:
+    def keep(self, role: str, recipe: Recipe, make: Make, *, wait: bool = True) -> Content:
         """The result of a recipe: read and verified if it is stored, else made and stored.
 
         Args:
             role: what the result is to the study, such as "seed-0/filter/student".
             recipe: what makes it.
             make: computes it; is given a folder for checkpoints, which a killed run finds again.
+            wait: for another process that is making it.
 
         Raises:
             Missing: it is not stored and the store only reads.
+            Busy: another process is making it, and there is no wait.
         """
         self.roles[role] = recipe.name
         folder = self.root / recipe.name
@@ -100,7 +109,7 @@ class Store:
             return found
         if self.read_only:
             raise Missing(role, recipe)
-        with self._lock(recipe.name):
+        with self._lock(recipe.name, wait):
             found = self._read(folder)  # another process may have made it meanwhile
             if found is not None:
                 return found
@@ -114,6 +123,19 @@ class Store:
         if stored is None:
             raise StoreError(f"{folder} was damaged as soon as it was written; is the disk sound?")
         return stored
+
+    def keep_all(self, wanted: Sequence[tuple[str, Recipe, Make]]) -> list[Content]:
+        """The results of several recipes, as `keep` has them.
+
+        What another process is making is left for later: two that want the same share the work.
+        """
+        found: dict[int, Content] = {}
+        for wait in (False, True):
+            for i, (role, recipe, make) in enumerate(wanted):
+                if i not in found:
+                    with suppress(Busy):
+                        found[i] = self.keep(role, recipe, make, wait=wait)
+        return [found[i] for i in range(len(wanted))]
 
     def forget(self, kind: str) -> None:
         """Remove all results of a kind: scratch that is cheap to make again."""
@@ -141,8 +163,9 @@ class Store:
             return None
         return words
 
-    def _lock(self, name: str) -> Any:
-        from filelock import FileLock
+    @contextmanager
+    def _lock(self, name: str, wait: bool) -> Iterator[None]:
+        from filelock import FileLock, Timeout
 
         locks = self.root / "locks"
         try:
@@ -152,7 +175,15 @@ class Store:
                 f"The folder {self.root} cannot be written ({error.strerror}); "
                 "give another one with --out."
             ) from error
-        return FileLock(locks / f"{name}.lock")
+        lock = FileLock(locks / f"{name}.lock")
+        try:
+            lock.acquire(timeout=-1 if wait else 0)
+        except Timeout as error:
+            raise Busy(f"{name} is being made by another process.") from error
+        try:
+            yield
+        finally:
+            lock.release()
 
     def _read(self, folder: Path) -> Content | None:
         if not folder.is_dir():

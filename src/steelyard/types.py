@@ -363,6 +363,25 @@ class Reliability:
 
 
 @dataclass(frozen=True, eq=False)
+class Apart:
+    """The labels of several weak supervisors, each for itself."""
+
+    supervisors: tuple[str, ...]  # M
+    targets: Floats  # (N, M, K), rows sum to 1, or are all 0 where a supervisor is silent
+    weights: Floats  # (M,), positive, sum to 1
+
+    def __post_init__(self) -> None:
+        size, voters, answers = self.targets.shape
+        rows = self.targets.reshape(size * voters, answers)
+        said = rows.any(axis=1)
+        _check_rows(rows[said], int(said.sum()), (), "targets apart")
+        if voters != len(self.supervisors) or self.weights.shape != (voters,):
+            raise InputError(f"`targets` are of {voters} supervisors; name and weigh as many.")
+        if not (self.weights > 0).all() or abs(self.weights.sum() - 1) > 1e-6:
+            raise InputError(f"`weights` must be positive and sum to 1, got {self.weights}.")
+
+
+@dataclass(frozen=True, eq=False)
 class Selection:
     """What the student is taught. Weight 0 leaves an example out, `reasons` says why."""
 
@@ -370,9 +389,12 @@ class Selection:
     targets: Floats  # (N, K), rows sum to 1; a one-hot row is a hard label
     weights: Floats  # (N,), >= 0, mean 1 over the kept examples
     reasons: tuple[str, ...]  # (N,), empty for a kept example
+    apart: Apart | None = None  # for objectives that hear each supervisor
 
     def __post_init__(self) -> None:
         _check_rows(self.targets, len(self.ids), self.ids, "targets")
+        if self.apart is not None and len(self.apart.targets) != len(self.ids):
+            raise InputError(f"`apart` must have {len(self.ids)} rows.")
         if self.weights.shape != (len(self.ids),) or len(self.reasons) != len(self.ids):
             raise InputError(f"`weights` and `reasons` must have {len(self.ids)} rows.")
         bad = ~(np.isfinite(self.weights) & (self.weights >= 0))

@@ -7,13 +7,13 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError, create_model
 
-from steelyard.config import MAX_BYTES, MAX_SEED, read_yaml, sentence
 from steelyard.errors import ConfigError, SteelyardError
 from steelyard.labelling import Labelled, check_out, label, plan, read_items
-from steelyard.supervision import Supervisor
+from steelyard.plain import MAX_BYTES, MAX_SEED, read_yaml
 from steelyard.supervision.answered import counted
+from steelyard.supervision.api import Api
 from steelyard.supervision.terms import Limits
 
 PERIOD = 2.0  # seconds between lines of progress
@@ -85,12 +85,6 @@ def _check_options(
         raise ConfigError(f"`--budget` must be at least 1 query, got {budget}.")
 
 
-class _Specs(BaseModel):
-    """Validated as a study's, so that mistakes are said in the same words."""
-
-    supervisors: tuple[Supervisor, ...]
-
-
 def _read_spec(text: str) -> tuple[Any, tuple[str, ...] | None]:
     """A supervisor of a YAML file, or of YAML in braces, and the classes that it names.
 
@@ -116,11 +110,7 @@ def _read_spec(text: str) -> tuple[Any, tuple[str, ...] | None]:
     if not isinstance(words, dict):
         raise ConfigError(f"{source} must be `key: value` settings, such as `kind: api`.")
     classes = _classes(words.pop("classes", None), source)
-    try:
-        (one,) = _Specs.model_validate({"supervisors": [words]}).supervisors
-    except ValidationError as error:
-        said = sentence(error).replace("supervisors.0.", "").replace("`supervisors.0`", "It")
-        raise ConfigError(f"{source}: {said}") from error
+    one = _supervisor(words, source)
     if source != "--supervisor":  # paths start from the file's folder
         moved = {
             name: str(path.parent / getattr(one, name))
@@ -129,6 +119,28 @@ def _read_spec(text: str) -> tuple[Any, tuple[str, ...] | None]:
         }
         one = one.model_copy(update=moved)
     return one, classes
+
+
+def _supervisor(words: dict[str, Any], source: str) -> Any:
+    """A supervisor of its settings; one behind a server without loading what models need."""
+    try:
+        return Api.model_validate({"kind": None, **words})
+    except ValidationError:
+        return _any_supervisor(words, source)
+
+
+def _any_supervisor(words: dict[str, Any], source: str) -> Any:
+    """Validated as a study's, so that mistakes are said in the same words."""
+    from steelyard.config import sentence
+    from steelyard.supervision import Supervisor
+
+    specs = create_model("Specs", supervisors=tuple[Supervisor, ...])
+    try:
+        (one,) = specs.model_validate({"supervisors": [words]}).supervisors  # type: ignore[attr-defined]
+    except ValidationError as error:
+        said = sentence(error).replace("supervisors.0.", "").replace("`supervisors.0`", "It")
+        raise ConfigError(f"{source}: {said}") from error
+    return one
 
 
 def _classes(names: Any, source: str) -> tuple[str, ...] | None:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from steelyard import sealed
-from steelyard.config import MAX_SEED, make_study, read_study, read_yaml
+from steelyard.config import make_study, read_study
 from steelyard.data import Kind, read_labelled, read_questions
 from steelyard.errors import ConfigError, InputError
 from steelyard.evaluation import (
@@ -24,6 +24,7 @@ from steelyard.handoff import (
     read_selection,
     save_model,
 )
+from steelyard.plain import MAX_SEED, read_yaml
 from steelyard.rows import READERS, read_rows
 from steelyard.run import Run, told
 from steelyard.store import Store

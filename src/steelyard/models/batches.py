@@ -12,6 +12,9 @@ from steelyard.models.encode import Encoded
 from steelyard.types import Floats, Ints
 
 WINDOW = 16  # optimizer steps whose examples are sorted by length together
+# Of one pass on a processor. The activations of more leave its cache, and their blocks are so large
+# that malloc asks the system for cleared pages every time.
+CPU_TOKENS = 1536
 NO_OPTION = -1e9  # logit of an option that an example does not have
 
 
@@ -45,6 +48,11 @@ class Reader:
             types[mask] = enc.types[source]
             inputs["token_type_ids"] = torch.from_numpy(types)
         return {name: tensor.to(self.device) for name, tensor in inputs.items()}
+
+    def parts(self, rows: Ints, token_budget: int) -> list[Ints]:
+        """The examples of each pass, of at most `token_budget` padded tokens where one fits."""
+        budget = min(token_budget, CPU_TOKENS) if self.device == "cpu" else token_budget
+        return micro_batches(rows, self.encoded.costs, budget)
 
     def answers(self, logits: Tensor, rows: Ints, width: int) -> Tensor:
         """Logits of sequences as logits of answers, (B, width).

@@ -26,7 +26,9 @@ class Checkpoints:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
-    def save(self, step: int, model: Any, optimizer: Any, schedule: Any, log: Any) -> None:
+    def save(
+        self, step: int, model: Any, optimizer: Any, schedule: Any, log: Any, objective: Any
+    ) -> None:
         """Write checkpoint `step` and drop the older ones beyond KEEP."""
 
         def write(draft: Path) -> None:
@@ -36,6 +38,7 @@ class Checkpoints:
             save_file({k: v.contiguous() for k, v in trained.items()}, draft / "model.safetensors")
             save_file(_optimizer_tensors(optimizer), draft / "optimizer.safetensors")
             save_file(_random_states(), draft / "random.safetensors")
+            save_file(objective.memory(), draft / "objective.safetensors")
             words = {"step": step, "schedule": schedule.last_epoch, "log": vars(log)}
             (draft / "state.json").write_text(json.dumps(words), encoding="utf-8")
 
@@ -43,7 +46,7 @@ class Checkpoints:
         for old in self._newest_first()[KEEP:]:
             shutil.rmtree(old, ignore_errors=True)
 
-    def resume(self, model: Any, optimizer: Any, schedule: Any, record: Any) -> int:
+    def resume(self, model: Any, optimizer: Any, schedule: Any, record: Any, objective: Any) -> int:
         """Restore the newest verified checkpoint; return its step, 0 if there is none.
 
         A damaged checkpoint is said and removed, and its predecessor tried.
@@ -55,13 +58,21 @@ class Checkpoints:
                 log.warning("A damaged checkpoint is removed and an older one tried: %s", error)
                 shutil.rmtree(folder, ignore_errors=True)
                 continue
-            return self._restore(folder, model, optimizer, schedule, record)
+            return self._restore(folder, model, optimizer, schedule, record, objective)
         return 0
 
     def _newest_first(self) -> list[Path]:
         return sorted(self.folder.glob("step-*"), reverse=True)
 
-    def _restore(self, folder: Path, model: Any, optimizer: Any, schedule: Any, record: Any) -> int:
+    def _restore(
+        self,
+        folder: Path,
+        model: Any,
+        optimizer: Any,
+        schedule: Any,
+        record: Any,
+        objective: Any,
+    ) -> int:
         from safetensors.torch import load_file
 
         words = json.loads((folder / "state.json").read_text(encoding="utf-8"))
@@ -70,6 +81,7 @@ class Checkpoints:
             for name, parameter in _trained(model):
                 parameter.copy_(saved[name])
         _fill_optimizer(optimizer, load_file(folder / "optimizer.safetensors"))
+        objective.recall(load_file(folder / "objective.safetensors"))
         schedule.last_epoch = words["schedule"]
         for group, start, factor in zip(
             optimizer.param_groups, schedule.base_lrs, schedule.lr_lambdas, strict=True

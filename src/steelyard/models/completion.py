@@ -19,6 +19,7 @@ from steelyard.models.checkpoints import Checkpoints
 from steelyard.models.finetune import Lora, with_adapters
 from steelyard.models.load import Pretrained, load_tokenizer
 from steelyard.models.losses import completion_loss
+from steelyard.models.objective import Objective
 from steelyard.models.prompted import context_size
 from steelyard.models.train import Training, TrainingLog, device, train
 from steelyard.models.trunk import Trunk
@@ -129,7 +130,7 @@ def teach_answers(
         steps=steps or tuning.steps(len(kept)),
         seed=seed,
         checkpoints=checkpoints,
-        loss=completion_loss,
+        objective=Objective(completion_loss),
     )
     model.config.use_cache = True
     return Completer(model, tokenizer, taught.encoded.cut, len(kept) - len(fit), log)

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict, Field
 
 from steelyard.errors import ConfigError
@@ -18,14 +17,18 @@ from steelyard.models.batches import Reader
 from steelyard.models.checkpoints import Checkpoints
 from steelyard.models.encode import Encoded, encode
 from steelyard.models.load import Pretrained, load_classifier, load_tokenizer
-from steelyard.models.score import probabilities
+from steelyard.models.losses import cross_entropy
+from steelyard.models.objective import Objective
+from steelyard.models.score import probabilities, softmax
 from steelyard.models.train import Training, TrainingLog, device, train
 from steelyard.models.trunk import Trunk
-from steelyard.types import Floats, Question
+from steelyard.types import Floats, Ints, Question
 
-States = npt.NDArray[np.float32]
-StatesCache = Callable[[Encoded, Callable[[], States]], States]
-"""Returns the hidden states of encoded texts, computing them only if they are not stored."""
+Compute = Callable[[Sequence[Question]], tuple[Any, Ints]]
+"""Rows (R, d) that a frozen model makes of questions (N), those of question i being
+`starts[i]:starts[i + 1]`: a row for each token, or one for each text."""
+StatesCache = Callable[[Sequence[Question], Compute], Any]
+"""Returns the rows of questions, computing only what is not stored."""
 
 
 class Lora(BaseModel):
@@ -62,6 +65,7 @@ class Finetuned:
     trunk: Trunk | None  # set where only the top was trained, on cached states
     cut: int  # training examples of which a text was cut
     log: TrainingLog = field(default_factory=TrainingLog)
+    means: Callable[[Any], Any] = softmax  # what it means by its logits
 
     def encode(self, questions: Sequence[Question]) -> Encoded:
         return encode(self.tokenizer, questions, self.settings.max_tokens)
@@ -74,11 +78,12 @@ class Finetuned:
         place = str(next(self.model.parameters()).device)
         precision = self.settings.precision
         if self.trunk is None:
-            return probabilities(self.model, Reader(encoded, None, place), self.answers, precision)
-        below = _states(self.trunk, encoded, precision, states)
+            reader = Reader(encoded, None, place)
+            return probabilities(self.model, reader, self.answers, precision, self.means)
+        below = _states(self.trunk, self.tokenizer, self.settings, questions, states)
         with self.trunk.top():
             reader = Reader(encoded, below, place)
-            return probabilities(self.model, reader, self.answers, precision)
+            return probabilities(self.model, reader, self.answers, precision, self.means)
 
     def save(self, folder: Path) -> None:
         """Write weights (safetensors), config and tokenizer in Hugging Face's format."""
@@ -99,6 +104,7 @@ def finetune(
     steps: int | None = None,
     checkpoints: Checkpoints | None = None,
     states: StatesCache | None = None,
+    objective: Objective | None = None,
 ) -> Finetuned:
     """Train a classifier, or a chooser where the questions have options.
 
@@ -107,17 +113,19 @@ def finetune(
     Args:
         settings: model and training.
         questions: N of them.
-        targets: (N, K), rows sum to 1.
+        targets: (N, K), rows sum to 1; (N, M, K) for objectives that hear M supervisors.
         weights: (N,), >= 0.
         seed: of the head, the order of examples and dropout.
         steps: optimizer steps; None takes `settings.epochs` over the kept examples.
         checkpoints: where a killed run goes on.
         states: cache of frozen hidden states, used with `train_layers`.
+        objective: what is minimised, of this run alone; None is the cross-entropy.
     """
+    objective = objective or Objective(cross_entropy)
     kept = np.flatnonzero(weights > 0)
     questions = [questions[int(i)] for i in kept]
     tokenizer = load_tokenizer(settings)
-    outputs = 1 if questions[0].choices else targets.shape[1]
+    outputs = 1 if questions[0].choices else targets.shape[-1]
     model = load_classifier(settings, outputs, settings.dropout, seed).to(device())
     encoded = encode(tokenizer, questions, settings.max_tokens)
     model, trunk = _prepare(settings, model, encoded, seed)
@@ -133,15 +141,17 @@ def finetune(
             steps=steps or settings.steps(len(kept)),
             seed=seed,
             checkpoints=checkpoints,
+            objective=objective,
         )
 
     if trunk is None:
         log = run(Reader(encoded, None, place))
     else:
-        below = _states(trunk, encoded, settings.precision, states)
+        below = _states(trunk, tokenizer, settings, questions, states)
         with trunk.top():
             log = run(Reader(encoded, below, place))
-    return Finetuned(settings, model, tokenizer, targets.shape[1], trunk, encoded.cut, log)
+    answers, means = targets.shape[-1], objective.probabilities
+    return Finetuned(settings, model, tokenizer, answers, trunk, encoded.cut, log, means)
 
 
 def _prepare(
@@ -187,8 +197,15 @@ def with_adapters(
         return get_peft_model(model, config)
 
 
-def _states(trunk: Trunk, encoded: Encoded, precision: str, cache: StatesCache | None) -> States:
-    def compute() -> States:
-        return trunk.states(encoded, precision)
+def _states(
+    trunk: Trunk,
+    tokenizer: Any,
+    settings: Finetuning,
+    questions: Sequence[Question],
+    cache: StatesCache | None,
+) -> Any:
+    def compute(some: Sequence[Question]) -> tuple[Any, Ints]:
+        encoded = encode(tokenizer, some, settings.max_tokens)
+        return trunk.states(encoded, settings.precision), encoded.starts[encoded.rows]
 
-    return compute() if cache is None else cache(encoded, compute)
+    return compute(questions)[0] if cache is None else cache(questions, compute)

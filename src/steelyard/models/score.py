@@ -1,5 +1,6 @@
 """Class probabilities and features of a model."""
 
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import Any, Literal
 
@@ -7,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from steelyard.models.batches import Reader, micro_batches
+from steelyard.models.batches import Reader
 from steelyard.types import Floats
 
 Precision = Literal["bf16", "fp32"]
@@ -17,6 +18,11 @@ INFERENCE_TOKENS = 8192  # padded tokens in one forward pass
 def autocast(device: str, precision: str) -> AbstractContextManager[Any]:
     """Matrix products in bfloat16 where the precision says so; weights stay float32."""
     return torch.autocast(device, dtype=torch.bfloat16, enabled=precision == "bf16")
+
+
+def softmax(logits: Tensor) -> Tensor:
+    """Probabilities in float64, (B, K)."""
+    return torch.softmax(logits.double(), dim=-1)
 
 
 def logits_of(model: Any, inputs: dict[str, Tensor]) -> Tensor:
@@ -34,17 +40,26 @@ def logits_of(model: Any, inputs: dict[str, Tensor]) -> Tensor:
     return torch.as_tensor(inner.score(hidden[torch.arange(len(last)), last]))
 
 
-def probabilities(model: Any, reader: Reader, answers: int, precision: str) -> Floats:
-    """Probabilities of each example's answers, (N, answers), rows sum to 1."""
+def probabilities(
+    model: Any,
+    reader: Reader,
+    answers: int,
+    precision: str,
+    means: Callable[[Tensor], Tensor] = softmax,
+) -> Floats:
+    """Probabilities of each example's answers, (N, answers), rows sum to 1.
+
+    `means` is what the model means by its logits, (B, answers) to the same.
+    """
     encoded = reader.encoded
     probs = np.zeros((len(encoded), answers))
     model.eval()
     with torch.inference_mode():
-        for rows in micro_batches(np.arange(len(encoded)), encoded.costs, INFERENCE_TOKENS):
+        for rows in reader.parts(np.arange(len(encoded)), INFERENCE_TOKENS):
             with autocast(reader.device.split(":")[0], precision):
                 logits = logits_of(model, reader.inputs(rows))
             table = reader.answers(logits, rows, answers)
-            probs[rows] = torch.softmax(table.double(), dim=-1).cpu().numpy()
+            probs[rows] = means(table).cpu().numpy()
     return probs
 
 
@@ -54,7 +69,7 @@ def features(model: Any, reader: Reader, precision: str) -> Floats:
     out: list[tuple[Any, Floats]] = []
     model.eval()
     with torch.inference_mode():
-        for rows in micro_batches(np.arange(len(encoded)), encoded.costs, INFERENCE_TOKENS):
+        for rows in reader.parts(np.arange(len(encoded)), INFERENCE_TOKENS):
             inputs = reader.inputs(rows)
             with autocast(reader.device.split(":")[0], precision):
                 hidden = model.base_model(**inputs).last_hidden_state.float()

@@ -11,16 +11,15 @@ from typing import Any, Literal
 import numpy as np
 import torch
 from pydantic import BaseModel, ConfigDict, Field
-from torch import Tensor
 
 from steelyard.errors import TrainingError
-from steelyard.models.batches import Reader, micro_batches, plan, tensors
+from steelyard.models.batches import Reader, plan, tensors
 from steelyard.models.checkpoints import Checkpoints
 from steelyard.models.losses import cross_entropy
+from steelyard.models.objective import Objective, in_order
 from steelyard.models.score import autocast, logits_of
+from steelyard.models.vocabulary import only_rows_in_use
 from steelyard.types import Floats, Ints
-
-Loss = Callable[[Tensor, Tensor, Tensor], Tensor]
 
 
 class Training(BaseModel):
@@ -43,7 +42,8 @@ class Training(BaseModel):
     max_tokens: int = Field(128, ge=8)
     """Longer inputs are cut, and counted."""
     token_budget: int = Field(8192, ge=64)
-    """Padded tokens of one forward pass; bounds memory, changes no result beyond rounding."""
+    """Padded tokens of one forward pass; bounds memory, changes no result beyond rounding. On a
+    processor 1536 are the most, because larger passes are slower there."""
     dropout: float = Field(0.0, ge=0, lt=1)
     """Burns et al. train without dropout; on a CPU it also costs time."""
     train_layers: int | None = Field(None, ge=1)
@@ -78,54 +78,57 @@ def train(
     steps: int,
     seed: int,
     checkpoints: Checkpoints | None = None,
-    loss: Loss = cross_entropy,
+    objective: Objective | None = None,
 ) -> TrainingLog:
     """Train the parameters that require gradients, in place.
 
-    Each step minimises `loss` over `batch_size` examples. A step of more than `token_budget`
+    Each step minimises `objective` over `batch_size` examples. A step of more than `token_budget`
     padded tokens is done in parts whose gradients add up to that of the whole.
 
     Args:
         model: a classifier or chooser as `models.load` makes it.
         reader: inputs of the N examples.
-        targets: (N, K), rows sum to 1.
+        targets: (N, K), rows sum to 1; (N, M, K) for objectives that hear M supervisors.
         weights: (N,), positive: leave weight 0 out before.
         settings: see `Training`.
         steps: optimizer steps.
         seed: of the order of examples and of dropout.
         checkpoints: where to save and resume; None trains in one go.
-        loss: of logits (B, K), targets (B, K), weights (B,).
+        objective: what is minimised; None is the cross-entropy.
 
     Raises:
         TrainingError: the loss or a gradient is not finite, or no parameter changed.
     """
     torch.manual_seed(seed)
-    accelerator = _accelerator(settings)
-    parameters = [p for p in model.parameters() if p.requires_grad]
-    optimizer = _optimizer(parameters, settings)
-    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, _ramp(steps, settings.warmup))
     log, done = TrainingLog(), 0
-    if checkpoints is not None:
-        done = checkpoints.resume(model, optimizer, schedule, log)
-    before = [float(p.detach().double().sum()) for p in parameters] if done == 0 else None
-    model.train()
-    for step, rows in enumerate(plan(reader.encoded.costs, settings.batch_size, steps, seed)):
-        if step < done:
-            continue
-        value = _add_gradients(model, reader, targets, weights, rows, settings, loss)
-        norm = float(torch.nn.utils.clip_grad_norm_(parameters, settings.max_grad_norm))
-        _refuse_nan(value, norm, step, settings)
-        log.loss.append(value)
-        log.learning_rate.append(float(schedule.get_last_lr()[0]))
-        accelerator.log({"loss": value, "learning_rate": log.learning_rate[-1]}, step=step)
-        optimizer.step()
-        schedule.step()
-        optimizer.zero_grad(set_to_none=True)
-        if checkpoints is not None and (step + 1) % settings.checkpoint_steps == 0:
-            checkpoints.save(step + 1, model, optimizer, schedule, log)
-    accelerator.end_training()
-    _refuse_no_change(before, parameters, steps)
-    model.eval()
+    objective = objective or Objective(cross_entropy)
+    with only_rows_in_use(model, reader.encoded, log.learning_rate, settings.weight_decay):
+        accelerator = _accelerator(settings)
+        parameters = [p for p in model.parameters() if p.requires_grad]
+        optimizer = _optimizer(parameters, objective, settings)
+        schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, _ramp(steps, settings.warmup))
+        if checkpoints is not None:
+            done = checkpoints.resume(model, optimizer, schedule, log, objective)
+        before = [float(p.detach().double().sum()) for p in parameters] if done == 0 else None
+        model.train()
+        for step, rows in enumerate(plan(reader.encoded.costs, settings.batch_size, steps, seed)):
+            if step < done:
+                continue
+            objective.begin_step(step / steps)
+            value = _add_gradients(model, reader, targets, weights, rows, settings, objective)
+            norm = float(torch.nn.utils.clip_grad_norm_(parameters, settings.max_grad_norm))
+            _refuse_nan(value, norm, step, settings)
+            log.loss.append(value)
+            log.learning_rate.append(float(schedule.get_last_lr()[0]))
+            accelerator.log({"loss": value, "learning_rate": log.learning_rate[-1]}, step=step)
+            optimizer.step()
+            schedule.step()
+            optimizer.zero_grad(set_to_none=True)
+            if checkpoints is not None and (step + 1) % settings.checkpoint_steps == 0:
+                checkpoints.save(step + 1, model, optimizer, schedule, log, objective)
+        accelerator.end_training()
+        _refuse_no_change(before, parameters, steps)
+        model.eval()
     return log
 
 
@@ -136,17 +139,19 @@ def _add_gradients(
     weights: Floats,
     rows: Ints,
     settings: Training,
-    loss: Loss,
+    objective: Objective,
 ) -> float:
     """The loss of one step's examples, in parts that keep to the token budget."""
-    value = 0.0
-    for part in micro_batches(rows, reader.encoded.costs, settings.token_budget):
+    value, said = 0.0, []
+    for part in reader.parts(rows, settings.token_budget):
         with autocast(reader.device.split(":")[0], settings.precision):
-            logits = reader.answers(logits_of(model, reader.inputs(part)), part, targets.shape[1])
-        share = loss(logits, *tensors(targets, weights, part, reader.device))
+            logits = reader.answers(logits_of(model, reader.inputs(part)), part, targets.shape[-1])
+        share = objective.loss(logits, *tensors(targets, weights, part, reader.device))
         share = share * (len(part) / len(rows))
         share.backward()  # type: ignore[no-untyped-call]
         value += float(share.detach())
+        said.append((part, logits.detach()))
+    objective.end_step(in_order(said, rows), tensors(targets, weights, rows, reader.device)[0])
     return value
 
 
@@ -165,7 +170,9 @@ def _accelerator(settings: Training | None) -> Any:
     return accelerator
 
 
-def _optimizer(parameters: list[Any], settings: Training) -> torch.optim.Optimizer:
+def _optimizer(
+    parameters: list[Any], objective: Objective, settings: Training
+) -> torch.optim.Optimizer:
     """AdamW; biases and norms do not decay."""
     matrices = [p for p in parameters if p.ndim > 1]
     vectors = [p for p in parameters if p.ndim <= 1]
@@ -173,6 +180,8 @@ def _optimizer(parameters: list[Any], settings: Training) -> torch.optim.Optimiz
         {"params": matrices, "weight_decay": settings.weight_decay},
         {"params": vectors, "weight_decay": 0.0},
     ]
+    if learnt := objective.parameters():
+        groups.append({"params": learnt, "weight_decay": 0.0, "lr": objective.learning_rate})
     return torch.optim.AdamW(groups, lr=settings.learning_rate, fused=True)
 
 

@@ -1,11 +1,11 @@
 """Frozen lower layers, run once per text.
 
 A model whose top layers alone are trained reads the hidden states below them. Those do not change,
-so they are computed once and shared by every arm and epoch.
+so they are computed once and shared by every arm, seed and epoch.
 """
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -16,12 +16,15 @@ import torch
 from torch import Tensor, nn
 
 from steelyard.errors import ConfigError
-from steelyard.models.batches import Reader, micro_batches
+from steelyard.models.batches import Reader, micro_batches, sequences_of
 from steelyard.models.encode import Encoded
+from steelyard.models.first_token import first_token_only
 from steelyard.models.score import autocast, logits_of
+from steelyard.types import Ints
 
 log = logging.getLogger(__name__)
-INFERENCE_TOKENS = 8192
+FRAME = 8  # tokens: frozen layers read a text padded to a multiple
+FROZEN_TOKENS = 2048  # padded tokens of one forward pass; the processor's caches like few
 
 
 class _Reached(Exception):
@@ -64,15 +67,10 @@ class Trunk:
     def states(self, encoded: Encoded, precision: str) -> npt.NDArray[np.float32]:
         """Hidden states below the first trained block, (T, d), in the order of the tokens."""
         owner, name = _blocks(self.model)
-        device = str(next(self.model.parameters()).device)
-        reader = Reader(encoded, device=device)
-        costs = encoded.costs
         out: npt.NDArray[np.float32] | None = None
         hook = getattr(owner, name)[self.frozen].register_forward_pre_hook(_stop, with_kwargs=True)
-        self.model.eval()
         try:
-            for rows in micro_batches(np.arange(len(encoded)), costs, INFERENCE_TOKENS):
-                inputs = reader.inputs(rows)
+            for rows, inputs in framed(self.model, encoded):
                 states = self._run(inputs, precision)
                 out = _fill(out, states, inputs["attention_mask"], encoded, rows)
         finally:
@@ -100,7 +98,8 @@ class Trunk:
             if embeddings is not None:
                 place.embeddings = _GivenStates()
             self.model.config.num_hidden_layers = count - self.frozen
-            yield
+            with first_token_only(self.model, blocks[-1]):
+                yield
         finally:
             setattr(owner, name, blocks)
             if embeddings is not None:
@@ -125,6 +124,78 @@ class Trunk:
                 except (TypeError, ValueError, IndexError, RuntimeError):
                     return False
         return bool(torch.allclose(whole, top, atol=1e-4, rtol=1e-4))
+
+
+def mean_states(model: Any, encoded: Encoded, precision: str) -> npt.NDArray[np.float32]:
+    """Mean of the last hidden states over each sequence's tokens, (S, d).
+
+    Equal to the bit for a text in whatever company it is read.
+    """
+    out: npt.NDArray[np.float32] | None = None
+    for rows, inputs in framed(model, encoded):
+        with torch.inference_mode(), autocast(inputs["attention_mask"].device.type, precision):
+            hidden = model.base_model(**inputs).last_hidden_state.float()
+        mask = inputs["attention_mask"].unsqueeze(-1)
+        mean = (hidden * mask).sum(dim=1) / mask.sum(dim=1)
+        if out is None:
+            out = np.empty((encoded.rows[-1], mean.shape[1]), dtype=np.float32)
+        out[sequences_of(encoded, rows)] = mean.cpu().numpy()
+    assert out is not None
+    return out
+
+
+def framed(model: Any, encoded: Encoded) -> Iterator[tuple[Ints, dict[str, Tensor]]]:
+    """Batches of examples (B,) and their inputs for a model that is only read.
+
+    A text is padded to the next multiple of FRAME tokens, whatever texts it stands with: what the
+    model makes of it then depends on nothing but itself, down to the last bit, and can be shared
+    by all who ask about that text.
+    """
+    reader = Reader(encoded, device=str(next(model.parameters()).device))
+    lengths = np.maximum.reduceat(encoded.lengths, encoded.rows[:-1])
+    most = getattr(model.config, "max_position_embeddings", None) or lengths.max()
+    frames = np.maximum(lengths, np.minimum(-(-lengths // FRAME) * FRAME, most))
+    costs = frames * np.diff(encoded.rows)
+    model.eval()
+    for frame in np.unique(frames):
+        members = np.flatnonzero(frames == frame)
+        for rows in micro_batches(members, costs, FROZEN_TOKENS):
+            yield rows, _padded(reader.inputs(rows), int(frame), encoded.pad)
+
+
+def _padded(inputs: dict[str, Tensor], width: int, pad: int) -> dict[str, Tensor]:
+    fill = {"input_ids": pad}
+    return {
+        name: nn.functional.pad(tensor, (0, width - tensor.shape[1]), value=fill.get(name, 0))
+        for name, tensor in inputs.items()
+    }
+
+
+@dataclass(frozen=True, eq=False)
+class Rows:
+    """Rows of several arrays as one array (T, d): memory maps stay on disk until asked for."""
+
+    arrays: Sequence[npt.NDArray[Any]]
+    array: Ints  # (T,), which array
+    row: Ints  # (T,), which row of it
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        return len(self.row), self.arrays[0].shape[1]
+
+    def __len__(self) -> int:
+        return len(self.row)
+
+    def __getitem__(self, wanted: Any) -> npt.NDArray[Any]:
+        array, row = self.array[wanted], self.row[wanted]
+        out = np.empty((len(row), self.shape[1]), dtype=self.arrays[0].dtype)
+        for number in np.unique(array):
+            mine = array == number
+            out[mine] = self.arrays[number][row[mine]]
+        return out
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> npt.NDArray[Any]:
+        return self[:].astype(dtype or self.arrays[0].dtype, copy=False)
 
 
 def _stop(_: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:

@@ -3,6 +3,9 @@
 A new estimator is one file, one name in `Estimator` and one test. Its verb is
 `estimate(votes, gold=None)`: `gold` (N,) has the true answer of trusted examples and ABSTAIN
 elsewhere. Estimators that learn about voters hold these answers fixed, the others pass over them.
+
+`FeatureEstimator`s also look at the examples: `estimate(votes, features)`, with features (N, d) in
+the order of `votes.ids`. A study has them; a table of votes alone has not.
 """
 
 from typing import Annotated, TypeAlias
@@ -16,12 +19,16 @@ from steelyard.reliability.dawid_skene import DawidSkene
 from steelyard.reliability.dirichlet import Dirichlet
 from steelyard.reliability.glad import Glad
 from steelyard.reliability.hierarchical import Hierarchical
+from steelyard.reliability.logistic import Logistic
 from steelyard.reliability.mace import Mace
 from steelyard.reliability.majority import Majority
+from steelyard.reliability.neighbours import NearestNeighbours
+from steelyard.reliability.on_features import OnFeatures
 from steelyard.reliability.one_coin import OneCoin
 from steelyard.reliability.open_agreement import OpenAgreement
 from steelyard.reliability.predictive import PredictiveEntropy
 from steelyard.reliability.self_consistency import SelfConsistency
+from steelyard.reliability.topological import Topological
 
 Estimator: TypeAlias = Annotated[
     Majority
@@ -62,22 +69,35 @@ ESTIMATORS = {
     )
 }
 
+FeatureEstimator: TypeAlias = Annotated[
+    NearestNeighbours | Logistic | Topological, Field(discriminator="kind")
+]
+FEATURE_ESTIMATORS = {
+    cls.model_fields["kind"].default: cls for cls in (NearestNeighbours, Logistic, Topological)
+}
+
 __all__ = [
     "ESTIMATORS",
+    "FEATURE_ESTIMATORS",
     "Confidence",
     "ConfidentLearning",
     "DawidSkene",
     "Dirichlet",
     "Estimator",
+    "FeatureEstimator",
     "Glad",
     "Hierarchical",
+    "Logistic",
     "Mace",
     "Majority",
     "Margin",
+    "NearestNeighbours",
+    "OnFeatures",
     "OneCoin",
     "OpenAgreement",
     "PredictiveEntropy",
     "SelfConsistency",
+    "Topological",
     "VoteEntropy",
     "VoteShare",
 ]

@@ -4,6 +4,7 @@ from typing import Annotated, TypeAlias
 
 from pydantic import Field
 
+from steelyard.selection.apart import KeepApart
 from steelyard.selection.controls import random_keep, shuffled_weights
 from steelyard.selection.keep import KeepMostReliable
 from steelyard.selection.labels import FirstVoter, Harden, Soften, refuse_one_label
@@ -12,13 +13,14 @@ from steelyard.selection.truth import keep_right, teach_truth
 from steelyard.selection.weigh import WeighByScore, WeighByShare
 
 Selector: TypeAlias = Annotated[
-    FirstVoter | Harden | Soften | KeepMostReliable | WeighByShare | WeighByScore,
+    FirstVoter | Harden | Soften | KeepMostReliable | WeighByShare | WeighByScore | KeepApart,
     Field(discriminator="kind"),
 ]
 
 __all__ = [
     "FirstVoter",
     "Harden",
+    "KeepApart",
     "KeepMostReliable",
     "RiskControl",
     "Selector",

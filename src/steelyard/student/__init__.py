@@ -6,6 +6,7 @@ from pydantic import Field
 
 from steelyard.student.finetuned import Chooser, Classifier
 from steelyard.student.language_model import FittedLanguageModel, LanguageModel
+from steelyard.student.objectives import CROSS_ENTROPY, Objective
 from steelyard.student.probe import FittedProbe, Probe
 
 Student: TypeAlias = Annotated[
@@ -13,11 +14,13 @@ Student: TypeAlias = Annotated[
 ]
 
 __all__ = [
+    "CROSS_ENTROPY",
     "Chooser",
     "Classifier",
     "FittedLanguageModel",
     "FittedProbe",
     "LanguageModel",
+    "Objective",
     "Probe",
     "Student",
 ]

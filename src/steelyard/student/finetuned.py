@@ -6,13 +6,14 @@ from typing import ClassVar, Literal
 from steelyard.errors import ConfigError
 from steelyard.models.checkpoints import Checkpoints
 from steelyard.models.finetune import Finetuned, Finetuning, StatesCache, finetune
-from steelyard.types import Floats, Question
+from steelyard.student.objectives import CROSS_ENTROPY, Objective, begin
+from steelyard.types import Apart, Floats, Question
 
 
 class _Finetuned(Finetuning):
     """What classifier and chooser share: one loop, one loss."""
 
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2  # smaller passes on a CPU
     libraries: ClassVar[tuple[str, ...]] = ("torch", "transformers")
 
     def fit(
@@ -25,8 +26,16 @@ class _Finetuned(Finetuning):
         steps: int | None = None,
         checkpoints: Checkpoints | None = None,
         states: StatesCache | None = None,
+        objective: Objective = CROSS_ENTROPY,
+        apart: Apart | None = None,
     ) -> Finetuned:
-        """Train on questions (N) with targets (N, K) and weights (N,); see `models.finetune`."""
+        """Train on questions (N) with targets (N, K) and weights (N,); see `models.finetune`.
+
+        An objective of several supervisors takes their labels apart, (N, M, K), for targets.
+        """
+        run = begin(objective, targets, weights, apart)
+        if objective.several and apart is not None:
+            targets = apart.targets
         settings = Finetuning(**self.model_dump(exclude={"kind"}))
         return finetune(
             settings,
@@ -37,7 +46,15 @@ class _Finetuned(Finetuning):
             steps=steps,
             checkpoints=checkpoints,
             states=states,
+            objective=run,
         )
+
+    def check_objective(self, objective: Objective) -> None:
+        """Refuse an objective that this student cannot have.
+
+        Raises:
+            ConfigError: naming it.
+        """
 
     def planned_steps(self, kept: int) -> int:
         """Optimizer steps for so many kept examples."""
@@ -67,4 +84,11 @@ class Chooser(_Finetuned):
             raise ConfigError(
                 f"A chooser answers multiple choice, and the task is {kind}; "
                 "use `student: {kind: classifier, ...}`."
+            )
+
+    def check_objective(self, objective: Objective) -> None:
+        if objective.kind == "confidence" and objective.threshold == "prior":
+            raise ConfigError(
+                "`objective: {kind: confidence, threshold: prior}` matches the shares of classes, "
+                "and the options of multiple choice have none; set `threshold: argmax`."
             )

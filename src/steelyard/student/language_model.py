@@ -8,6 +8,7 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 from pydantic import Field
 
+from steelyard.errors import ConfigError
 from steelyard.models.ask import Normalise, score_options
 from steelyard.models.checkpoints import Checkpoints
 from steelyard.models.completion import Completer, Tuning, teach_answers
@@ -15,6 +16,7 @@ from steelyard.models.load import Pretrained
 from steelyard.models.sample import Reply, sample_replies
 from steelyard.models.train import TrainingLog
 from steelyard.prompts import Asked, Asking, ReaderName, Wording, read
+from steelyard.student.objectives import Objective
 from steelyard.types import ABSTAIN, Floats, Ints, Question, one_hot
 
 
@@ -72,6 +74,17 @@ class LanguageModel(Pretrained, Tuning):
     def spelling(self) -> ReaderName:
         """How open answers are read and compared."""
         return self.reader or "text"
+
+    def check_objective(self, objective: Objective) -> None:
+        """Refuse any objective but the cross-entropy.
+
+        Raises:
+            ConfigError: naming it.
+        """
+        raise ConfigError(
+            f"`objective: {objective.kind}` is for a classifier or chooser; a language model "
+            "minimises the cross-entropy."
+        )
 
     def planned_steps(self, kept: int) -> int:
         """Optimizer steps for so many kept examples."""

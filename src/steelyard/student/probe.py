@@ -9,12 +9,14 @@ import numpy as np
 from pydantic import Field
 
 from steelyard.errors import ConfigError
-from steelyard.models.batches import Reader
 from steelyard.models.encode import encode
+from steelyard.models.features import read_features
 from steelyard.models.finetune import StatesCache
-from steelyard.models.load import Pretrained, load_classifier, load_tokenizer
-from steelyard.models.score import Precision, features
-from steelyard.models.train import TrainingLog, device
+from steelyard.models.load import Pretrained, load_tokenizer
+from steelyard.models.logistic import Features, Head, Lesson, fit_heads
+from steelyard.models.score import Precision
+from steelyard.models.train import TrainingLog
+from steelyard.student.objectives import Objective
 from steelyard.types import Floats, Question
 
 
@@ -22,13 +24,15 @@ class Probe(Pretrained):
     """L2-regularised logistic regression on the mean of the last hidden states.
 
     Soft targets count as one row for each class, with the target as a factor of the weight.
+    Examples of weight 0 have no part in it, and a class that no kept example has gets probability
+    0.
 
-    Source: Burns et al. 2023, arXiv:2312.09390, section 5 (linear probing); the solver is
-        scikit-learn's.
+    Source: Burns et al. 2023, arXiv:2312.09390, section 5 (linear probing); the objective is
+        scikit-learn's, solved for all arms and seeds together.
     """
 
-    version: ClassVar[int] = 2
-    libraries: ClassVar[tuple[str, ...]] = ("torch", "transformers", "scikit-learn")
+    version: ClassVar[int] = 3
+    libraries: ClassVar[tuple[str, ...]] = ("torch", "transformers", "numpy")
 
     kind: Literal["probe"] = "probe"
     regularization: float = Field(1.0, gt=0)
@@ -57,40 +61,60 @@ class Probe(Pretrained):
         states: StatesCache | None = None,
     ) -> "FittedProbe":
         """Fit the head; `seed`, `steps` and `checkpoints` have no part in it."""
-        from sklearn.linear_model import LogisticRegression
+        lesson = Lesson(np.arange(len(questions)), targets, weights)
+        return self.fit_together(questions, [lesson], states)[0]
 
-        frozen = _Features(self)
-        rows, cut = frozen.read(questions, states)
-        i, k = np.nonzero(targets * weights[:, None])
-        head = LogisticRegression(C=self.regularization, max_iter=1000)
-        head.fit(rows[i], k, sample_weight=(targets * weights[:, None])[i, k])
-        return FittedProbe(self, frozen, head, targets.shape[1], cut)
+    def fit_together(
+        self,
+        questions: Sequence[Question],
+        lessons: Sequence[Lesson],
+        states: StatesCache | None = None,
+    ) -> list["FittedProbe"]:
+        """A probe for each lesson, in one solve: arms, seeds, bootstraps of the same questions.
+
+        Args:
+            questions: N of them, each once.
+            lessons: what each probe is taught of which of them.
+            states: keeps features.
+
+        Raises:
+            InputError: a lesson of one class.
+            TrainingError: a head was not found.
+        """
+        heads = fit_heads(self.features(questions, states), lessons, self.regularization)
+        cut = self._cut(questions, lessons)
+        return [FittedProbe(self, head, n) for head, n in zip(heads, cut, strict=True)]
+
+    def features(self, questions: Sequence[Question], states: StatesCache | None) -> Features:
+        """What the heads see of each question, (N, d)."""
+        frozen = Pretrained(**self.model_dump(include=set(Pretrained.model_fields)))
+        return read_features(frozen, questions, self.max_tokens, states, self.precision)
+
+    def check_objective(self, objective: Objective) -> None:
+        """Refuse any objective but the cross-entropy.
+
+        Raises:
+            ConfigError: naming it.
+        """
+        raise ConfigError(
+            f"`objective: {objective.kind}` is for a classifier or chooser; a probe student "
+            "minimises the cross-entropy."
+        )
 
     def planned_steps(self, kept: int) -> int:
         """A probe is solved, not stepped."""
         return 0
 
-
-class _Features:
-    """The frozen model of a probe."""
-
-    def __init__(self, settings: Probe) -> None:
-        self.settings = settings
-        self.tokenizer = load_tokenizer(settings)
-        self.model = load_classifier(settings, 2, 0.0, 0).to(device())
-
-    def read(self, questions: Sequence[Question], states: StatesCache | None) -> tuple[Floats, int]:
-        """Standardised features (N, d) and how many texts were cut."""
-        encoded = encode(self.tokenizer, questions, self.settings.max_tokens)
-        place = str(next(self.model.parameters()).device)
-
-        def compute() -> Any:
-            return features(self.model, Reader(encoded, None, place), self.settings.precision)
-
-        rows = np.asarray(compute() if states is None else states(encoded, compute))
-        length = np.sqrt((rows**2).sum(axis=1, keepdims=True))
-        scaled: Floats = rows / np.maximum(length, 1e-12) * np.sqrt(rows.shape[1])
-        return scaled, encoded.cut
+    def _cut(self, questions: Sequence[Question], lessons: Sequence[Lesson]) -> list[int]:
+        """How many texts of each lesson are cut; lessons of a seed have the same."""
+        tokenizer = load_tokenizer(self)
+        found: dict[bytes, int] = {}
+        for lesson in lessons:
+            key = lesson.rows.tobytes()
+            if key not in found:
+                asked = [questions[int(i)] for i in lesson.rows]
+                found[key] = encode(tokenizer, asked, self.max_tokens).cut
+        return [found[lesson.rows.tobytes()] for lesson in lessons]
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,9 +122,7 @@ class FittedProbe:
     """A probe that answers questions."""
 
     settings: Probe
-    frozen: _Features
-    head: Any
-    answers: int
+    head: Head
     cut: int = 0
     log: TrainingLog = field(default_factory=TrainingLog)
 
@@ -108,10 +130,7 @@ class FittedProbe:
         self, questions: Sequence[Question], states: StatesCache | None = None
     ) -> Floats:
         """Probabilities of each question's classes, (N, K)."""
-        rows, _ = self.frozen.read(questions, states)
-        probs = np.zeros((len(rows), self.answers))
-        probs[:, self.head.classes_] = self.head.predict_proba(rows)
-        return probs
+        return self.head.probabilities(self.settings.features(questions, states))
 
     def save(self, folder: Path) -> None:
         raise ConfigError(

@@ -38,7 +38,7 @@ class LanguageModel(Pretrained, Asking):
         variations of each question); theirs writes its letter, ours weighs all letters.
     """
 
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2  # 2: draws go through the vocabulary in its own order
     libraries: ClassVar[tuple[str, ...]] = ("torch", "transformers")
 
     kind: Literal["language_model"] = "language_model"

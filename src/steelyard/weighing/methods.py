@@ -7,7 +7,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from steelyard.errors import ConfigError
-from steelyard.reliability import ESTIMATORS, Estimator
+from steelyard.reliability import ESTIMATORS, FEATURE_ESTIMATORS, Estimator
 
 DEFAULT = "hierarchical"
 
@@ -27,6 +27,11 @@ def read_methods(given: Sequence[str | Mapping[str, Any]]) -> dict[str, Estimato
         kind = settings.get("kind")
         if "kind" not in settings:
             raise ConfigError(f"A method's settings have a `kind`; got {settings}.")
+        if isinstance(kind, str) and kind in FEATURE_ESTIMATORS:
+            raise ConfigError(
+                f"Method `{kind}` looks at the texts, and `weigh` has votes alone; give it to an "
+                "arm of a study, or take one of the others."
+            )
         if not isinstance(kind, str) or kind not in ESTIMATORS:
             near = difflib.get_close_matches(str(kind), ESTIMATORS, n=1)
             hint = f" Did you mean `{near[0]}`?" if near else ""

@@ -1,0 +1,180 @@
+"""docs/speed.md, its figure and the table in the README, from what is in results/.
+
+Only files with `claims` count; every number on these pages stands in one of them.
+"""
+
+import ast
+import json
+import math
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from benchmarks.__main__ import NAMES
+
+HERE = Path(__file__).parent
+FAST = "times as fast"
+GROWN = (("weigh", "votes"), ("label", "questions"), ("study", "rows"))
+TOP = """# Speed
+
+{note}
+
+What Steelyard does is raced against how it is done elsewhere: both sides in one run, by turns, on
+the same data, and their results are compared before their times. A ratio is the median over turns
+of their seconds by ours, of the same turn; the brackets are the smallest and the largest. Ratios
+hold for the machine that is named; `python -m benchmarks NAME` measures on yours, `make bench`
+everything, and `make docs` writes this page."""
+WORDS = {
+    "startup": """`--help` loads neither numpy nor torch, `import steelyard` loads a name when it is
+first used. `weigh` loads numpy, scipy and Arrow; a fifth of its second is pandas, which Arrow loads
+by itself where it is installed. `label` loads torch only for supervisors that need it.""",
+    "growth": """![Time and peak memory by size, on logarithmic axes](growth.svg)
+
+The exponent p is that of a + b n^p through three sizes in a row: what every run costs (a) is taken
+out. Next to it stands what n log n would have. The benchmark fails where p is larger by more than
+0.1, which is noise.""",
+}
+"""What the figures do not say themselves, after the table of a benchmark."""
+
+
+def speed_page(note: str) -> str:
+    """Every benchmark: how it is done, on what machine, ratios and figures, targets missed."""
+    results = read_results()
+    parts = [TOP.format(note=note), *_missed(results)]
+    for name, result in results.items():
+        parts += [f"## {name.capitalize()}", how(name), _machine(result["environment"])]
+        if result["claims"]:
+            parts.append(table(result["claims"]))
+        parts += [WORDS[name]] if name in WORDS else []
+        parts += _figures(result)
+    return "\n\n".join(parts) + "\n"
+
+
+def readme_table() -> str:
+    """The claims of all benchmarks, one row each."""
+    return table([claim for result in read_results().values() for claim in result["claims"]])
+
+
+def read_results() -> dict[str, dict[str, Any]]:
+    """Results with claims by the benchmark's name, in the order in which they are run."""
+    paths = {path.stem: path for path in sorted((HERE / "results").glob("*.json"))}
+    order = [name for name in NAMES if name in paths]
+    order += [name for name in paths if name not in NAMES]
+    found = {name: json.loads(paths[name].read_text(encoding="utf-8")) for name in order}
+    return {name: content for name, content in found.items() if "claims" in content}
+
+
+def how(name: str) -> str:
+    """What the benchmark says of itself: its docstring, indented formulas as code."""
+    source = (HERE / f"{name}.py").read_text(encoding="utf-8")
+    blocks = (ast.get_docstring(ast.parse(source)) or "").split("\n\n")
+    return "\n\n".join(
+        f"```text\n{block.strip()}\n```" if block.startswith("    ") else block for block in blocks
+    )
+
+
+def table(claims: Iterable[dict[str, Any]]) -> str:
+    rows = [("what", "against", "ratio [lowest, highest]", "target")]
+    rows += [("---",) * 4]
+    for claim in claims:
+        target = "" if claim["target"] is None else _number(claim["target"])
+        rows.append((claim["what"], claim["against"], ratio(claim), target))
+    return "\n".join(_row(cells) for cells in rows)
+
+
+def ratio(claim: dict[str, Any]) -> str:
+    value, low, high = (_number(claim[key]) for key in ("ratio", "low", "high"))
+    unit = "" if claim["unit"] == FAST else f" {claim['unit']}"
+    return f"{value} [{low}, {high}]{unit}"
+
+
+def growth_figure() -> str:
+    """Time and peak memory of the commands by size, an SVG file for light and dark pages."""
+    from matplotlib.figure import Figure
+
+    from steelyard.report.svg import PALETTE, render
+
+    costs = read_results()["growth"]["growth"]
+
+    def paint(figure: Figure) -> None:
+        panels = figure.subplots(1, 2)
+        named = (("seconds", "seconds"), ("peak_mb", "MB at the peak"))
+        for axes, (key, title) in zip(panels, named, strict=True):
+            for (command, unit), colour in zip(GROWN, PALETTE, strict=False):
+                own = [cost for cost in costs if cost["command"] == command]
+                sizes, values = [cost["size"] for cost in own], [cost[key] for cost in own]
+                axes.loglog(sizes, values, "o-", color=colour, label=f"{command}, {unit}")
+            axes.set(xlabel="size", ylabel=title)
+            axes.minorticks_off()
+            for axis in (axes.xaxis, axes.yaxis):
+                axis.set_major_formatter(lambda value, _: _short(value))
+        figure.legend(*panels[0].get_legend_handles_labels(), loc="outside upper center", ncols=3)
+
+    drawn = render("growth", "Time and peak memory of commands by size", (7.2, 2.9), paint)
+    style = (
+        "<style>svg{color:#24292f;font-family:sans-serif}"
+        "@media(prefers-color-scheme:dark){svg{color:#e6edf3}}</style>"
+    )
+    head, tag, rest = drawn.partition("<title>")
+    return f"{head.replace('<svg ', f'<svg {XMLNS} ', 1)}{style}{tag}{rest}\n"
+
+
+XMLNS = 'xmlns="http://www.w3.org/2000/svg"'
+
+
+def _short(value: float) -> str:
+    """100, 1k, 1M"""
+    thousands = min(int(math.log10(max(value, 1)) / 3 + 1e-9), 2)
+    return f"{value / 1000**thousands:g}{('', 'k', 'M')[thousands]}"
+
+
+def _missed(results: dict[str, dict[str, Any]]) -> list[str]:
+    missed = [
+        f"* {name}: {claim['what']}, against {claim['against']}: {ratio(claim)}, aimed at "
+        f"{_number(claim['target'])}"
+        for name, result in results.items()
+        for claim in result["claims"]
+        if claim["target"] is not None and claim["ratio"] < claim["target"]
+    ]
+    return ["## Targets that are missed", "\n".join(missed)] if missed else []
+
+
+def _machine(environment: dict[str, Any]) -> str:
+    known = environment
+    return (
+        f"Measured {known['date']} on {known['cores']} cores of {known['processor']}, "
+        f"torch {known['torch']}, numpy {known['numpy']}, Python {known['python']}."
+    )
+
+
+def _figures(result: dict[str, Any]) -> list[str]:
+    """Lists of flat rows as tables; what is nested stays in the file."""
+    found = []
+    for name, rows in result.items():
+        flat = isinstance(rows, list) and rows and all(map(_is_flat, rows))
+        if flat and name != "claims":
+            keys = list(dict.fromkeys(key for row in rows for key in row))
+            cells = [[_cell(row.get(key)) for key in keys] for row in rows]
+            heads = [key.replace("_", " ") for key in keys]
+            found.append("\n".join(map(_row, [heads, ["---"] * len(keys), *cells])))
+    return found
+
+
+def _is_flat(row: Any) -> bool:
+    return isinstance(row, dict) and not any(isinstance(x, list | dict) for x in row.values())
+
+
+def _cell(value: Any) -> str:
+    return "" if value is None else _number(value) if isinstance(value, float) else _count(value)
+
+
+def _count(value: Any) -> str:
+    return f"{value:,}" if type(value) is int else str(value)
+
+
+def _number(value: float) -> str:
+    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
+
+
+def _row(cells: Iterable[str]) -> str:
+    return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"

@@ -1,0 +1,49 @@
+"""What a pretrained model makes of a question: a vector, before anything is trained."""
+
+import functools
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from steelyard.models.encode import encode
+from steelyard.models.load import Pretrained, load_classifier, load_tokenizer
+from steelyard.types import Ints, Question
+
+
+def read_features(
+    pretrained: Pretrained,
+    questions: Sequence[Question],
+    max_tokens: int,
+    states: Callable[[Sequence[Question], Any], Any] | None = None,
+    precision: str = "bf16",
+) -> npt.NDArray[np.float32]:
+    """Mean of the last hidden states of each question, scaled to length sqrt(d), (N, d).
+
+    Scaled, because the length of a text's mean says little of what it is about: neighbours by
+    scaled features are of one class more often.
+
+    Args:
+        pretrained: whose hidden states.
+        questions: without choices.
+        max_tokens: longer texts are cut.
+        states: keeps what was computed of the same questions before (`finetune.StatesCache`).
+        precision: of the matrix products, `bf16` or `fp32`.
+    """
+    from steelyard.models.train import device
+    from steelyard.models.trunk import mean_states
+
+    @functools.cache
+    def frozen() -> tuple[Any, Any]:
+        return load_tokenizer(pretrained), load_classifier(pretrained, 2, 0.0, 0).to(device())
+
+    def compute(some: Sequence[Question]) -> tuple[Any, Ints]:
+        tokenizer, model = frozen()
+        encoded = encode(tokenizer, some, max_tokens)
+        return mean_states(model, encoded, precision), encoded.rows
+
+    rows = np.asarray(compute(questions)[0] if states is None else states(questions, compute))
+    length = np.sqrt((rows**2).sum(axis=1, keepdims=True))
+    scaled = rows / np.maximum(length, 1e-12) * np.sqrt(rows.shape[1])
+    return np.asarray(scaled, dtype=np.float32)

@@ -1,0 +1,221 @@
+"""Many logistic regressions on the same features, solved together.
+
+Heads differ in labels and weights and share their rows: one product with the features serves them
+all, and one rotation of the features makes the problem of each of them round.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from steelyard.errors import InputError, TrainingError
+from steelyard.models.together import minimise
+from steelyard.types import Floats, Ints
+
+Features = npt.NDArray[np.float32] | Floats
+
+TOLERANCE = 3e-8
+"""Largest slope of the mean loss, in nats per unit of any weight, at which a head is found."""
+STEPS = 3000
+TABLE = 2**25  # entries of targets that are held at once: 256 MiB
+PART = 2**18  # logits that are made at once: they stay in the processor's cache
+
+
+@dataclass(frozen=True, eq=False)
+class Lesson:
+    """What one head is taught."""
+
+    rows: Ints  # (n,), different rows of the features
+    targets: Floats  # (n, K), rows sum to 1
+    weights: Floats  # (n,), >= 0
+
+
+@dataclass(frozen=True, eq=False)
+class Head:
+    """A logistic regression: p = softmax(x W + b) over the classes that it was taught."""
+
+    slopes: Floats  # (d, P)
+    biases: Floats  # (P,)
+    classes: Ints  # (P,), numbers below `answers`
+    answers: int  # K
+
+    def probabilities(self, features: Features) -> Floats:
+        """Probabilities of each row's classes, (N, K); 0 of a class that was not taught."""
+        logits = features @ self.slopes + self.biases
+        powers = np.exp(logits - logits.max(axis=1, keepdims=True))
+        probs = np.zeros((len(logits), self.answers))
+        probs[:, self.classes] = powers / powers.sum(axis=1, keepdims=True)
+        return probs
+
+
+def fit_heads(features: Features, lessons: Sequence[Lesson], strength: float) -> list[Head]:
+    """The head of each lesson: the one that minimises over W (d, P) and b
+
+        C sum_i w_i (-sum_k t_ik ln p_ik) + |W|^2 / 2
+
+    with P columns for P classes; two classes have p = sigmoid(x W + b) with one. This is the
+    objective of scikit-learn's `LogisticRegression`, a soft target being a row for each class. A
+    head does not depend on what it is solved with, beyond the tolerance.
+
+    Args:
+        features: (N, d); of a similar scale in all columns.
+        lessons: any number, on the same rows or others.
+        strength: C, above 0.
+
+    Raises:
+        InputError: a lesson of fewer than two classes.
+        TrainingError: a head was not found.
+    """
+    heads: dict[int, Head] = {}
+    taught = [_classes(lesson) for lesson in lessons]
+    for binary in (True, False):
+        alike = [i for i, classes in enumerate(taught) if (len(classes) == 2) == binary]
+        for group in _groups(lessons, alike):
+            stack = _Stack.of(features, [lessons[i] for i in group], binary, strength)
+            heads |= dict(zip(group, stack.solve(), strict=True))
+    return [heads[i] for i in range(len(lessons))]
+
+
+def _classes(lesson: Lesson) -> Ints:
+    classes = np.flatnonzero(lesson.weights @ lesson.targets)
+    if len(classes) < 2:
+        raise InputError(
+            f"A logistic head needs labels of at least two classes, got {len(classes)} on "
+            f"{int((lesson.weights > 0).sum())} rows of positive weight. Keep more rows."
+        )
+    return classes
+
+
+def _groups(lessons: Sequence[Lesson], alike: Sequence[int]) -> Iterator[list[int]]:
+    """Lessons that share most of their rows, as many as fit into TABLE."""
+    if not alike:
+        return
+    every = np.unique(np.concatenate([lessons[i].rows for i in alike]))
+    by_rows: dict[bytes, list[int]] = {}
+    for i in alike:
+        shared = len(every) <= 2 * len(lessons[i].rows)
+        by_rows.setdefault(b"" if shared else np.sort(lessons[i].rows).tobytes(), []).append(i)
+    for members in by_rows.values():
+        entries = len(every) * (lessons[members[0]].targets.shape[1] + 1)
+        size = max(1, TABLE // entries)
+        for start in range(0, len(members), size):
+            yield members[start : start + size]
+
+
+@dataclass(frozen=True, eq=False)
+class _Stack:
+    """H heads on N rows, in coordinates in which the curvature of each is nearly diagonal.
+
+    Features are centred and rotated to their principal axes. Classes are rotated too: with shares
+    q the curvature in the logits is about diag(q) - q q', whose flat direction (all logits shifted
+    alike) would otherwise be walked in hundreds of small steps. The penalty knows no rotation.
+    """
+
+    inputs: Floats  # (N, d + 1), rotated, and a column of ones
+    axes: Floats  # (d, d)
+    centre: Floats  # (d,)
+    spread: Floats  # (d + 1,), mean square of each input
+    targets: Floats  # (N, H, F), F = 1 for two classes, else K
+    weights: Floats  # (N, H), with C
+    taught: npt.NDArray[np.bool_]  # (H, K), which classes each head has
+    turns: Floats  # (H, F, F), rotation of each head's classes
+    bends: Floats  # (H, F), curvature in the rotated logits
+
+    @classmethod
+    def of(
+        cls, features: Features, lessons: Sequence[Lesson], binary: bool, strength: float
+    ) -> "_Stack":
+        kept = [lesson.rows[lesson.weights > 0] for lesson in lessons]
+        rows = np.unique(np.concatenate(kept))
+        own = np.asarray(features[rows], dtype=np.float64)
+        centre = own.mean(axis=0)
+        own -= centre
+        squares, axes = np.linalg.eigh(own.T @ own / len(rows))
+        inputs = np.ones((len(rows), own.shape[1] + 1))
+        np.matmul(own, axes, out=inputs[:, :-1])
+        answers = lessons[0].targets.shape[1]
+        targets = np.zeros((len(rows), len(lessons), 1 if binary else answers))
+        weights = np.zeros((len(rows), len(lessons)))
+        taught = np.zeros((len(lessons), answers), dtype=bool)
+        for h, lesson in enumerate(lessons):
+            mine, classes = lesson.weights > 0, _classes(lesson)
+            place = np.searchsorted(rows, lesson.rows[mine])
+            weights[place, h] = strength * lesson.weights[mine]
+            targets[place, h] = lesson.targets[mine][:, classes[1:] if binary else slice(None)]
+            taught[h, classes] = True
+        spread = np.append(np.maximum(squares, 0), 1.0)
+        shares = np.einsum("nh,nhf->hf", weights, targets) / weights.sum(axis=0)[:, None]
+        middle = shares[:, :, None] * np.eye(shares.shape[1]) - shares[:, :, None] * shares[:, None]
+        bends, turns = np.linalg.eigh(middle)
+        return cls(inputs, axes, centre, spread, targets, weights, taught, turns, bends)
+
+    def solve(self) -> list[Head]:
+        total = self.weights.sum(axis=0)  # (H,)
+        shape = (len(total), self.inputs.shape[1], self.targets.shape[2])
+        # labels that features explain bend the loss less than their shares do: about 0.7
+        curve = 0.7 * total[:, None, None] * self.spread[:, None] * self.bends[:, None]
+        curve = np.maximum(curve + self._penalty, 1e-3)
+        solved = minimise(
+            self.evaluate, 1 / curve.reshape(len(total), -1), TOLERANCE * total, STEPS
+        )
+        if solved is None:
+            raise TrainingError(
+                f"A logistic head on {len(self.inputs)} rows is not found after {STEPS} steps; "
+                "lower `regularization`."
+            )
+        return [self._head(h, one @ self.turns[h].T) for h, one in enumerate(solved.reshape(shape))]
+
+    def evaluate(self, flat: Floats, heads: Ints) -> tuple[Floats, Floats]:
+        """Objective (h,) and its slope (h, P) of some heads at `flat` (h, P)."""
+        shape = (len(heads), self.inputs.shape[1], self.targets.shape[2])
+        coefficients = flat.reshape(shape)
+        turned = coefficients @ self.turns[heads].transpose(0, 2, 1)
+        across = np.ascontiguousarray(turned.transpose(1, 0, 2)).reshape(shape[1], -1)
+        value = (coefficients**2 * self._penalty).sum(axis=(1, 2)) / 2
+        slope = np.zeros_like(across)
+        every = len(heads) == self.weights.shape[1]
+        size = max(64, PART // across.shape[1])
+        for start in range(0, len(self.inputs), size):
+            part = slice(start, start + size)
+            inputs, targets, weights = self.inputs[part], self.targets[part], self.weights[part]
+            if not every:
+                targets, weights = targets[:, heads], weights[:, heads]
+            logits = (inputs @ across).reshape(targets.shape)
+            loss, miss = self._loss(logits, targets, heads)
+            value += (weights * loss).sum(axis=0)
+            miss *= weights[:, :, None]
+            slope += inputs.T @ miss.reshape(len(inputs), -1)
+        back = slope.reshape(shape[1], shape[0], shape[2]).transpose(1, 0, 2) @ self.turns[heads]
+        return value, (back + coefficients * self._penalty).reshape(len(heads), -1)
+
+    def _loss(self, logits: Floats, targets: Floats, heads: Ints) -> tuple[Floats, Floats]:
+        """Cross-entropy (n, h), and its slope in the logits (n, h, F)."""
+        if logits.shape[2] == 1:
+            small = np.exp(-np.abs(logits))
+            loss = np.log1p(small) + np.maximum(logits, 0) - targets * logits
+            probs = np.where(logits > 0, 1.0, small) / (1 + small)
+            return loss[:, :, 0], probs - targets
+        top = logits.max(axis=2, keepdims=True)
+        powers = np.exp(logits - top) * self.taught[heads]
+        total = powers.sum(axis=2, keepdims=True)
+        loss = (np.log(total) + top)[:, :, 0] - np.einsum("nhf,nhf->nh", targets, logits)
+        powers /= total
+        powers -= targets
+        return loss, powers
+
+    @property
+    def _penalty(self) -> Floats:
+        """1 for each slope and 0 for the bias, (d + 1, 1)."""
+        return np.append(np.ones(len(self.spread) - 1), 0.0)[:, None]
+
+    def _head(self, h: int, found: Floats) -> Head:
+        classes = np.flatnonzero(self.taught[h])
+        slopes = self.axes @ found[:-1]
+        biases = found[-1] - self.centre @ slopes
+        if found.shape[1] == 1:  # the first of two classes has logit 0
+            slopes, biases = np.pad(slopes, ((0, 0), (1, 0))), np.append(0.0, biases)
+        else:
+            slopes, biases = slopes[:, classes], biases[classes]
+        return Head(slopes, biases, classes, self.taught.shape[1])

@@ -1,0 +1,101 @@
+"""What estimators share that look at the examples as a model sees them, and not at votes alone."""
+
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+import numpy.typing as npt
+from pydantic import BaseModel, ConfigDict, Field
+
+from steelyard.errors import ConfigError, InputError
+from steelyard.models.load import Pretrained
+from steelyard.reliability.em import shared_classes
+from steelyard.types import Floats, Reliability, Votes
+
+Features = npt.NDArray[np.float32]
+
+
+class OnFeatures(BaseModel):
+    """Settings of an estimator that predicts each example's label from features of the examples.
+
+    With q the mean distribution of the votes on an example and p what a model of the features,
+    fitted to all q, predicts for it, the posterior is p, and the score is one of
+
+        expected_agreement    sum_a p(a) q(a)
+        closeness             1 - 1/2 sum_a |p(a) - q(a)|     (1 less their total variation)
+
+    On one-hot q both are p of the label. On soft ones closeness takes voters who are surer than
+    the model for less reliable, though they are more often right. Selections of all examples
+    (`hard`, `soft`) relabel, those that keep some of them filter. An example without a readable
+    vote teaches nothing; it is predicted like the others, with score 0.
+
+    Source: EleutherAI/w2s, `w2s/probe.py` (`Probe.filter`: |p - q| of two classes, which closeness
+        generalises; expected agreement is ours).
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    version: ClassVar[int] = 1
+    libraries: ClassVar[tuple[str, ...]] = (
+        "numpy",
+        "scipy",
+        "scikit-learn",
+        "torch",
+        "transformers",
+    )
+
+    measure: Literal["expected_agreement", "closeness"] = "expected_agreement"
+    """How the prediction is set against the votes (the source's is closeness)."""
+    encoder: Pretrained | None = None
+    """The model whose last hidden states, mean over the tokens, are the features, such as
+    `{model: minilm, layers: 3}`; by default the student's, before it is trained."""
+    max_tokens: int = Field(128, ge=8)
+    """Longer inputs are cut."""
+
+    def check_task(self, kind: str) -> None:
+        """Refuse a task whose questions have answers of their own.
+
+        Raises:
+            ConfigError: naming it.
+        """
+        if kind != "classification":
+            raise ConfigError(
+                f"`{getattr(self, 'kind', '')}` compares the labels of similar questions and needs "
+                f"one list of classes; the task is {kind}. Use an estimator of votes alone."
+            )
+
+    def judged(self, votes: Votes, prediction: Floats) -> Reliability:
+        """The prediction (N, K) as posterior, and how it goes with the votes as score."""
+        voted = votes.means()
+        if self.measure == "expected_agreement":
+            score = (prediction * voted).sum(axis=1)
+        else:
+            score = 1 - np.abs(prediction - voted).sum(axis=1) / 2
+        answered = votes.counts.sum(axis=1) > 0
+        return Reliability(votes.ids, prediction, np.where(answered, np.clip(score, 0, 1), 0.0))
+
+
+def checked(votes: Votes, features: Any, kind: str) -> Features:
+    """The features, (N, d), in float32.
+
+    Raises:
+        InputError: they do not belong to these votes, or are not finite, or the examples have
+            answers of their own.
+    """
+    rows = np.ascontiguousarray(features, dtype=np.float32)
+    if rows.ndim != 2 or len(rows) != len(votes.ids):
+        raise InputError(
+            f"`features` must have a row for each of {len(votes.ids)} examples, got shape "
+            f"{rows.shape}."
+        )
+    bad = ~np.isfinite(rows).all(axis=1)
+    if bad.any():
+        first = votes.ids[int(np.flatnonzero(bad)[0])]
+        raise InputError(
+            f"`features` of {first!r} are not finite, and {int(bad.sum()) - 1} more; look at its "
+            "text and at the model."
+        )
+    if not shared_classes(votes):
+        raise InputError(
+            f"`{kind}` compares the labels of similar examples, and these have answers of their "
+            "own; use an estimator of votes alone."
+        )
+    return rows

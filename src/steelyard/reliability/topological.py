@@ -1,0 +1,78 @@
+"""Reliability from how the examples of one label hang together."""
+
+from typing import TYPE_CHECKING, ClassVar, Literal
+
+import numpy as np
+import numpy.typing as npt
+from pydantic import Field
+
+from steelyard.reliability.neighbours import mean_label, nearest
+from steelyard.reliability.on_features import Features, OnFeatures, checked
+from steelyard.types import Ints, Reliability, Votes
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_array
+
+
+class Topological(OnFeatures):
+    """The mean label of the nearest examples among those that hang together with their class.
+
+    1. Each example points to its k nearest others; an edge between examples of different labels
+       is taken away. The label is the best answer of q, the mean distribution of the votes.
+    2. The core of a class is the largest strongly connected component of its examples: within it
+       every example is reached from every other one along the edges.
+    3. p_i = mean of q_j over the `k_zeta` examples j of all cores that are nearest to i, itself
+       left out.
+
+    Examples outside the cores are predicted like the others. An example whose best answers are
+    tied has no label, and is in no core. Where there is nobody to learn from, p = q.
+
+    Source: EleutherAI/w2s, `w2s/topo.py`, after Wu et al. 2020, "A topological filter for learning
+        with label noise", arXiv:2012.04835 (K classes and ties are ours; the source filters out
+        all examples outside the cores, here they are ranked by their score like the others; when it
+        relabels, the source counts an example among its own neighbours).
+    """
+
+    version: ClassVar[int] = 1
+
+    kind: Literal["topological"] = "topological"
+    k: int = Field(50, ge=1)
+    """Neighbours that an example points to."""
+    k_zeta: int = Field(50, ge=1)
+    """Neighbours in the cores whose labels are averaged."""
+
+    def estimate(self, votes: Votes, features: Features) -> Reliability:
+        """Posterior and score from (N, d) features, row i of `votes.ids[i]`."""
+        rows = checked(votes, features, self.kind)
+        labels = votes.means()
+        ranked = np.sort(labels, axis=1)
+        clear = votes.counts.sum(axis=1) > 0
+        if labels.shape[1] > 1:
+            clear &= ranked[:, -1] - ranked[:, -2] > 1e-12
+        graph = nearest(rows, np.flatnonzero(clear), self.k)
+        inside = cores(graph, np.where(clear, labels.argmax(axis=1), -1))
+        graph = nearest(rows, np.flatnonzero(inside), self.k_zeta)
+        return self.judged(votes, mean_label(graph, labels))
+
+
+def cores(graph: "csr_array", label: Ints) -> npt.NDArray[np.bool_]:
+    """Which rows are in the largest strongly connected component of their label, (N,).
+
+    Of components of one size that with the first row. Rows of label -1 are in none.
+
+    Args:
+        graph: (N, N) sparse, an edge from the row to the column.
+        label: (N,), numbers or -1.
+    """
+    from scipy.sparse import csr_array
+    from scipy.sparse.csgraph import connected_components
+
+    start = np.repeat(np.arange(len(label)), np.diff(graph.indptr))
+    same = label[start] == label[graph.indices]
+    ends = np.concatenate([[0], np.cumsum(np.bincount(start[same], minlength=len(label)))])
+    inner = csr_array((graph.data[same], graph.indices[same], ends), shape=graph.shape)
+    _, component = connected_components(inner, directed=True, connection="strong")
+    size = np.bincount(component)[component]
+    order = np.lexsort((np.arange(len(label)), -size, label))
+    first = order[np.flatnonzero(np.diff(label[order], prepend=-2))]
+    return np.isin(component, component[first[label[first] >= 0]]) & (label >= 0)
