@@ -106,15 +106,19 @@ def main(quick: bool) -> None:
         claims += compare(f"{kind}, {size:,} x {WIDTH}", "full matrix, EleutherAI's way", *found)
         for side, one in zip(SIDES, found, strict=True):
             figures.append(figure(one, kind=kind, side=side, examples=size, differ=off))
+            print(_line(figures[-1]), flush=True)
     for kind in FEATURE_ESTIMATORS if not quick else ():
         (found,) = by_turns("benchmarks.probes", [(str(LARGE), kind, "ours")], 1)
         row = {"kind": kind, "side": "ours", "examples": LARGE}
         figures.append({**row, "peak_mb": found[0]["peak_mb"], "threads": found[0]["threads"]})
-    for one in figures:
-        time = f"{one['seconds']:>9.2f} s" if "seconds" in one else " " * 11
-        line = f"{one['kind']:<14}{one['side']:<14}{one['examples']:>8,}{time}"
-        print(f"{line}{one['peak_mb']:>8.0f} MB", flush=True)
+        print(_line(figures[-1]), flush=True)
     write("probes", claims, {"probes": figures}, quick)
+
+
+def _line(one: dict[str, Any]) -> str:
+    seconds = f"{one['seconds']:>9.2f} s" if "seconds" in one else " " * 11
+    what = f"{one['kind']:<14}{one['side']:<14}{one['examples']:>8,}"
+    return f"{what}{seconds}{one['peak_mb']:>8.0f} MB"
 
 
 if __name__ == "__main__":

@@ -14,17 +14,22 @@ from hypothesis import strategies as st
 from transformers import (
     AutoModelForCausalLM,
     BloomConfig,
+    DynamicCache,
     GPT2Config,
+    Lfm2Config,
     LlamaConfig,
+    MambaConfig,
     MistralConfig,
     PretrainedConfig,
 )
 
 import steelyard.models.ask as ask_module
-from steelyard.models.ask import OptionScores, reads_trees, score_options
+from steelyard.models.ask import OptionScores, fused_attention, reads_trees, score_options
 from steelyard.models.causal import load_causal
 from steelyard.models.load import Pretrained, load_tokenizer
 from steelyard.models.prompted import answer_tokens, fit_prompt, prompt_tokens
+from steelyard.models.reading import reading
+from steelyard.models.room import with_room
 from steelyard.models.sample import Reply, sample_replies
 from steelyard.models.tree import tree_of
 from steelyard.prompts import Asked, Asking
@@ -53,8 +58,12 @@ def llama() -> tuple[Any, Any]:
 
 
 def built(family: str, attention: str = "eager") -> tuple[Any, Any]:
+    return drawn(CONFIGS[family], attention)
+
+
+def drawn(config: PretrainedConfig, attention: str = "eager") -> tuple[Any, Any]:
     torch.manual_seed(0)
-    model = AutoModelForCausalLM.from_config(CONFIGS[family], attn_implementation=attention)
+    model = AutoModelForCausalLM.from_config(config, attn_implementation=attention)
     with torch.no_grad():
         for weights in model.parameters():
             weights.add_(0.3 * torch.randn_like(weights))
@@ -139,8 +148,46 @@ def test_which_models_read_trees() -> None:
     assert found == {"llama": True, "gpt2": True, "mistral": True, "bloom": False}
 
 
+def test_texts_longer_than_a_sliding_window_are_read_alone() -> None:
+    """A window of 8 tokens: a tree's own mask would show the 9th the first. Shorter texts, which
+    the window does not touch, and longer ones have the model's own scores."""
+    config = MistralConfig(**SIZES, **HEADS, max_position_embeddings=64, sliding_window=8)
+    model, words = drawn(config)
+    asked = questions(12)
+    lengths = [len(ids) for ids in prompt_tokens(words, [one.prompt for one in asked])]
+    assert min(lengths) < 8 < max(lengths)
+    check_naive(model, words, asked, score_options(model, words, asked))
+
+
+def test_asking_leaves_the_attention_as_it_was(llama: tuple[Any, Any]) -> None:
+    model, words = llama
+    assert model.config._attn_implementation == "eager"
+    with fused_attention(model):
+        assert model.config._attn_implementation == "sdpa"
+    score_options(model, words, questions(1))
+    assert model.config._attn_implementation == "eager"
+
+
+def test_weights_are_cast_once_and_stay_frozen(llama: tuple[Any, Any]) -> None:
+    """The second pass of a batch finds the first one's casts: the profiler counts none."""
+    model, _ = llama
+    frozen = next(model.parameters()).requires_grad_(False)
+    ids = torch.tensor([[5, 6, 7]])
+    counts = []
+    with reading(model, "bf16"):
+        for _ in range(2):
+            with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU]) as seen:
+                model(input_ids=ids, use_cache=False)
+            counts.append(sum(one.count for one in seen.key_averages() if one.key == "aten::copy_"))
+    assert not frozen.requires_grad
+    frozen.requires_grad_(True)
+    # two layers of q, k, v, o, gate, up, down, and the output layer
+    assert counts[0] - counts[1] == 2 * 7 + 1
+
+
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
 def test_a_question_is_one_forward_pass(
-    llama: tuple[Any, Any], monkeypatch: pytest.MonkeyPatch
+    llama: tuple[Any, Any], monkeypatch: pytest.MonkeyPatch, precision: Any
 ) -> None:
     """5 prompts x 2 single-token answers: 1 pass, and no more tokens than the prompts have."""
     model, words = llama
@@ -157,11 +204,12 @@ def test_a_question_is_one_forward_pass(
         seen.append(kwargs["input_ids"].numel())
         return forward(self, *args, **kwargs)
 
-    monkeypatch.setattr(ask_module, "reads_trees", lambda model: True)  # it asks the model too
     monkeypatch.setattr(model, "forward", counted.__get__(model))
-    score_options(model, words, asked)
+    assert reads_trees(model)
+    found_out = len(seen)
+    score_options(model, words, asked, precision=precision)
     # the plot {is {very, the}, was {not}}: 2 + 2 + 3 distinct tokens of 13
-    assert seen == [7]
+    assert seen[2 * found_out :] == [7]
 
 
 def test_a_tree_by_hand() -> None:
@@ -299,6 +347,45 @@ def test_greedy_replies_are_those_of_generate(tiny: tuple[Any, Any]) -> None:
         )
         assert reply.text == words.decode(whole[0, ids.shape[1] :], skip_special_tokens=True)
         assert reply.finish_reason == ("stop" if whole[0, -1] == words.eos_token_id else "length")
+
+
+def test_a_cache_with_room_is_the_grown_one() -> None:
+    """Two prompts of 3 places, rows 1, 0, 1; two tokens more; then row 0 leaves."""
+    torch.manual_seed(0)
+    start, *more = (torch.randn(2, rows, 2, size, 4) for rows, size in ((2, 3), (3, 1), (2, 1)))
+    grown, roomy = (DynamicCache() for _ in range(2))
+    index, stay = torch.tensor([1, 0, 1]), torch.tensor([1, 2])
+    for cache in (grown, roomy):
+        cache.update(*start, layer_idx=0)
+    grown.batch_select_indices(index)
+    roomy = with_room(roomy, index, 2)
+    for step, new in enumerate(more):
+        for one, other in zip(grown.update(*new, 0), roomy.update(*new, 0), strict=True):
+            assert torch.equal(one, other)
+        if step == 0:
+            place = roomy.layers[0].keys.data_ptr()
+            for cache in (grown, roomy):
+                cache.reorder_cache(stay)
+    assert roomy.get_seq_length() == grown.get_seq_length() == 5
+    assert roomy.layers[0].keys.data_ptr() != place  # rows left: copied once
+    kept = roomy.layers[0].keys.untyped_storage().nbytes()
+    assert kept == 2 * 2 * 5 * 4 * 4  # rows, heads, places, width, bytes: no less, no more
+
+
+@pytest.mark.parametrize("family", ["mistral", "lfm2", "mamba"])
+def test_replies_from_other_caches_are_those_of_generate(family: str) -> None:
+    """A window of 8 tokens, convolutions beside attention, and a state instead of a cache."""
+    windowed = MistralConfig(**SIZES, **HEADS, max_position_embeddings=64, sliding_window=8)
+    mixed = {**SIZES, **HEADS, "num_hidden_layers": 3, "full_attn_idxs": [1]}
+    configs: dict[str, PretrainedConfig] = {
+        "mistral": windowed,
+        "lfm2": Lfm2Config(**mixed, max_position_embeddings=64, block_multiple_of=8),
+        "mamba": MambaConfig(**SIZES, state_size=4),
+    }
+    pair = drawn(configs[family])
+    test_greedy_replies_are_those_of_generate(pair)
+    test_a_reply_does_not_depend_on_its_batch(pair)
+    check_naive(*pair, questions(6), score_options(*pair, questions(6)))
 
 
 def test_a_reply_does_not_depend_on_its_batch(tiny: tuple[Any, Any]) -> None:

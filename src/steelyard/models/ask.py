@@ -1,7 +1,8 @@
 """How probable a language model finds each answer to a closed question."""
 
 import inspect
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Any, Literal, TypeAlias
@@ -13,7 +14,8 @@ from torch import Tensor
 
 from steelyard.models.encode import CHARACTERS_PER_TOKEN
 from steelyard.models.prompted import answer_tokens, context_size, fit_prompt, prompt_tokens
-from steelyard.models.score import Precision, autocast
+from steelyard.models.reading import reading
+from steelyard.models.score import Precision
 from steelyard.models.tree import Tree, tree_of
 from steelyard.prompts import Asked
 from steelyard.types import Floats
@@ -74,17 +76,19 @@ def score_options(
     sums = np.full((len(asked), width), -np.inf)
     counts = np.ones((len(asked), width))
     forests = _forests(asked, texts, fits)
-    read = _log_probs if reads_trees(model) else _log_probs_one_by_one
-    model.eval()
-    for batch in _batches([tree for tree, _ in forests], model.device.type):
-        with torch.inference_mode(), autocast(model.device.type, precision):
-            found = read(model, [forests[b][0] for b in batch])
-        for b, logs in zip(batch, found, strict=True):
-            tree, cells = forests[b]
-            rows, columns = cells[tree.text].T
-            sums[cells[:, 0], cells[:, 1]] = 0.0
-            np.add.at(sums, (rows, columns), logs)
-            counts[cells[:, 0], cells[:, 1]] = np.bincount(tree.text, minlength=len(cells))
+    with fused_attention(model):
+        reach = _reach(model) if reads_trees(model) else 0
+        with reading(model, precision):
+            for batch in _batches([tree for tree, _ in forests], model.device.type):
+                trees = [forests[b][0] for b in batch]
+                fit = all(int(tree.depth.max()) < reach for tree in trees)
+                found = (_log_probs if fit else _log_probs_one_by_one)(model, trees)
+                for b, logs in zip(batch, found, strict=True):
+                    tree, cells = forests[b]
+                    rows, columns = cells[tree.text].T
+                    sums[cells[:, 0], cells[:, 1]] = 0.0
+                    np.add.at(sums, (rows, columns), logs)
+                    counts[cells[:, 0], cells[:, 1]] = np.bincount(tree.text, minlength=len(cells))
     scores = sums / counts if normalise == "mean" else sums
     return OptionScores(scores, _softmax(scores), fits, cut)
 
@@ -180,17 +184,20 @@ def _log_probs(model: Any, trees: Sequence[Tree]) -> list[Floats]:
 
 
 def _log_probs_one_by_one(model: Any, trees: Sequence[Tree]) -> list[Floats]:
-    """The same for a model that cannot read trees: every path of a tree as a text of its own."""
+    """The same for a model that cannot read trees: every text of a tree by itself."""
     found = []
     for tree in trees:
         logs = np.zeros(len(tree.node))
-        for node in np.unique(tree.node):
-            path = np.flatnonzero(tree.sees[node])
+        last = np.append(np.flatnonzero(np.diff(tree.text)), len(tree.text) - 1)
+        for end in np.unique(tree.node[last]):  # texts that end alike are one
+            path = np.flatnonzero(tree.sees[end])
             path = path[np.argsort(tree.depth[path])]
+            here = np.isin(tree.text, tree.text[last][tree.node[last] == end])
+            place = tree.depth[tree.node[here]] - tree.depth[tree.node[here]].min()
             ids = torch.from_numpy(tree.tokens[path][None]).to(model.device)
-            last = torch.log_softmax(_logits(model, 1, input_ids=ids)[0, -1].float(), dim=-1)
-            here = tree.node == node
-            logs[here] = last.double().cpu().numpy()[tree.following[here]]
+            logits = _logits(model, int(place.max()) + 1, input_ids=ids)[0].float()
+            table = torch.log_softmax(logits, dim=-1).double().cpu().numpy()
+            logs[here] = table[place, tree.following[here]]
         found.append(logs)
     return found
 
@@ -206,20 +213,43 @@ def reads_trees(model: Any) -> bool:
     """Whether a model heeds positions and masks of its caller's, found out on a tree of 6 tokens.
 
     Models with recurrent layers, or whose attention goes by the places of tokens in the row, do
-    not; they are asked text by text.
+    not; they are asked text by text, as are texts that are longer than a model's sliding window.
     """
     tree = tree_of([[1, 2, 3], [1, 2, 4, 5]], [[2], [3]])
     known = getattr(inner_of(model), "forward", model.forward)
     if "position_ids" not in inspect.signature(known).parameters:
         return False
-    model.eval()
-    with torch.inference_mode():
+    with reading(model, "fp32"):
         try:
             (whole,) = _log_probs(model, [tree])
         except (RuntimeError, ValueError, TypeError, IndexError):
             return False
         (alone,) = _log_probs_one_by_one(model, [tree])
     return bool(np.allclose(whole, alone, atol=1e-3))
+
+
+def _reach(model: Any) -> float:
+    """Longest text that no window or chunk of attention cuts: a tree's mask has none."""
+    config = inner_of(model).config
+    limits = [getattr(config, name, None) for name in ("sliding_window", "attention_chunk_size")]
+    return min((limit for limit in limits if limit), default=float("inf"))
+
+
+@contextmanager
+def fused_attention(model: Any) -> Iterator[None]:
+    """The fused kernel where the model has one: a tree's mask is large, and eager attention reads
+    and writes it once for each head."""
+    inner = inner_of(model)
+    capped = getattr(inner.config, "attn_logit_softcapping", None) is not None  # eager alone has it
+    before = inner.config._attn_implementation
+    if before != "eager" or capped or not inner._supports_sdpa:
+        yield
+        return
+    inner.set_attn_implementation("sdpa")
+    try:
+        yield
+    finally:
+        inner.set_attn_implementation(before)
 
 
 def inner_of(model: Any) -> Any:

@@ -12,7 +12,9 @@ from torch import Tensor
 from steelyard.models.ask import inner_of
 from steelyard.models.encode import CHARACTERS_PER_TOKEN
 from steelyard.models.prompted import context_size, fit_prompt, prompt_tokens
-from steelyard.models.score import Precision, autocast
+from steelyard.models.reading import reading
+from steelyard.models.room import with_room
+from steelyard.models.score import Precision
 from steelyard.prompts import Asked
 from steelyard.types import Floats, Ints
 
@@ -40,9 +42,10 @@ def sample_replies(
 ) -> list[Reply]:
     """One reply to each prompt; equal prompts are read once and continued as often as they stand.
 
-    A reply ends at the model's end token. Token t of a reply is the one at which the cumulated
-    probability passes u_t, with u_0, u_1, ... drawn from `default_rng(asked.seed)`: what else is in
-    the batch changes a reply only as far as it changes the logits' last digits.
+    A reply ends at the model's end token. Token t of a reply is the one at which the probability,
+    cumulated in the vocabulary's order, passes u_t, with u_0, u_1, ... drawn from
+    `default_rng(asked.seed)`: what else is in the batch changes a reply only as far as it changes
+    the logits' last digits.
 
     Args:
         model: a causal language model.
@@ -73,14 +76,13 @@ def sample_replies(
     fit = [i for i, one in enumerate(asked) if one.prompt in tokens]
     fit.sort(key=lambda i: (len(tokens[asked[i].prompt]), asked[i].prompt, i))
     ends = _ends(model, tokenizer)
-    model.eval()
-    for rows in _batches([len(tokens[asked[i].prompt]) + max_new_tokens for i in fit]):
-        part = [fit[r] for r in rows]
-        prompts = list(dict.fromkeys(asked[i].prompt for i in part))
-        draws = np.stack(
-            [np.random.default_rng(asked[i].seed).random(max_new_tokens) for i in part]
-        )
-        with torch.inference_mode(), autocast(model.device.type, precision):
+    with reading(model, precision):
+        for rows in _batches([len(tokens[asked[i].prompt]) + max_new_tokens for i in fit]):
+            part = [fit[r] for r in rows]
+            prompts = list(dict.fromkeys(asked[i].prompt for i in part))
+            draws = np.stack(
+                [np.random.default_rng(asked[i].seed).random(max_new_tokens) for i in part]
+            )
             written = _continue(
                 model,
                 [tokens[prompt] for prompt in prompts],
@@ -91,9 +93,9 @@ def sample_replies(
                 temperature,
                 top_p,
             )
-        for i, (ids, done) in zip(part, written, strict=True):
-            text = tokenizer.decode(ids, skip_special_tokens=True)
-            found[i] = Reply(text, "stop" if done else "length", asked[i].prompt in cut)
+            for i, (ids, done) in zip(part, written, strict=True):
+                text = tokenizer.decode(ids, skip_special_tokens=True)
+                found[i] = Reply(text, "stop" if done else "length", asked[i].prompt in cut)
     return found
 
 
@@ -131,7 +133,7 @@ def _continue(
     attention = torch.from_numpy(mask).to(device)
     logits, cache = _step(model, torch.from_numpy(ids).to(device), attention, None)
     index = torch.from_numpy(of).to(device)
-    cache.batch_select_indices(index)
+    cache = with_room(cache, index, draws.shape[1])
     logits, attention = logits[index], attention[index]
     rows = np.arange(len(of))  # the replies that go on
     for t in range(draws.shape[1]):
@@ -147,7 +149,7 @@ def _continue(
             break
         if not going.all():  # finished rows leave
             stay = torch.from_numpy(np.flatnonzero(going)).to(device)
-            cache.batch_select_indices(stay)
+            cache.reorder_cache(stay)
             attention, chosen, rows = attention[stay], chosen[stay], rows[going]
         attention = torch.cat([attention, attention.new_ones(len(rows), 1)], dim=1)
         logits, cache = _step(model, chosen[:, None], attention, cache)
@@ -161,26 +163,28 @@ def _step(model: Any, ids: Tensor, attention: Tensor, cache: Any) -> tuple[Tenso
     if "position_ids" in known:
         places = (attention.cumsum(dim=1) - 1).clamp(min=0)
         more["position_ids"] = places[:, -ids.shape[1] :]
-    out = model(
-        input_ids=ids, attention_mask=attention, past_key_values=cache, use_cache=True, **more
-    )
-    return out.logits[:, -1].float(), out.past_key_values
+    name = "past_key_values" if "past_key_values" in known else "cache_params"
+    more[name] = cache
+    if name == "past_key_values" or cache is None:  # a recurrent state has left the padding behind
+        more["attention_mask"] = attention
+    out = model(input_ids=ids, use_cache=True, **more)
+    return out.logits[:, -1].float(), out[name]
 
 
 def _choose(logits: Tensor, draws: Floats, temperature: float, top_p: float) -> Tensor:
     """The next token of each row, (B,)."""
     if temperature == 0:
         return logits.argmax(dim=-1)
-    probs, tokens = torch.softmax(logits.double() / temperature, dim=-1).sort(
-        dim=-1, descending=True, stable=True
-    )
-    below = probs.cumsum(dim=-1)
-    kept = below - probs < top_p  # the first token always takes part
-    probs = torch.where(kept, probs, 0.0)
-    passed = probs.cumsum(dim=-1)
-    level = torch.from_numpy(draws).to(logits.device)[:, None] * passed[:, -1:]
-    place = torch.searchsorted(passed, level, right=True).clamp(max=kept.sum(-1, keepdim=True) - 1)
-    return tokens.gather(1, place)[:, 0]
+    probs = torch.softmax(logits / temperature, dim=-1)
+    if top_p < 1:
+        ranked, tokens = probs.sort(dim=-1, descending=True, stable=True)
+        before = ranked.cumsum(dim=-1, dtype=torch.float64) - ranked
+        probs = torch.zeros_like(probs).scatter(-1, tokens, ranked.where(before < top_p, 0.0))
+    passed = probs.cumsum(dim=-1, dtype=torch.float64)
+    total = passed[:, -1:]
+    level = torch.from_numpy(draws).to(logits.device)[:, None] * total
+    level = torch.minimum(level, torch.nextafter(total, torch.zeros_like(total)))
+    return torch.searchsorted(passed, level, right=True)[:, 0]
 
 
 def _batches(costs: Sequence[int]) -> list[list[int]]:

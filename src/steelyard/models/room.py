@@ -1,0 +1,57 @@
+"""Keys and values of replies that grow by one token at a time, without copying the rest."""
+
+from typing import Any
+
+import torch
+from torch import Tensor
+from transformers.cache_utils import DynamicLayer
+
+
+class Room(DynamicLayer):  # type: ignore[misc]  # transformers has no types
+    """A layer of a cache with room for what will be written.
+
+    Growing by concatenation copies every earlier token for each new one. Here a token is written
+    into its place, and attention reads a view.
+    """
+
+    def __init__(self, layer: DynamicLayer, rows: Tensor, room: int) -> None:
+        """Rows of a filled layer, each as often as it stands in `rows`, and `room` more places."""
+        super().__init__()
+        self.lazy_initialization(layer.keys, layer.values)
+        self._whole = [_roomy(old[rows], room) for old in (layer.keys, layer.values)]
+        self._show(layer.keys.shape[-2])
+
+    def update(
+        self, key_states: Tensor, value_states: Tensor, *args: Any, **kwargs: Any
+    ) -> tuple[Tensor, Tensor]:
+        start = self.keys.shape[-2]
+        end = start + key_states.shape[-2]
+        for whole, new in zip(self._whole, (key_states, value_states), strict=True):
+            whole[:, :, start:end] = new
+        self._show(end)
+        return self.keys, self.values
+
+    def reorder_cache(self, beam_idx: Tensor) -> None:
+        """Only these rows."""
+        self._whole = [whole[beam_idx] for whole in self._whole]
+        self._show(self.keys.shape[-2])
+
+    def _show(self, size: int) -> None:
+        self.keys, self.values = (whole[:, :, :size] for whole in self._whole)
+
+
+def with_room(cache: Any, rows: Tensor, room: int) -> Any:
+    """A prompt cache for replies: reply r goes on from prompt `rows[r]`, by `room` tokens at most.
+
+    Layers of other kinds (sliding windows, recurrent states) are small and grow as they do.
+    """
+    for i, layer in enumerate(cache.layers):
+        if type(layer) is DynamicLayer:
+            cache.layers[i] = Room(layer, rows, room)
+        else:
+            layer.reorder_cache(rows)
+    return cache
+
+
+def _roomy(filled: Tensor, room: int) -> Tensor:
+    return torch.nn.functional.pad(filled, (0, 0, 0, room))
