@@ -104,6 +104,16 @@ def test_probes_of_all_arms_and_seeds_are_fitted_in_one_solve_on_texts_read_once
     assert sum(read) == len(asked | {*run.task(0).test.questions}) < 2 * 200 + 300
 
 
+def test_arms_that_teach_the_same_lesson_share_one_student(tmp_path: Path) -> None:
+    twin = {"name": "twin", "reliability": "vote_share", "selection": "harden"}  # as `majority`
+    study = {**SETTINGS, "arms": ["majority", twin], "seeds": 1}
+    found = sy.study(study, tmp_path, workers=1).results
+    made = found["artifacts"]
+    assert made["seed-0/twin/student"] == made["seed-0/majority/student"]
+    assert found["arms"]["twin"]["score"] == found["arms"]["majority"]["score"]
+    assert all(not entry.changes for entry in explain(tmp_path))
+
+
 def test_losing_any_result_changes_nothing_but_time(finished: Path, tmp_path: Path) -> None:
     folder = shutil.copytree(finished, tmp_path / "copy")
     stored = sorted(p for p in (folder / "store").glob("*-*") if p.is_dir())
