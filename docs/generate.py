@@ -67,6 +67,7 @@ def _stage(model: type[BaseModel]) -> str:
     _, *rooms = model.__module__.split(".")
     return rooms[-1] if rooms[-1] in _TITLES else rooms[0]
 
+
 _STUDY_TOP = f"""# The study file
 
 {NOTE}

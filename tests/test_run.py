@@ -105,7 +105,7 @@ def test_probes_of_all_arms_and_seeds_are_fitted_in_one_solve_on_texts_read_once
 
 
 def test_arms_that_teach_the_same_lesson_share_one_student(tmp_path: Path) -> None:
-    twin = {"name": "twin", "reliability": "vote_share", "selection": "harden"}  # as `majority`
+    twin = {"name": "twin", "reliability": "vote_share", "selection": "hard"}  # as `majority`
     study = {**SETTINGS, "arms": ["majority", twin], "seeds": 1}
     found = sy.study(study, tmp_path, workers=1).results
     made = found["artifacts"]
