@@ -162,7 +162,7 @@ def test_answers_are_distinct_and_scored_in_the_tokenizers_spelling() -> None:
             for i, one in enumerate(asks("ab", "b"))
         ],
     )
-    np.testing.assert_allclose(found.scored.log_probs, again.log_probs, atol=1e-5)
+    np.testing.assert_allclose(found.scored.log_probs, again.log_probs, atol=1e-4)
     for i in range(2):
         texts = found.scored.texts[found.scored.rows[i] : found.scored.rows[i + 1]]
         bare = [text.strip() for text in texts]
@@ -305,11 +305,11 @@ def test_a_batch_of_many_is_split_and_changes_nothing(monkeypatch: pytest.Monkey
     whole = score_texts(model, tokenizer, asked)
     monkeypatch.setattr("steelyard.models.texts.BATCH_TOKENS", 20)
     split = score_texts(model, tokenizer, asked)
-    np.testing.assert_allclose(whole.log_probs, split.log_probs, atol=1e-5)
+    np.testing.assert_allclose(whole.log_probs, split.log_probs, atol=1e-4)
     monkeypatch.setattr("steelyard.models.texts.BATCH_TOKENS", 8192)
     monkeypatch.setattr("steelyard.models.texts.BATCH_LOGITS", 1)
     alone = score_texts(model, tokenizer, asked)
-    np.testing.assert_allclose(whole.log_probs, alone.log_probs, atol=1e-5)
+    np.testing.assert_allclose(whole.log_probs, alone.log_probs, atol=1e-4)
 
 
 def test_texts_without_a_score_say_why() -> None:
