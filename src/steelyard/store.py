@@ -32,6 +32,7 @@ NOUNS = {
     for noun in (
         *(types.Votes, types.Reliability, types.Selection),
         *(types.Predictions, types.VoterSkill, types.Apart),
+        *(types.Written, types.Words, types.Spans),
     )
 }
 Content = dict[str, Any]

@@ -82,6 +82,36 @@ class Task:
 
 
 @dataclass(frozen=True, eq=False)
+class Spans:
+    """Parts of S texts, in order: part p of text s is its characters `begin[p]:end[p]`."""
+
+    rows: Ints  # (S + 1,), parts rows[s]:rows[s + 1] are of text s
+    begin: Ints  # (P,)
+    end: Ints  # (P,)
+
+    @property
+    def text(self) -> Ints:
+        """Number of the text of each part, (P,)."""
+        return np.repeat(np.arange(len(self.rows) - 1), np.diff(self.rows))
+
+
+@dataclass(frozen=True, eq=False)
+class Words:
+    """Words of S texts, and how probable a supervisor finds each of them."""
+
+    spans: Spans  # of W words
+    log_probs: Floats  # (W,), ln P, finite
+
+    def take(self, texts: Ints) -> "Words":
+        """The words of some of the texts, in the order of `texts`."""
+        counts = np.diff(self.spans.rows)[texts]
+        rows = np.concatenate([[0], np.cumsum(counts)])
+        place = np.arange(rows[-1]) + np.repeat(self.spans.rows[texts] - rows[:-1], counts)
+        spans = Spans(rows, self.spans.begin[place], self.spans.end[place])
+        return Words(spans, self.log_probs[place])
+
+
+@dataclass(frozen=True, eq=False)
 class Votes:
     """What the weak supervisors said: one flat, sparse table, sorted by example.
 
@@ -104,6 +134,7 @@ class Votes:
     texts: tuple[str, ...] = ()  # (M,) raw answers, or none kept
     candidate_texts: tuple[tuple[str, ...], ...] = ()  # (N,) of open answers
     reasons: tuple[str, ...] = ()  # (M,) why a vote abstains, else ""; or none
+    words: Words | None = None  # of each vote's candidates in turn, (sum of candidates[example])
 
     def __post_init__(self) -> None:
         size = len(self.example)
@@ -208,23 +239,28 @@ class Votes:
         means: Floats = np.divide(total, votes, out=self.uniform(), where=votes > 0)
         return means
 
+    def text_rows(self, votes: Ints) -> Ints:
+        """Number in `words` of each candidate of some votes, one vote after the other."""
+        counts = self.candidates[self.example]
+        starts = np.cumsum(counts) - counts
+        many = counts[votes]
+        first = np.repeat(starts[votes] - (np.cumsum(many) - many), many)
+        return np.asarray(np.arange(int(many.sum())) + first, dtype=np.int64)
+
     def of_voter(self, voter: int) -> "Votes":
         """The votes of one voter alone, about the same examples."""
-        rows = self.voter == voter
-        return Votes(
-            ids=self.ids,
+        rows = np.flatnonzero(self.voter == voter)
+        return replace(
+            self,
             voters=(self.voters[voter],),
-            queries=self.queries,
             example=self.example[rows],
-            voter=np.zeros(int(rows.sum()), dtype=np.int64),
+            voter=np.zeros(len(rows), dtype=np.int64),
             query=self.query[rows],
             answer=self.answer[rows],
-            candidates=self.candidates,
-            classes=self.classes,
             probs=None if self.probs is None else self.probs[rows],
             texts=tuple(np.array(self.texts, dtype=object)[rows]) if self.texts else (),
-            candidate_texts=self.candidate_texts,
             reasons=tuple(np.array(self.reasons, dtype=object)[rows]) if self.reasons else (),
+            words=None if self.words is None else self.words.take(self.text_rows(rows)),
         )
 
     def by_query(self) -> "Votes":
@@ -254,7 +290,8 @@ def join_votes(parts: Sequence[Votes]) -> Votes:
     """
     first = parts[0]
     same = all(part.ids == first.ids for part in parts)
-    if same and all(part.candidate_texts for part in parts):
+    open_ones = same and all(part.candidate_texts for part in parts)
+    if open_ones and any(part.candidate_texts != first.candidate_texts for part in parts):
         parts = _share_candidates(parts)
         first = parts[0]
     if not same or any(not np.array_equal(p.candidates, first.candidates) for p in parts):
@@ -265,6 +302,7 @@ def join_votes(parts: Sequence[Votes]) -> Votes:
     offsets = np.cumsum([0, *(len(part.voters) for part in parts)])
     example = np.concatenate([part.example for part in parts])
     order = np.argsort(example, kind="stable")
+    known = [part.words for part in parts]
     query = [np.array([row[q] for q in p.queries], dtype=np.int64)[p.query] for p in parts]
     soft = any(part.probs is not None for part in parts)
     return Votes(
@@ -279,7 +317,28 @@ def join_votes(parts: Sequence[Votes]) -> Votes:
         classes=first.classes,
         probs=_stack_probs(parts)[order] if soft else None,
         candidate_texts=first.candidate_texts,
+        words=None if None in known else _stack_words(parts, order),
     )
+
+
+def _stack_words(parts: Sequence[Votes], order: Ints) -> Words:
+    """Words of all parts' votes, votes in the given order."""
+    known = [part.words for part in parts if part.words is not None]
+    sizes = np.cumsum([0, *(words.spans.rows[-1] for words in known)])
+    spans = [words.spans for words in known]
+    rows = [one.rows[1:] + size for one, size in zip(spans, sizes, strict=False)]
+    whole = Words(
+        Spans(
+            np.concatenate([[0], *rows]),
+            np.concatenate([one.begin for one in spans]),
+            np.concatenate([one.end for one in spans]),
+        ),
+        np.concatenate([words.log_probs for words in known]),
+    )
+    counts = np.concatenate([part.candidates[part.example] for part in parts])
+    starts = np.cumsum(counts) - counts
+    texts = [np.arange(starts[m], starts[m] + counts[m]) for m in order]
+    return whole.take(np.concatenate(texts)) if texts else whole
 
 
 def _share_candidates(parts: Sequence[Votes]) -> list[Votes]:
@@ -303,7 +362,9 @@ def _share_candidates(parts: Sequence[Votes]) -> list[Votes]:
     texts = tuple(tuple(own) or ("",) for own in numbers)
     counts = np.array([len(own) for own in texts], dtype=np.int64)
     return [
-        replace(part, answer=answer, candidates=counts, candidate_texts=texts, probs=None)
+        replace(
+            part, answer=answer, candidates=counts, candidate_texts=texts, probs=None, words=None
+        )
         for part, answer in zip(parts, renamed, strict=True)
     ]
 
@@ -382,6 +443,29 @@ class Apart:
 
 
 @dataclass(frozen=True, eq=False)
+class Written:
+    """The answers to open questions that a student is taught, word by word.
+
+    Text s is candidate `candidate[s]` of example `example[s]`. An answer stands more than once
+    where supervisors that are kept apart gave it, each with its own words.
+    """
+
+    example: Ints  # (S,), ascending
+    candidate: Ints  # (S,)
+    share: Floats  # (S,), positive, those of an example sum to 1
+    words: Words  # of the S texts; characters are those of the candidate's text
+
+    def __post_init__(self) -> None:
+        size = len(self.example)
+        if self.candidate.shape != (size,) or self.share.shape != (size,):
+            raise InputError(f"`candidate` and `share` must have {size} entries.")
+        if len(self.words.spans.rows) != size + 1:
+            raise InputError(
+                f"`words` must be of {size} texts, got {len(self.words.spans.rows) - 1}."
+            )
+
+
+@dataclass(frozen=True, eq=False)
 class Selection:
     """What the student is taught. Weight 0 leaves an example out, `reasons` says why."""
 
@@ -390,6 +474,7 @@ class Selection:
     weights: Floats  # (N,), >= 0, mean 1 over the kept examples
     reasons: tuple[str, ...]  # (N,), empty for a kept example
     apart: Apart | None = None  # for objectives that hear each supervisor
+    written: Written | None = None  # for objectives of single tokens
 
     def __post_init__(self) -> None:
         _check_rows(self.targets, len(self.ids), self.ids, "targets")

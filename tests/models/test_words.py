@@ -17,8 +17,6 @@ from byte_models import save_byte_llama
 from steelyard.errors import ConfigError
 from steelyard.models.load import Pretrained, load_tokenizer
 from steelyard.models.words import (
-    Spans,
-    Words,
     answer_spans,
     bridge,
     token_strengths,
@@ -26,6 +24,7 @@ from steelyard.models.words import (
     words_of,
 )
 from steelyard.prompts import Asked
+from steelyard.types import Spans, Words
 
 REAL = ("stories260K", "TinyStories-656K", "nlu-llama-base", "nlu-llama-small")
 TEXTS = (

@@ -13,9 +13,9 @@ from torch import Tensor
 from steelyard.models.ask import Normalise, inner_of
 from steelyard.models.prompted import context_size, fit_prompt, prompt_tokens
 from steelyard.models.score import Precision, autocast
-from steelyard.models.words import Tokens, Words, answer_spans, word_log_probs, words_of
+from steelyard.models.words import Tokens, answer_spans, word_log_probs, words_of
 from steelyard.prompts import Asked
-from steelyard.types import Floats, Ints
+from steelyard.types import Floats, Ints, Words
 
 Bools = npt.NDArray[np.bool_]
 BATCH_TOKENS = 8192  # padded tokens of a forward pass, or of a search's caches

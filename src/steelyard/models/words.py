@@ -19,31 +19,9 @@ from torch import Tensor
 from steelyard.errors import ConfigError
 from steelyard.models.prompted import answer_tokens
 from steelyard.prompts import Asked
-from steelyard.types import Floats, Ints
+from steelyard.types import Floats, Ints, Spans, Words
 
 Bools = npt.NDArray[np.bool_]
-
-
-@dataclass(frozen=True, eq=False)
-class Spans:
-    """Parts of S texts, in order: part p of text s is its characters `begin[p]:end[p]`."""
-
-    rows: Ints  # (S + 1,), parts rows[s]:rows[s + 1] are of text s
-    begin: Ints  # (P,)
-    end: Ints  # (P,)
-
-    @property
-    def text(self) -> Ints:
-        """Number of the text of each part, (P,)."""
-        return np.repeat(np.arange(len(self.rows) - 1), np.diff(self.rows))
-
-
-@dataclass(frozen=True, eq=False)
-class Words:
-    """Words of S texts, and how probable a supervisor finds each of them."""
-
-    spans: Spans  # of W words
-    log_probs: Floats  # (W,), ln P, finite
 
 
 @dataclass(frozen=True, eq=False)
