@@ -15,7 +15,7 @@ from steelyard.data import Data
 from steelyard.errors import ConfigError
 from steelyard.evaluation import METRICS, metric
 from steelyard.plain import MAX_BYTES, MAX_SEED, read_yaml
-from steelyard.reliability import OnFeatures
+from steelyard.reliability import GraphDenoising, OnFeatures
 from steelyard.student import CROSS_ENTROPY, Student
 from steelyard.supervision import Supervisor
 
@@ -39,8 +39,9 @@ class Study(BaseModel):
 
     name: str = Field("study", pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")
     """Of its folder in `runs/` and in tables; by default the study file's name."""
-    task: Literal["classification", "multiple_choice", "generation"]
-    """One list of classes for all questions, options for each question, or open answers."""
+    task: Literal["classification", "multiple_choice", "preference", "generation"]
+    """One list of classes for all questions, options for each question, which of two answers is
+    better, or open answers."""
     data: Data
     """Where the rows come from and how many each split has."""
     supervisors: tuple[Supervisor, ...] = Field(min_length=1)
@@ -78,6 +79,11 @@ class Study(BaseModel):
             raise ValueError(
                 f"`metric: {self.metric}` needs classes, and open answers have none; use `accuracy`"
             )
+        if self.task == "preference" and self.metric != "accuracy":
+            raise ValueError(
+                f"`metric: {self.metric}` is of classes, and the two answers of a preference are "
+                "none; use `accuracy`: how often the better answer is preferred"
+            )
         self.student.check_task(self.task)
         _check_tuning(self.student)
         for supervisor in self.supervisors:
@@ -91,7 +97,7 @@ class Study(BaseModel):
                     "to at least 2, or use `votes` only"
                 )
         for arm in self.all_arms:
-            if isinstance(arm.reliability, OnFeatures):
+            if isinstance(arm.reliability, OnFeatures | GraphDenoising):
                 arm.reliability.check_task(self.task)
             if arm.objective != CROSS_ENTROPY:
                 self.student.check_objective(arm.objective)

@@ -1,6 +1,7 @@
 """`steelyard train` and `steelyard evaluate`."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from steelyard.data import Kind, read_labelled, read_questions
 from steelyard.errors import ConfigError, InputError
 from steelyard.evaluation import (
     METRICS,
+    PAIR_METRICS,
     draw_resamples,
     grade_texts,
     mean_interval,
@@ -28,8 +30,8 @@ from steelyard.plain import MAX_SEED, read_yaml
 from steelyard.rows import READERS, read_rows
 from steelyard.run import Run, told
 from steelyard.store import Store
-from steelyard.student import FittedLanguageModel
-from steelyard.types import Floats, Question, Selection, Split
+from steelyard.student import FittedLanguageModel, FittedPreference
+from steelyard.types import PAIR, Floats, Question, Selection, Split
 
 
 def train_model(
@@ -56,13 +58,13 @@ def train_model(
         _check_saved(settings)
         questions = read_questions(kind, data)
         options = max(len(question.choices) for question in questions)
-        numbers = tuple(str(i) for i in range(options))
+        numbers = PAIR if kind == "preference" else tuple(str(i) for i in range(options))
         chosen, classes, questions = _chosen(selection, kind, questions, numbers or None)
     answers = f"{len(classes)} answers" if classes else "open answers"
     print(f"training on {chosen.kept} of {len(questions)} examples, {answers}")
     more = told(settings, kind, classes)
     fitted = settings.fit(questions, chosen.targets, chosen.weights, seed=seed, **more)
-    if isinstance(fitted, FittedLanguageModel) and fitted.left_out:
+    if isinstance(fitted, FittedLanguageModel | FittedPreference) and fitted.left_out:
         print(f"note: {fitted.left_out} examples were left out: too long for their answer")
     save_model(fitted, out, kind, classes)
     print(f"model: {out}")
@@ -79,7 +81,7 @@ def evaluate_model(model: Path, data: Path, out: Path | None) -> None:
     scores: dict[str, Any] = {}
     answers = f"classes {', '.join(classes)}" if classes else "open answers"
     print(f"{len(split.truth)} rows of {data.name}, {answers}")
-    for name in METRICS if classes else ("accuracy",):
+    for name in _metrics(task):
         try:
             score = mean_interval(measure(name, split.truth, [[probs]], resamples))
         except InputError as error:  # such as auroc of rows of one class
@@ -94,12 +96,21 @@ def evaluate_model(model: Path, data: Path, out: Path | None) -> None:
         print(f"scores: {out}")
 
 
+def _metrics(task: Kind) -> Sequence[str]:
+    """What is measured of a model; the two answers of a preference are no classes."""
+    if task == "preference":
+        return ("accuracy", "ece", *PAIR_METRICS)
+    return ("accuracy",) if task == "generation" else tuple(METRICS)
+
+
 def _kind(student: Any, data: Path) -> Kind:
-    """The task of a kind of student; of a language model what the columns of the data say."""
-    if student != "language_model":
-        return "multiple_choice" if student == "chooser" else "classification"
+    """The task of a kind of student; of several tasks the one that the columns of the data say."""
+    if student not in ("language_model", "chooser"):
+        return "preference" if student == "preference" else "classification"
     _, row = next(iter(read_rows(data)))
-    if "choices" in row:
+    if "chosen" in row and "choices" not in row:
+        return "preference"
+    if "choices" in row or student == "chooser":
         return "multiple_choice"
     return "generation" if "prompt" in row else "classification"
 

@@ -11,7 +11,7 @@ from steelyard.evaluation.gap import (
 )
 from steelyard.evaluation.interval import Scores, draw_resamples, mean_interval, measure
 from steelyard.evaluation.label_quality import CoverageRisk, ScoreBin, ScoreQuality, judge
-from steelyard.evaluation.metrics import LOWER_IS_BETTER, METRICS, Metric, metric
+from steelyard.evaluation.metrics import LOWER_IS_BETTER, METRICS, PAIR_METRICS, Metric, metric
 from steelyard.evaluation.open_answers import (
     NOBODY,
     candidate_numbers,
@@ -24,6 +24,7 @@ __all__ = [
     "LOWER_IS_BETTER",
     "METRICS",
     "NOBODY",
+    "PAIR_METRICS",
     "PGR",
     "Calibration",
     "CoverageRisk",

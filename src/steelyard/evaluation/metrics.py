@@ -99,6 +99,30 @@ METRICS: Mapping[str, Metric] = MappingProxyType(
     }
 )
 
+
+def reward_margin(truth: Ints, probs: Floats, counts: Counts | None = None) -> Floats:
+    """Mean of r(better answer) - r(worse answer) over pairs, in the model's own units, (R,).
+
+    By Bradley and Terry's model P(better) = s(r_better - r_worse) it is the mean of ln P(better) -
+    ln P(worse); a reward model's rewards or beta ln(pi / ref) of a preference-tuned one come back.
+    Pairs that a model could not read (P = 0 of both) are left out; nan if none is left, or where an
+    answer is impossible. It may be negative, and models with other units do not compare.
+
+    Source: Rafailov et al. 2023, arXiv:2305.18290, equations 1 and 6.
+    """
+    right, wrong = (probs[np.arange(len(truth)), place] for place in (truth, 1 - truth))
+    known = right + wrong > 0
+    with np.errstate(divide="ignore"):
+        lead = np.log(np.where(known, right, 1.0)) - np.log(np.where(known, wrong, 1.0))
+    if not np.isfinite(lead).all():
+        return np.full(1 if counts is None else len(counts), np.nan)
+    sums = _sums(np.column_stack([lead, known]), counts)
+    return _ratio(sums[:, 0], sums[:, 1])
+
+
+PAIR_METRICS: Mapping[str, Metric] = MappingProxyType({"reward_margin": reward_margin})
+"""Of preferences, not within [0, 1]."""
+
 LOWER_IS_BETTER = frozenset({"ece"})
 
 
@@ -110,6 +134,8 @@ def metric(name: str) -> Metric:
     """
     if name in METRICS:
         return METRICS[name]
+    if name in PAIR_METRICS:
+        return PAIR_METRICS[name]
     near = get_close_matches(name, METRICS, n=1, cutoff=0.4)
     hint = f"Did you mean `{near[0]}`? " if near else ""
     raise ConfigError(

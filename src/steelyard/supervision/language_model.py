@@ -20,6 +20,7 @@ from steelyard.models.train import device
 from steelyard.prompts import Asked, Asking, read
 from steelyard.prompts.orders import draw_seed
 from steelyard.sealed import file_sum
+from steelyard.supervision.answered import kind_of
 from steelyard.supervision.table import open_votes, votes_from_probabilities
 from steelyard.supervision.tfidf import bootstrap
 from steelyard.types import ABSTAIN, Floats, Question, Split, Votes, one_hot
@@ -32,7 +33,9 @@ class LanguageModel(Pretrained, Asking):
 
     Closed answers are not written but weighed: a vote's distribution is the softmax of the
     log-probabilities of the answers' texts behind the prompt, so every vote is readable. Open
-    answers are written and read by `reader`; equal ones of a question are one candidate.
+    answers are written and read by `reader`; equal ones of a question are one candidate. Of a
+    preference the letter of the better answer is weighed, or with `answer: text` and `queries: 1`
+    both answers behind their prompt, as a model of the language alone would choose.
 
     Source: Guo and Yang 2024, arXiv:2406.19032 (fine-tuned weak supervisor, asked about
         variations of each question); theirs writes its letter, ours weighs all letters.
@@ -92,7 +95,7 @@ class LanguageModel(Pretrained, Asking):
         Raises:
             ConfigError: fewer ways of asking than queries, or aliases of other classes.
         """
-        kind = _kind(labelled.questions or [q for part in asked for q in part], classes)
+        kind = kind_of(labelled.questions or [q for part in asked for q in part], classes)
         self.check_asking(kind, classes if kind == "classification" else ())
         prompts = [self._asked(questions, kind, classes, seed) for questions in asked]
         found: list[list[Any]] = [[] for _ in asked]
@@ -225,13 +228,6 @@ class LanguageModel(Pretrained, Asking):
     def _voter_names(self) -> list[str]:
         layers = "" if self.layers is None else f"-{self.layers}l"
         return [f"{self.model.rstrip('/').split('/')[-1]}{layers}/{v}" for v in range(self.voters)]
-
-
-def _kind(questions: Sequence[Question], classes: tuple[str, ...]) -> str:
-    """What the questions ask: options of their own, classes for all, or neither."""
-    if questions and questions[0].choices:
-        return "multiple_choice"
-    return "classification" if classes else "generation"
 
 
 def _say_cut(cut: int, asked: int) -> None:
