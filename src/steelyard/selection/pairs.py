@@ -50,7 +50,8 @@ def best_and_worst(
 
     Of equal texts (white space around them aside) the first counts, an empty one never. A
     supervisor that is silent (NaN) about some answer of a question is passed over for this
-    question, and its share goes to the others. The doubt may be above 1/2: scores are added up and heads are counted.
+    question, and its share goes to the others. The doubt may be above 1/2: one supervisor's large
+    lead may outweigh the small leads of the others.
 
     Args:
         texts: of N questions, H_i answers each: an n-best list of the student.
