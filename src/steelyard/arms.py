@@ -1,6 +1,7 @@
 """Arms: how reliability is estimated, what is done with it, and what the student minimises."""
 
 import difflib
+from dataclasses import replace
 from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, model_validator
@@ -27,6 +28,7 @@ from steelyard.selection import (
     random_keep,
     refuse_one_label,
     shuffled_weights,
+    written,
 )
 from steelyard.student import CROSS_ENTROPY, Objective
 from steelyard.student.objectives import Bayesian, Joint, NaiveMultiWeak
@@ -84,9 +86,12 @@ class Arm(BaseModel):
             InputError: nothing is kept, or one class alone.
         """
         selection = self._select(votes, reliability, truth, seed)
-        if not votes.candidate_texts:  # number 0 of open answers is another text everywhere
+        if not votes.candidate_texts:
             refuse_one_label(selection)
-        return selection
+            return selection
+        # number 0 of open answers is another text everywhere
+        heard = self.selection.heard(votes) if isinstance(self.selection, FirstVoter) else None
+        return replace(selection, written=written(votes, selection, heard))
 
     def _select(self, votes: Votes, reliability: Reliability, truth: Ints, seed: int) -> Selection:
         selection = self.selection.select(votes, reliability)

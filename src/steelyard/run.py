@@ -8,7 +8,7 @@ import functools
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, NamedTuple, TypeAlias, cast
 
 import numpy as np
 
@@ -37,7 +37,8 @@ from steelyard.selection import teach_truth
 from steelyard.states import TextStates
 from steelyard.store import Recipe, Store, fingerprint, library_versions
 from steelyard.student import CROSS_ENTROPY, FittedLanguageModel, FittedProbe, LanguageModel, Probe
-from steelyard.supervision import Api, Supervisor, VotesFile
+from steelyard.supervision import Api, VotesFile
+from steelyard.supervision.beams import vote_by_beam
 from steelyard.types import (
     Floats,
     Ints,
@@ -170,9 +171,11 @@ class Run:
 
     def _join_votes(self, seed: int) -> Supervised:
         task = self.task(seed)
+        supervisors = self.study.supervisors
+        beams = tuple(n for n, weak in enumerate(supervisors) if getattr(weak, "beams", None))
+        alone = [(n,) for n in range(len(supervisors)) if n not in beams]
         parts = [
-            self._votes_of(number, supervisor, task, seed)
-            for number, supervisor in enumerate(self.study.supervisors)
+            self._votes_of(n, task, seed) for n in sorted([*alone, *([beams] if beams else [])])
         ]
         joined = Supervised(*(join_votes(side) for side in zip(*parts, strict=True)))
         if not joined.strong_train.counts.any():
@@ -341,36 +344,48 @@ class Run:
         else:
             self.teach(seed, name)
 
-    def _votes_of(
-        self, number: int, supervisor: Supervisor, task: Task, seed: int
-    ) -> tuple[Votes, Votes]:
+    def _votes_of(self, numbers: tuple[int, ...], task: Task, seed: int) -> tuple[Votes, Votes]:
+        """Votes of one supervisor, or of all that weigh each other's answers."""
+        supervisors = [self.study.supervisors[n] for n in numbers]
         asked = [task.strong_train.questions, task.test.questions]
-        drawn = _seed_of(seed, number)
+        drawn = [_seed_of(seed, n) for n in numbers]
+        settings = [
+            {**weak.model_dump(mode="json", exclude={"path"}), "seed": own}
+            for weak, own in zip(supervisors, drawn, strict=True)
+        ]
+        first, several = supervisors[0], len(supervisors) > 1
         recipe = Recipe(
             kind="votes",
-            version=supervisor.version,
-            settings={**supervisor.model_dump(mode="json", exclude={"path"}), "seed": drawn},
+            version=first.version,
+            settings={"supervisors": settings} if several else settings[0],
             inputs={
                 "labelled": fingerprint(task.weak_train),
                 "strong_train": _questions(self, seed, "strong_train"),
                 "test": _questions(self, seed, "test"),
                 "classes": fingerprint(task.classes),
-                **supervisor.inputs(),
+                **{
+                    f"{name} {n}" if several else name: what
+                    for n, weak in zip(numbers, supervisors, strict=True)
+                    for name, what in weak.inputs().items()
+                },
             },
-            libraries=library_versions(*supervisor.libraries),
+            libraries=library_versions(*first.libraries),
         )
 
         def make(_: Path) -> dict[str, Any]:
-            if isinstance(supervisor, Api):
+            if several:
+                votes = vote_by_beam(cast(Any, supervisors), task.weak_train, asked, seeds=drawn)
+            elif isinstance(first, Api):
                 with Ledger(self.store.root / LEDGER) as paid:
-                    votes = supervisor.vote(
-                        task.weak_train, asked, task.classes, seed=drawn, answers=paid
+                    votes = first.vote(
+                        task.weak_train, asked, task.classes, seed=drawn[0], answers=paid
                     )
             else:
-                votes = supervisor.vote(task.weak_train, asked, task.classes, seed=drawn)
+                votes = first.vote(task.weak_train, asked, task.classes, seed=drawn[0])
             return {"strong_train": votes[0], "test": votes[1]}
 
-        kept = self.store.keep(f"seed-{seed}/votes-{number}", recipe, make)
+        name = "+".join(map(str, numbers))
+        kept = self.store.keep(f"seed-{seed}/votes-{name}", recipe, make)
         return kept["strong_train"], kept["test"]
 
     def _states(self, student: Any) -> StatesCache | None:

@@ -11,6 +11,7 @@ from steelyard.selection.labels import FirstVoter, Harden, Soften, refuse_one_la
 from steelyard.selection.risk_controlled import RiskControl, control_risk
 from steelyard.selection.truth import keep_right, teach_truth
 from steelyard.selection.weigh import WeighByScore, WeighByShare
+from steelyard.selection.written import written
 
 Selector: TypeAlias = Annotated[
     FirstVoter | Harden | Soften | KeepMostReliable | WeighByShare | WeighByScore | KeepApart,
@@ -33,4 +34,5 @@ __all__ = [
     "refuse_one_label",
     "shuffled_weights",
     "teach_truth",
+    "written",
 ]
