@@ -32,6 +32,11 @@ BY_ACCURACY = {
 }
 SAME = ("joint", "naive_multi_weak", "by_accuracy", "learnt", "majority")
 """Arms that are the single weak label's where one supervisor alone is heard."""
+PRODUCT = {
+    "name": "product",
+    "reliability": {"kind": "joint_decoding", "weights": {"ann": 3, "bob": 1}},
+    "selection": "hard",
+}
 EVERY = ["naive_multi_weak", "joint", "bayesian", "confidence", LEARNT, BY_ACCURACY]
 
 
@@ -88,7 +93,7 @@ def run(folder: Path, *args: Any, **more: Any) -> Result:
 def finished(tiny_bert: str, tmp_path_factory: pytest.TempPathFactory) -> Result:
     folder = tmp_path_factory.mktemp("several")
     pair = [votes(folder, name, noisy(seed)) for seed, name in enumerate(("ann", "bob"))]
-    return run(folder, tiny_bert, pair)
+    return run(folder, tiny_bert, pair, arms=[*EVERY, PRODUCT])
 
 
 def losses(results: dict[str, Any], name: str) -> list[float]:
@@ -124,6 +129,14 @@ def test_the_doubt_is_read_again_and_not_made_again(finished: Result) -> None:
     again = study(folder / "study.lock.yaml", folder, workers=1)
     assert again.results["arms"] == before
     assert sorted((folder / "store").iterdir()) == made
+
+
+def test_a_product_of_supervisors_may_weigh_them(finished: Result) -> None:
+    # Two votes without probabilities: the heavier one decides wherever they differ.
+    arms = finished.results["arms"]
+    right = [arms[name]["seeds"][0]["label_accuracy"] for name in ("product", "naive")]
+    assert right[0] == right[1]
+    assert finished.results["reliability"]["joint_decoding"]["auroc"] > 0.5
 
 
 def test_every_arm_is_compared_with_the_majority(finished: Result) -> None:

@@ -287,12 +287,13 @@ def _by_voter(votes: Votes, hit: Any, seen: Any) -> dict[str, tuple[float, float
 
 def _estimators(run: Run) -> dict[str, Any]:
     """One arm for each way that reliability is estimated; settings tell two of a kind apart."""
-    first: dict[Any, Any] = {}
+    first: dict[str, Any] = {}
     for arm in run.study.all_arms:
-        first.setdefault(arm.reliability, arm)
-    kinds = [method.kind for method in first]
+        first.setdefault(arm.reliability.model_dump_json(), arm)
+    kinds = [arm.reliability.kind for arm in first.values()]
     named = {}
-    for method, arm in first.items():
+    for arm in first.values():
+        method = arm.reliability
         settings = method.model_dump(exclude={"kind"}, exclude_none=True)
         detail = ", ".join(f"{key}={value}" for key, value in settings.items())
         several = kinds.count(method.kind) > 1 and detail
