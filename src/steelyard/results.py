@@ -14,6 +14,7 @@ from steelyard.evaluation import (
     Scores,
     draw_resamples,
     judge,
+    judge_doubts,
     mean_interval,
     measure,
     paired_difference,
@@ -115,9 +116,6 @@ class _Judged:
         metric = self.run.study.metric
         arm = self.run.study.arm(name)
         scores = self.scores(metric, name)
-        against = None
-        if name != "naive":
-            against = asdict(paired_difference(scores, self.scores(metric, "naive")))
         gap = self._gap(metric, name)
         return {
             "role": arm.role,
@@ -125,8 +123,10 @@ class _Judged:
             "score": asdict(mean_interval(scores)),
             "pgr": None if gap is None or gap.interval is None else asdict(gap.interval),
             "pgr_reason": NO_FLOOR if gap is None else gap.reason,
-            "vs_naive": against,
+            "vs_naive": self._against(metric, name, "naive"),
+            "vs_majority": self._against(metric, name, "majority"),
             "vs_control": self._against_control(metric, name),
+            "doubt": self._doubt(name),
             "seeds": [
                 {
                     "seed": seed,
@@ -138,13 +138,39 @@ class _Judged:
             ],
         }
 
+    def _against(self, metric: str, name: str, other: str) -> dict[str, Any] | None:
+        """The paired difference between two arms, None of an arm to itself."""
+        if name == other:
+            return None
+        scores = [self.scores(metric, key) for key in (name, other)]
+        return asdict(paired_difference(*scores))
+
     def _against_control(self, metric: str, name: str) -> dict[str, Any] | None:
         """The paired difference between an arm and its own control, if it has one."""
         for control in self.run.study.all_arms:
             if control.control_of == name:
-                scores = [self.scores(metric, key) for key in (name, control.name)]
-                return {"control": control.name, **asdict(paired_difference(*scores))}
+                difference = self._against(metric, name, control.name)
+                return {"control": control.name, **(difference or {})}
         return None
+
+    def _doubt(self, name: str) -> dict[str, Any] | None:
+        """How unsure the student is and whether it is so where it is wrong, means over the seeds.
+
+        None of open answers: whether they are right is all that is known of them.
+        """
+        if not self.run.task(self.seeds[0]).classes:
+            return None
+        seeds = [
+            judge_doubts(taught.predictions.probs, taught.doubts, self.truth)
+            for taught in self.taught[name]
+        ]
+        return {
+            measure: {
+                "mean": _mean([seed[measure].mean for seed in seeds]),
+                "auroc": _mean([x for seed in seeds if (x := seed[measure].auroc) is not None]),
+            }
+            for measure in seeds[0]
+        }
 
     def other(self, metric: str) -> dict[str, Any]:
         """Floor, arms and ceiling by a further metric."""
@@ -261,12 +287,13 @@ def _by_voter(votes: Votes, hit: Any, seen: Any) -> dict[str, tuple[float, float
 
 def _estimators(run: Run) -> dict[str, Any]:
     """One arm for each way that reliability is estimated; settings tell two of a kind apart."""
-    first: dict[Any, Any] = {}
+    first: dict[str, Any] = {}
     for arm in run.study.all_arms:
-        first.setdefault(arm.reliability, arm)
-    kinds = [method.kind for method in first]
+        first.setdefault(arm.reliability.model_dump_json(), arm)
+    kinds = [arm.reliability.kind for arm in first.values()]
     named = {}
-    for method, arm in first.items():
+    for arm in first.values():
+        method = arm.reliability
         settings = method.model_dump(exclude={"kind"}, exclude_none=True)
         detail = ", ".join(f"{key}={value}" for key, value in settings.items())
         several = kinds.count(method.kind) > 1 and detail

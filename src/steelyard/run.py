@@ -5,7 +5,7 @@ needs is read if it was made before, and made else.
 """
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias, cast
@@ -27,7 +27,7 @@ from steelyard.evaluation import (
 from steelyard.ledger import Ledger
 from steelyard.models.checkpoints import Checkpoints
 from steelyard.models.features import read_features
-from steelyard.models.finetune import StatesCache
+from steelyard.models.finetune import Finetuned, StatesCache
 from steelyard.models.load import Pretrained, identity
 from steelyard.models.load import check as check_model
 from steelyard.models.logistic import Lesson
@@ -70,6 +70,7 @@ class Taught(NamedTuple):
 
     predictions: Predictions  # on the test split; of open answers right or other
     record: dict[str, Any]  # rows, kept, steps, loss, cut; of a language model more
+    doubts: Mapping[str, Floats]  # on the test split, (N,) each: see `Finetuned.ask`
 
 
 @dataclass(frozen=True, eq=False)
@@ -281,15 +282,24 @@ class Run:
                 record["left_out"] = fitted.left_out
                 if not task.classes:
                     return {"record": {**record, "answers": fitted.answers(test)}}
-            probs = fitted.probabilities(test, self._states(student))
-            return {"test": Predictions(model, task.test.ids, probs), "record": record}
+            doubts: dict[str, Floats] = {}
+            if isinstance(fitted, Finetuned):
+                probs, doubts = fitted.ask(test, self._states(student))
+            else:
+                probs = fitted.probabilities(test, self._states(student))
+            return {
+                "test": Predictions(model, task.test.ids, probs),
+                "record": record,
+                **doubts,
+            }
 
         model = f"{student.kind} {name}"
         kept = self.store.keep(f"seed-{seed}/{name}/student", recipe, make)
         if "test" in kept:
-            return Taught(kept["test"], kept["record"])
+            doubts = {name: kept[name] for name in kept if name not in ("test", "record")}
+            return Taught(kept["test"], kept["record"], doubts)
         probs = self._grade(seed, kept["record"]["answers"])
-        return Taught(Predictions(model, task.test.ids, probs), kept["record"])
+        return Taught(Predictions(model, task.test.ids, probs), kept["record"], {})
 
     def lesson(self, seed: int, name: str) -> tuple[tuple[Question, ...], Selection]:
         """What is taught about which questions; open ones bring their candidates as `choices`."""

@@ -111,7 +111,7 @@ def test_unreadable_answers_are_not_agreement(kind: str) -> None:
 
 SURE_OF_UNANIMITY = (
     *("majority", "vote_share", "vote_entropy", "confidence", "margin", "predictive_entropy"),
-    *("open_agreement", "self_consistency"),
+    *("open_agreement", "self_consistency", "joint_decoding"),
 )
 """Those that look at one example's agreement alone; the others may doubt the voters."""
 

@@ -1,6 +1,7 @@
 """What is shown to be true of the models: scores, intervals, the gap recovered, label quality."""
 
 from steelyard.evaluation.calibration import Calibration, calibrate
+from steelyard.evaluation.doubt import Doubt, judge_doubts
 from steelyard.evaluation.floor import floor_members, single_voters
 from steelyard.evaluation.gap import (
     PGR,
@@ -28,6 +29,7 @@ __all__ = [
     "Calibration",
     "CoverageRisk",
     "Difference",
+    "Doubt",
     "Metric",
     "ScoreBin",
     "ScoreQuality",
@@ -39,6 +41,7 @@ __all__ = [
     "grade_texts",
     "grade_votes",
     "judge",
+    "judge_doubts",
     "mean_interval",
     "measure",
     "metric",

@@ -6,7 +6,12 @@ from typing import Any, TypeAlias
 import torch
 from torch import Tensor
 
-from steelyard.models.losses import RecentPredictions, dirichlet_mean
+from steelyard.models.losses import (
+    RecentPredictions,
+    dirichlet_mean,
+    expected_entropy,
+    vacuity,
+)
 from steelyard.models.losses.dirichlet import Evidence
 from steelyard.models.score import softmax
 
@@ -49,6 +54,13 @@ class Objective:
         """What a student that was taught so means by its logits, (B, K)."""
         return softmax(logits)
 
+    def doubts(self, logits: Tensor) -> dict[str, Tensor]:
+        """How unsure such a student is by measures that its probabilities do not tell, (B,) each.
+
+        None, but for a student that answers with a distribution over probabilities.
+        """
+        return {}
+
     def memory(self) -> dict[str, Tensor]:
         """All that a resumed run must know; `recall` takes it back."""
         return {}
@@ -82,6 +94,13 @@ class Evidential(Scheduled):
 
     def probabilities(self, logits: Tensor) -> Tensor:
         return dirichlet_mean(logits.double(), self.evidence)
+
+    def doubts(self, logits: Tensor) -> dict[str, Tensor]:
+        wide = logits.double()
+        return {
+            "vacuity": vacuity(wide, self.evidence),
+            "expected_entropy": expected_entropy(wide, self.evidence),
+        }
 
 
 class WithRecent(Objective):

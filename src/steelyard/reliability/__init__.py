@@ -19,6 +19,7 @@ from steelyard.reliability.dawid_skene import DawidSkene
 from steelyard.reliability.dirichlet import Dirichlet
 from steelyard.reliability.glad import Glad
 from steelyard.reliability.hierarchical import Hierarchical
+from steelyard.reliability.joint_decoding import JointDecoding
 from steelyard.reliability.logistic import Logistic
 from steelyard.reliability.mace import Mace
 from steelyard.reliability.majority import Majority
@@ -38,6 +39,7 @@ Estimator: TypeAlias = Annotated[
     | Margin
     | PredictiveEntropy
     | Dirichlet
+    | JointDecoding
     | DawidSkene
     | OneCoin
     | Hierarchical
@@ -58,6 +60,7 @@ ESTIMATORS = {
         Margin,
         PredictiveEntropy,
         Dirichlet,
+        JointDecoding,
         DawidSkene,
         OneCoin,
         Hierarchical,
@@ -87,6 +90,7 @@ __all__ = [
     "FeatureEstimator",
     "Glad",
     "Hierarchical",
+    "JointDecoding",
     "Logistic",
     "Mace",
     "Majority",

@@ -118,6 +118,34 @@ def reliability_grid(results: Results) -> Grid | None:
     return _grid(("method", "AUROC", "AURC", "ECE"), rows)
 
 
+DOUBTS = {
+    "least_confidence": "1 - largest P",
+    "vacuity": "vacuity",
+    "expected_entropy": "expected entropy",
+}
+
+
+def doubt_grid(results: Results) -> Grid | None:
+    """How unsure students are and whether where they are wrong, if one answers with evidence."""
+    arms: Results = results.get("arms") or {}
+    known = {name: arm.get("doubt") or {} for name, arm in arms.items()}
+    if not any("vacuity" in doubt for doubt in known.values()):
+        return None
+    header = [f"{title}{of}" for title in DOUBTS.values() for of in ("", ", AUROC")]
+    rows = (
+        (
+            plain(name),
+            *(
+                number(doubt[measure].get(key)) if measure in doubt else ""
+                for measure in DOUBTS
+                for key in ("mean", "auroc")
+            ),
+        )
+        for name, doubt in known.items()
+    )
+    return _grid(("arm", *header), rows)
+
+
 SPLITS = {
     "weak_train": "makes the weak supervisors; truth is used",
     "strong_train": "teaches the student; truth is hidden",

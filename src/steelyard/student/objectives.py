@@ -288,6 +288,7 @@ class Bayesian(_Objective):
     """
 
     several: ClassVar[bool] = True
+    version: ClassVar[int] = 2  # the student's doubt is kept
 
     kind: Literal["bayesian"] = "bayesian"
     evidence: Literal["relu", "softplus", "exp"] = "softplus"
