@@ -13,6 +13,7 @@ from typing import Annotated, TypeAlias
 from pydantic import Field
 
 from steelyard.reliability.agreement import VoteEntropy, VoteShare
+from steelyard.reliability.beam_entropy import BeamEntropy
 from steelyard.reliability.confidence import Confidence, Margin
 from steelyard.reliability.confident_learning import ConfidentLearning
 from steelyard.reliability.dawid_skene import DawidSkene
@@ -47,7 +48,8 @@ Estimator: TypeAlias = Annotated[
     | Mace
     | ConfidentLearning
     | OpenAgreement
-    | SelfConsistency,
+    | SelfConsistency
+    | BeamEntropy,
     Field(discriminator="kind"),
 ]
 ESTIMATORS = {
@@ -69,6 +71,7 @@ ESTIMATORS = {
         ConfidentLearning,
         OpenAgreement,
         SelfConsistency,
+        BeamEntropy,
     )
 }
 
@@ -82,6 +85,7 @@ FEATURE_ESTIMATORS = {
 __all__ = [
     "ESTIMATORS",
     "FEATURE_ESTIMATORS",
+    "BeamEntropy",
     "Confidence",
     "ConfidentLearning",
     "DawidSkene",
