@@ -21,6 +21,7 @@ from steelyard.evaluation.slots import (
     edits,
     word_distance,
 )
+from steelyard.prompts import canonical
 from steelyard.prompts.slots import Slot, read_slots
 from steelyard.types import Floats
 
@@ -206,3 +207,5 @@ def test_real_answers_are_read_as_their_slots(name: str, shared_data: Path) -> N
     found = count_slots([[(t.lower(), f) for t, f in row] for row in truth], said)
     assert slu_f1(found) == span_f1(found) == [1]
     assert found.whole.all()
+    one = [canonical(row["answer"], "slots") for row in rows]
+    assert [read_slots(text) for text in one] == [tuple(sorted(slots or ())) for slots in said]

@@ -9,7 +9,7 @@ from steelyard.errors import InputError
 from steelyard.evaluation.metrics import SLOT_METRICS
 from steelyard.evaluation.slots import count_slots
 from steelyard.prompts import ReaderName, canonical
-from steelyard.prompts.slots import read_slots
+from steelyard.prompts.slots import Slot, read_slots
 from steelyard.types import Floats, Ints, Votes
 
 Bools = npt.NDArray[np.bool_]
@@ -74,17 +74,22 @@ def grade_texts(
     """Answers (N) against true ones of `read_truth`, as the metric takes them.
 
     Of accuracy (N, 2), right or wrong. Of the metrics of slots (N, 3), true positives, false
-    positives and misses; the slots of an answer are counted in their one spelling, sorted. An
-    answer that cannot be read is wrong, and has no slots.
+    positives and misses; an answer's slots are taken in the order of their one spelling. An answer
+    that cannot be read is wrong, and has no slots.
     """
     if metric in SLOT_METRICS:
-        slots = [read_slots(None if text is None else canonical(text, "slots")) for text in said]
-        return count_slots([read_slots(text) or () for text in truth], slots).table(metric)
-    right = [
+        right, got = ([_sorted_slots(text) for text in texts] for texts in (truth, said))
+        return count_slots([slots or () for slots in right], got).table(metric)
+    equal = [
         text is not None and canonical(text, reader) == answer
         for text, answer in zip(said, truth, strict=True)
     ]
-    return right_or_wrong(np.array(right, dtype=bool))
+    return right_or_wrong(np.array(equal, dtype=bool))
+
+
+def _sorted_slots(text: str | None) -> list[Slot] | None:
+    slots = read_slots(text)
+    return None if slots is None else sorted(slots)
 
 
 def winners(votes: Votes) -> tuple[str | None, ...]:

@@ -1,5 +1,6 @@
 """Reading the slots of an utterance from a reply in JSON."""
 
+import functools
 import json
 from typing import Any, TypeAlias
 
@@ -10,6 +11,7 @@ Slot: TypeAlias = tuple[str, str]
 """Type and filler, both as they are compared: case and white space aside."""
 
 
+@functools.lru_cache(maxsize=2**15)  # a study grades the same answers by several metrics
 def read_slots(reply: str | None) -> tuple[Slot, ...] | None:
     """The slots of a reply in the order in which they stand; None where it cannot be read.
 
