@@ -281,10 +281,10 @@ def _presets() -> str:
 
 def _metrics() -> str:
     """What `metric` may be."""
-    from steelyard.evaluation import LOWER_IS_BETTER, METRICS
+    from steelyard.evaluation import LOWER_IS_BETTER, METRICS, SLOT_METRICS
 
     rows = []
-    for name, function in METRICS.items():
+    for name, function in {**METRICS, **SLOT_METRICS}.items():
         first = (inspect.getdoc(function) or "").split("\n\n")[0]
         lower = " Lower is better." if name in LOWER_IS_BETTER and "lower" not in first else ""
         rows.append(_line(f"`{name}`", _folded(first).replace(", (R,)", "") + lower))

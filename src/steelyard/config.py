@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from steelyard.arms import Arm, Entry, complete
 from steelyard.data import Data
 from steelyard.errors import ConfigError
-from steelyard.evaluation import METRICS, metric
+from steelyard.evaluation import METRICS, SLOT_METRICS, metric, open_metrics
 from steelyard.plain import MAX_BYTES, MAX_SEED, read_yaml
 from steelyard.reliability import OnFeatures
 from steelyard.student import CROSS_ENTROPY, Student
@@ -52,7 +52,9 @@ class Study(BaseModel):
     seeds: int | tuple[int, ...] = 5
     """How many (0, 1, ...), or which. A seed draws the splits, the supervisors and the student."""
     metric: str = "accuracy"
-    """What scores and PGR are in; the other metrics are reported beside it."""
+    """What scores and PGR are in; the other metrics are reported beside it. Open answers have
+    `accuracy`, which is equality in the student's spelling; slots have `slu_f1` and `span_f1` too.
+    """
     match: Literal["epochs", "steps"] = "epochs"
     """Whether arms that keep fewer examples take fewer steps, or repeat theirs to the same number
     of steps as the ceiling."""
@@ -74,9 +76,15 @@ class Study(BaseModel):
     @model_validator(mode="after")
     def _fits(self) -> "Study":
         metric(self.metric)
-        if self.task == "generation" and self.metric != "accuracy":
+        if self.metric in SLOT_METRICS and self.metric not in self.metrics:
             raise ValueError(
-                f"`metric: {self.metric}` needs classes, and open answers have none; use `accuracy`"
+                f"`metric: {self.metric}` scores slots, so it needs `task: generation` and "
+                "`student.reader: slots`"
+            )
+        if self.metric not in self.metrics:
+            raise ValueError(
+                f"`metric: {self.metric}` needs classes, and open answers have none; use "
+                + " or ".join(f"`{name}`" for name in self.metrics)
             )
         self.student.check_task(self.task)
         _check_tuning(self.student)
@@ -96,6 +104,13 @@ class Study(BaseModel):
             if arm.objective != CROSS_ENTROPY:
                 self.student.check_objective(arm.objective)
         return self
+
+    @property
+    def metrics(self) -> tuple[str, ...]:
+        """Names of the metrics that suit the task and the student's reader."""
+        if self.task == "generation":
+            return open_metrics(getattr(self.student, "spelling", "text"))
+        return tuple(METRICS)
 
     @cached_property
     def all_arms(self) -> tuple[Arm, ...]:

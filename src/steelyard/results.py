@@ -10,19 +10,20 @@ import numpy as np
 
 from steelyard.errors import InputError
 from steelyard.evaluation import (
-    METRICS,
+    SLOT_METRICS,
     Scores,
     draw_resamples,
     judge,
     judge_doubts,
     mean_interval,
     measure,
+    metric,
     paired_difference,
     performance_gap_recovered,
 )
 from steelyard.executors import cores
 from steelyard.run import CEILING, Run, Taught
-from steelyard.types import ABSTAIN, Floats, Votes, rows_of
+from steelyard.types import ABSTAIN, Floats, Selection, Votes, rows_of
 
 CURVE_POINTS = 60
 NO_FLOOR = "There are no weak votes on the test questions, so the floor is not known."
@@ -82,8 +83,8 @@ class _Judged:
         self.seeds = run.study.seed_list
         names = [CEILING, *(arm.name for arm in run.study.all_arms)]
         self.taught = {n: [run.teach(seed, n) for seed in self.seeds] for n in names}
-        task = run.task(self.seeds[0])
-        self.truth = task.test.truth
+        self.test = run.task(self.seeds[0]).test
+        self.truth = self.test.truth
         self.resamples = draw_resamples(len(self.truth))
         votes = [run.votes(seed).test for seed in self.seeds]
         self.has_floor = all(len(v.answer) > 0 for v in votes)
@@ -95,9 +96,10 @@ class _Judged:
         """One model's scores; `weak` is the floor."""
         if (metric, name) not in self._measured:
             if name in ("weak", "weak_ensemble"):
-                probs = self.voters if name == "weak" else self.majority
+                said = self.voters if name == "weak" else self.majority
             else:
-                probs = [[taught.predictions.probs] for taught in self.taught[name]]
+                said = [[self.run.said(taught)] for taught in self.taught[name]]
+            probs = [[self.run.grade(self.test, one, metric) for one in each] for each in said]
             self._measured[metric, name] = measure(metric, self.truth, probs, self.resamples)
         return self._measured[metric, name]
 
@@ -208,16 +210,34 @@ class _Judged:
             "kept": taught.record["kept"] / taught.record["rows"],
             "steps": taught.record["steps"],
         }
-        return {**record, "label_accuracy": float(right.mean()), "agreement": agreement}
+        return {
+            **record,
+            "label_accuracy": float(right.mean()),
+            "label_f1": self._label_f1(seed, selection),
+            "agreement": agreement,
+        }
+
+    def _label_f1(self, seed: int, selection: Selection) -> float | None:
+        """The study's F1 of the slots in the kept labels."""
+        if self.run.study.metric not in SLOT_METRICS:
+            return None
+        split, texts = self.run.task(seed).strong_train, self.run.votes(seed).strong_train
+        labels = zip(texts.candidate_texts, selection.targets.argmax(axis=1), strict=True)
+        said = tuple(own[k] for own, k in labels)
+        kept = selection.weights > 0
+        table = self.run.grade(split, said, self.run.study.metric)[kept]
+        value = float(metric(self.run.study.metric)(split.truth[kept], table, None)[0])
+        return value if value == value else None
 
 
 def _other_metrics(judged: _Judged) -> tuple[dict[str, Any], list[str]]:
     """Scores by every metric but the study's, and why some are not defined on these test rows."""
-    if not judged.run.task(judged.seeds[0]).classes:
+    study = judged.run.study
+    if study.metrics == ("accuracy",):
         return {}, ["Open answers have no classes: accuracy is the only metric."]
     metrics, undefined = {}, []
-    for name in METRICS:
-        if name != judged.run.study.metric:
+    for name in study.metrics:
+        if name != study.metric:
             try:
                 metrics[name] = judged.other(name)
             except InputError as error:

@@ -20,9 +20,9 @@ from steelyard.evaluation import (
     candidate_numbers,
     floor_members,
     grade_texts,
-    grade_votes,
     read_truth,
     single_voters,
+    winners,
 )
 from steelyard.ledger import Ledger
 from steelyard.models.checkpoints import Checkpoints
@@ -31,7 +31,7 @@ from steelyard.models.finetune import Finetuned, StatesCache
 from steelyard.models.load import Pretrained, identity
 from steelyard.models.load import check as check_model
 from steelyard.models.logistic import Lesson
-from steelyard.prompts import ReaderName, canonical
+from steelyard.prompts import ReaderName, canonical, spelling
 from steelyard.reliability import OnFeatures
 from steelyard.selection import teach_truth
 from steelyard.states import TextStates
@@ -56,6 +56,8 @@ CEILING = "ceiling"
 LEDGER = "ledger.sqlite"  # in the store: answers that servers gave
 Jobs: TypeAlias = list[tuple[int, str]]
 """Seeds, each with "votes" or whose student is taught."""
+Said: TypeAlias = Floats | tuple[str | None, ...]
+"""Answers to N questions: class probabilities (N, K), or texts of open ones, None if unreadable."""
 
 
 class Supervised(NamedTuple):
@@ -135,20 +137,28 @@ class Run:
         """Answer number of each strong_train example, NOBODY for an open one nobody got right."""
         return _truth(self, seed)
 
-    def members(self, seed: int) -> list[Floats]:
-        """The weak supervisors on the test questions, one (N, K) array for each voter."""
+    def members(self, seed: int) -> Sequence[Said]:
+        """What each weak supervisor says to the test questions."""
         votes = self.votes(seed).test
         if not votes.candidate_texts:
             return floor_members(votes)
-        number = self._numbers(votes, self.task(seed).test)
-        return [grade_votes(part, number) for part in single_voters(votes)]
+        return [winners(part) for part in single_voters(votes)]
 
-    def ensemble(self, seed: int) -> Floats:
-        """All weak supervisors together on the test questions, (N, K)."""
+    def ensemble(self, seed: int) -> Said:
+        """What all weak supervisors together say to the test questions."""
         votes = self.votes(seed).test
-        if not votes.candidate_texts:
-            return votes.means()
-        return grade_votes(votes, self._numbers(votes, self.task(seed).test))
+        return winners(votes) if votes.candidate_texts else votes.means()
+
+    def said(self, taught: Taught) -> Said:
+        """What a student says to the test questions."""
+        answers = taught.record.get("answers")
+        return taught.predictions.probs if answers is None else tuple(answers)
+
+    def grade(self, split: Split, said: Said, metric: str) -> Floats:
+        """Answers to the questions of a split as the metric takes them, (N, K)."""
+        if not isinstance(said, tuple):
+            return said
+        return grade_texts(said, _right_answers(self, split), self._reader, metric)
 
     def agreement(self, seed: int, taught: Taught) -> float:
         """Share of the test questions on which a student says what the supervisors' majority says.
@@ -298,7 +308,7 @@ class Run:
         if "test" in kept:
             doubts = {name: kept[name] for name in kept if name not in ("test", "record")}
             return Taught(kept["test"], kept["record"], doubts)
-        probs = self._grade(seed, kept["record"]["answers"])
+        probs = self.grade(task.test, tuple(kept["record"]["answers"]), "accuracy")
         return Taught(Predictions(model, task.test.ids, probs), kept["record"], {})
 
     def lesson(self, seed: int, name: str) -> tuple[tuple[Question, ...], Selection]:
@@ -306,7 +316,7 @@ class Run:
         task, split = self.task(seed), self.task(seed).strong_train
         if name == CEILING:
             selection = teach_truth(split.ids, split.truth, max(task.answers, 1))
-            candidates: Any = ((answer,) for answer in split.answers)
+            candidates: Any = ((spelling(text, self._reader),) for text in split.answers)
         else:
             selection, _ = self.selection(seed, self.study.arm(name))
             candidates = self.votes(seed).strong_train.candidate_texts
@@ -321,15 +331,9 @@ class Run:
         student = self.study.student
         return student.spelling if isinstance(student, LanguageModel) else "text"
 
-    def _grade(self, seed: int, said: Sequence[str | None]) -> Floats:
-        test = self.task(seed).test
-        return grade_texts(said, read_truth(test.ids, test.answers, self._reader), self._reader)
-
     def _numbers(self, votes: Votes, split: Split) -> Ints:
         """Numbers of the true answers of open questions among the votes' candidates."""
-        return candidate_numbers(
-            votes, read_truth(split.ids, split.answers, self._reader), self._reader
-        )
+        return candidate_numbers(votes, _right_answers(self, split), self._reader)
 
     def jobs(self) -> tuple[Jobs, Jobs]:
         """Two rounds of independent jobs (seed, name): votes, then students.
@@ -428,6 +432,12 @@ def _selection(run: Run, seed: int, name: str) -> tuple[Selection, Reliability]:
 def _truth(run: Run, seed: int) -> Ints:
     split = run.task(seed).strong_train
     return run._numbers(run.votes(seed).strong_train, split) if split.answers else split.truth
+
+
+@functools.lru_cache(maxsize=16)
+def _right_answers(run: Run, split: Split) -> tuple[str, ...]:
+    """True answers of open questions in the reader's spelling."""
+    return read_truth(split.ids, split.answers, run._reader)
 
 
 @functools.lru_cache(maxsize=2)

@@ -15,6 +15,7 @@ from steelyard.evaluation import (
     grade_texts,
     mean_interval,
     measure,
+    open_metrics,
     read_truth,
 )
 from steelyard.handoff import (
@@ -46,7 +47,7 @@ def train_model(
         task, settings = run.task(seed), study.student
         kind, classes, questions = study.task, task.classes, task.strong_train.questions
         if Path(selection).is_file():
-            chosen, classes, questions = _chosen(selection, kind, questions, classes)
+            chosen, classes, questions = _chosen(selection, study.student, kind, questions, classes)
         elif selection.lower().endswith(tuple(READERS)):
             raise InputError(f"{selection} does not exist; give a selection file, or an arm.")
         else:
@@ -57,7 +58,7 @@ def train_model(
         questions = read_questions(kind, data)
         options = max(len(question.choices) for question in questions)
         numbers = tuple(str(i) for i in range(options))
-        chosen, classes, questions = _chosen(selection, kind, questions, numbers or None)
+        chosen, classes, questions = _chosen(selection, settings, kind, questions, numbers or None)
     answers = f"{len(classes)} answers" if classes else "open answers"
     print(f"training on {chosen.kept} of {len(questions)} examples, {answers}")
     more = told(settings, kind, classes)
@@ -74,14 +75,14 @@ def evaluate_model(model: Path, data: Path, out: Path | None) -> None:
         raise InputError(f"{out} cannot be written: there is no folder {out.parent}. Make it.")
     fitted, task, classes = load_model(model)
     split = read_labelled(task, data, classes)
-    probs = _predictions(fitted, split)
+    judged = _judged(fitted, split)
     resamples = draw_resamples(len(split.truth))
     scores: dict[str, Any] = {}
     answers = f"classes {', '.join(classes)}" if classes else "open answers"
     print(f"{len(split.truth)} rows of {data.name}, {answers}")
-    for name in METRICS if classes else ("accuracy",):
+    for name, rows in judged.items():
         try:
-            score = mean_interval(measure(name, split.truth, [[probs]], resamples))
+            score = mean_interval(measure(name, split.truth, [[rows]], resamples))
         except InputError as error:  # such as auroc of rows of one class
             scores[name] = {"value": None, "reason": str(error)}
             print(f"{name:<18} n/a: {error}")
@@ -105,23 +106,27 @@ def _kind(student: Any, data: Path) -> Kind:
 
 
 def _chosen(
-    selection: str, kind: Kind, questions: tuple[Question, ...], classes: tuple[str, ...] | None
+    selection: str,
+    student: Any,
+    kind: Kind,
+    questions: tuple[Question, ...],
+    classes: tuple[str, ...] | None,
 ) -> tuple[Selection, tuple[str, ...], tuple[Question, ...]]:
     """A selection file with its classes, and the questions; open ones with what is taught."""
     if kind == "generation":
-        chosen, taught = read_open_selection(Path(selection), questions)
+        chosen, taught = read_open_selection(Path(selection), questions, student.reader)
         return chosen, (), taught
     return (*read_selection(Path(selection), questions, classes), questions)
 
 
-def _predictions(fitted: Any, split: Split) -> Floats:
-    """Class probabilities, or of open answers which are right, (N, K)."""
+def _judged(fitted: Any, split: Split) -> dict[str, Floats]:
+    """What each metric takes: class probabilities, or graded open answers, (N, K)."""
     if not split.answers:
-        probs: Floats = fitted.probabilities(split.questions)
-        return probs
+        return dict.fromkeys(METRICS, fitted.probabilities(split.questions))
     reader = fitted.settings.spelling
     truth = read_truth(split.ids, split.answers, reader)
-    return grade_texts(fitted.answers(split.questions), truth, reader)
+    said = fitted.answers(split.questions)
+    return {name: grade_texts(said, truth, reader, name) for name in open_metrics(reader)}
 
 
 def _check_saved(student: Any) -> None:

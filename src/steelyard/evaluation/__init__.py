@@ -12,13 +12,20 @@ from steelyard.evaluation.gap import (
 )
 from steelyard.evaluation.interval import Scores, draw_resamples, mean_interval, measure
 from steelyard.evaluation.label_quality import CoverageRisk, ScoreBin, ScoreQuality, judge
-from steelyard.evaluation.metrics import LOWER_IS_BETTER, METRICS, Metric, metric
+from steelyard.evaluation.metrics import (
+    LOWER_IS_BETTER,
+    METRICS,
+    SLOT_METRICS,
+    Metric,
+    metric,
+)
 from steelyard.evaluation.open_answers import (
     NOBODY,
     candidate_numbers,
     grade_texts,
-    grade_votes,
+    open_metrics,
     read_truth,
+    winners,
 )
 
 __all__ = [
@@ -26,6 +33,7 @@ __all__ = [
     "METRICS",
     "NOBODY",
     "PGR",
+    "SLOT_METRICS",
     "Calibration",
     "CoverageRisk",
     "Difference",
@@ -39,15 +47,16 @@ __all__ = [
     "draw_resamples",
     "floor_members",
     "grade_texts",
-    "grade_votes",
     "judge",
     "judge_doubts",
     "mean_interval",
     "measure",
     "metric",
+    "open_metrics",
     "paired_difference",
     "performance_gap_recovered",
     "read_truth",
     "single_voters",
     "wilcoxon_over_datasets",
+    "winners",
 ]

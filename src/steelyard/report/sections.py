@@ -50,7 +50,12 @@ def seed_grids(results: Results) -> dict[str, Grid]:
     header = ("seed", "score", "PGR", "rows", "kept", "steps", "labels right", "agreement")
     grids = {}
     for name, arm in (results.get("arms") or {}).items():
-        grid = _grid(header, map(_seed, arm.get("seeds") or ()))
+        seeds: list[Results] = arm.get("seeds") or []
+        if any(seed.get("label_f1") is not None for seed in seeds):  # answers are slots
+            rows = [(*_seed(seed), number(seed.get("label_f1"))) for seed in seeds]
+            grid = _grid((*header, "F1 of labels"), rows)
+        else:
+            grid = _grid(header, map(_seed, seeds))
         if grid:
             grids[plain(name)] = grid
     return grids

@@ -46,7 +46,7 @@ class LanguageModel(Pretrained, Tuning):
     normalise: Normalise = "sum"
     """Log-probability of an answer: the sum over its tokens or their mean."""
     reader: ReaderName | None = None
-    """How open answers are read and compared: `number`, `json` or `text`; None is text."""
+    """How open answers are read and compared: `number`, `json`, `slots` or `text`; None is text."""
     max_new_tokens: int = Field(64, ge=1)
     """Longest answer that is written."""
 

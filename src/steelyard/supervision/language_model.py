@@ -17,7 +17,7 @@ from steelyard.models.load import Pretrained, identity, load_tokenizer
 from steelyard.models.sample import sample_replies
 from steelyard.models.score import Precision
 from steelyard.models.train import device
-from steelyard.prompts import Asked, Asking, read
+from steelyard.prompts import Asked, Asking, read, spelling
 from steelyard.prompts.orders import draw_seed
 from steelyard.sealed import file_sum
 from steelyard.supervision.beams import vote_by_beam
@@ -144,7 +144,7 @@ class LanguageModel(Pretrained, Asking):
         ]
         if kind == "generation":
             lesson = [
-                replace(one, answers=(f" {labelled.answers[i]}",))
+                replace(one, answers=(f" {spelling(labelled.answers[i], self.reader)}",))
                 for one, i in zip(lesson, rows, strict=True)
             ]
         return teach_answers(
