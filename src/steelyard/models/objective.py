@@ -6,7 +6,7 @@ from typing import Any, TypeAlias
 import torch
 from torch import Tensor
 
-from steelyard.models.losses import RecentPredictions, dirichlet_mean
+from steelyard.models.losses import RecentPredictions, completion_loss, dirichlet_mean
 from steelyard.models.losses.dirichlet import Evidence
 from steelyard.models.score import softmax
 
@@ -82,6 +82,32 @@ class Evidential(Scheduled):
 
     def probabilities(self, logits: Tensor) -> Tensor:
         return dirichlet_mean(logits.double(), self.evidence)
+
+
+TokenLoss: TypeAlias = Callable[[Tensor, Tensor, Tensor, float], Tensor]
+"""Of logits (T, V), labels (T,), strengths (T,) and progress: (T,)."""
+
+
+class OfTokens(Objective):
+    """A loss of single tokens. `written.WrittenReader` takes it, and its means over texts are here.
+
+    Args:
+        each: losses of T tokens.
+        temperature: of `words.token_strengths`; None shares a word's probability evenly.
+    """
+
+    def __init__(self, each: TokenLoss, temperature: float | None) -> None:
+        super().__init__(completion_loss)
+        self._each = each
+        self.temperature = temperature
+        self.progress = 0.0
+
+    def begin_step(self, progress: float) -> None:
+        self.progress = progress
+
+    def each(self, logits: Tensor, labels: Tensor, strengths: Tensor) -> Tensor:
+        """Losses of T tokens at this step, (T,)."""
+        return self._each(logits, labels, strengths, self.progress)
 
 
 class WithRecent(Objective):
