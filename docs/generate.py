@@ -65,7 +65,8 @@ _TITLES = {
 def _stage(model: type[BaseModel]) -> str:
     """The room that a settings class lives in; objectives, of the students' room, are apart."""
     _, *rooms = model.__module__.split(".")
-    return rooms[-1] if rooms[-1] in _TITLES else rooms[0]
+    room = rooms[-1].removeprefix("token_")
+    return room if room in _TITLES else rooms[0]
 
 
 _STUDY_TOP = f"""# The study file

@@ -103,6 +103,11 @@ class Study(BaseModel):
                 arm.reliability.check_task(self.task)
             if arm.objective != CROSS_ENTROPY:
                 self.student.check_objective(arm.objective)
+            if arm.objective.tokens and self.task != "generation":
+                raise ValueError(
+                    f"`objective: {arm.objective.kind}` of arm `{arm.name}` is of the words of "
+                    f"open answers, and the task is {self.task}; use another objective"
+                )
         return self
 
     @property

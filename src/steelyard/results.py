@@ -396,8 +396,8 @@ def _of_language_models(judged: _Judged) -> list[str]:
     left_out = max(record.get("left_out", 0) for record in records)
     if left_out:
         said.append(
-            f"Up to {left_out} training examples were left out: their answer did not fit into "
-            "`max_tokens`."
+            f"Up to {left_out} training answers were left out: they did not fit into `max_tokens`, "
+            "or the student's tokenizer cannot spell them."
         )
     for name, several in judged.taught.items():
         shares = [

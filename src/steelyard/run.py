@@ -246,7 +246,9 @@ class Run:
         test, more = task.test.questions, told(student, task.kind, task.classes)
         objective = CROSS_ENTROPY if name == CEILING else self.study.arm(name).objective
         heard: dict[str, Any] = {}
-        if objective != CROSS_ENTROPY:
+        if objective.tokens:
+            heard = {"objective": objective, "written": selection.written}
+        elif objective != CROSS_ENTROPY:
             heard = {"objective": objective, "apart": selection.apart}
         steps = student.planned_steps(len(asked) if self.study.match == "steps" else selection.kept)
         recipe = Recipe(
@@ -473,13 +475,14 @@ def told(student: Any, kind: str, classes: tuple[str, ...]) -> dict[str, Any]:
 
 
 def _heard(heard: dict[str, Any]) -> dict[str, str]:
-    """Fingerprints of an arm's own objective and of the labels that it keeps apart."""
+    """Fingerprints of an arm's own objective, and of the labels apart or words that it hears."""
     if not heard:
         return {}
     objective = heard["objective"]
     words = {**objective.model_dump(mode="json"), "version": objective.version}
     found = {"objective": fingerprint(words)}
-    return {**found, "apart": fingerprint(heard["apart"])} if objective.several else found
+    names = [n for n, of in (("apart", objective.several), ("written", objective.tokens)) if of]
+    return {**found, **{name: fingerprint(heard[name]) for name in names}}
 
 
 def _seed_of(seed: int, number: int) -> int:

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from steelyard.models.losses import (
     RecentPredictions,
+    completion_loss,
     dirichlet_mean,
     expected_entropy,
     vacuity,
@@ -101,6 +102,32 @@ class Evidential(Scheduled):
             "vacuity": vacuity(wide, self.evidence),
             "expected_entropy": expected_entropy(wide, self.evidence),
         }
+
+
+TokenLoss: TypeAlias = Callable[[Tensor, Tensor, Tensor, float], Tensor]
+"""Of logits (T, V), labels (T,), strengths (T,) and progress: (T,)."""
+
+
+class OfTokens(Objective):
+    """A loss of single tokens. `written.WrittenReader` takes it, and its means over texts are here.
+
+    Args:
+        each: losses of T tokens.
+        temperature: of `words.token_strengths`; None shares a word's probability evenly.
+    """
+
+    def __init__(self, each: TokenLoss, temperature: float | None) -> None:
+        super().__init__(completion_loss)
+        self._each = each
+        self.temperature = temperature
+        self.progress = 0.0
+
+    def begin_step(self, progress: float) -> None:
+        self.progress = progress
+
+    def each(self, logits: Tensor, labels: Tensor, strengths: Tensor) -> Tensor:
+        """Losses of T tokens at this step, (T,)."""
+        return self._each(logits, labels, strengths, self.progress)
 
 
 class WithRecent(Objective):

@@ -15,9 +15,12 @@ from steelyard.models.completion import Completer, Tuning, teach_answers
 from steelyard.models.load import Pretrained
 from steelyard.models.sample import Reply, sample_replies
 from steelyard.models.train import TrainingLog
+from steelyard.models.written import shifted
 from steelyard.prompts import Asked, Asking, ReaderName, Wording, read
-from steelyard.student.objectives import Objective
-from steelyard.types import ABSTAIN, Floats, Ints, Question, one_hot
+from steelyard.student.objectives import CROSS_ENTROPY, Objective
+from steelyard.types import ABSTAIN, Floats, Ints, Question, Written, one_hot
+
+FRONT = " "  # of an open answer as it is taught, behind its prompt
 
 
 class LanguageModel(Pretrained, Tuning):
@@ -76,15 +79,16 @@ class LanguageModel(Pretrained, Tuning):
         return self.reader or "text"
 
     def check_objective(self, objective: Objective) -> None:
-        """Refuse any objective but the cross-entropy.
+        """Refuse any objective but the cross-entropy and those of single tokens.
 
         Raises:
             ConfigError: naming it.
         """
-        raise ConfigError(
-            f"`objective: {objective.kind}` is for a classifier or chooser; a language model "
-            "minimises the cross-entropy."
-        )
+        if objective != CROSS_ENTROPY and not objective.tokens:
+            raise ConfigError(
+                f"`objective: {objective.kind}` is for a classifier or chooser; a language model "
+                "minimises the cross-entropy, or a loss of single tokens such as `soft`."
+            )
 
     def planned_steps(self, kept: int) -> int:
         """Optimizer steps for so many kept examples."""
@@ -102,8 +106,12 @@ class LanguageModel(Pretrained, Tuning):
         states: Any = None,
         kind: str,
         classes: tuple[str, ...],
+        objective: Objective = CROSS_ENTROPY,
+        written: Written | None = None,
     ) -> "FittedLanguageModel":
         """Train on questions (N) with targets (N, K) and weights (N,).
+
+        An objective of single tokens takes the texts of `written` for targets.
 
         Args:
             questions: N of them; open ones have their candidates as `choices`.
@@ -115,9 +123,17 @@ class LanguageModel(Pretrained, Tuning):
             states: has no part in it.
             kind: of the task.
             classes: names of the classes; of multiple choice the option numbers.
+            objective: the cross-entropy, or one of single tokens.
+            written: what is taught word by word; for an objective of single tokens.
+
+        Raises:
+            ConfigError: another objective.
+            InputError: as `models.completion.teach_answers`.
         """
+        self.check_objective(objective)
         asking = self.asking(kind)
         asked = [taught(asking, question, kind, classes) for question in questions]
+        run: Any = objective.begin(targets, None) if objective.tokens else None
         completer = teach_answers(
             Pretrained(**self.model_dump(include=set(Pretrained.model_fields))),
             Tuning(**self.model_dump(include=set(Tuning.model_fields))),
@@ -127,6 +143,8 @@ class LanguageModel(Pretrained, Tuning):
             seed=seed,
             steps=steps,
             checkpoints=checkpoints,
+            objective=run,
+            written=None if written is None else shifted(written, len(FRONT)),
         )
         return FittedLanguageModel(self, kind, classes, completer)
 
@@ -219,4 +237,4 @@ def taught(asking: Asking, question: Question, kind: str, classes: tuple[str, ..
     asked = asking.ask(question, kind, classes, query=0, seed=0)
     if kind != "generation":
         return asked
-    return replace(asked, answers=tuple(f" {text}" for text in question.choices))
+    return replace(asked, answers=tuple(f"{FRONT}{text}" for text in question.choices))
