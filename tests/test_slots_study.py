@@ -128,7 +128,7 @@ def results(folder: Path) -> dict[str, Any]:
 def test_the_figures_are_those_of_the_corpus_by_hand(finished: Path) -> None:
     found = results(finished)
     assert found["metric"] == "slu_f1"
-    assert pytest.approx(4 / (4 + 2 * FAR), abs=5e-5) == 0.4037  # row "a" alone: METHODS' example
+    assert pytest.approx(4 / (4 + 2 * FAR), abs=5e-5) == 0.4037  # row "a" alone
     assert found["weak"]["value"] == pytest.approx(FLOOR)
     assert found["ceiling"]["value"] == 1.0
     arms = found["arms"]
