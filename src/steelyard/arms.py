@@ -11,7 +11,9 @@ from steelyard.reliability import (
     Confidence,
     Estimator,
     FeatureEstimator,
+    GraphDenoising,
     Hierarchical,
+    Margin,
     VoteEntropy,
     VoteShare,
 )
@@ -33,7 +35,7 @@ from steelyard.selection import (
 from steelyard.student import CROSS_ENTROPY, Objective
 from steelyard.student.objectives import Bayesian, Joint, NaiveMultiWeak
 from steelyard.student.objectives import Confidence as Confident
-from steelyard.types import Ints, Reliability, Selection, Votes
+from steelyard.types import PAIR, Ints, Reliability, Selection, Votes
 
 Role = Literal["arm", "control", "oracle"]
 
@@ -45,7 +47,9 @@ class Arm(BaseModel):
 
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.+-]{0,63}$")
     """What tables call it."""
-    reliability: Annotated[Estimator | FeatureEstimator, Field(discriminator="kind")] = VoteShare()
+    reliability: Annotated[
+        Estimator | FeatureEstimator | GraphDenoising, Field(discriminator="kind")
+    ] = VoteShare()
     """How far each label can be trusted; a bare name is short for its `kind`."""
     selection: Selector
     """What the student is taught; a bare name is short for its `kind`."""
@@ -86,6 +90,8 @@ class Arm(BaseModel):
             InputError: nothing is kept, or one class alone.
         """
         selection = self._select(votes, reliability, truth, seed)
+        if votes.classes == PAIR:  # a number of theirs means nothing
+            return selection
         if not votes.candidate_texts:
             refuse_one_label(selection)
             return selection
@@ -153,6 +159,12 @@ PRESETS: dict[str, Arm] = {
             reliability=Confidence(),
             selection=WeighByScore(),
             description="The majority's answer weighted by the voters' mean probability.",
+        ),
+        Arm(
+            name="reweigh_margin",
+            reliability=Margin(),
+            selection=WeighByScore(),
+            description="The likelier answer weighted by its lead in the voters' mean (CW-PO).",
         ),
         Arm(
             name="hierarchical",

@@ -13,9 +13,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from steelyard.arms import Arm, Entry, complete
 from steelyard.data import Data
 from steelyard.errors import ConfigError
-from steelyard.evaluation import METRICS, SLOT_METRICS, metric, open_metrics
+from steelyard.evaluation import METRICS, SLOT_METRICS, metric, metrics_of
 from steelyard.plain import MAX_BYTES, MAX_SEED, read_yaml
-from steelyard.reliability import OnFeatures
+from steelyard.reliability import GraphDenoising, OnFeatures
 from steelyard.student import CROSS_ENTROPY, Student
 from steelyard.supervision import Supervisor
 
@@ -39,8 +39,9 @@ class Study(BaseModel):
 
     name: str = Field("study", pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")
     """Of its folder in `runs/` and in tables; by default the study file's name."""
-    task: Literal["classification", "multiple_choice", "generation"]
-    """One list of classes for all questions, options for each question, or open answers."""
+    task: Literal["classification", "multiple_choice", "preference", "generation"]
+    """One list of classes for all questions, options for each question, which of two answers is
+    better, or open answers."""
     data: Data
     """Where the rows come from and how many each split has."""
     supervisors: tuple[Supervisor, ...] = Field(min_length=1)
@@ -81,10 +82,15 @@ class Study(BaseModel):
                 f"`metric: {self.metric}` scores slots, so it needs `task: generation` and "
                 "`student.reader: slots`"
             )
-        if self.metric not in self.metrics:
+        if self.task == "generation" and self.metric not in self.metrics:
             raise ValueError(
                 f"`metric: {self.metric}` needs classes, and open answers have none; use "
                 + " or ".join(f"`{name}`" for name in self.metrics)
+            )
+        if self.task == "preference" and self.metric != "accuracy":
+            raise ValueError(
+                f"`metric: {self.metric}` is of classes, and the two answers of a preference are "
+                "none; use `accuracy`: how often the better answer is preferred"
             )
         self.student.check_task(self.task)
         _check_tuning(self.student)
@@ -99,7 +105,7 @@ class Study(BaseModel):
                     "to at least 2, or use `votes` only"
                 )
         for arm in self.all_arms:
-            if isinstance(arm.reliability, OnFeatures):
+            if isinstance(arm.reliability, OnFeatures | GraphDenoising):
                 arm.reliability.check_task(self.task)
             if arm.objective != CROSS_ENTROPY:
                 self.student.check_objective(arm.objective)
@@ -112,10 +118,9 @@ class Study(BaseModel):
 
     @property
     def metrics(self) -> tuple[str, ...]:
-        """Names of the metrics that suit the task and the student's reader."""
-        if self.task == "generation":
-            return open_metrics(getattr(self.student, "spelling", "text"))
-        return tuple(METRICS)
+        """Names of the metrics that suit the task and the student."""
+        reader = getattr(self.student, "spelling", "text")
+        return metrics_of(self.task, reader, self.student.kind in ("preference", "chooser"))
 
     @cached_property
     def all_arms(self) -> tuple[Arm, ...]:

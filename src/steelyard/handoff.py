@@ -16,7 +16,7 @@ from steelyard.errors import InputError
 from steelyard.models.finetune import Finetuned, Finetuning
 from steelyard.prompts import ReaderName, spelling
 from steelyard.rows import read_rows
-from steelyard.student import FittedLanguageModel
+from steelyard.student import FittedLanguageModel, FittedPreference
 from steelyard.types import Question, Selection, one_hot
 
 CARD = "steelyard.json"
@@ -140,8 +140,13 @@ def check_free(folder: Path) -> None:
         ) from error
 
 
-def load_model(folder: Path) -> tuple[Finetuned | FittedLanguageModel, Kind, tuple[str, ...]]:
+def load_model(
+    folder: Path,
+) -> tuple[Finetuned | FittedLanguageModel | FittedPreference, Kind, tuple[str, ...]]:
     """A saved student, its task and its classes.
+
+    Of a preference student the model that it was made from is read as well: rewards are what
+    training changed.
 
     Raises:
         InputError: the folder holds no such model.
@@ -154,6 +159,8 @@ def load_model(folder: Path) -> tuple[Finetuned | FittedLanguageModel, Kind, tup
         task, classes = card["task"], tuple(card["classes"])
         if given.get("kind") == "language_model":
             return _load_language_model(given, task, classes), task, classes
+        if given.get("kind") == "preference":
+            return _load_preference(card["settings"], folder), task, classes
         settings = Finetuning(**{name: given[name] for name in Finetuning.model_fields})
     except OSError as error:
         raise InputError(
@@ -183,6 +190,21 @@ def _load_language_model(
     model = load_causal(place).to(device())
     completer = Completer(model, load_tokenizer(place), cut=0, left_out=0)
     return FittedLanguageModel(LanguageModel(**settings), task, classes, completer)
+
+
+def _load_preference(settings: dict[str, Any], folder: Path) -> FittedPreference:
+    from steelyard.models.causal import load_causal
+    from steelyard.models.load import Pretrained, load_tokenizer
+    from steelyard.models.preference import Preferrer
+    from steelyard.models.train import device
+    from steelyard.student import Preference
+
+    student, place = Preference(**settings), Pretrained(model=str(folder))
+    model = load_causal(place).to(device())
+    preferrer = Preferrer(
+        student.pretrained, student.tuning, model, load_tokenizer(place), cut=0, left_out={}
+    )
+    return FittedPreference(student, preferrer)
 
 
 def _scaled(path: Path, weights: Any) -> Any:

@@ -10,6 +10,7 @@ import numpy as np
 
 from steelyard.errors import InputError
 from steelyard.evaluation import (
+    PAIR_METRICS,
     SLOT_METRICS,
     Scores,
     draw_resamples,
@@ -175,11 +176,12 @@ class _Judged:
         }
 
     def other(self, metric: str) -> dict[str, Any]:
-        """Floor, arms and ceiling by a further metric."""
+        """Floor, arms and ceiling by a further metric; without a gap where units differ."""
         names = [arm.name for arm in self.run.study.all_arms]
-        gaps = {name: self._gap(metric, name) for name in names}
+        own = metric in PAIR_METRICS
+        gaps = {name: None if own else self._gap(metric, name) for name in names}
         return {
-            "weak": self.floor(metric),
+            "weak": None if own else self.floor(metric),
             "ceiling": self.score(metric, CEILING),
             "arms": {n: asdict(mean_interval(self.scores(metric, n))) for n in names},
             "pgr": {
@@ -263,6 +265,7 @@ def _data(run: Run, judged: _Judged) -> dict[str, Any]:
             "examples": [asdict(leak) for leak in leaks[:5]],
         },
         "truncated": {"strong_train": cut},
+        "left_out": run.source.left_out,
     }
 
 
@@ -371,6 +374,11 @@ def _warnings(run: Run, results: dict[str, Any]) -> list[str]:
             f"{leaks['exact']} exact and {leaks['near']} near duplicates across splits (first "
             f"seed) {done}; `data.leaks: drop` removes them, `error` refuses."
         )
+    useless = [f"{count} ({why})" for why, count in results["data"]["left_out"].items() if count]
+    if useless:
+        said.append(
+            f"Pairs of the data files that say nothing were left out: {', '.join(useless)}."
+        )
     if len(run.study.seed_list) < 5:
         said.append(
             f"Seeds run: {len(run.study.seed_list)}. Intervals over so few are wide and their "
@@ -403,7 +411,12 @@ def _of_language_models(judged: _Judged) -> list[str]:
         shares = [
             _unreadable(taught, judged.run.task(judged.seeds[0]).answers) for taught in several
         ]
-        if max(shares) > 0:
+        if max(shares) > 0 and judged.run.study.student.kind == "preference":
+            said.append(
+                f"{np.mean(shares):.1%} of the test pairs do not fit into `max_tokens`; they count "
+                f"as wrong for `{name}`."
+            )
+        elif max(shares) > 0:
             said.append(f"{np.mean(shares):.1%} of the answers of `{name}` could not be read.")
     return said
 

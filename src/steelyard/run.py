@@ -32,11 +32,18 @@ from steelyard.models.load import Pretrained, identity
 from steelyard.models.load import check as check_model
 from steelyard.models.logistic import Lesson
 from steelyard.prompts import ReaderName, canonical, spelling
-from steelyard.reliability import OnFeatures
+from steelyard.reliability import GraphDenoising, OnFeatures, Pairs
 from steelyard.selection import teach_truth
 from steelyard.states import TextStates
 from steelyard.store import Recipe, Store, fingerprint, library_versions
-from steelyard.student import CROSS_ENTROPY, FittedLanguageModel, FittedProbe, LanguageModel, Probe
+from steelyard.student import (
+    CROSS_ENTROPY,
+    FittedLanguageModel,
+    FittedPreference,
+    FittedProbe,
+    LanguageModel,
+    Probe,
+)
 from steelyard.supervision import Api, VotesFile
 from steelyard.supervision.beams import vote_by_beam
 from steelyard.types import (
@@ -204,8 +211,9 @@ class Run:
         if arm.role == "oracle":
             inputs["truth"] = fingerprint(self.truth(seed))
         method = arm.reliability
-        if isinstance(method, OnFeatures):
+        if isinstance(method, OnFeatures | GraphDenoising):
             inputs["questions"] = _questions(self, seed, "strong_train")
+        if isinstance(method, OnFeatures):
             inputs["encoder"] = _model(method.encoder or self.study.student)
         recipe = Recipe(
             kind="selection",
@@ -221,6 +229,9 @@ class Run:
         def make(_: Path) -> dict[str, Any]:
             if isinstance(method, OnFeatures):
                 reliability = method.estimate(votes, self._features(seed, method))
+            elif isinstance(method, GraphDenoising):
+                pairs = Pairs.of(self.task(seed).strong_train.questions)
+                reliability = method.estimate(votes, pairs=pairs)
             else:
                 reliability = method.estimate(votes)
             try:
@@ -290,10 +301,10 @@ class Run:
                 "loss": fitted.log.loss,
                 "cut": fitted.cut,
             }
-            if isinstance(fitted, FittedLanguageModel):
+            if isinstance(fitted, FittedLanguageModel | FittedPreference):
                 record["left_out"] = fitted.left_out
-                if not task.classes:
-                    return {"record": {**record, "answers": fitted.answers(test)}}
+            if isinstance(fitted, FittedLanguageModel) and not task.classes:
+                return {"record": {**record, "answers": fitted.answers(test)}}
             doubts: dict[str, Floats] = {}
             if isinstance(fitted, Finetuned):
                 probs, doubts = fitted.ask(test, self._states(student))

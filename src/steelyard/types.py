@@ -7,6 +7,7 @@ Row i of an array belongs to ids[i]. Arrays are checked once, where they cross a
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from hashlib import blake2b
 from typing import TypeAlias
 
 import numpy as np
@@ -19,6 +20,18 @@ Floats: TypeAlias = npt.NDArray[np.float64]
 
 ABSTAIN = -1
 """The answer of a voter that names no class: unreadable, refused, or not given."""
+
+PAIR = ("first", "second")
+"""Names of a preference's two answers: where they stand, which says nothing of their worth."""
+
+
+def chosen_place(name: str) -> int:
+    """Where the chosen answer of a preference row stands, 0 or 1: a coin that its id alone throws.
+
+    >>> [chosen_place(name) for name in ("a", "b", "c", "d", "e", "f")]
+    [0, 0, 1, 1, 1, 0]
+    """
+    return blake2b(b"pair " + name.encode(), digest_size=1).digest()[0] & 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +82,8 @@ class Task:
     """A data set in three disjoint splits (Burns et al. 2023, arXiv:2312.09390, section 3)."""
 
     name: str
-    kind: str  # "classification", "multiple_choice" or "generation"
-    classes: tuple[str, ...]  # class names; of multiple choice the option numbers "0", "1", ...
+    kind: str  # "classification", "multiple_choice", "preference" or "generation"
+    classes: tuple[str, ...]  # names; of multiple choice the option numbers "0", "1"; PAIR of pairs
     weak_train: Split  # truth is used: it makes the weak supervisors
     strong_train: Split  # truth is hidden: the student learns from votes
     test: Split

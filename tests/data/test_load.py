@@ -8,6 +8,7 @@ import pytest
 
 from steelyard.data import Data, Source, load, read_labelled
 from steelyard.errors import ConfigError, InputError
+from steelyard.types import PAIR
 
 Rows = list[dict[str, Any]]
 TRAIN: Rows = [
@@ -328,3 +329,35 @@ def test_the_embedded_task_needs_no_file() -> None:
     assert not set(source.groups) & set(q.text for q in source.test.questions)
     with pytest.raises(ConfigError, match="`generated: errands` is a classification task"):
         load("multiple_choice", Data(generated="errands"))
+
+
+def test_preferences_are_pairs_of_both_files(tmp_path: Path) -> None:
+    train = [
+        {"id": f"a{i}", "prompt": f"Why {i // 2}?", "chosen": f"yes {i}", "rejected": "no"}
+        for i in range(6)
+    ]
+    test = [
+        {"id": "t", "prompt": "Why?", "chosen": "yes", "rejected": " "},
+        {**train[0], "id": "u"},
+    ]
+    source = loaded(tmp_path, train, test, "preference")
+    assert source.classes == PAIR
+    pairs = zip(source.train.questions, source.train.truth, strict=True)
+    assert [question.choices[truth] for question, truth in pairs] == [f"yes {i}" for i in range(6)]
+    assert len(set(source.groups)) == 3  # pairs of one prompt stay together
+    assert source.test.ids == ("u",)
+    assert source.left_out == {"empty answer": 1, "equal answers": 0}
+    with pytest.raises(InputError, match=r"id 'a0' is also the id of .*train\.jsonl line 1"):
+        loaded(tmp_path, train, [train[0]], "preference")
+    with pytest.raises(ConfigError, match="is a classification task"):
+        load("preference", Data(generated="errands"))
+
+
+def test_pairs_in_a_csv_under_other_names(tmp_path: Path) -> None:
+    rows = "key,ask,good,bad\na,Why?,yes,no\nb,Who?,me,you\n"
+    (tmp_path / "train.csv").write_text(rows)
+    (tmp_path / "test.csv").write_text(rows.replace("a,Why", "c,Why").replace("b,Who", "d,Who"))
+    names = {"id": "key", "prompt": "ask", "chosen": "good", "rejected": "bad"}
+    data = Data(train="train.csv", test="test.csv", columns=names)
+    source = load("preference", data, tmp_path)
+    assert [set(q.choices) for q in source.train.questions] == [{"yes", "no"}, {"me", "you"}]

@@ -6,13 +6,14 @@ from typing import Any
 import pytest
 
 from steelyard.data.fields import Reader
-from steelyard.data.pairs import PairRows, chosen_place, read_pairs
+from steelyard.data.pairs import PairRows, read_pairs
 from steelyard.errors import InputError
 from steelyard.rows import read_rows
+from steelyard.types import chosen_place
 
 
 def read(*rows: dict[str, Any], **options: Any) -> PairRows:
-    reader = Reader("generation", "pairs", options.get("columns", {}), 1000)
+    reader = Reader("preference", "pairs", options.get("columns", {}), 1000)
     return read_pairs([(f"pairs.jsonl line {i}", row) for i, row in enumerate(rows, 1)], reader)
 
 
@@ -72,7 +73,7 @@ def test_columns_can_have_other_names() -> None:
 
 def test_real_pairs(shared_data: Path) -> None:
     rows = read_rows(shared_data / "hh_harmless_single" / "test.jsonl.gz")
-    found = read_pairs(rows, Reader("generation", "test", {}, 1_000_000))
+    found = read_pairs(rows, Reader("preference", "test", {}, 1_000_000))
     assert len(found.split.questions) == 3000
     assert sum(found.left_out.values()) == 0
     assert 0.45 < found.split.truth.mean() < 0.55

@@ -16,8 +16,16 @@ from sklearn.metrics import (
 )
 
 from steelyard.errors import ConfigError
-from steelyard.evaluation import LOWER_IS_BETTER, METRICS, SLOT_METRICS, metric
+from steelyard.evaluation import (
+    LOWER_IS_BETTER,
+    METRICS,
+    SLOT_METRICS,
+    mean_interval,
+    measure,
+    metric,
+)
 from steelyard.evaluation import metrics as module
+from steelyard.evaluation.metrics import reward_margin
 from steelyard.types import Floats, Ints
 
 
@@ -147,3 +155,32 @@ def test_f1_of_slots_is_of_sums_over_the_corpus() -> None:
         # 2 / (2 + 3); 4 / (4 + 3); 0 / 9; no slot at all
         values = metric(name)(np.zeros(3, np.int64), table, counts)
         np.testing.assert_allclose(values, [0.4, 4 / 7, 0, np.nan])
+
+
+def test_the_reward_margin_by_hand() -> None:
+    # Rewards (1, 0), (0, 2), (3, 0) with the better answer first, first, second: 1 - 2 - 3 = -4,
+    # over 3; counted 2, 1, 0 times: (2 * 1 - 2) / 3 = 0. A pair that is not read does not count.
+    rewards = np.array([[1.0, 0], [0, 2], [3, 0]])
+    probs = 1 / (1 + np.exp(rewards[:, ::-1] - rewards))
+    truth = np.array([0, 0, 1])
+    assert reward_margin(truth, probs) == pytest.approx([-4 / 3])
+    assert reward_margin(truth, probs, np.array([[2, 1, 0], [1, 1, 1]])) == pytest.approx(
+        [0.0, -4 / 3]
+    )
+    lost = np.column_stack([np.vstack([probs, [0, 0]]), [0, 0, 0, 1]])
+    assert reward_margin(np.array([0, 0, 1, 1]), lost) == pytest.approx([-4 / 3])
+    assert np.isnan(reward_margin(np.array([0]), np.array([[1.0, 0.0]])))
+    assert np.isnan(reward_margin(np.array([0]), np.array([[0.0, 0.0, 1.0]])))
+
+
+def test_a_large_margin_is_not_cut() -> None:
+    from steelyard.models.preference import bradley_terry
+
+    rewards = np.array([[50.0, 0.0], [-300.0, 300.0]])  # s(50) rounds to 1
+    assert reward_margin(np.array([0, 1]), bradley_terry(rewards)) == pytest.approx([325.0])
+    scores = measure("reward_margin", np.array([0, 1]), [[bradley_terry(rewards)]], ONCE)
+    interval = mean_interval(scores)
+    assert interval.high > 325 > interval.low
+
+
+ONCE = np.array([[1, 1], [2, 0], [0, 2]], dtype=np.uint8)

@@ -14,7 +14,7 @@ from steelyard.evaluation.open_answers import (
     NOBODY,
     candidate_numbers,
     grade_texts,
-    open_metrics,
+    metrics_of,
     read_truth,
     winners,
 )
@@ -85,8 +85,8 @@ SAID = (
 
 
 def test_slots_are_graded_as_the_metric_counts_them() -> None:
-    assert open_metrics("slots") == ("accuracy", "slu_f1", "span_f1")
-    assert open_metrics("json") == ("accuracy",)
+    assert metrics_of("generation", "slots") == ("accuracy", "slu_f1", "span_f1")
+    assert metrics_of("generation", "json") == ("accuracy",)
     whole = grade_texts(SAID, SLOTS, "slots")
     assert whole.tolist() == [[0, 1], [1, 0], [0, 1], [1, 0]]  # unreadable is wrong, no slots right
     exact = grade_texts(SAID, SLOTS, "slots", "span_f1")

@@ -21,7 +21,7 @@ from steelyard.ledger import Ledger
 from steelyard.supervision import Api, LanguageModel, Tfidf, VotesFile
 from steelyard.supervision.read_votes import read_votes
 from steelyard.supervision.terms import Limits
-from steelyard.types import Question
+from steelyard.types import PAIR, Question, Split
 
 QUESTIONS = tuple(Question(f"q{i}", f"text {i} .") for i in range(12))
 CLASSES = ("ham", "spam")
@@ -397,3 +397,27 @@ def test_killed_three_times_nothing_is_lost_and_nothing_asked_again(
     assert len(rows_in(out)) == size
     with Ledger(ledger) as book:
         assert book.count() == sum(row["reason"] != "too long" for row in rows_in(out))
+
+
+def test_pairs_are_compared_and_their_votes_name_the_place(tmp_path: Path) -> None:
+    # The judge replies B whatever is shown: the second answer as it stands, the first when the two
+    # have changed places.
+    pairs = [
+        {"id": f"p{i}", "prompt": f"text {i} .", "chosen": "yes", "rejected": "no"}
+        for i in range(4)
+    ]
+    useless = {"id": "p9", "prompt": "text 9 .", "chosen": "yes", "rejected": "yes"}
+    (tmp_path / "pairs.jsonl").write_text("".join(json.dumps(r) + "\n" for r in [*pairs, useless]))
+    items = read_items(tmp_path / "pairs.jsonl")
+    assert (items.kind, items.classes, len(items.questions)) == ("preference", PAIR, 4)
+    with FaultyServer(lambda body: "B") as server:
+        label(items, [api(server, wordings=["plain"])], tmp_path / "votes.jsonl")
+    rows = rows_in(tmp_path / "votes.jsonl")
+    assert len(rows) == 8
+    for row in rows:
+        assert row["answer"] == ("second" if row["order"] == [0, 1] else "first")
+    votes = read_votes(tmp_path / "votes.jsonl", classes=PAIR).votes
+    assert votes.counts.tolist() == [[1, 1]] * 4  # each pair was shown in both orders
+    file = VotesFile(path=str(tmp_path / "votes.jsonl"))
+    again = file.vote(Split((), np.zeros(0, np.int64)), [items.questions], PAIR, seed=0)[0]
+    assert again.counts.tolist() == votes.counts.tolist()

@@ -219,3 +219,35 @@ def test_a_template_may_have_braces_of_json() -> None:
     wording = Wording(name="slots", template='{item}\nAs {"type": "filler"}:')
     asked = Asking(queries=1, wordings=(wording,)).ask(MAIL, "generation", (), 0, 0)
     assert asked.prompt == 'You won a prize!\nAs {"type": "filler"}:'
+
+
+PAIR = Question("p", "Human: Hi!\n\nAssistant:", ("Hello  there.", "Go\naway."))
+
+
+def test_a_judge_sees_both_answers_of_a_preference() -> None:
+    asked = Asking(queries=1, orders=False).ask(PAIR, "preference", ("first", "second"), 0, 0)
+    assert asked.prompt == (
+        "<prompt>\nHuman: Hi!\n\nAssistant:\n</prompt>\nA. Hello there.\nB. Go away.\n"
+        "Which is the better answer to the prompt? Reply with A or B and nothing else.\n"
+        "Better answer:"
+    )
+    assert asked.answers == (" A", " B")
+    assert not asked.keeps_end
+    made = prompts(Asking(), PAIR, "preference")
+    assert len({one.prompt for one in made}) == 5
+    assert {one.order for one in made} == {(0, 1), (1, 0)}
+
+
+def test_the_answers_of_a_preference_follow_its_prompt_as_that_stands() -> None:
+    asking = Asking(queries=1, answer="text")
+    asked = asking.ask(PAIR, "preference", ("first", "second"), 0, 0)
+    assert asked.prompt == PAIR.text == asked.prompt[slice(*asked.item)]
+    assert asked.answers == (" Hello  there.", " Go\naway.")
+    assert asked.keeps_end
+    assert asking.query_names("preference") == ("0-as_it_stands",)
+    own = Asking(queries=1, answer="text", wordings=(Wording(name="w", template="Q {item}\nA "),))
+    asked = own.ask(PAIR, "preference", ("first", "second"), 0, 0)
+    assert asked.prompt.endswith("Assistant:\nA ")
+    assert asked.answers == PAIR.choices  # the template brings the space
+    with pytest.raises(ConfigError, match="more than the 1 different ways"):
+        Asking(queries=2, answer="text").check_asking("preference")

@@ -14,6 +14,7 @@ from steelyard.models.completion import Adapters
 from steelyard.models.load import Pretrained, load_tokenizer
 from steelyard.models.losses.preference import dpo
 from steelyard.models.pairs import encode_pairs
+from steelyard.rows import read_rows
 from steelyard.student.preference import FittedPreference, Preference
 from steelyard.types import Floats, Question, one_hot
 from tiny_models import llama_config, tokenizer
@@ -205,6 +206,47 @@ def test_adapters_train_alone_and_are_saved_merged(llama: str, tmp_path: Path) -
         base = AutoModelForCausalLM.from_pretrained(llama)(input_ids=ids).logits
         assert not torch.allclose(again(input_ids=ids).logits, base, atol=1e-4)
     np.testing.assert_allclose(fitted.rewards(pairs(8)), rewards, atol=1e-5)  # after merging
+
+
+# Real pairs, a real tokenizer
+
+
+@pytest.fixture(scope="module")
+def harmless(shared_data: Path) -> list[Question]:
+    """Twelve short pairs of HH-RLHF; the chosen answer first."""
+    found = []
+    for _, row in read_rows(shared_data / "hh_harmless_single" / "train.jsonl.gz"):
+        if len(row["prompt"]) + max(len(row["chosen"]), len(row["rejected"])) < 260:
+            found.append(Question(row["id"], row["prompt"], (row["chosen"], row["rejected"])))
+        if len(found) == 12:
+            break
+    return found
+
+
+@pytest.fixture(scope="module")
+def small(shared_data: Path) -> str:
+    return str(shared_data.parent / "models" / "nlu-llama-small")
+
+
+def test_weights_of_zero_change_nothing_on_real_pairs(small: str, harmless: list[Question]) -> None:
+    weights = np.array([1, 0, 2, 1, 0, 1, 1, 1, 0, 0.5, 1, 1])
+    kept = np.flatnonzero(weights)
+    settings, first = student(small, learning_rate=1e-4, epochs=1), one_hot(np.zeros(12, int), 2)
+    every = fit(settings, harmless, first, weights)
+    few = fit(settings, [harmless[i] for i in kept], first[kept], weights[kept])
+    assert_same(every, few)
+    assert differ(every, fit(settings, harmless, first, np.ones(12), steps=2)) > 1e-5
+
+
+def test_doubling_a_weight_is_doubling_a_real_pair(small: str, harmless: list[Question]) -> None:
+    # As above: weights (2, 1, 1, 1) of four pairs against weights 5/4 of five.
+    one_step = student(small, learning_rate=1e-3, epochs=1, batch_size=8, beta=SMALL)
+    rows, first = [0, 0, 1, 2, 3], one_hot(np.zeros(5, int), 2)
+    doubled = fit(one_step, harmless[:4], first[:4], [2, 1, 1, 1])
+    again = fit(one_step, [harmless[i] for i in rows], first, [5 / 4] * 5)
+    even = fit(one_step, harmless[:4], first[:4], [1, 1, 1, 1])
+    assert differ(doubled, again) < differ(doubled, even) / 20
+    assert_same(doubled, again, atol=5e-5)
 
 
 # Bad input

@@ -10,7 +10,7 @@ from steelyard.errors import ConfigError, InputError
 from steelyard.supervision import ChooserVoters, Tfidf, VotesFile
 from steelyard.supervision.finetuned import listed
 from steelyard.supervision.tfidf import bootstrap
-from steelyard.types import ABSTAIN, Question, Split
+from steelyard.types import ABSTAIN, PAIR, Question, Split
 
 LABELLED = Split(
     tuple(Question(f"w{i}", f"{'good' if i % 2 else 'bad'} word{i}") for i in range(40)),
@@ -131,3 +131,22 @@ def test_votes_about_strangers_are_refused(tmp_path: Path) -> None:
     file = write(tmp_path / "v.jsonl", [{"id": "z", "voter": "ann", "answer": 1}])
     with pytest.raises(InputError, match=r"line 1: id 'z' is not among the 3 ids of the data"):
         file.check_ids({"a", "b", "c"})
+
+
+def test_bags_of_words_compare_answers_by_the_words_that_differ() -> None:
+    # "good" is the better word and "bad" the worse in all pairs; what both have counts for nothing.
+    pairs = tuple(
+        Question(f"p{i}", "?", (f"good w{i}", f"bad w{i}")[:: 1 if i % 2 else -1])
+        for i in range(20)
+    )
+    labelled = Split(pairs, np.array([0 if i % 2 else 1 for i in range(20)]))
+    asked = [
+        Question("a", "?", ("good", "bad")),
+        Question("b", "?", ("bad", "good")),
+        Question("c", "?", ("w1 good", "good w1")),
+    ]
+    votes = Tfidf(voters=2).vote(labelled, [asked], PAIR, seed=0)[0]
+    assert votes.probs is not None
+    assert votes.probs[:2, 0].min() > 0.9
+    np.testing.assert_allclose(votes.probs[2:4], votes.probs[:2, ::-1])  # the mirror
+    np.testing.assert_allclose(votes.probs[4:], 0.5)

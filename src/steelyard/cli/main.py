@@ -117,7 +117,9 @@ def label(
     ] = None,
     task: Annotated[
         str | None,
-        typer.Option(help="classification, multiple_choice or generation; else by the columns."),
+        typer.Option(
+            help="classification, multiple_choice, preference or generation; else by columns."
+        ),
     ] = None,
     column: Annotated[
         list[str], typer.Option(help="Our name of a column and the file's, as text=sentence.")

@@ -10,12 +10,11 @@ from steelyard.config import make_study, read_study
 from steelyard.data import Kind, read_labelled, read_questions
 from steelyard.errors import ConfigError, InputError
 from steelyard.evaluation import (
-    METRICS,
     draw_resamples,
     grade_texts,
     mean_interval,
     measure,
-    open_metrics,
+    metrics_of,
     read_truth,
 )
 from steelyard.handoff import (
@@ -29,8 +28,8 @@ from steelyard.plain import MAX_SEED, read_yaml
 from steelyard.rows import READERS, read_rows
 from steelyard.run import Run, told
 from steelyard.store import Store
-from steelyard.student import FittedLanguageModel
-from steelyard.types import Floats, Question, Selection, Split
+from steelyard.student import FittedLanguageModel, FittedPreference
+from steelyard.types import PAIR, Floats, Question, Selection, Split
 
 
 def train_model(
@@ -57,13 +56,13 @@ def train_model(
         _check_saved(settings)
         questions = read_questions(kind, data)
         options = max(len(question.choices) for question in questions)
-        numbers = tuple(str(i) for i in range(options))
+        numbers = PAIR if kind == "preference" else tuple(str(i) for i in range(options))
         chosen, classes, questions = _chosen(selection, settings, kind, questions, numbers or None)
     answers = f"{len(classes)} answers" if classes else "open answers"
     print(f"training on {chosen.kept} of {len(questions)} examples, {answers}")
     more = told(settings, kind, classes)
     fitted = settings.fit(questions, chosen.targets, chosen.weights, seed=seed, **more)
-    if isinstance(fitted, FittedLanguageModel) and fitted.left_out:
+    if isinstance(fitted, FittedLanguageModel | FittedPreference) and fitted.left_out:
         print(f"note: {fitted.left_out} examples were left out: too long for their answer")
     save_model(fitted, out, kind, classes)
     print(f"model: {out}")
@@ -75,7 +74,7 @@ def evaluate_model(model: Path, data: Path, out: Path | None) -> None:
         raise InputError(f"{out} cannot be written: there is no folder {out.parent}. Make it.")
     fitted, task, classes = load_model(model)
     split = read_labelled(task, data, classes)
-    judged = _judged(fitted, split)
+    judged = _judged(fitted, task, split)
     resamples = draw_resamples(len(split.truth))
     scores: dict[str, Any] = {}
     answers = f"classes {', '.join(classes)}" if classes else "open answers"
@@ -96,11 +95,13 @@ def evaluate_model(model: Path, data: Path, out: Path | None) -> None:
 
 
 def _kind(student: Any, data: Path) -> Kind:
-    """The task of a kind of student; of a language model what the columns of the data say."""
-    if student != "language_model":
-        return "multiple_choice" if student == "chooser" else "classification"
+    """The task of a kind of student; of several tasks the one that the columns of the data say."""
+    if student not in ("language_model", "chooser"):
+        return "preference" if student == "preference" else "classification"
     _, row = next(iter(read_rows(data)))
-    if "choices" in row:
+    if "chosen" in row and "choices" not in row:
+        return "preference"
+    if "choices" in row or student == "chooser":
         return "multiple_choice"
     return "generation" if "prompt" in row else "classification"
 
@@ -119,14 +120,15 @@ def _chosen(
     return (*read_selection(Path(selection), questions, classes), questions)
 
 
-def _judged(fitted: Any, split: Split) -> dict[str, Floats]:
+def _judged(fitted: Any, task: Kind, split: Split) -> dict[str, Floats]:
     """What each metric takes: class probabilities, or graded open answers, (N, K)."""
     if not split.answers:
-        return dict.fromkeys(METRICS, fitted.probabilities(split.questions))
+        probs = fitted.probabilities(split.questions)
+        return dict.fromkeys(metrics_of(task, rewards=True), probs)
     reader = fitted.settings.spelling
     truth = read_truth(split.ids, split.answers, reader)
     said = fitted.answers(split.questions)
-    return {name: grade_texts(said, truth, reader, name) for name in open_metrics(reader)}
+    return {name: grade_texts(said, truth, reader, name) for name in metrics_of(task, reader)}
 
 
 def _check_saved(student: Any) -> None:

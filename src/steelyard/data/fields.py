@@ -14,7 +14,7 @@ from steelyard.types import Question
 class Reader:
     """How the rows of one file are read."""
 
-    kind: str  # "classification", "multiple_choice" or "generation"
+    kind: str  # "classification", "multiple_choice", "preference" or "generation"
     stem: str  # of generated ids, "{stem}-{row number}"
     columns: dict[str, str]  # our field name -> the file's
     max_characters: int
@@ -24,7 +24,7 @@ class Reader:
         return self.columns.get(field, field)
 
     def question(self, row: Row, place: str, number: int) -> Question:
-        """The question of row `number`, from 1.
+        """The question of row `number`, from 1; of a preference without its two answers.
 
         Raises:
             InputError: a field is missing, empty, too long or of another type.
@@ -33,7 +33,7 @@ class Reader:
         where = f"{place}, id {name!r}"
         if self.kind == "classification":
             return Question(name, self._text(row, "text", where))
-        if self.kind == "generation":
+        if self.kind in ("generation", "preference"):
             return Question(name, self._text(row, "prompt", where))
         context = self._optional_text(row, "context", where)
         text = self._text(row, "question", where)

@@ -80,7 +80,8 @@ def _without(task: Task, name: str, leaks: Sequence[Leak]) -> Split:
         return part
     rows = [i for i, question in enumerate(part.questions) if question.id not in gone]
     kept = take(part, rows)
-    if not rows or (task.classes and len(np.unique(kept.truth)) < 2):
+    classes = task.classes and task.kind != "preference"
+    if not rows or (classes and len(np.unique(kept.truth)) < 2):
         raise InputError(
             f"Without its {len(gone):,} leaking rows `{name}` of {task.name!r} has {len(rows):,} "
             "rows of fewer than two classes. Give other data, or set `data.leaks: report`."

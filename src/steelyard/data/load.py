@@ -1,7 +1,8 @@
 """Read a data set: two checked splits, before anything is drawn."""
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+import logging
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, TypeAlias
 
@@ -11,13 +12,16 @@ from steelyard.data.fields import Reader, shown
 from steelyard.data.generated import generate
 from steelyard.data.hub import class_names, open_hub, table_rows
 from steelyard.data.labels import Classes, Labelled, find_classes, option_number, read_names
+from steelyard.data.pairs import PairRows, read_pairs
 from steelyard.data.settings import Data
 from steelyard.data.text import group_keys
 from steelyard.errors import ConfigError, InputError
 from steelyard.rows import Placed, is_csv, read_rows, stem
-from steelyard.types import Ints, Question, Split
+from steelyard.types import PAIR, Ints, Question, Split
 
-Kind: TypeAlias = Literal["classification", "multiple_choice", "generation"]
+Kind: TypeAlias = Literal["classification", "multiple_choice", "preference", "generation"]
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,11 +29,12 @@ class Source:
     """A data set as it was published: all train rows, all test rows."""
 
     name: str
-    kind: str  # "classification", "multiple_choice" or "generation"
+    kind: str  # "classification", "multiple_choice", "preference" or "generation"
     classes: tuple[str, ...]
     train: Split
     test: Split
     groups: tuple[str, ...]  # (N,) of train: rows of one key ask about the same thing
+    left_out: dict[str, int] = field(default_factory=dict)  # reason -> rows that say nothing
 
 
 @dataclass(frozen=True)
@@ -45,6 +50,9 @@ class _File:
             question = self.reader.question(row, place, number)
             labelled.append(Labelled(place, question, self.reader.label(row, place, question.id)))
         return labelled
+
+    def read_pairs(self) -> PairRows:
+        return read_pairs(self.rows, self.reader)
 
 
 def load(kind: Kind, data: Data, base: Path = Path()) -> Source:
@@ -65,6 +73,8 @@ def load(kind: Kind, data: Data, base: Path = Path()) -> Source:
         name, names, train_file, test_file = _open_hub(kind, data, base)
     else:
         name, names, train_file, test_file = _open_files(kind, data, base)
+    if kind == "preference":
+        return _pairs(name, train_file.read_pairs(), test_file.read_pairs())
     train, test = train_file.read(), test_file.read()
     _check_ids([*train, *test])
     if kind == "generation":
@@ -107,6 +117,8 @@ def read_labelled(
         InputError: the file does not fit, or its `labels.json` has other classes.
     """
     reader = Reader(kind, stem(path), dict(columns or {}), max_characters, is_csv(path))
+    if kind == "preference":
+        return _one_file_of_pairs(path, reader)
     rows = _File(read_rows(path), reader).read()
     _check_ids(rows)
     if kind == "generation":
@@ -135,10 +147,14 @@ def read_questions(
 ) -> tuple[Question, ...]:
     """Questions of a file; labels, if it has any, are not looked at.
 
+    Of preferences the two answers are, and pairs that say nothing are left out.
+
     Raises:
         InputError: the file does not fit, or two rows have one id.
     """
     reader = Reader(kind, stem(path), dict(columns or {}), max_characters, is_csv(path))
+    if kind == "preference":
+        return _one_file_of_pairs(path, reader).questions
     rows = [
         Labelled(place, reader.question(row, place, number), 0)
         for number, (place, row) in enumerate(read_rows(path), start=1)
@@ -204,6 +220,25 @@ def _generated(kind: Kind, name: str) -> Source:
     return Source(name, kind, classes, splits[0], splits[1], groups)
 
 
+def _pairs(name: str, train: PairRows, test: PairRows) -> Source:
+    """Preferences: two answers, and no classes that have to be seen."""
+    _check_ids([*train.rows, *test.rows])
+    left_out = {reason: train.left_out[reason] + test.left_out[reason] for reason in test.left_out}
+    first = train.split
+    return Source(
+        name, "preference", PAIR, first, test.split, group_keys(first.questions), left_out
+    )
+
+
+def _one_file_of_pairs(path: Path, reader: Reader) -> Split:
+    pairs = read_pairs(read_rows(path), reader)
+    _check_ids(pairs.rows)
+    if sum(pairs.left_out.values()):
+        reasons = ", ".join(f"{count} with {why}" for why, count in pairs.left_out.items())
+        log.warning("%s: pairs that say nothing are left out, %s.", path.name, reasons)
+    return pairs.split
+
+
 def _open_split(rows: list[Labelled]) -> Split:
     """Open questions: the true answer of each is number 0 of a list of its own."""
     questions = tuple(row.question for row in rows)
@@ -220,7 +255,7 @@ def _options(rows: list[Labelled], from_csv: bool) -> Ints:
     return np.array([option_number(row, from_csv) for row in rows], dtype=np.int64)
 
 
-def _check_ids(rows: list[Labelled]) -> None:
+def _check_ids(rows: Sequence[Labelled]) -> None:
     """Ids that differ only in case or outer white space are one id to a reader, so refused."""
     seen: dict[str, Labelled] = {}
     for row in rows:

@@ -5,23 +5,30 @@ here on a preference is a closed question: votes, estimators and selections work
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
-from hashlib import blake2b
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from steelyard.data.fields import Reader, shown
+from steelyard.data.labels import Labelled
 from steelyard.errors import InputError
 from steelyard.rows import Placed, Row
-from steelyard.types import Question, Split
+from steelyard.types import Split, chosen_place
+
+SIDES = ("chosen", "rejected")
 
 
 @dataclass(frozen=True, eq=False)
 class PairRows:
     """The usable pairs of a file, and how many say nothing."""
 
-    split: Split  # truth is the number of the chosen answer, 0 or 1
+    rows: tuple[Labelled, ...]  # a label is the number of the chosen answer, 0 or 1
     left_out: dict[str, int]  # reason -> rows
+
+    @property
+    def split(self) -> Split:
+        truth = np.array([row.label for row in self.rows], dtype=np.int64)
+        return Split(tuple(row.question for row in self.rows), truth)
 
 
 def read_pairs(rows: Iterable[Placed], reader: Reader) -> PairRows:
@@ -29,12 +36,12 @@ def read_pairs(rows: Iterable[Placed], reader: Reader) -> PairRows:
 
     Args:
         rows: with their places.
-        reader: of kind "generation": a pair's prompt and id are read as an open question's are.
+        reader: of kind "preference".
 
     Raises:
         InputError: a field is missing, is no text or too long, or no pair is left.
     """
-    questions, truth = [], []
+    pairs = []
     left_out = {"empty answer": 0, "equal answers": 0}
     place = "the file"
     for number, (place, row) in enumerate(rows, start=1):
@@ -48,27 +55,14 @@ def read_pairs(rows: Iterable[Placed], reader: Reader) -> PairRows:
         else:
             right = chosen_place(asked.id)
             choices = tuple(answers if right == 0 else answers[::-1])
-            questions.append(Question(asked.id, asked.text, choices))
-            truth.append(right)
-    if not questions:
+            pairs.append(Labelled(place, replace(asked, choices=choices), right))
+    if not pairs:
         raise InputError(
             f"No pair is left up to {place}: each row must have two different answers. Found "
             f"{left_out['empty answer']} with an empty one and {left_out['equal answers']} with "
             "two equal ones."
         )
-    return PairRows(Split(tuple(questions), np.array(truth, dtype=np.int64)), left_out)
-
-
-SIDES = ("chosen", "rejected")
-
-
-def chosen_place(name: str) -> int:
-    """Where the chosen answer of a row stands, 0 or 1: a coin that depends on the id alone.
-
-    >>> [chosen_place(name) for name in ("a", "b", "c", "d", "e", "f")]
-    [0, 0, 1, 1, 1, 0]
-    """
-    return blake2b(b"pair " + name.encode(), digest_size=1).digest()[0] & 1
+    return PairRows(tuple(pairs), left_out)
 
 
 def _answer(reader: Reader, row: Row, field: str, where: str) -> str:

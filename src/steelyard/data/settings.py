@@ -5,7 +5,10 @@ from typing import Annotated, Literal
 
 import pydantic
 
-FIELDS = ("id", "text", "label", "question", "choices", "context", "prompt", "answer")
+FIELDS = (
+    *("id", "text", "label", "question", "choices", "context", "prompt", "answer"),
+    *("chosen", "rejected"),
+)
 
 Count = Annotated[int, pydantic.Field(ge=1)]
 Rows = Annotated[int, pydantic.Field(ge=2)]

@@ -38,7 +38,7 @@ def split(source: Source, data: Data, seed: int) -> Task:
     groups = np.unique(np.array(source.groups), return_inverse=True)[1].astype(np.int64)
     rows = draw_groups(source.train.truth, groups, (data.weak_train, strong), rng)
     for name, part in zip(("weak_train", "strong_train"), rows, strict=True):
-        if source.classes:  # open answers have none
+        if source.kind not in ("generation", "preference"):  # they have no classes to be seen
             _check_classes(source, part, name)
     return Task(
         name=source.name,

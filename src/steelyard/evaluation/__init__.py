@@ -15,15 +15,16 @@ from steelyard.evaluation.label_quality import CoverageRisk, ScoreBin, ScoreQual
 from steelyard.evaluation.metrics import (
     LOWER_IS_BETTER,
     METRICS,
+    PAIR_METRICS,
     SLOT_METRICS,
     Metric,
     metric,
+    metrics_of,
 )
 from steelyard.evaluation.open_answers import (
     NOBODY,
     candidate_numbers,
     grade_texts,
-    open_metrics,
     read_truth,
     winners,
 )
@@ -32,6 +33,7 @@ __all__ = [
     "LOWER_IS_BETTER",
     "METRICS",
     "NOBODY",
+    "PAIR_METRICS",
     "PGR",
     "SLOT_METRICS",
     "Calibration",
@@ -52,7 +54,7 @@ __all__ = [
     "mean_interval",
     "measure",
     "metric",
-    "open_metrics",
+    "metrics_of",
     "paired_difference",
     "performance_gap_recovered",
     "read_truth",

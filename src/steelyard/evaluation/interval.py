@@ -26,7 +26,7 @@ import numpy as np
 import numpy.typing as npt
 
 from steelyard.errors import InputError
-from steelyard.evaluation.metrics import Counts, metric
+from steelyard.evaluation.metrics import PAIR_METRICS, Counts, metric
 from steelyard.types import Floats, Interval, Ints
 
 CONFIDENCE = 0.95
@@ -157,6 +157,8 @@ def spread(seeds: Floats, resampled: Floats, items: int) -> Spread:
 def mean_interval(scores: Scores) -> Interval:
     """A model's score with its 95 % interval over test items and seeds, within [0, 1].
 
+    A reward margin has no bounds.
+
     t interval with the variance of `spread`. If every answer is right, or every one wrong, in all
     seeds and resamples, nothing varies and the interval is Wilson's for N items: all of N right
     gives [N / (N + 3.84), 1].
@@ -166,13 +168,16 @@ def mean_interval(scores: Scores) -> Interval:
     parts = spread(scores.seeds[None], scores.resampled[None], scores.items)
     one = np.ones(1)
     value, variance = scores.value, parts.variance(one)
-    if variance <= _ZERO**2:
+    bounded = scores.metric not in PAIR_METRICS
+    if bounded and variance <= _ZERO**2:
         edge = scores.items / (scores.items + quantile(float("inf")) ** 2)
         if value > 1 - _ZERO:
             return Interval(value, edge, 1.0)
         if value < _ZERO:
             return Interval(value, 0.0, 1 - edge)
     half = quantile(parts.freedom(one)) * float(np.sqrt(variance))
+    if not bounded:
+        return Interval(value, value - half, value + half)
     return Interval(value, max(0.0, value - half), min(1.0, value + half))
 
 

@@ -120,7 +120,49 @@ METRICS: Mapping[str, Metric] = MappingProxyType(
 
 SLOT_METRICS: Mapping[str, Metric] = MappingProxyType({"slu_f1": slu_f1, "span_f1": span_f1})
 
+
+def reward_margin(truth: Ints, probs: Floats, counts: Counts | None = None) -> Floats:
+    """Mean of r(better answer) - r(worse answer) over pairs, in the model's own units, (R,).
+
+    By Bradley and Terry's model P(better) = s(r_better - r_worse) it is the mean of ln P(better) -
+    ln P(worse); a reward model's rewards or beta ln(pi / ref) of a preference-tuned one come back.
+    Pairs that a model could not read (P = 0 of both) are left out; nan if none is left, or where an
+    answer is impossible. It may be negative, and models with other units do not compare.
+
+    Source: Rafailov et al. 2023, arXiv:2305.18290, equations 1 and 6.
+    """
+    right, wrong = (probs[np.arange(len(truth)), place] for place in (truth, 1 - truth))
+    known = right + wrong > 0
+    with np.errstate(divide="ignore"):
+        lead = np.log(np.where(known, right, 1.0)) - np.log(np.where(known, wrong, 1.0))
+    if not np.isfinite(lead).all():
+        return np.full(1 if counts is None else len(counts), np.nan)
+    sums = _sums(np.column_stack([lead, known]), counts)
+    return _ratio(sums[:, 0], sums[:, 1])
+
+
+PAIR_METRICS: Mapping[str, Metric] = MappingProxyType({"reward_margin": reward_margin})
+"""Of preferences, not within [0, 1]."""
+
 LOWER_IS_BETTER = frozenset({"ece"})
+
+
+def metrics_of(task: str, reader: str = "text", rewards: bool = False) -> tuple[str, ...]:
+    """Names of the metrics that suit a task.
+
+    Open answers are right or wrong, and slots have an F1. The two answers of a preference are no
+    classes.
+
+    Args:
+        task: "classification", "multiple_choice", "generation" or "preference".
+        reader: of open answers.
+        rewards: whether the model's probabilities are those of rewards.
+    """
+    if task == "generation":
+        return ("accuracy", *SLOT_METRICS) if reader == "slots" else ("accuracy",)
+    if task == "preference":
+        return ("accuracy", "ece", *(PAIR_METRICS if rewards else ()))
+    return tuple(METRICS)
 
 
 def metric(name: str) -> Metric:
@@ -129,7 +171,7 @@ def metric(name: str) -> Metric:
     Raises:
         ConfigError: there is none.
     """
-    known = {**METRICS, **SLOT_METRICS}
+    known = {**METRICS, **SLOT_METRICS, **PAIR_METRICS}
     if name in known:
         return known[name]
     near = get_close_matches(name, known, n=1, cutoff=0.4)

@@ -17,11 +17,6 @@ NOBODY = -2
 """Number of a true answer that no voter gave: no candidate's, and not ABSTAIN."""
 
 
-def open_metrics(reader: ReaderName) -> tuple[str, ...]:
-    """Metrics of open answers that are read so: exact match, and of slots their F1."""
-    return ("accuracy", *SLOT_METRICS) if reader == "slots" else ("accuracy",)
-
-
 def read_truth(ids: Sequence[str], answers: Sequence[str], reader: ReaderName) -> tuple[str, ...]:
     """True answers in the reader's spelling; closed questions have none.
 

@@ -11,10 +11,15 @@ from steelyard.data.labels import Labelled as LabelledRow
 from steelyard.data.labels import find_classes, read_names
 from steelyard.errors import ConfigError, InputError
 from steelyard.rows import is_csv, read_rows, stem
-from steelyard.types import Question, Split
+from steelyard.types import PAIR, Question, Split
 
-TELLS = {"choices": "multiple_choice", "text": "classification", "prompt": "generation"}
-"""The column that tells the task."""
+TELLS = {
+    "choices": "multiple_choice",
+    "text": "classification",
+    "chosen": "preference",
+    "prompt": "generation",
+}
+"""The column that tells the task, the first that there is."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,7 +45,7 @@ def read_items(
     Args:
         data: the questions.
         task: what they ask; None takes it from the columns: `choices` is multiple choice, `text`
-            classification, `prompt` generation.
+            classification, `chosen` preference, `prompt` generation.
         classes: names of the classes; None takes `labels.json` beside the data, else the labels
             of `labelled`.
         labelled: rows with their true labels.
@@ -64,6 +69,8 @@ def read_items(
             )
     elif kind == "multiple_choice":
         classes = tuple(str(i) for i in range(max(len(one.choices) for one in questions)))
+    elif kind == "preference":
+        classes = PAIR
     else:
         classes = ()
     split = None
@@ -87,7 +94,8 @@ def _kind(data: Path, task: str | None, columns: Mapping[str, str]) -> Kind:
             return cast("Kind", kind)
     raise InputError(
         f"{place}: the columns {', '.join(map(repr, list(row)[:20]))} do not tell the task. "
-        "Classification has `text`, multiple choice `question, choices`, generation `prompt`; "
+        "Classification has `text`, multiple choice `question, choices`, a preference `prompt, "
+        "chosen, rejected`, generation `prompt`; "
         "other names are given with --column, such as --column text=sentence."
     )
 

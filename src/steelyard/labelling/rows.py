@@ -46,7 +46,7 @@ def _answer(votes: Votes, m: int, kind: str) -> Any:
     answer = int(votes.answer[m])
     if answer == ABSTAIN:
         return None
-    if kind == "classification":
+    if kind in ("classification", "preference"):
         return votes.classes[answer]
     if kind == "multiple_choice":
         return answer

@@ -14,6 +14,7 @@ from steelyard.models.batches import micro_batches
 from steelyard.models.encode import Encoded, flat
 from steelyard.models.prompted import answer_tokens, prompt_tokens
 from steelyard.models.score import INFERENCE_TOKENS, autocast, logits_of
+from steelyard.prompts.asking import set_off
 from steelyard.types import Floats, Question
 
 
@@ -43,7 +44,7 @@ def encode_pairs(tokenizer: Any, questions: Sequence[Question], limit: int) -> A
     rows: list[list[int]] = []
     sizes, fit, cut = [], [], 0
     for i, (prompt, ids, one) in enumerate(zip(prompts, tokens, questions, strict=True)):
-        texts = [_set_off(prompt, choice) for choice in one.choices]
+        texts = [set_off(prompt, choice) for choice in one.choices]
         answers = [[*answer, end] for answer in answer_tokens(tokenizer, prompt, texts)]
         room = limit - max(map(len, answers))
         if room <= len(front):
@@ -65,11 +66,6 @@ def encode_pairs(tokenizer: Any, questions: Sequence[Question], limit: int) -> A
     return AnswerRows(
         encoded, np.array(sizes, dtype=np.int64), candidate, np.array(fit, dtype=np.int64)
     )
-
-
-def _set_off(prompt: str, answer: str) -> str:
-    joined = not prompt or prompt[-1].isspace() or answer[:1].isspace()
-    return answer if joined else f" {answer}"
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

@@ -80,8 +80,7 @@ class Preferrer:
         rewards = self.rewards(questions)
         lost = np.isnan(rewards[:, 0])
         probs = np.zeros((len(rewards), 3))
-        first = 1 / (1 + np.exp(rewards[~lost, 1] - rewards[~lost, 0]))
-        probs[~lost, 0], probs[~lost, 1] = first, 1 - first
+        probs[~lost, :2] = bradley_terry(rewards[~lost])
         probs[lost, 2] = 1.0
         return probs if lost.any() else probs[:, :2]
 
@@ -92,6 +91,20 @@ class Preferrer:
             model = model.merge_and_unload()
         model.save_pretrained(folder)
         self.tokenizer.save_pretrained(folder)
+
+
+def bradley_terry(rewards: Floats) -> Floats:
+    """P(answer is the better one) of two rewards each, (N, 2): s(r1 - r2) and s(r2 - r1).
+
+    ln P1 - ln P2 is r1 - r2 again, also where one of them rounds to 1.
+
+    >>> bradley_terry(np.array([[0.0, np.log(3)]])).round(3).tolist()
+    [[0.25, 0.75]]
+    """
+    from scipy.special import expit
+
+    lead = rewards[:, 0] - rewards[:, 1]
+    return np.stack([expit(lead), expit(-lead)], axis=1)
 
 
 def teach_preferences(

@@ -42,7 +42,7 @@ def answer_tokens(tokenizer: Any, prompt: str, answers: Sequence[str]) -> list[l
 
 
 def fit_prompt(tokenizer: Any, asked: Asked, room: int) -> Asked | None:
-    """The same with its item cut at the end to the longest that fits, as it stands if it fits.
+    """The same with its item cut to the longest that fits, as it stands if it fits.
 
     Args:
         tokenizer: of the model that is asked.
@@ -56,7 +56,9 @@ def fit_prompt(tokenizer: Any, asked: Asked, room: int) -> Asked | None:
     def cut(characters: int) -> Asked:
         start, end = asked.item
         kept = min(characters, end - start)
-        prompt = asked.prompt[: start + kept] + asked.prompt[end:]
+        item = asked.prompt[start:end]
+        item = item[len(item) - kept :] if asked.keeps_end else item[:kept]
+        prompt = asked.prompt[:start] + item + asked.prompt[end:]
         return replace(asked, prompt=prompt, item=(start, start + kept))
 
     def fits(characters: int) -> bool:

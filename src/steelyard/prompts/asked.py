@@ -19,6 +19,7 @@ class Asked:
     order: tuple[int, ...] = ()  # order[i] is the candidate shown in place i; empty: as they stand
     options: tuple[str, ...] = ()  # each candidate's text or label name as it is shown
     item: tuple[int, int] = (0, 0)  # prompt[start:end] is the text from the data: cut here only
+    keeps_end: bool = False  # a cut takes the item's beginning: what is answered stands at its end
     seed: int = 0  # of a sampled reply: depends on the study's seed, the question and the query
 
     @property

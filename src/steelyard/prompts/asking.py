@@ -12,7 +12,7 @@ from steelyard.prompts.escaping import escape, tags_of
 from steelyard.prompts.orders import draw_seed, order_of, ways
 from steelyard.prompts.paraphrases import read_paraphrases
 from steelyard.prompts.readers import ReaderName
-from steelyard.prompts.wordings import Wording, default_wordings, fill
+from steelyard.prompts.wordings import AS_IT_STANDS, Wording, default_wordings, fill
 from steelyard.types import Question
 
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
@@ -43,7 +43,8 @@ class Asking(BaseModel):
     aliases: dict[str, tuple[str, ...]] | None = None
     """Other names of each class, the same number for each: `{ham: [fine], spam: [junk]}`."""
     answer: str | None = Field(None, pattern="^(letter|text)$")
-    """Answer with an option's `letter` or its `text`; None: letters for multiple choice."""
+    """Answer with an option's `letter` or its `text`; None: letters for multiple choice and
+    preferences. The `text` of a preference follows its prompt as that stands, in one way."""
     paraphrases: str | None = None
     """A file of rows `id, texts`: questions in other words, asked instead of the question."""
     samples: int = Field(1, ge=1, le=10_000)
@@ -124,7 +125,8 @@ class Asking(BaseModel):
         Raises:
             ConfigError: a name is not among them.
         """
-        known = {wording.name: wording for wording in default_wordings(kind)}
+        defaults = (AS_IT_STANDS,) if self._follows(kind) else default_wordings(kind)
+        known = {wording.name: wording for wording in defaults}
         chosen = tuple(known) if self.wordings is None else self.wordings
         for name in chosen:
             if isinstance(name, str) and name not in known:
@@ -154,8 +156,8 @@ class Asking(BaseModel):
 
         Args:
             question: what is asked.
-            kind: "classification", "multiple_choice" or "generation".
-            classes: names of the classes; multiple choice and generation do not use them.
+            kind: "classification", "multiple_choice", "preference" or "generation".
+            classes: names of the classes; only classification uses them.
             query: number below `len(self.query_names(kind))`.
             seed: of orders and samples.
 
@@ -181,6 +183,8 @@ class Asking(BaseModel):
         prompt, span = fill(
             wording, escape(item, tags=tags), options, _either([answers[c].strip() for c in order])
         )
+        if self._follows(kind):
+            answers = tuple(set_off(prompt, escape(text)) for text in names)
         name = self.query_names(kind)[query]
         return Asked(
             id=question.id,
@@ -190,11 +194,17 @@ class Asking(BaseModel):
             order=order,
             options=shown,
             item=span,
+            keeps_end=self._follows(kind),
             seed=draw_seed("sample", seed, question.id, query),
         )
 
     def _lettered(self, kind: str) -> bool:
-        return (self.answer or ("letter" if kind == "multiple_choice" else "text")) == "letter"
+        options = kind in ("multiple_choice", "preference")
+        return (self.answer or ("letter" if options else "text")) == "letter"
+
+    def _follows(self, kind: str) -> bool:
+        """Whether an answer is what a prompt goes on with, as it stands in the data."""
+        return kind == "preference" and not self._lettered(kind)
 
     def _alias_sets(self) -> int:
         """Lists of label names: the classes' own and each alias."""
@@ -208,7 +218,7 @@ class Asking(BaseModel):
     ) -> Sequence[str]:
         if kind == "generation":
             return ()
-        if kind == "multiple_choice":
+        if kind in ("multiple_choice", "preference"):
             return question.choices
         if alias == 0 or self.aliases is None:
             return classes
@@ -250,6 +260,16 @@ class Asking(BaseModel):
         mark = {c: marks[place] for place, c in enumerate(order)}
         lines = [f"{mark[c]}. {shown[c]}" for c in order]
         return "\n".join(lines), tuple(f" {mark[c]}" for c in range(len(shown)))
+
+
+def set_off(prompt: str, answer: str) -> str:
+    """The answer where it follows the prompt: after a space, unless one of the two brings one.
+
+    >>> set_off("Why?", "Because."), set_off("Why?\\n", "Because.")
+    (' Because.', 'Because.')
+    """
+    joined = not prompt or prompt[-1].isspace() or answer[:1].isspace()
+    return answer if joined else f" {answer}"
 
 
 def _either(names: Sequence[str]) -> str:

@@ -5,7 +5,8 @@ A new estimator is one file, one name in `Estimator` and one test. Its verb is
 elsewhere. Estimators that learn about voters hold these answers fixed, the others pass over them.
 
 `FeatureEstimator`s also look at the examples: `estimate(votes, features)`, with features (N, d) in
-the order of `votes.ids`. A study has them; a table of votes alone has not.
+the order of `votes.ids`. A study has them; a table of votes alone has not. So it is with
+`GraphDenoising`, `estimate(votes, pairs=pairs)`, which must know which candidates are compared.
 """
 
 from typing import Annotated, TypeAlias
@@ -19,6 +20,7 @@ from steelyard.reliability.confident_learning import ConfidentLearning
 from steelyard.reliability.dawid_skene import DawidSkene
 from steelyard.reliability.dirichlet import Dirichlet
 from steelyard.reliability.glad import Glad
+from steelyard.reliability.graph_denoising import GraphDenoising, Pairs
 from steelyard.reliability.hierarchical import Hierarchical
 from steelyard.reliability.joint_decoding import JointDecoding
 from steelyard.reliability.logistic import Logistic
@@ -93,6 +95,7 @@ __all__ = [
     "Estimator",
     "FeatureEstimator",
     "Glad",
+    "GraphDenoising",
     "Hierarchical",
     "JointDecoding",
     "Logistic",
@@ -103,6 +106,7 @@ __all__ = [
     "OnFeatures",
     "OneCoin",
     "OpenAgreement",
+    "Pairs",
     "PredictiveEntropy",
     "SelfConsistency",
     "Topological",

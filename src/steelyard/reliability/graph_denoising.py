@@ -7,7 +7,7 @@ from typing import ClassVar, Literal
 import numpy as np
 from pydantic import BaseModel, ConfigDict
 
-from steelyard.errors import InputError
+from steelyard.errors import ConfigError, InputError
 from steelyard.reliability.preference_graph import descendants, forward_edges, widest_paths
 from steelyard.types import Floats, Ints, Question, Reliability, Votes
 
@@ -64,9 +64,10 @@ class GraphDenoising(BaseModel):
         strength(u, v) = max over paths u -> v of the least m along the path
         P(u is better than v) = (1 + strength(u, v) - strength(v, u)) / 2        score = max P
 
-    A pair that is compared with nothing else has its mean vote. A dropped pair is decided by the
-    way around it; where there is none, nothing contradicts it, and it has its own mean vote. Where
-    that is even, as for two equal texts, the score is 0.
+    Candidates are the same where prompt and text are. A pair that is compared with nothing else has
+    its mean vote, so that with one pair of each prompt this is `confidence`. A dropped pair is
+    decided by the way around it; where there is none, nothing contradicts it, and it has its own
+    mean vote. Where that is even, as for two equal texts, the score is 0.
 
     Source: Hu et al. 2024, "Language Model Preference Evaluation with Multiple Weak Evaluators",
         arXiv:2410.12869 (the paper ranks by the number of descendants, which is the same order
@@ -78,6 +79,18 @@ class GraphDenoising(BaseModel):
     version: ClassVar[int] = 1
 
     kind: Literal["graph_denoising"] = "graph_denoising"
+
+    def check_task(self, kind: str) -> None:
+        """Refuse a task without pairs.
+
+        Raises:
+            ConfigError: naming it.
+        """
+        if kind != "preference":
+            raise ConfigError(
+                f"`graph_denoising` judges pairs of answers, and the task is {kind}; use "
+                "`majority`, or another estimator of votes alone."
+            )
 
     def estimate(
         self, votes: Votes, gold: Ints | None = None, *, pairs: Pairs | None = None

@@ -8,6 +8,7 @@ from steelyard.selection.apart import KeepApart
 from steelyard.selection.controls import random_keep, shuffled_weights
 from steelyard.selection.keep import KeepMostReliable
 from steelyard.selection.labels import FirstVoter, Harden, Soften, refuse_one_label
+from steelyard.selection.pairs import BestAndWorst, best_and_worst
 from steelyard.selection.risk_controlled import RiskControl, control_risk
 from steelyard.selection.truth import keep_right, teach_truth
 from steelyard.selection.weigh import WeighByScore, WeighByShare
@@ -19,6 +20,7 @@ Selector: TypeAlias = Annotated[
 ]
 
 __all__ = [
+    "BestAndWorst",
     "FirstVoter",
     "Harden",
     "KeepApart",
@@ -28,6 +30,7 @@ __all__ = [
     "Soften",
     "WeighByScore",
     "WeighByShare",
+    "best_and_worst",
     "control_risk",
     "keep_right",
     "random_keep",

@@ -7,10 +7,11 @@ from pydantic import Field
 from steelyard.student.finetuned import Chooser, Classifier
 from steelyard.student.language_model import FittedLanguageModel, LanguageModel
 from steelyard.student.objectives import CROSS_ENTROPY, Objective
+from steelyard.student.preference import FittedPreference, Preference
 from steelyard.student.probe import FittedProbe, Probe
 
 Student: TypeAlias = Annotated[
-    Classifier | Chooser | Probe | LanguageModel, Field(discriminator="kind")
+    Classifier | Chooser | Probe | LanguageModel | Preference, Field(discriminator="kind")
 ]
 
 __all__ = [
@@ -18,9 +19,11 @@ __all__ = [
     "Chooser",
     "Classifier",
     "FittedLanguageModel",
+    "FittedPreference",
     "FittedProbe",
     "LanguageModel",
     "Objective",
+    "Preference",
     "Probe",
     "Student",
 ]

@@ -76,14 +76,18 @@ class Classifier(_Finetuned):
 
 
 class Chooser(_Finetuned):
-    """A score for each question-option pair, and a softmax over the options."""
+    """A score for each question-option pair, and a softmax over the options.
+
+    Of preferences it is a reward model: the softmax over two scores is the model of Bradley and
+    Terry.
+    """
 
     kind: Literal["chooser"] = "chooser"
 
     def check_task(self, kind: str) -> None:
-        if kind != "multiple_choice":
+        if kind not in ("multiple_choice", "preference"):
             raise ConfigError(
-                f"A chooser answers multiple choice, and the task is {kind}; "
+                f"A chooser answers multiple choice and preferences, and the task is {kind}; "
                 "use `student: {kind: classifier, ...}`."
             )
 

@@ -12,6 +12,7 @@ from steelyard.models.checkpoints import Checkpoints
 from steelyard.models.load import Pretrained
 from steelyard.models.preference import PreferenceTuning, Preferrer, teach_preferences
 from steelyard.models.train import TrainingLog
+from steelyard.student.objectives import Objective
 from steelyard.types import Floats, Question
 
 
@@ -48,6 +49,27 @@ class Preference(Pretrained, PreferenceTuning):
                 "use `task: preference`, or another student."
             )
 
+    def check_objective(self, objective: Objective) -> None:
+        """Refuse any objective but the one of `loss`.
+
+        Raises:
+            ConfigError: naming it.
+        """
+        raise ConfigError(
+            f"`objective: {objective.kind}` is for a classifier or chooser; a preference student "
+            "minimises its `loss`."
+        )
+
+    @property
+    def pretrained(self) -> Pretrained:
+        """Which weights."""
+        return Pretrained(**self.model_dump(include=set(Pretrained.model_fields)))
+
+    @property
+    def tuning(self) -> PreferenceTuning:
+        """How they are trained."""
+        return PreferenceTuning(**self.model_dump(include=set(PreferenceTuning.model_fields)))
+
     def planned_steps(self, kept: int) -> int:
         """Optimizer steps for so many kept pairs."""
         return self.steps(kept)
@@ -65,8 +87,8 @@ class Preference(Pretrained, PreferenceTuning):
     ) -> "FittedPreference":
         """Train on pairs (N) with targets (N, 2) and weights (N,); see `models.preference`."""
         preferrer = teach_preferences(
-            Pretrained(**self.model_dump(include=set(Pretrained.model_fields))),
-            PreferenceTuning(**self.model_dump(include=set(PreferenceTuning.model_fields))),
+            self.pretrained,
+            self.tuning,
             questions,
             targets,
             weights,
@@ -74,13 +96,14 @@ class Preference(Pretrained, PreferenceTuning):
             steps=steps,
             checkpoints=checkpoints,
         )
-        return FittedPreference(preferrer)
+        return FittedPreference(self, preferrer)
 
 
 @dataclass(frozen=True, eq=False)
 class FittedPreference:
     """A taught language model that prefers."""
 
+    settings: Preference
     preferrer: Preferrer
 
     @property

@@ -8,7 +8,7 @@ import numpy as np
 
 from steelyard.prompts import Asked
 from steelyard.supervision.table import candidates_of, open_votes, vote_order
-from steelyard.types import ABSTAIN, Floats, Question, Votes
+from steelyard.types import ABSTAIN, PAIR, Floats, Question, Votes
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,9 +27,9 @@ class Answered:
 
 
 def kind_of(questions: Sequence[Question], classes: tuple[str, ...]) -> str:
-    """What the questions ask."""
+    """What the questions ask: options of their own, classes for all, or neither."""
     if questions and questions[0].choices:
-        return "multiple_choice"
+        return "preference" if classes == PAIR else "multiple_choice"
     return "classification" if classes else "generation"
 
 

@@ -98,6 +98,10 @@ class Api(Asking):
 
     def check_task(self, kind: str) -> None:
         self.check_asking(kind)
+        if kind == "preference" and self.answer == "text":
+            raise ConfigError(
+                "A server judges which of two answers is better, by letter; leave `answer` out."
+            )
 
     def inputs(self) -> dict[str, str]:
         """The paraphrases; which weights answer, only the server knows."""

@@ -96,7 +96,8 @@ class ChooserVoters(_Finetuned):
 
     With `orders: n` each voter sees all options listed behind the question, and is asked n times
     with the list in n random orders; votes are about option numbers, so that the order shown and
-    the options' text play no part in counting them.
+    the options' text play no part in counting them. Of a preference this is a weak reward model:
+    the softmax over two scores is the model of Bradley and Terry.
     """
 
     kind: Literal["chooser"] = "chooser"
@@ -104,9 +105,10 @@ class ChooserVoters(_Finetuned):
     """How many option orders each voter is asked; 0 shows it one option at a time."""
 
     def check_task(self, kind: str) -> None:
-        if kind != "multiple_choice":
+        if kind not in ("multiple_choice", "preference"):
             raise ConfigError(
-                f"A chooser supervisor answers multiple choice, and the task is {kind}; "
+                "A chooser supervisor answers multiple choice and preferences, and the task is "
+                f"{kind}; "
                 "use `{kind: classifier, ...}`."
             )
 

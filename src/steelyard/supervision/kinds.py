@@ -7,11 +7,12 @@ from pydantic import Field
 from steelyard.supervision.api import Api
 from steelyard.supervision.finetuned import ChooserVoters, ClassifierVoters
 from steelyard.supervision.language_model import LanguageModel
+from steelyard.supervision.preference import PreferenceVoters
 from steelyard.supervision.tfidf import Tfidf
 from steelyard.supervision.votes_file import VotesFile
 
 Supervisor: TypeAlias = Annotated[
-    Tfidf | ClassifierVoters | ChooserVoters | LanguageModel | VotesFile | Api,
+    Tfidf | ClassifierVoters | ChooserVoters | PreferenceVoters | LanguageModel | VotesFile | Api,
     Field(discriminator="kind"),
 ]
 
@@ -20,6 +21,7 @@ __all__ = [
     "ChooserVoters",
     "ClassifierVoters",
     "LanguageModel",
+    "PreferenceVoters",
     "Supervisor",
     "Tfidf",
     "VotesFile",

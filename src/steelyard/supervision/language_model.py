@@ -20,6 +20,7 @@ from steelyard.models.train import device
 from steelyard.prompts import Asked, Asking, read, spelling
 from steelyard.prompts.orders import draw_seed
 from steelyard.sealed import file_sum
+from steelyard.supervision.answered import kind_of
 from steelyard.supervision.beams import vote_by_beam
 from steelyard.supervision.table import open_votes, votes_from_probabilities
 from steelyard.supervision.tfidf import bootstrap
@@ -34,7 +35,9 @@ class LanguageModel(Pretrained, Asking):
     Closed answers are not written but weighed: a vote's distribution is the softmax of the
     log-probabilities of the answers' texts behind the prompt, so every vote is readable. Open
     answers are written and read by `reader`; equal ones of a question are one candidate. With
-    `beams` they are lists, and every voter weighs the answers of all (see `beams.vote_by_beam`).
+    `beams` they are lists, and every voter weighs the answers of all (see `beams.vote_by_beam`). Of
+    a preference the letter of the better answer is weighed, or with `answer: text` and `queries: 1`
+    both answers behind their prompt, as a model of the language alone would choose.
 
     Source: Guo and Yang 2024, arXiv:2406.19032 (fine-tuned weak supervisor, asked about
         variations of each question); theirs writes its letter, ours weighs all letters.
@@ -100,7 +103,7 @@ class LanguageModel(Pretrained, Asking):
         Raises:
             ConfigError: fewer ways of asking than queries, or aliases of other classes.
         """
-        kind = _kind(labelled.questions or [q for part in asked for q in part], classes)
+        kind = kind_of(labelled.questions or [q for part in asked for q in part], classes)
         self.check_asking(kind, classes if kind == "classification" else ())
         if self.beams is not None:
             return vote_by_beam([self], labelled, asked, seeds=[seed])
@@ -235,13 +238,6 @@ class LanguageModel(Pretrained, Asking):
         """A name for each voter."""
         layers = "" if self.layers is None else f"-{self.layers}l"
         return [f"{self.model.rstrip('/').split('/')[-1]}{layers}/{v}" for v in range(self.voters)]
-
-
-def _kind(questions: Sequence[Question], classes: tuple[str, ...]) -> str:
-    """What the questions ask: options of their own, classes for all, or neither."""
-    if questions and questions[0].choices:
-        return "multiple_choice"
-    return "classification" if classes else "generation"
 
 
 def _say_cut(cut: int, asked: int) -> None:

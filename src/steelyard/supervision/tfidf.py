@@ -1,18 +1,23 @@
 """Bags of words: the weakest supervisors, in milliseconds."""
 
 from collections.abc import Sequence
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
 from steelyard.errors import ConfigError
 from steelyard.supervision.table import votes_from_probabilities
-from steelyard.types import Floats, Question, Split, Votes
+from steelyard.types import PAIR, Floats, Question, Split, Votes
+
+WORDS: dict[str, Any] = {"sublinear_tf": True, "token_pattern": r"(?u)\w+|[^\w\s]"}
 
 
 class Tfidf(BaseModel):
     """V logistic regressions on tf-idf of words, each fitted to a bootstrap sample of weak_train.
+
+    Of a preference, P(first is better) = s(w (x1 - x2)) with the two answers' words x: a linear
+    reward in the model of Bradley and Terry. The prompt is not read.
 
     Voter v draws its rows with `default_rng([seed, v])`: adding a voter changes no other.
     """
@@ -28,10 +33,10 @@ class Tfidf(BaseModel):
     """C of scikit-learn's logistic regression."""
 
     def check_task(self, kind: str) -> None:
-        if kind != "classification":
+        if kind not in ("classification", "preference"):
             raise ConfigError(
-                f"A tfidf supervisor answers classification, and the task is {kind}; "
-                "use `{kind: chooser, ...}`."
+                "A tfidf supervisor answers classification and preferences, and the task is "
+                f"{kind}; use `{{kind: chooser, ...}}`."
             )
 
     def vote(
@@ -43,12 +48,13 @@ class Tfidf(BaseModel):
         seed: int,
     ) -> list[Votes]:
         """Train on `labelled` and answer each list of questions."""
-        texts = np.array([_whole(question) for question in labelled.questions], dtype=object)
         answers: list[list[Floats]] = [[] for _ in asked]
         for v in range(self.voters):
             rows = bootstrap(labelled.truth, np.random.default_rng([seed, v]))
             for part, questions in zip(answers, asked, strict=True):
-                part.append(self._answer(texts[rows], labelled.truth[rows], questions, classes))
+                learnt = [labelled.questions[i] for i in rows]
+                answer = self._prefer if classes == PAIR else self._answer
+                part.append(answer(learnt, labelled.truth[rows], questions, classes))
         names = [f"tfidf/{v}" for v in range(self.voters)]
         return [
             votes_from_probabilities(questions, classes, names, part)
@@ -61,7 +67,7 @@ class Tfidf(BaseModel):
 
     def _answer(
         self,
-        texts: np.ndarray,
+        learnt: Sequence[Question],
         truth: np.ndarray,
         questions: Sequence[Question],
         classes: tuple[str, ...],
@@ -70,11 +76,32 @@ class Tfidf(BaseModel):
         from sklearn.linear_model import LogisticRegression
         from sklearn.pipeline import make_pipeline
 
-        words = TfidfVectorizer(sublinear_tf=True, token_pattern=r"(?u)\w+|[^\w\s]")
+        words = TfidfVectorizer(**WORDS)
         model = make_pipeline(words, LogisticRegression(C=self.regularization, max_iter=1000))
-        model.fit(texts, truth)
+        model.fit([_whole(q) for q in learnt], truth)
         probs = np.zeros((len(questions), len(classes)))
         probs[:, model[-1].classes_] = model.predict_proba([_whole(q) for q in questions])
+        return probs
+
+    def _prefer(
+        self,
+        learnt: Sequence[Question],
+        truth: np.ndarray,
+        questions: Sequence[Question],
+        classes: tuple[str, ...],
+    ) -> Floats:
+        from sklearn.feature_extraction.text import TfidfVectorizer
+        from sklearn.linear_model import LogisticRegression
+
+        words = TfidfVectorizer(**WORDS).fit([text for q in learnt for text in q.choices])
+
+        def lead(pairs: Sequence[Question]) -> Any:
+            first, second = (words.transform([q.choices[c] for q in pairs]) for c in (0, 1))
+            return first - second
+
+        model = LogisticRegression(C=self.regularization, max_iter=1000, fit_intercept=False)
+        model.fit(lead(learnt), truth)
+        probs: Floats = model.predict_proba(lead(questions))
         return probs
 
 

@@ -15,9 +15,11 @@ from steelyard.supervision.answers import Classes, canonical_value, refuse
 from steelyard.supervision.cast import Cast, read_cast
 from steelyard.supervision.table import candidates_of, open_votes, vote_order
 from steelyard.supervision.tabulate import given_probabilities, refuse_repeats
-from steelyard.types import ABSTAIN, Question, Split, Votes
+from steelyard.types import ABSTAIN, PAIR, Question, Split, Votes, chosen_place
 
 NUMBER = re.compile("[0-9]{1,9}")
+CHOSEN, REJECTED = -3, -4
+"""The better and the worse answer of a preference row, until it is known where they stand."""
 
 
 class VotesFile(BaseModel):
@@ -26,7 +28,8 @@ class VotesFile(BaseModel):
     Long rows are `id, voter, answer` and optionally `query` and `probabilities` (one for each
     class; passed over where questions differ in their number of options); nested rows are
     `{"id", "votes": [{"annotator", "label"}]}`; wide rows are `id` and a column for each voter. An
-    answer is a class name or number; null, an empty cell and -1 abstain.
+    answer is a class name or number; null, an empty cell and -1 abstain. Of a preference it is
+    `chosen` or `rejected`, as the data has the two, or `first` or `second`, where they stand.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -77,8 +80,11 @@ class VotesFile(BaseModel):
         cast = read_cast(Path(self.path))
         if not classes:
             return [_open_table(questions, cast, self.reader or "text") for questions in asked]
-        numbers = _numbers(cast, classes)
-        return [_table(questions, cast, numbers, classes) for questions in asked]
+        said = _numbers(cast, classes)[cast.answer.codes]
+        if classes == PAIR:
+            place = np.array([chosen_place(name) for name in cast.ids], np.int64)[cast.example]
+            said = np.where(said == CHOSEN, place, np.where(said == REJECTED, 1 - place, said))
+        return [_table(questions, cast, said, classes) for questions in asked]
 
     def inputs(self) -> dict[str, str]:
         """The file's content."""
@@ -88,6 +94,8 @@ class VotesFile(BaseModel):
 def _numbers(cast: Cast, classes: tuple[str, ...]) -> np.ndarray:
     """The number of each distinct answer: of its name, else the number itself, else -2."""
     names = {name: i for i, name in enumerate(classes)}
+    if classes == PAIR:
+        names |= {"chosen": CHOSEN, "rejected": REJECTED}
     numbers = np.full(len(cast.answer.values), -2, dtype=np.int64)
     for code, given in enumerate(cast.answer.values):
         number = int(given) if isinstance(given, str) and NUMBER.fullmatch(given) else given
@@ -129,11 +137,11 @@ def _mine(questions: Sequence[Question], cast: Cast) -> tuple[np.ndarray, np.nda
 
 
 def _table(
-    questions: Sequence[Question], cast: Cast, numbers: np.ndarray, classes: tuple[str, ...]
+    questions: Sequence[Question], cast: Cast, said: np.ndarray, classes: tuple[str, ...]
 ) -> Votes:
     example, mine = _mine(questions, cast)
     candidates = candidates_of(questions, len(classes))
-    answer = numbers[cast.answer.codes[mine]]
+    answer = said[mine]
     bad = (answer < ABSTAIN) | (answer >= candidates[example[mine]])
     if bad.any():
         vote = int(mine[np.argmax(bad)])
@@ -150,7 +158,7 @@ def _table(
         refuse_repeats(cast, mine[order], repeats, "Keep one, or tell them apart by `query`.")
     probs = None
     if (candidates == len(classes)).all():  # else a row has no fixed length
-        probs = given_probabilities(cast, numbers[cast.answer.codes], Classes(classes), sure=True)
+        probs = given_probabilities(cast, said, Classes(classes), sure=True)
     return Votes(
         ids=tuple(question.id for question in questions),
         voters=cast.voters,

@@ -10,6 +10,8 @@ from steelyard.errors import ConfigError
 from steelyard.reliability import ESTIMATORS, FEATURE_ESTIMATORS, Estimator
 
 DEFAULT = "hierarchical"
+LOOKING = (*FEATURE_ESTIMATORS, "graph_denoising")
+"""Kinds that look at the texts too."""
 
 
 def read_methods(given: Sequence[str | Mapping[str, Any]]) -> dict[str, Estimator]:
@@ -27,7 +29,7 @@ def read_methods(given: Sequence[str | Mapping[str, Any]]) -> dict[str, Estimato
         kind = settings.get("kind")
         if "kind" not in settings:
             raise ConfigError(f"A method's settings have a `kind`; got {settings}.")
-        if isinstance(kind, str) and kind in FEATURE_ESTIMATORS:
+        if isinstance(kind, str) and kind in LOOKING:
             raise ConfigError(
                 f"Method `{kind}` looks at the texts, and `weigh` has votes alone; give it to an "
                 "arm of a study, or take one of the others."
