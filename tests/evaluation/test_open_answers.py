@@ -10,11 +10,11 @@ from hypothesis import strategies as st
 
 from steelyard.errors import InputError
 from steelyard.evaluation import draw_resamples, measure
+from steelyard.evaluation.metrics import metrics_of
 from steelyard.evaluation.open_answers import (
     NOBODY,
     candidate_numbers,
     grade_texts,
-    metrics_of,
     read_truth,
     winners,
 )
