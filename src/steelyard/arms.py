@@ -35,6 +35,7 @@ from steelyard.selection import (
 from steelyard.student import CROSS_ENTROPY, Objective
 from steelyard.student.objectives import Bayesian, Joint, NaiveMultiWeak
 from steelyard.student.objectives import Confidence as Confident
+from steelyard.student.preference_stage import PreferenceStage
 from steelyard.types import PAIR, Ints, Reliability, Selection, Votes
 
 Role = Literal["arm", "control", "oracle"]
@@ -56,6 +57,9 @@ class Arm(BaseModel):
     objective: Objective = CROSS_ENTROPY
     """What the student minimises; a bare name is short for its `kind`. The ceiling's is always the
     cross-entropy."""
+    preference: PreferenceStage | None = None
+    """A second stage for a language model that learns open answers: preferences between answers of
+    its own. The ceiling has none."""
     description: str = ""
     """For the report."""
     role: Role = "arm"

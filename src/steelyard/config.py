@@ -109,12 +109,23 @@ class Study(BaseModel):
                 arm.reliability.check_task(self.task)
             if arm.objective != CROSS_ENTROPY:
                 self.student.check_objective(arm.objective)
+            if arm.preference is not None:
+                self._check_stage(arm)
             if arm.objective.tokens and self.task != "generation":
                 raise ValueError(
                     f"`objective: {arm.objective.kind}` of arm `{arm.name}` is of the words of "
                     f"open answers, and the task is {self.task}; use another objective"
                 )
         return self
+
+    def _check_stage(self, arm: Arm) -> None:
+        """A preference stage needs a model that writes and supervisors that weigh texts."""
+        weighs = any(getattr(weak, "beams", None) for weak in self.supervisors)
+        if self.task != "generation" or self.student.kind != "language_model" or not weighs:
+            raise ValueError(
+                f"`preference` of arm `{arm.name}` needs `task: generation`, a `language_model` "
+                "student and a `language_model` supervisor with `beams`, which weighs its answers"
+            )
 
     @property
     def metrics(self) -> tuple[str, ...]:

@@ -33,7 +33,7 @@ from steelyard.models.load import check as check_model
 from steelyard.models.logistic import Lesson
 from steelyard.prompts import ReaderName, canonical, spelling
 from steelyard.reliability import GraphDenoising, OnFeatures, Pairs
-from steelyard.selection import teach_truth
+from steelyard.selection import best_and_worst, teach_truth
 from steelyard.states import TextStates
 from steelyard.store import Recipe, Store, fingerprint, library_versions
 from steelyard.student import (
@@ -44,8 +44,9 @@ from steelyard.student import (
     LanguageModel,
     Probe,
 )
+from steelyard.student.preference_stage import PreferenceStage
 from steelyard.supervision import Api, VotesFile
-from steelyard.supervision.beams import vote_by_beam
+from steelyard.supervision.beams import vote_by_beam, weigh_answers
 from steelyard.types import (
     Floats,
     Ints,
@@ -219,7 +220,9 @@ class Run:
             kind="selection",
             version=100 * type(arm.reliability).version + type(arm.selection).version,
             settings={
-                **arm.model_dump(exclude={"name", "description", "control_of", "objective"}),
+                **arm.model_dump(
+                    exclude={"name", "description", "control_of", "objective", "preference"}
+                ),
                 "seed": seed,
             },
             inputs=inputs,
@@ -261,6 +264,7 @@ class Run:
             heard = {"objective": objective, "written": selection.written}
         elif objective != CROSS_ENTROPY:
             heard = {"objective": objective, "apart": selection.apart}
+        stage = None if name == CEILING else self.study.arm(name).preference
         steps = student.planned_steps(len(asked) if self.study.match == "steps" else selection.kept)
         recipe = Recipe(
             kind="student",
@@ -275,6 +279,7 @@ class Run:
                 "model": _model(student),
                 **{word: fingerprint(what) for word, what in more.items()},
                 **_heard(heard),
+                **({} if stage is None else {"preference": self._stage_of(seed, stage)}),
             },
             libraries=library_versions(*student.libraries),
         )
@@ -303,6 +308,8 @@ class Run:
             }
             if isinstance(fitted, FittedLanguageModel | FittedPreference):
                 record["left_out"] = fitted.left_out
+            if stage is not None:
+                fitted, record["preference"] = self._prefer(seed, fitted, stage, asked)
             if isinstance(fitted, FittedLanguageModel) and not task.classes:
                 return {"record": {**record, "answers": fitted.answers(test)}}
             doubts: dict[str, Floats] = {}
@@ -323,6 +330,40 @@ class Run:
             return Taught(kept["test"], kept["record"], doubts)
         probs = self.grade(task.test, tuple(kept["record"]["answers"]), "accuracy")
         return Taught(Predictions(model, task.test.ids, probs), kept["record"], {})
+
+    def _prefer(
+        self, seed: int, fitted: FittedLanguageModel, stage: PreferenceStage, asked: Any
+    ) -> tuple[FittedLanguageModel, dict[str, Any]]:
+        """A student after its preference stage, and what it was taught there."""
+        questions = asked[: stage.questions]
+        texts = fitted.lists(questions, stage.beams)
+        weak, seeds = self._weighing(seed)
+        scores = weigh_answers(weak, self.task(seed).weak_train, questions, texts, seeds=seeds)
+        found = best_and_worst(texts, scores)
+        pairs, selection = found.lesson(questions)
+        sure = found.doubt <= stage.max_doubt
+        targets = selection.targets if stage.conservative else np.eye(2)[np.zeros(len(sure), int)]
+        weights = selection.weights * sure
+        left_out = {**found.left_out, "doubted": int((~sure).sum())}
+        record: dict[str, Any] = {"pairs": int(sure.sum()), "left_out": left_out}
+        if not sure.any():
+            return fitted, record
+        after, rewards = fitted.prefer(pairs, targets, weights, stage, seed=seed)
+        lead = (rewards[:, 0] - rewards[:, 1])[sure & np.isfinite(rewards).all(axis=1)]
+        record |= {"reward_margin": float(lead.mean()), "accuracy": float((lead > 0).mean())}
+        return after, {**record, "doubt": float(found.doubt[sure].mean())}
+
+    def _weighing(self, seed: int) -> tuple[list[Any], list[int]]:
+        """The supervisors that weigh each other's answers, and their seeds."""
+        numbers = [n for n, w in enumerate(self.study.supervisors) if getattr(w, "beams", None)]
+        return [self.study.supervisors[n] for n in numbers], [_seed_of(seed, n) for n in numbers]
+
+    def _stage_of(self, seed: int, stage: PreferenceStage) -> str:
+        """Fingerprint of a preference stage and of the supervisors that judge in it."""
+        weak, seeds = self._weighing(seed)
+        said = [(one.model_dump(mode="json"), one.version, one.inputs()) for one in weak]
+        words = stage.model_dump(mode="json")
+        return fingerprint((words, said, seeds, fingerprint(self.task(seed).weak_train)))
 
     def lesson(self, seed: int, name: str) -> tuple[tuple[Question, ...], Selection]:
         """What is taught about which questions; open ones bring their candidates as `choices`."""

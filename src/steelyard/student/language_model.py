@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, ClassVar, Literal
 
 import numpy as np
@@ -10,14 +11,17 @@ from pydantic import Field
 
 from steelyard.errors import ConfigError
 from steelyard.models.ask import Normalise, score_options
+from steelyard.models.beam import n_best
 from steelyard.models.checkpoints import Checkpoints
 from steelyard.models.completion import Completer, Tuning, teach_answers
 from steelyard.models.load import Pretrained
+from steelyard.models.preference import PreferenceTuning, teach_preferences
 from steelyard.models.sample import Reply, sample_replies
 from steelyard.models.train import TrainingLog
 from steelyard.models.written import shifted
 from steelyard.prompts import Asked, Asking, ReaderName, Wording, read
 from steelyard.student.objectives import CROSS_ENTROPY, Objective
+from steelyard.student.preference_stage import PreferenceStage
 from steelyard.types import ABSTAIN, Floats, Ints, Question, Written, one_hot
 
 FRONT = " "  # of an open answer as it is taught, behind its prompt
@@ -204,6 +208,65 @@ class FittedLanguageModel:
             for one, reply in zip(asked, self._replies(asked), strict=True)
         ]
         return tuple(None if one.answer == ABSTAIN else one.text for one in found)
+
+    def lists(self, questions: Sequence[Question], beams: int) -> list[tuple[str, ...]]:
+        """The most probable open answers in the reader's spelling, the best first, N lists."""
+        asked = self._asked(questions)
+        found = n_best(
+            self.completer.model,
+            self.completer.tokenizer,
+            asked,
+            beams=beams,
+            max_new_tokens=self.settings.max_new_tokens,
+            normalise=self.settings.normalise,
+            precision=self.settings.precision,
+        )
+        scored, lists = found.scored, []
+        for i, one in enumerate(asked):
+            mine = range(scored.rows[i], scored.rows[i + 1])
+            readings = [
+                read(scored.texts[s], one, self.settings.reader, None)
+                for s in mine
+                if found.ended[s]
+            ]
+            lists.append(tuple(dict.fromkeys(r.text for r in readings if r.answer != ABSTAIN)))
+        return lists
+
+    def prefer(
+        self,
+        questions: Sequence[Question],
+        targets: Floats,
+        weights: Floats,
+        stage: PreferenceStage,
+        *,
+        seed: int,
+    ) -> tuple["FittedLanguageModel", Floats]:
+        """The model after preference training, with itself as the reference.
+
+        Args:
+            questions: N of them, with two open answers each as `choices`.
+            targets: (N, 2), P(answer is the better one).
+            weights: (N,), >= 0.
+            stage: how it is tuned.
+            seed: of adapters, the order of pairs and dropout.
+
+        Returns:
+            The model, and its implicit rewards of the answers, (N, 2); nan of a pair without room.
+        """
+        pairs = [
+            Question(one.id, asked.prompt, tuple(f"{FRONT}{text}" for text in one.choices))
+            for one, asked in zip(questions, self._asked(questions), strict=True)
+        ]
+        tuning = PreferenceTuning(**stage.model_dump(include=set(PreferenceTuning.model_fields)))
+        with TemporaryDirectory() as folder:
+            self.completer.save(Path(folder))
+            taught = teach_preferences(
+                Pretrained(model=folder), tuning, pairs, targets, weights, seed=seed
+            )
+            rewards = taught.rewards(pairs)
+        before = self.completer
+        after = Completer(taught.model, taught.tokenizer, before.cut, before.left_out, before.log)
+        return replace(self, completer=after), rewards
 
     def save(self, folder: Path) -> None:
         """Write weights, adapters merged, config and tokenizer in Hugging Face's format."""

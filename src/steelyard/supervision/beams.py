@@ -113,6 +113,42 @@ def vote_by_beam(
     return found
 
 
+def weigh_answers(
+    supervisors: Sequence["LanguageModel"],
+    labelled: Split,
+    questions: Sequence[Question],
+    texts: Sequence[Sequence[str]],
+    *,
+    seeds: Sequence[int],
+) -> list[Floats]:
+    """How probable every voter finds given answers, ln P or its mean over tokens (`normalise`).
+
+    The voters are those of `vote_by_beam` with the same settings, lessons and seeds; they are
+    taught again. Where one is asked in several ways, it is the mean over them.
+
+    Args:
+        supervisors: those that have `beams`.
+        labelled: what they are taught.
+        questions: N of them.
+        texts: of each question, H_i answers.
+        seeds: one for each supervisor.
+
+    Returns:
+        Of each question (H_i, V); nan where a voter cannot spell an answer or has no room for it.
+    """
+    found: list[Floats] = []
+    for weak, seed in zip(supervisors, seeds, strict=True):
+        prompts = weak.prompts_of(questions, "generation", (), seed)
+        ways = len(weak.query_names("generation"))
+        for v in range(weak.voters):
+            voter = weak.voter(labelled, "generation", (), seed, v)
+            scores = _weigh(weak, voter, prompts, [tuple(own) for own in texts], ways).scores
+            found.append(scores.reshape(len(questions), ways, -1).mean(axis=1))
+    table = np.stack(found, axis=2)
+    table[~np.isfinite(table)] = np.nan
+    return [table[i, : len(own)] for i, own in enumerate(texts)]
+
+
 def _write(weak: "LanguageModel", voter: Completer, prompts: Sequence[Asked]) -> Lists:
     assert weak.beams is not None
     found = n_best(
