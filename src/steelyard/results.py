@@ -23,7 +23,8 @@ from steelyard.evaluation import (
     performance_gap_recovered,
 )
 from steelyard.executors import cores
-from steelyard.run import CEILING, Run, Taught
+from steelyard.run import Run
+from steelyard.teaching import CEILING, Taught
 from steelyard.types import ABSTAIN, Floats, Selection, Votes, rows_of
 
 CURVE_POINTS = 60

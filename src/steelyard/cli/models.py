@@ -26,9 +26,10 @@ from steelyard.handoff import (
 )
 from steelyard.plain import MAX_SEED, read_yaml
 from steelyard.rows import READERS, read_rows
-from steelyard.run import Run, told
+from steelyard.run import Run
 from steelyard.store import Store
 from steelyard.student import FittedLanguageModel, FittedPreference
+from steelyard.teaching import told
 from steelyard.types import PAIR, Floats, Question, Selection, Split
 
 

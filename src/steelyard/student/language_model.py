@@ -139,7 +139,7 @@ class LanguageModel(Pretrained, Tuning):
         asked = [taught(asking, question, kind, classes) for question in questions]
         run: Any = objective.begin(targets, None) if objective.tokens else None
         completer = teach_answers(
-            Pretrained(**self.model_dump(include=set(Pretrained.model_fields))),
+            self.pretrained,
             Tuning(**self.model_dump(include=set(Tuning.model_fields))),
             asked,
             targets,

@@ -87,7 +87,7 @@ class Probe(Pretrained):
 
     def features(self, questions: Sequence[Question], states: StatesCache | None) -> Features:
         """What the heads see of each question, (N, d)."""
-        frozen = Pretrained(**self.model_dump(include=set(Pretrained.model_fields)))
+        frozen = self.pretrained
         return read_features(frozen, questions, self.max_tokens, states, self.precision)
 
     def check_objective(self, objective: Objective) -> None:

@@ -83,9 +83,7 @@ class LanguageModel(Pretrained, Asking):
 
     def inputs(self) -> dict[str, str]:
         """The weights and the paraphrases."""
-        found = {
-            "model": identity(Pretrained(**self.model_dump(include=set(Pretrained.model_fields))))
-        }
+        found = {"model": identity(self.pretrained)}
         if self.paraphrases is not None:
             found["paraphrases"] = file_sum(Path(self.paraphrases))
         return found
@@ -131,9 +129,10 @@ class LanguageModel(Pretrained, Asking):
         self, labelled: Split, kind: str, classes: tuple[str, ...], seed: int, voter: int
     ) -> Completer:
         """Voter number `voter`, taught if it is to be."""
-        pretrained = Pretrained(**self.model_dump(include=set(Pretrained.model_fields)))
         if self.finetune is None:
-            return Completer(load_causal(pretrained).to(device()), load_tokenizer(pretrained), 0, 0)
+            return Completer(
+                load_causal(self.pretrained).to(device()), load_tokenizer(self.pretrained), 0, 0
+            )
         rng = np.random.default_rng([seed, voter])
         rows = np.arange(len(labelled.questions))
         if self.voters > 1 and kind == "generation":
@@ -151,7 +150,7 @@ class LanguageModel(Pretrained, Asking):
                 for one, i in zip(lesson, rows, strict=True)
             ]
         return teach_answers(
-            pretrained,
+            self.pretrained,
             self.finetune,
             lesson,
             one_hot(labelled.truth[rows], max(len(one.answers) for one in lesson)),
