@@ -32,10 +32,11 @@ from steelyard.config import make_study
 from steelyard.models.finetune import Finetuning, finetune
 from steelyard.models.logistic import Lesson, fit_heads
 from steelyard.models.trunk import Trunk
-from steelyard.run import CEILING, Run
+from steelyard.run import Run
 from steelyard.states import TextStates
 from steelyard.store import Store
 from steelyard.student import Probe
+from steelyard.teaching import CEILING
 from steelyard.types import Floats, Ints, Question
 
 DATA = Path(__file__).parents[2] / "shared" / "data"

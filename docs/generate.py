@@ -65,7 +65,8 @@ _TITLES = {
 def _stage(model: type[BaseModel]) -> str:
     """The room that a settings class lives in; objectives, of the students' room, are apart."""
     _, *rooms = model.__module__.split(".")
-    return rooms[-1] if rooms[-1] in _TITLES else rooms[0]
+    room = rooms[-1].removeprefix("token_")
+    return room if room in _TITLES else rooms[0]
 
 
 _STUDY_TOP = f"""# The study file
@@ -281,10 +282,10 @@ def _presets() -> str:
 
 def _metrics() -> str:
     """What `metric` may be."""
-    from steelyard.evaluation import LOWER_IS_BETTER, METRICS
+    from steelyard.evaluation import LOWER_IS_BETTER, METRICS, SLOT_METRICS
 
     rows = []
-    for name, function in METRICS.items():
+    for name, function in {**METRICS, **SLOT_METRICS}.items():
         first = (inspect.getdoc(function) or "").split("\n\n")[0]
         lower = " Lower is better." if name in LOWER_IS_BETTER and "lower" not in first else ""
         rows.append(_line(f"`{name}`", _folded(first).replace(", (R,)", "") + lower))

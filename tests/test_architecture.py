@@ -11,7 +11,19 @@ SOURCE = Path(__file__).parents[1] / "src" / "steelyard"
 FLOOR = ["errors", "plain", "types", "sealed", "files", "rows", "prompts", "models"]
 STAGES = ["data", "supervision", "reliability", "selection", "student", "evaluation", "report"]
 ROOF = [
-    *("store", "states", "ledger", "weighing", "labelling", "arms", "config", "executors", "run"),
+    *(
+        "store",
+        "states",
+        "ledger",
+        "weighing",
+        "labelling",
+        "arms",
+        "config",
+        "executors",
+        "hearing",
+        "teaching",
+        "run",
+    ),
     "results",
     *("conduct", "why", "handoff", "cli"),
 ]

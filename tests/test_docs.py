@@ -171,7 +171,10 @@ def keys_of(line: str) -> list[str]:
     return re.findall(r"`([^`]+)`", cells[1]) if line.startswith("| `") else []
 
 
-NAMED = ("arms", "metrics", "metrics.NAME.arms", "metrics.NAME.pgr", "reliability", "curves")
+NAMED = (
+    *("arms", "arms.NAME.doubt", "metrics", "metrics.NAME.arms", "metrics.NAME.pgr"),
+    *("reliability", "curves"),
+)
 FLAT = ("environment", "artifacts")
 
 

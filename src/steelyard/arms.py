@@ -1,6 +1,7 @@
 """Arms: how reliability is estimated, what is done with it, and what the student minimises."""
 
 import difflib
+from dataclasses import replace
 from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, model_validator
@@ -29,10 +30,12 @@ from steelyard.selection import (
     random_keep,
     refuse_one_label,
     shuffled_weights,
+    written,
 )
 from steelyard.student import CROSS_ENTROPY, Objective
 from steelyard.student.objectives import Bayesian, Joint, NaiveMultiWeak
 from steelyard.student.objectives import Confidence as Confident
+from steelyard.student.preference_stage import PreferenceStage
 from steelyard.types import PAIR, Ints, Reliability, Selection, Votes
 
 Role = Literal["arm", "control", "oracle"]
@@ -54,6 +57,9 @@ class Arm(BaseModel):
     objective: Objective = CROSS_ENTROPY
     """What the student minimises; a bare name is short for its `kind`. The ceiling's is always the
     cross-entropy."""
+    preference: PreferenceStage | None = None
+    """A second stage for a language model that learns open answers: preferences between answers of
+    its own. The ceiling has none."""
     description: str = ""
     """For the report."""
     role: Role = "arm"
@@ -88,9 +94,14 @@ class Arm(BaseModel):
             InputError: nothing is kept, or one class alone.
         """
         selection = self._select(votes, reliability, truth, seed)
-        if not votes.candidate_texts and votes.classes != PAIR:  # a number of theirs means nothing
+        if votes.classes == PAIR:  # a number of theirs means nothing
+            return selection
+        if not votes.candidate_texts:
             refuse_one_label(selection)
-        return selection
+            return selection
+        # number 0 of open answers is another text everywhere
+        heard = self.selection.heard(votes) if isinstance(self.selection, FirstVoter) else None
+        return replace(selection, written=written(votes, selection, heard))
 
     def _select(self, votes: Votes, reliability: Reliability, truth: Ints, seed: int) -> Selection:
         selection = self.selection.select(votes, reliability)

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from steelyard.arms import Arm, Entry, complete
 from steelyard.data import Data
 from steelyard.errors import ConfigError
-from steelyard.evaluation import METRICS, metric
+from steelyard.evaluation import METRICS, SLOT_METRICS, metric, metrics_of
 from steelyard.plain import MAX_BYTES, MAX_SEED, read_yaml
 from steelyard.reliability import GraphDenoising, OnFeatures
 from steelyard.student import CROSS_ENTROPY, Student
@@ -53,7 +53,9 @@ class Study(BaseModel):
     seeds: int | tuple[int, ...] = 5
     """How many (0, 1, ...), or which. A seed draws the splits, the supervisors and the student."""
     metric: str = "accuracy"
-    """What scores and PGR are in; the other metrics are reported beside it."""
+    """What scores and PGR are in; the other metrics are reported beside it. Open answers have
+    `accuracy`, which is equality in the student's spelling; slots have `slu_f1` and `span_f1` too.
+    """
     match: Literal["epochs", "steps"] = "epochs"
     """Whether arms that keep fewer examples take fewer steps, or repeat theirs to the same number
     of steps as the ceiling."""
@@ -75,9 +77,15 @@ class Study(BaseModel):
     @model_validator(mode="after")
     def _fits(self) -> "Study":
         metric(self.metric)
-        if self.task == "generation" and self.metric != "accuracy":
+        if self.metric in SLOT_METRICS and self.metric not in self.metrics:
             raise ValueError(
-                f"`metric: {self.metric}` needs classes, and open answers have none; use `accuracy`"
+                f"`metric: {self.metric}` scores slots, so it needs `task: generation` and "
+                "`student.reader: slots`"
+            )
+        if self.task == "generation" and self.metric not in self.metrics:
+            raise ValueError(
+                f"`metric: {self.metric}` needs classes, and open answers have none; use "
+                + " or ".join(f"`{name}`" for name in self.metrics)
             )
         if self.task == "preference" and self.metric != "accuracy":
             raise ValueError(
@@ -101,7 +109,29 @@ class Study(BaseModel):
                 arm.reliability.check_task(self.task)
             if arm.objective != CROSS_ENTROPY:
                 self.student.check_objective(arm.objective)
+            if arm.preference is not None:
+                self._check_stage(arm)
+            if arm.objective.tokens and self.task != "generation":
+                raise ValueError(
+                    f"`objective: {arm.objective.kind}` of arm `{arm.name}` is of the words of "
+                    f"open answers, and the task is {self.task}; use another objective"
+                )
         return self
+
+    def _check_stage(self, arm: Arm) -> None:
+        """A preference stage needs a model that writes and supervisors that weigh texts."""
+        weighs = any(getattr(weak, "beams", None) for weak in self.supervisors)
+        if self.task != "generation" or self.student.kind != "language_model" or not weighs:
+            raise ValueError(
+                f"`preference` of arm `{arm.name}` needs `task: generation`, a `language_model` "
+                "student and a `language_model` supervisor with `beams`, which weighs its answers"
+            )
+
+    @property
+    def metrics(self) -> tuple[str, ...]:
+        """Names of the metrics that suit the task and the student."""
+        reader = getattr(self.student, "spelling", "text")
+        return metrics_of(self.task, reader, self.student.kind in ("preference", "chooser"))
 
     @cached_property
     def all_arms(self) -> tuple[Arm, ...]:

@@ -14,6 +14,7 @@ from steelyard import sealed
 from steelyard.data import Kind
 from steelyard.errors import InputError
 from steelyard.models.finetune import Finetuned, Finetuning
+from steelyard.prompts import ReaderName, spelling
 from steelyard.rows import read_rows
 from steelyard.student import FittedLanguageModel, FittedPreference
 from steelyard.types import Question, Selection, one_hot
@@ -62,13 +63,14 @@ def read_selection(
 
 
 def read_open_selection(
-    path: Path, questions: Sequence[Question]
+    path: Path, questions: Sequence[Question], reader: ReaderName | None = None
 ) -> tuple[Selection, tuple[Question, ...]]:
     """A file of `id, label` and optionally `weight`, where a label is the answer to be learnt.
 
     Args:
         path: JSON lines, CSV or Parquet.
         questions: N open ones that may be selected.
+        reader: of the labels; slots are taught in their one spelling.
 
     Returns:
         The selection, and the questions with the answer as their only candidate.
@@ -89,7 +91,7 @@ def read_open_selection(
         text = str(label).strip() if isinstance(label, str | int | float) else ""
         if not text or isinstance(label, bool):
             raise InputError(f"{place}: label {label!r} must be the text of an answer. Correct it.")
-        taught[i] = replace(questions[i], choices=(text,))
+        taught[i] = replace(questions[i], choices=(spelling(text, reader),))
         weights[i] = _weight(place, row)
         reasons[i] = "" if weights[i] > 0 else "weight 0"
     ids = tuple(question.id for question in questions)

@@ -10,20 +10,22 @@ import numpy as np
 
 from steelyard.errors import InputError
 from steelyard.evaluation import (
-    METRICS,
     PAIR_METRICS,
+    SLOT_METRICS,
     Scores,
     draw_resamples,
     judge,
+    judge_doubts,
     mean_interval,
     measure,
+    metric,
     paired_difference,
     performance_gap_recovered,
 )
 from steelyard.executors import cores
-from steelyard.run import CEILING, Run, Taught
-from steelyard.student import Preference
-from steelyard.types import ABSTAIN, Floats, Votes, rows_of
+from steelyard.run import Run
+from steelyard.teaching import CEILING, Taught
+from steelyard.types import ABSTAIN, Floats, Selection, Votes, rows_of
 
 CURVE_POINTS = 60
 NO_FLOOR = "There are no weak votes on the test questions, so the floor is not known."
@@ -83,8 +85,8 @@ class _Judged:
         self.seeds = run.study.seed_list
         names = [CEILING, *(arm.name for arm in run.study.all_arms)]
         self.taught = {n: [run.teach(seed, n) for seed in self.seeds] for n in names}
-        task = run.task(self.seeds[0])
-        self.truth = task.test.truth
+        self.test = run.task(self.seeds[0]).test
+        self.truth = self.test.truth
         self.resamples = draw_resamples(len(self.truth))
         votes = [run.votes(seed).test for seed in self.seeds]
         self.has_floor = all(len(v.answer) > 0 for v in votes)
@@ -96,9 +98,10 @@ class _Judged:
         """One model's scores; `weak` is the floor."""
         if (metric, name) not in self._measured:
             if name in ("weak", "weak_ensemble"):
-                probs = self.voters if name == "weak" else self.majority
+                said = self.voters if name == "weak" else self.majority
             else:
-                probs = [[taught.predictions.probs] for taught in self.taught[name]]
+                said = [[self.run.said(taught)] for taught in self.taught[name]]
+            probs = [[self.run.grade(self.test, one, metric) for one in each] for each in said]
             self._measured[metric, name] = measure(metric, self.truth, probs, self.resamples)
         return self._measured[metric, name]
 
@@ -117,9 +120,6 @@ class _Judged:
         metric = self.run.study.metric
         arm = self.run.study.arm(name)
         scores = self.scores(metric, name)
-        against = None
-        if name != "naive":
-            against = asdict(paired_difference(scores, self.scores(metric, "naive")))
         gap = self._gap(metric, name)
         return {
             "role": arm.role,
@@ -127,8 +127,10 @@ class _Judged:
             "score": asdict(mean_interval(scores)),
             "pgr": None if gap is None or gap.interval is None else asdict(gap.interval),
             "pgr_reason": NO_FLOOR if gap is None else gap.reason,
-            "vs_naive": against,
+            "vs_naive": self._against(metric, name, "naive"),
+            "vs_majority": self._against(metric, name, "majority"),
             "vs_control": self._against_control(metric, name),
+            "doubt": self._doubt(name),
             "seeds": [
                 {
                     "seed": seed,
@@ -140,13 +142,39 @@ class _Judged:
             ],
         }
 
+    def _against(self, metric: str, name: str, other: str) -> dict[str, Any] | None:
+        """The paired difference between two arms, None of an arm to itself."""
+        if name == other:
+            return None
+        scores = [self.scores(metric, key) for key in (name, other)]
+        return asdict(paired_difference(*scores))
+
     def _against_control(self, metric: str, name: str) -> dict[str, Any] | None:
         """The paired difference between an arm and its own control, if it has one."""
         for control in self.run.study.all_arms:
             if control.control_of == name:
-                scores = [self.scores(metric, key) for key in (name, control.name)]
-                return {"control": control.name, **asdict(paired_difference(*scores))}
+                difference = self._against(metric, name, control.name)
+                return {"control": control.name, **(difference or {})}
         return None
+
+    def _doubt(self, name: str) -> dict[str, Any] | None:
+        """How unsure the student is and whether it is so where it is wrong, means over the seeds.
+
+        None of open answers: whether they are right is all that is known of them.
+        """
+        if not self.run.task(self.seeds[0]).classes:
+            return None
+        seeds = [
+            judge_doubts(taught.predictions.probs, taught.doubts, self.truth)
+            for taught in self.taught[name]
+        ]
+        return {
+            measure: {
+                "mean": _mean([seed[measure].mean for seed in seeds]),
+                "auroc": _mean([x for seed in seeds if (x := seed[measure].auroc) is not None]),
+            }
+            for measure in seeds[0]
+        }
 
     def other(self, metric: str) -> dict[str, Any]:
         """Floor, arms and ceiling by a further metric; without a gap where units differ."""
@@ -185,20 +213,34 @@ class _Judged:
             "kept": taught.record["kept"] / taught.record["rows"],
             "steps": taught.record["steps"],
         }
-        return {**record, "label_accuracy": float(right.mean()), "agreement": agreement}
+        return {
+            **record,
+            "label_accuracy": float(right.mean()),
+            "label_f1": self._label_f1(seed, selection),
+            "agreement": agreement,
+        }
+
+    def _label_f1(self, seed: int, selection: Selection) -> float | None:
+        """The study's F1 of the slots in the kept labels."""
+        if self.run.study.metric not in SLOT_METRICS:
+            return None
+        split, texts = self.run.task(seed).strong_train, self.run.votes(seed).strong_train
+        labels = zip(texts.candidate_texts, selection.targets.argmax(axis=1), strict=True)
+        said = tuple(own[k] for own, k in labels)
+        kept = selection.weights > 0
+        table = self.run.grade(split, said, self.run.study.metric)[kept]
+        value = float(metric(self.run.study.metric)(split.truth[kept], table, None)[0])
+        return value if value == value else None
 
 
 def _other_metrics(judged: _Judged) -> tuple[dict[str, Any], list[str]]:
     """Scores by every metric but the study's, and why some are not defined on these test rows."""
-    if not judged.run.task(judged.seeds[0]).classes:
+    study = judged.run.study
+    if study.metrics == ("accuracy",):
         return {}, ["Open answers have no classes: accuracy is the only metric."]
     metrics, undefined = {}, []
-    names: Sequence[str] = tuple(METRICS)
-    if judged.run.study.task == "preference":  # its two answers are no classes
-        rewards = judged.run.study.student.kind in ("preference", "chooser")
-        names = ("accuracy", "ece", *(PAIR_METRICS if rewards else ()))
-    for name in names:
-        if name != judged.run.study.metric:
+    for name in study.metrics:
+        if name != study.metric:
             try:
                 metrics[name] = judged.other(name)
             except InputError as error:
@@ -269,12 +311,13 @@ def _by_voter(votes: Votes, hit: Any, seen: Any) -> dict[str, tuple[float, float
 
 def _estimators(run: Run) -> dict[str, Any]:
     """One arm for each way that reliability is estimated; settings tell two of a kind apart."""
-    first: dict[Any, Any] = {}
+    first: dict[str, Any] = {}
     for arm in run.study.all_arms:
-        first.setdefault(arm.reliability, arm)
-    kinds = [method.kind for method in first]
+        first.setdefault(arm.reliability.model_dump_json(), arm)
+    kinds = [arm.reliability.kind for arm in first.values()]
     named = {}
-    for method, arm in first.items():
+    for arm in first.values():
+        method = arm.reliability
         settings = method.model_dump(exclude={"kind"}, exclude_none=True)
         detail = ", ".join(f"{key}={value}" for key, value in settings.items())
         several = kinds.count(method.kind) > 1 and detail
@@ -362,14 +405,14 @@ def _of_language_models(judged: _Judged) -> list[str]:
     left_out = max(record.get("left_out", 0) for record in records)
     if left_out:
         said.append(
-            f"Up to {left_out} training examples were left out: their answer did not fit into "
-            "`max_tokens`."
+            f"Up to {left_out} training answers were left out: they did not fit into `max_tokens`, "
+            "or the student's tokenizer cannot spell them."
         )
     for name, several in judged.taught.items():
         shares = [
             _unreadable(taught, judged.run.task(judged.seeds[0]).answers) for taught in several
         ]
-        if max(shares) > 0 and isinstance(judged.run.study.student, Preference):
+        if max(shares) > 0 and judged.run.study.student.kind == "preference":
             said.append(
                 f"{np.mean(shares):.1%} of the test pairs do not fit into `max_tokens`; they count "
                 f"as wrong for `{name}`."

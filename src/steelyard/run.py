@@ -6,12 +6,13 @@ needs is read if it was made before, and made else.
 
 import functools
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 
+from steelyard import teaching
 from steelyard.arms import Arm
 from steelyard.config import Study
 from steelyard.data import Leak, Source, apply_leak_policy, find_leaks, load, split
@@ -20,62 +21,38 @@ from steelyard.evaluation import (
     candidate_numbers,
     floor_members,
     grade_texts,
-    grade_votes,
     read_truth,
     single_voters,
+    winners,
 )
-from steelyard.ledger import Ledger
-from steelyard.models.checkpoints import Checkpoints
+from steelyard.hearing import Supervised, hear
 from steelyard.models.features import read_features
 from steelyard.models.finetune import StatesCache
 from steelyard.models.load import Pretrained, identity
 from steelyard.models.load import check as check_model
-from steelyard.models.logistic import Lesson
 from steelyard.prompts import ReaderName, canonical
 from steelyard.reliability import GraphDenoising, OnFeatures, Pairs
-from steelyard.selection import teach_truth
 from steelyard.states import TextStates
 from steelyard.store import Recipe, Store, fingerprint, library_versions
 from steelyard.student import (
-    CROSS_ENTROPY,
-    FittedLanguageModel,
-    FittedPreference,
-    FittedProbe,
     LanguageModel,
     Probe,
 )
-from steelyard.supervision import Api, Supervisor, VotesFile
+from steelyard.supervision import VotesFile
+from steelyard.teaching import CEILING, Said, Taught
 from steelyard.types import (
     Floats,
     Ints,
-    Predictions,
     Question,
     Reliability,
     Selection,
     Split,
     Task,
     Votes,
-    join_votes,
 )
 
-CEILING = "ceiling"
-LEDGER = "ledger.sqlite"  # in the store: answers that servers gave
 Jobs: TypeAlias = list[tuple[int, str]]
 """Seeds, each with "votes" or whose student is taught."""
-
-
-class Supervised(NamedTuple):
-    """What the weak supervisors said in one seed."""
-
-    strong_train: Votes
-    test: Votes
-
-
-class Taught(NamedTuple):
-    """A student after training, in one seed and arm."""
-
-    predictions: Predictions  # on the test split; of open answers right or other
-    record: dict[str, Any]  # rows, kept, steps, loss, cut; of a language model more
 
 
 @dataclass(frozen=True, eq=False)
@@ -113,7 +90,7 @@ class Run:
             task = self.task(seed)
             size = len(task.test.truth)
             for rows in (task.strong_train, task.test):
-                read_truth(rows.ids, rows.answers, self._reader)
+                read_truth(rows.ids, rows.answers, self.reader)
         if size < 2:
             raise InputError(
                 f"{self.source.name!r} has {size} test row; intervals need at least 2. Give more "
@@ -122,7 +99,7 @@ class Run:
         encoders = (getattr(arm.reliability, "encoder", None) for arm in self.study.all_arms)
         for part in (self.study.student, *self.study.supervisors, *encoders):
             if isinstance(part, Pretrained):
-                check_model(_pretrained(part))
+                check_model(part.pretrained)
 
     def splits(self, seed: int) -> tuple[Task, tuple[Leak, ...]]:
         """The seed's splits, and texts that stood in two of them before the leak policy."""
@@ -140,20 +117,28 @@ class Run:
         """Answer number of each strong_train example, NOBODY for an open one nobody got right."""
         return _truth(self, seed)
 
-    def members(self, seed: int) -> list[Floats]:
-        """The weak supervisors on the test questions, one (N, K) array for each voter."""
+    def members(self, seed: int) -> Sequence[Said]:
+        """What each weak supervisor says to the test questions."""
         votes = self.votes(seed).test
         if not votes.candidate_texts:
             return floor_members(votes)
-        number = self._numbers(votes, self.task(seed).test)
-        return [grade_votes(part, number) for part in single_voters(votes)]
+        return [winners(part) for part in single_voters(votes)]
 
-    def ensemble(self, seed: int) -> Floats:
-        """All weak supervisors together on the test questions, (N, K)."""
+    def ensemble(self, seed: int) -> Said:
+        """What all weak supervisors together say to the test questions."""
         votes = self.votes(seed).test
-        if not votes.candidate_texts:
-            return votes.means()
-        return grade_votes(votes, self._numbers(votes, self.task(seed).test))
+        return winners(votes) if votes.candidate_texts else votes.means()
+
+    def said(self, taught: Taught) -> Said:
+        """What a student says to the test questions."""
+        answers = taught.record.get("answers")
+        return taught.predictions.probs if answers is None else tuple(answers)
+
+    def grade(self, split: Split, said: Said, metric: str) -> Floats:
+        """Answers to the questions of a split as the metric takes them, (N, K)."""
+        if not isinstance(said, tuple):
+            return said
+        return grade_texts(said, _right_answers(self, split), self.reader, metric)
 
     def agreement(self, seed: int, taught: Taught) -> float:
         """Share of the test questions on which a student says what the supervisors' majority says.
@@ -165,7 +150,7 @@ class Run:
         if not votes.candidate_texts:
             return float((taught.predictions.probs.argmax(axis=1) == best).mean())
         texts = [own[k] for own, k in zip(votes.candidate_texts, best, strict=True)]
-        majority = [canonical(text, self._reader) for text in texts]
+        majority = [canonical(text, self.reader) for text in texts]
         said = taught.record["answers"]
         return float(
             np.mean([a is not None and a == b for a, b in zip(said, majority, strict=True)])
@@ -175,22 +160,6 @@ class Run:
         """What the student of an arm is taught."""
         return _selection(self, seed, arm.name)
 
-    def _join_votes(self, seed: int) -> Supervised:
-        task = self.task(seed)
-        parts = [
-            self._votes_of(number, supervisor, task, seed)
-            for number, supervisor in enumerate(self.study.supervisors)
-        ]
-        joined = Supervised(*(join_votes(side) for side in zip(*parts, strict=True)))
-        if not joined.strong_train.counts.any():
-            voters = len(joined.strong_train.voters)
-            raise InputError(
-                f"None of {len(task.strong_train.ids)} strong_train questions has a readable "
-                f"answer of any of {voters} voters in seed {seed}; a student needs some. Check "
-                "the votes and their ids."
-            )
-        return joined
-
     def _select(self, seed: int, arm: Arm) -> tuple[Selection, Reliability]:
         votes = self.votes(seed).strong_train
         inputs = {"votes": fingerprint(votes)}
@@ -198,14 +167,16 @@ class Run:
             inputs["truth"] = fingerprint(self.truth(seed))
         method = arm.reliability
         if isinstance(method, OnFeatures | GraphDenoising):
-            inputs["questions"] = _questions(self, seed, "strong_train")
+            inputs["questions"] = self.questions(seed, "strong_train")
         if isinstance(method, OnFeatures):
-            inputs["encoder"] = _model(method.encoder or self.study.student)
+            inputs["encoder"] = identity((method.encoder or self.study.student).pretrained)
         recipe = Recipe(
             kind="selection",
             version=100 * type(arm.reliability).version + type(arm.selection).version,
             settings={
-                **arm.model_dump(exclude={"name", "description", "control_of", "objective"}),
+                **arm.model_dump(
+                    exclude={"name", "description", "control_of", "objective", "preference"}
+                ),
                 "seed": seed,
             },
             inputs=inputs,
@@ -231,103 +202,32 @@ class Run:
 
     def _features(self, seed: int, method: OnFeatures) -> Any:
         """What an estimator looks at: the strong_train texts as a probe of the model sees them."""
-        pretrained = _pretrained(method.encoder or self.study.student)
+        pretrained = (method.encoder or self.study.student).pretrained
         probe = Probe(**pretrained.model_dump(), max_tokens=method.max_tokens)
         asked = self.task(seed).strong_train.questions
-        return read_features(pretrained, asked, method.max_tokens, self._states(probe))
+        return read_features(pretrained, asked, method.max_tokens, self.states(probe))
 
     def teach(self, seed: int, name: str) -> Taught:
         """Train the student of an arm, or of the ceiling, and ask it the test questions."""
-        task, student = self.task(seed), self.study.student
-        asked, selection = self.lesson(seed, name)
-        test, more = task.test.questions, told(student, task.kind, task.classes)
-        objective = CROSS_ENTROPY if name == CEILING else self.study.arm(name).objective
-        heard: dict[str, Any] = {}
-        if objective != CROSS_ENTROPY:
-            heard = {"objective": objective, "apart": selection.apart}
-        steps = student.planned_steps(len(asked) if self.study.match == "steps" else selection.kept)
-        recipe = Recipe(
-            kind="student",
-            version=student.version,
-            settings={**student.model_dump(mode="json"), "seed": seed, "steps": steps},
-            inputs={
-                "questions": _questions(self, seed, "strong_train")
-                if task.classes
-                else fingerprint(asked),
-                "targets": fingerprint((selection.targets, selection.weights)),
-                "test": _questions(self, seed, "test"),
-                "model": _model(student),
-                **{word: fingerprint(what) for word, what in more.items()},
-                **_heard(heard),
-            },
-            libraries=library_versions(*student.libraries),
-        )
-
-        def make(work: Path) -> dict[str, Any]:
-            if isinstance(student, Probe):
-                fitted: Any = _probes(self)[seed, name]
-            else:
-                fitted = student.fit(
-                    asked,
-                    selection.targets,
-                    selection.weights,
-                    seed=seed,
-                    steps=steps,
-                    checkpoints=Checkpoints(work),
-                    states=self._states(student),
-                    **more,
-                    **heard,
-                )
-            record = {
-                "rows": len(asked),
-                "kept": selection.kept,
-                "steps": len(fitted.log.loss),
-                "loss": fitted.log.loss,
-                "cut": fitted.cut,
-            }
-            if isinstance(fitted, FittedLanguageModel | FittedPreference):
-                record["left_out"] = fitted.left_out
-            if isinstance(fitted, FittedLanguageModel) and not task.classes:
-                return {"record": {**record, "answers": fitted.answers(test)}}
-            probs = fitted.probabilities(test, self._states(student))
-            return {"test": Predictions(model, task.test.ids, probs), "record": record}
-
-        model = f"{student.kind} {name}"
-        kept = self.store.keep(f"seed-{seed}/{name}/student", recipe, make)
-        if "test" in kept:
-            return Taught(kept["test"], kept["record"])
-        probs = self._grade(seed, kept["record"]["answers"])
-        return Taught(Predictions(model, task.test.ids, probs), kept["record"])
+        return teaching.teach(self, seed, name)
 
     def lesson(self, seed: int, name: str) -> tuple[tuple[Question, ...], Selection]:
         """What is taught about which questions; open ones bring their candidates as `choices`."""
-        task, split = self.task(seed), self.task(seed).strong_train
-        if name == CEILING:
-            selection = teach_truth(split.ids, split.truth, max(task.answers, 1))
-            candidates: Any = ((answer,) for answer in split.answers)
-        else:
-            selection, _ = self.selection(seed, self.study.arm(name))
-            candidates = self.votes(seed).strong_train.candidate_texts
-        if task.classes:
-            return split.questions, selection
-        pairs = zip(split.questions, candidates, strict=True)
-        return tuple(replace(question, choices=texts) for question, texts in pairs), selection
+        return teaching.lesson(self, seed, name)
+
+    def questions(self, seed: int, split: str) -> str:
+        """Fingerprint of the questions of one split."""
+        return _questions(self, seed, split)
 
     @property
-    def _reader(self) -> ReaderName:
+    def reader(self) -> ReaderName:
         """How open answers are read and compared."""
         student = self.study.student
         return student.spelling if isinstance(student, LanguageModel) else "text"
 
-    def _grade(self, seed: int, said: Sequence[str | None]) -> Floats:
-        test = self.task(seed).test
-        return grade_texts(said, read_truth(test.ids, test.answers, self._reader), self._reader)
-
     def _numbers(self, votes: Votes, split: Split) -> Ints:
         """Numbers of the true answers of open questions among the votes' candidates."""
-        return candidate_numbers(
-            votes, read_truth(split.ids, split.answers, self._reader), self._reader
-        )
+        return candidate_numbers(votes, _right_answers(self, split), self.reader)
 
     def jobs(self) -> tuple[Jobs, Jobs]:
         """Two rounds of independent jobs (seed, name): votes, then students.
@@ -352,45 +252,13 @@ class Run:
         else:
             self.teach(seed, name)
 
-    def _votes_of(
-        self, number: int, supervisor: Supervisor, task: Task, seed: int
-    ) -> tuple[Votes, Votes]:
-        asked = [task.strong_train.questions, task.test.questions]
-        drawn = _seed_of(seed, number)
-        recipe = Recipe(
-            kind="votes",
-            version=supervisor.version,
-            settings={**supervisor.model_dump(mode="json", exclude={"path"}), "seed": drawn},
-            inputs={
-                "labelled": fingerprint(task.weak_train),
-                "strong_train": _questions(self, seed, "strong_train"),
-                "test": _questions(self, seed, "test"),
-                "classes": fingerprint(task.classes),
-                **supervisor.inputs(),
-            },
-            libraries=library_versions(*supervisor.libraries),
-        )
-
-        def make(_: Path) -> dict[str, Any]:
-            if isinstance(supervisor, Api):
-                with Ledger(self.store.root / LEDGER) as paid:
-                    votes = supervisor.vote(
-                        task.weak_train, asked, task.classes, seed=drawn, answers=paid
-                    )
-            else:
-                votes = supervisor.vote(task.weak_train, asked, task.classes, seed=drawn)
-            return {"strong_train": votes[0], "test": votes[1]}
-
-        kept = self.store.keep(f"seed-{seed}/votes-{number}", recipe, make)
-        return kept["strong_train"], kept["test"]
-
-    def _states(self, student: Any) -> StatesCache | None:
+    def states(self, student: Any) -> StatesCache | None:
         """What frozen layers make of a text, kept in the store while the study runs."""
         if student.kind != "probe" and student.train_layers is None:
             return None
         names = ("kind", "layers", "train_layers", "precision", "max_tokens")
         settings = {name: getattr(student, name, None) for name in names}
-        return _texts(self).cache(settings, _model(student))
+        return _texts(self).cache(settings, identity(student.pretrained))
 
 
 @functools.lru_cache(maxsize=16)
@@ -402,7 +270,7 @@ def _splits(run: Run, seed: int) -> tuple[Task, tuple[Leak, ...]]:
 
 @functools.lru_cache(maxsize=16)
 def _votes(run: Run, seed: int) -> Supervised:
-    return run._join_votes(seed)
+    return hear(run, seed)
 
 
 @functools.lru_cache(maxsize=64)
@@ -416,6 +284,12 @@ def _truth(run: Run, seed: int) -> Ints:
     return run._numbers(run.votes(seed).strong_train, split) if split.answers else split.truth
 
 
+@functools.lru_cache(maxsize=16)
+def _right_answers(run: Run, split: Split) -> tuple[str, ...]:
+    """True answers of open questions in the reader's spelling."""
+    return read_truth(split.ids, split.answers, run.reader)
+
+
 @functools.lru_cache(maxsize=2)
 def _texts(run: Run) -> TextStates:
     tasks = [run.task(seed) for seed in run.study.seed_list]
@@ -423,58 +297,7 @@ def _texts(run: Run) -> TextStates:
     return TextStates(run.store, [question for split in splits for question in split.questions])
 
 
-@functools.lru_cache(maxsize=2)
-def _probes(run: Run) -> dict[tuple[int, str], FittedProbe]:
-    """The probes of all arms and seeds. All, even where one is missing: so each is what it was."""
-    student = run.study.student
-    assert isinstance(student, Probe)
-    _, jobs = run.jobs()
-    taught = [run.lesson(seed, name) for seed, name in jobs]
-    row: dict[Question, int] = {}
-    lessons = [
-        Lesson(
-            np.array([row.setdefault(question, len(row)) for question in asked], dtype=np.int64),
-            selection.targets,
-            selection.weights,
-        )
-        for asked, selection in taught
-    ]
-    fitted = student.fit_together(tuple(row), lessons, run._states(student))
-    return dict(zip(jobs, fitted, strict=True))
-
-
-def told(student: Any, kind: str, classes: tuple[str, ...]) -> dict[str, Any]:
-    """What a language model must know of the task to put a question in words."""
-    return {"kind": kind, "classes": classes} if isinstance(student, LanguageModel) else {}
-
-
-def _heard(heard: dict[str, Any]) -> dict[str, str]:
-    """Fingerprints of an arm's own objective and of the labels that it keeps apart."""
-    if not heard:
-        return {}
-    objective = heard["objective"]
-    words = {**objective.model_dump(mode="json"), "version": objective.version}
-    found = {"objective": fingerprint(words)}
-    return {**found, "apart": fingerprint(heard["apart"])} if objective.several else found
-
-
-def _seed_of(seed: int, number: int) -> int:
-    """The seed of supervisor `number`, so that two with equal settings differ."""
-    if number == 0:
-        return seed
-    return int(np.random.SeedSequence([seed, number]).generate_state(1)[0])
-
-
 @functools.lru_cache(maxsize=64)
 def _questions(run: Run, seed: int, split: str) -> str:
     """Fingerprint of the questions of one split."""
     return fingerprint(getattr(run.task(seed), split).questions)
-
-
-def _model(student: Any) -> str:
-    return identity(_pretrained(student))
-
-
-def _pretrained(part: Pretrained) -> Pretrained:
-    """Which weights a student or supervisor uses, without how it is trained."""
-    return Pretrained(**part.model_dump(include=set(Pretrained.model_fields)))

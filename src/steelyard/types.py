@@ -113,7 +113,19 @@ class Words:
     """Words of S texts, and how probable a supervisor finds each of them."""
 
     spans: Spans  # of W words
-    log_probs: Floats  # (W,), ln P, finite
+    log_probs: Floats  # (W,), ln P; nan in a text that the supervisor cannot score
+
+    @staticmethod
+    def stack(parts: "Sequence[Words]") -> "Words":
+        """The texts of all parts, one part after the other."""
+        sizes = np.cumsum([0, *(part.spans.rows[-1] for part in parts)])
+        rows = [part.spans.rows[1:] + size for part, size in zip(parts, sizes, strict=False)]
+        spans = Spans(
+            np.concatenate([[0], *rows]),
+            np.concatenate([part.spans.begin for part in parts]),
+            np.concatenate([part.spans.end for part in parts]),
+        )
+        return Words(spans, np.concatenate([part.log_probs for part in parts]))
 
     def take(self, texts: Ints) -> "Words":
         """The words of some of the texts, in the order of `texts`."""
@@ -148,6 +160,7 @@ class Votes:
     candidate_texts: tuple[tuple[str, ...], ...] = ()  # (N,) of open answers
     reasons: tuple[str, ...] = ()  # (M,) why a vote abstains, else ""; or none
     words: Words | None = None  # of each vote's candidates in turn, (sum of candidates[example])
+    entropy: Floats | None = None  # (M,), of the voter's list of answers, nats a token, or nan
 
     def __post_init__(self) -> None:
         size = len(self.example)
@@ -274,6 +287,7 @@ class Votes:
             texts=tuple(np.array(self.texts, dtype=object)[rows]) if self.texts else (),
             reasons=tuple(np.array(self.reasons, dtype=object)[rows]) if self.reasons else (),
             words=None if self.words is None else self.words.take(self.text_rows(rows)),
+            entropy=None if self.entropy is None else self.entropy[rows],
         )
 
     def by_query(self) -> "Votes":
@@ -315,7 +329,7 @@ def join_votes(parts: Sequence[Votes]) -> Votes:
     offsets = np.cumsum([0, *(len(part.voters) for part in parts)])
     example = np.concatenate([part.example for part in parts])
     order = np.argsort(example, kind="stable")
-    known = [part.words for part in parts]
+    known, sure = [part.words for part in parts], [part.entropy for part in parts]
     query = [np.array([row[q] for q in p.queries], dtype=np.int64)[p.query] for p in parts]
     soft = any(part.probs is not None for part in parts)
     return Votes(
@@ -331,27 +345,19 @@ def join_votes(parts: Sequence[Votes]) -> Votes:
         probs=_stack_probs(parts)[order] if soft else None,
         candidate_texts=first.candidate_texts,
         words=None if None in known else _stack_words(parts, order),
+        entropy=np.concatenate([e for e in sure if e is not None])[order]
+        if all(e is not None for e in sure)
+        else None,
     )
 
 
 def _stack_words(parts: Sequence[Votes], order: Ints) -> Words:
     """Words of all parts' votes, votes in the given order."""
-    known = [part.words for part in parts if part.words is not None]
-    sizes = np.cumsum([0, *(words.spans.rows[-1] for words in known)])
-    spans = [words.spans for words in known]
-    rows = [one.rows[1:] + size for one, size in zip(spans, sizes, strict=False)]
-    whole = Words(
-        Spans(
-            np.concatenate([[0], *rows]),
-            np.concatenate([one.begin for one in spans]),
-            np.concatenate([one.end for one in spans]),
-        ),
-        np.concatenate([words.log_probs for words in known]),
-    )
+    whole = Words.stack([part.words for part in parts if part.words is not None])
     counts = np.concatenate([part.candidates[part.example] for part in parts])
-    starts = np.cumsum(counts) - counts
-    texts = [np.arange(starts[m], starts[m] + counts[m]) for m in order]
-    return whole.take(np.concatenate(texts)) if texts else whole
+    many = counts[order]
+    first = (np.cumsum(counts) - counts)[order] - (np.cumsum(many) - many)
+    return whole.take(np.arange(int(many.sum())) + np.repeat(first, many))
 
 
 def _share_candidates(parts: Sequence[Votes]) -> list[Votes]:

@@ -16,7 +16,14 @@ from sklearn.metrics import (
 )
 
 from steelyard.errors import ConfigError
-from steelyard.evaluation import LOWER_IS_BETTER, METRICS, mean_interval, measure, metric
+from steelyard.evaluation import (
+    LOWER_IS_BETTER,
+    METRICS,
+    SLOT_METRICS,
+    mean_interval,
+    measure,
+    metric,
+)
 from steelyard.evaluation import metrics as module
 from steelyard.evaluation.metrics import reward_margin
 from steelyard.types import Floats, Ints
@@ -139,6 +146,15 @@ def test_only_the_calibration_error_is_better_when_lower() -> None:
 def test_a_misspelt_metric_names_the_nearest() -> None:
     with pytest.raises(ConfigError, match=re.escape("got 'acuracy'. Did you mean `accuracy`?")):
         metric("acuracy")
+
+
+def test_f1_of_slots_is_of_sums_over_the_corpus() -> None:
+    table = np.array([[1.0, 0, 0], [0, 0.5, 2.5], [0, 0, 0]])  # TP, FP, FN of three items
+    counts = np.array([[1, 1, 1], [2, 1, 0], [0, 3, 0], [0, 0, 3]], np.uint8)
+    for name in SLOT_METRICS:
+        # 2 / (2 + 3); 4 / (4 + 3); 0 / 9; no slot at all
+        values = metric(name)(np.zeros(3, np.int64), table, counts)
+        np.testing.assert_allclose(values, [0.4, 4 / 7, 0, np.nan])
 
 
 def test_the_reward_margin_by_hand() -> None:

@@ -1,17 +1,24 @@
 """Open answers graded by hand."""
 
+import json
+from typing import Any
+
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from steelyard.errors import InputError
 from steelyard.evaluation import draw_resamples, measure
+from steelyard.evaluation.metrics import metrics_of
 from steelyard.evaluation.open_answers import (
     NOBODY,
     candidate_numbers,
     grade_texts,
-    grade_votes,
     read_truth,
+    winners,
 )
+from steelyard.evaluation.slots import count_slots
 from steelyard.types import ABSTAIN, Votes
 from vote_tables import votes
 
@@ -35,7 +42,8 @@ def test_equal_numbers_are_equal_answers() -> None:
 def test_votes_are_right_where_the_winner_is() -> None:
     rows = [[2, 2, 1], [0, 0, ABSTAIN], [ABSTAIN] * 3, [0, 0, 1]]
     cast = table(rows)
-    graded = grade_votes(cast, np.array([2, NOBODY, NOBODY, 0]))
+    assert winners(cast) == ("1200", "5", None, "1")
+    graded = grade_texts(winners(cast), ["1200", "6", "5", "1"], "number")
     # "a": 1200 wins two to one; "b": 5 is not what is right; "c": silence; "d": 1 wins.
     assert graded.tolist() == [[1, 0], [0, 1], [0, 1], [1, 0]]
     score = measure("accuracy", np.zeros(4, dtype=np.int64), [[graded]], draw_resamples(4))
@@ -45,14 +53,14 @@ def test_votes_are_right_where_the_winner_is() -> None:
 def test_a_tie_favours_no_candidate() -> None:
     size = 400
     cast = votes([[0, 1]] * size, candidates=np.full(size, 2), candidate_texts=(("1", "2"),) * size)
-    right = grade_votes(cast, np.zeros(size, dtype=np.int64))[:, 0].mean()
-    assert abs(right - 0.5) < 0.1  # 4 standard errors of a fair draw
+    first = np.mean([text == "1" for text in winners(cast)])
+    assert abs(first - 0.5) < 0.1  # 4 standard errors of a fair draw
 
 
 def test_a_silent_voter_is_wrong_even_where_nobody_gave_the_truth() -> None:
-    cast = table([[ABSTAIN]] * 4)
-    graded = grade_votes(cast, np.array([0, 0, NOBODY, 0]))
-    assert graded[:, 0].tolist() == [0, 0, 0, 0]
+    assert winners(table([[ABSTAIN]] * 4)) == (None,) * 4
+    assert winners(votes([[]] * 2, candidates=np.zeros(2), candidate_texts=((), ()))) == (None,) * 2
+    assert grade_texts([None] * 2, ["72", "5"], "number").tolist() == [[0, 1], [0, 1]]
 
 
 def test_texts_are_compared_in_the_reader_s_spelling() -> None:
@@ -65,3 +73,42 @@ def test_texts_are_compared_in_the_reader_s_spelling() -> None:
 def test_a_truth_that_cannot_be_read_is_named() -> None:
     with pytest.raises(InputError, match=r"true answer of 'b', 'many', cannot be read as number"):
         read_truth(("a", "b"), ("1", "many"), "number")
+
+
+SLOTS = ('{"date": "next friday", "person": "bob"}', "{}", "{}", '{"to": ["bonn", "rome"]}')
+SAID = (
+    '[{"type": "date", "filler": "Friday"}, {"type": "place", "filler": "rome"}]',
+    "[]",
+    None,
+    '{"to": ["Rome", "Bonn"]}',
+)
+
+
+def test_slots_are_graded_as_the_metric_counts_them() -> None:
+    assert metrics_of("generation", "slots") == ("accuracy", "slu_f1", "span_f1")
+    assert metrics_of("generation", "json") == ("accuracy",)
+    whole = grade_texts(SAID, SLOTS, "slots")
+    assert whole.tolist() == [[0, 1], [1, 0], [0, 1], [1, 0]]  # unreadable is wrong, no slots right
+    exact = grade_texts(SAID, SLOTS, "slots", "span_f1")
+    assert exact.tolist() == [[0, 2, 2], [0, 0, 0], [0, 0, 0], [2, 0, 0]]
+    # friday: word .5 and char 5/11 of FP and FN, TP 2; rome: FP 2; bob: FN 2; the last: TP 4.
+    soft = grade_texts(SAID, SLOTS, "slots", "slu_f1")
+    np.testing.assert_allclose(soft, [[2, 2.5 + 5 / 11, 2.5 + 5 / 11], [0] * 3, [0] * 3, [4, 0, 0]])
+    alone = measure("slu_f1", np.zeros(2, dtype=np.int64), [[soft[:2]]], draw_resamples(2))
+    assert alone.value == pytest.approx(4 / (4 + 2 * (2.5 + 5 / 11)))  # .4037
+
+
+SLOT = st.tuples(st.sampled_from("abc"), st.sampled_from(["x", "y z", "w"]))
+LISTS = st.lists(SLOT, max_size=3)
+
+
+@given(st.lists(st.tuples(LISTS, LISTS), min_size=1, max_size=5))
+def test_equal_spellings_are_whole_answers(rows: list[tuple[list[Any], list[Any]]]) -> None:
+    truth = read_truth([str(i) for i in range(len(rows))], [spelled(r) for r, _ in rows], "slots")
+    graded = grade_texts([spelled(s) for _, s in rows], truth, "slots")
+    found = count_slots([r for r, _ in rows], [s for _, s in rows])
+    np.testing.assert_array_equal(graded[:, 0] == 1, found.whole)
+
+
+def spelled(slots: list[Any]) -> str:
+    return json.dumps([{"type": kind, "filler": filler} for kind, filler in slots])

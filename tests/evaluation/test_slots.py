@@ -12,18 +12,29 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from steelyard.errors import InputError
+from steelyard.evaluation import metric
+from steelyard.evaluation.metrics import Counts
 from steelyard.evaluation.slots import (
+    SlotCounts,
     character_distance,
     count_slots,
     edits,
-    slu_f1,
-    span_f1,
     word_distance,
 )
+from steelyard.prompts import canonical
 from steelyard.prompts.slots import Slot, read_slots
+from steelyard.types import Floats
 
 GOLD = [("date", "next friday"), ("person", "bob")]
 SAID = [("date", "friday"), ("place", "rome")]
+
+
+def slu_f1(found: SlotCounts, counts: Counts | None = None) -> Floats:
+    return metric("slu_f1")(np.zeros(len(found.whole), np.int64), found.table("slu_f1"), counts)
+
+
+def span_f1(found: SlotCounts, counts: Counts | None = None) -> Floats:
+    return metric("span_f1")(np.zeros(len(found.whole), np.int64), found.table("span_f1"), counts)
 
 
 def test_a_near_filler_counts_in_part_by_hand() -> None:
@@ -196,3 +207,5 @@ def test_real_answers_are_read_as_their_slots(name: str, shared_data: Path) -> N
     found = count_slots([[(t.lower(), f) for t, f in row] for row in truth], said)
     assert slu_f1(found) == span_f1(found) == [1]
     assert found.whole.all()
+    one = [canonical(row["answer"], "slots") for row in rows]
+    assert [read_slots(text) for text in one] == [tuple(sorted(slots or ())) for slots in said]

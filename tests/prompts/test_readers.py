@@ -290,6 +290,7 @@ TEXTS: list[tuple[str, ReaderName, str | None]] = [
     ("[" * 100_000, "json", None),
     ('{"a": 1e999999999}', "json", None),
     ("__import__('os')", "json", None),
+    ('{"a": "\\ud800x"}', "json", '{"a":"x"}'),  # half a character
 ]  # fmt: skip
 
 
@@ -353,7 +354,7 @@ WORDS = st.sampled_from(
 )
 REPLIES = st.one_of(st.text(), st.lists(WORDS, max_size=12).map(" ".join))
 ASKED = st.sampled_from([MOOD, MAIL, MORAL, SKY, SUM, OPEN])
-READERS: st.SearchStrategy[ReaderName] = st.sampled_from(["number", "json", "text"])
+READERS: st.SearchStrategy[ReaderName] = st.sampled_from(["number", "json", "slots", "text"])
 
 
 @given(REPLIES, ASKED, READERS, st.sampled_from([None, "stop", "length"]))
@@ -390,7 +391,7 @@ def test_a_long_reply_is_read_at_once() -> None:
     """
     for piece in ("{", "[", "1 ", "1,", "a" * 9 + " ", "\n", "#### 1\n", "<think>", "answer is "):
         long = piece * (100_000 // len(piece))
-        for reader in ("number", "json", "text"):
+        for reader in ("number", "json", "slots", "text"):
             read(long, OPEN, reader)  # type: ignore[arg-type]
         assert read(long, SKY).answer == ABSTAIN
 

@@ -125,3 +125,12 @@ def test_nobody_was_asked() -> None:
     found = JointDecoding().estimate(votes(np.zeros((2, 0), dtype=np.int64), answers=3))
     np.testing.assert_allclose(found.posterior, np.full((2, 3), 1 / 3))
     assert found.score.tolist() == [0, 0]
+
+
+def test_surer_voters_weigh_more_where_they_are_surer() -> None:
+    """H = (1, 4): weights exp(1), exp(1/2), that is .6225 and .3775 of one vote against another."""
+    table = votes([[0, 1]], answers=2, entropy=np.array([1.0, 4.0]))
+    found = JointDecoding(weights="certainty").estimate(table)
+    assert found.posterior[0] == pytest.approx([0.6225, 0.3775], abs=1e-4)
+    with pytest.raises(InputError, match="needs voters that answer with lists"):
+        JointDecoding(weights="certainty").estimate(votes([[0, 1]], answers=2))

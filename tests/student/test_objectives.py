@@ -125,14 +125,37 @@ class Stopping(Checkpoints):
 def test_an_evidential_student_answers_with_the_mean_of_its_dirichlet(tiny_bert: str) -> None:
     # logits (2, 0) with softplus evidence: alpha = (ln(1 + e^2) + 1, ln 2 + 1) = (3.127, 1.693)
     fitted = fit(tiny_bert, objective("bayesian"), apart(LABELS))
-    means = fitted.means(torch.tensor([[2.0, 0.0]]))[0]
+    means = fitted.objective.probabilities(torch.tensor([[2.0, 0.0]]))[0]
     assert means.tolist() == pytest.approx([3.126928 / 4.820075, 1.693147 / 4.820075], abs=1e-6)
     plain = fit(tiny_bert, objective("cross_entropy"))
-    assert plain.means(torch.tensor([[2.0, 0.0]]))[0, 0] == pytest.approx(0.880797, abs=1e-6)
+    probs = plain.objective.probabilities(torch.tensor([[2.0, 0.0]]))
+    assert probs[0, 0] == pytest.approx(0.880797, abs=1e-6)
     torch.testing.assert_close(
-        fitted.means(torch.tensor([[0.3, -1.0]])),
+        fitted.objective.probabilities(torch.tensor([[0.3, -1.0]])),
         dirichlet_mean(torch.tensor([[0.3, -1.0]]).double(), "softplus"),
     )
+
+
+def test_an_evidential_student_says_how_little_evidence_it_has(tiny_bert: str) -> None:
+    # z = (1, 0, -1, .5), exp evidence: alpha = e^z + 1 = 3.7183, 2, 1.3679, 2.6487; S = 9.7349.
+    # K / S = .4109. psi(S + 1) - sum_k alpha_k / S psi(alpha_k + 1) = 2.32620 - .38195 x 1.44175
+    # - .20545 x .92278 - .14051 x .63622 - .27209 x 1.15113 = 1.1833 (psi from scipy).
+    goal = objective("bayesian", evidence="exp").begin(LABELS, apart(LABELS))
+    found = goal.doubts(torch.tensor([[1.0, 0.0, -1.0, 0.5]]))
+    assert found["vacuity"].item() == pytest.approx(0.4109, abs=1e-4)
+    assert found["expected_entropy"].item() == pytest.approx(1.1833, abs=1e-4)
+    fitted = fit(tiny_bert, objective("bayesian"), apart(LABELS, OTHER))
+    probs, doubts = fitted.ask(QUESTIONS)
+    np.testing.assert_array_equal(probs, fitted.probabilities(QUESTIONS))
+    # every alpha is at least 1, so that P >= 1 / S = u / K
+    assert (probs >= doubts["vacuity"][:, None] / 2 - 1e-12).all()
+    assert ((doubts["vacuity"] > 0) & (doubts["vacuity"] < 1)).all()
+    entropy = -(probs * np.log(probs)).sum(axis=1)
+    assert ((doubts["expected_entropy"] > 0) & (doubts["expected_entropy"] < entropy)).all()
+
+
+def test_other_students_have_no_doubt_but_their_probabilities(tiny_bert: str) -> None:
+    assert fit(tiny_bert, objective("cross_entropy")).ask(QUESTIONS)[1] == {}
 
 
 def test_an_objective_of_several_needs_their_labels_apart() -> None:

@@ -185,7 +185,9 @@ def weigh(
     duplicates: Annotated[
         str, typer.Option(help="One voter twice on one item: error, last or mean.")
     ] = "error",
-    answers: Annotated[str, typer.Option(help="closed, or open: number, text or json.")] = "closed",
+    answers: Annotated[
+        str, typer.Option(help="closed, or open: number, text, json or slots.")
+    ] = "closed",
     classes: Annotated[
         Path | None, typer.Option(help="JSON list of class names; else labels.json, or the votes'.")
     ] = None,

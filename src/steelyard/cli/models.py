@@ -1,7 +1,6 @@
 """`steelyard train` and `steelyard evaluate`."""
 
 import json
-from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -11,12 +10,11 @@ from steelyard.config import make_study, read_study
 from steelyard.data import Kind, read_labelled, read_questions
 from steelyard.errors import ConfigError, InputError
 from steelyard.evaluation import (
-    METRICS,
-    PAIR_METRICS,
     draw_resamples,
     grade_texts,
     mean_interval,
     measure,
+    metrics_of,
     read_truth,
 )
 from steelyard.handoff import (
@@ -28,9 +26,10 @@ from steelyard.handoff import (
 )
 from steelyard.plain import MAX_SEED, read_yaml
 from steelyard.rows import READERS, read_rows
-from steelyard.run import Run, told
+from steelyard.run import Run
 from steelyard.store import Store
 from steelyard.student import FittedLanguageModel, FittedPreference
+from steelyard.teaching import told
 from steelyard.types import PAIR, Floats, Question, Selection, Split
 
 
@@ -48,7 +47,7 @@ def train_model(
         task, settings = run.task(seed), study.student
         kind, classes, questions = study.task, task.classes, task.strong_train.questions
         if Path(selection).is_file():
-            chosen, classes, questions = _chosen(selection, kind, questions, classes)
+            chosen, classes, questions = _chosen(selection, study.student, kind, questions, classes)
         elif selection.lower().endswith(tuple(READERS)):
             raise InputError(f"{selection} does not exist; give a selection file, or an arm.")
         else:
@@ -59,7 +58,7 @@ def train_model(
         questions = read_questions(kind, data)
         options = max(len(question.choices) for question in questions)
         numbers = PAIR if kind == "preference" else tuple(str(i) for i in range(options))
-        chosen, classes, questions = _chosen(selection, kind, questions, numbers or None)
+        chosen, classes, questions = _chosen(selection, settings, kind, questions, numbers or None)
     answers = f"{len(classes)} answers" if classes else "open answers"
     print(f"training on {chosen.kept} of {len(questions)} examples, {answers}")
     more = told(settings, kind, classes)
@@ -76,14 +75,14 @@ def evaluate_model(model: Path, data: Path, out: Path | None) -> None:
         raise InputError(f"{out} cannot be written: there is no folder {out.parent}. Make it.")
     fitted, task, classes = load_model(model)
     split = read_labelled(task, data, classes)
-    probs = _predictions(fitted, split)
+    judged = _judged(fitted, task, split)
     resamples = draw_resamples(len(split.truth))
     scores: dict[str, Any] = {}
     answers = f"classes {', '.join(classes)}" if classes else "open answers"
     print(f"{len(split.truth)} rows of {data.name}, {answers}")
-    for name in _metrics(task):
+    for name, rows in judged.items():
         try:
-            score = mean_interval(measure(name, split.truth, [[probs]], resamples))
+            score = mean_interval(measure(name, split.truth, [[rows]], resamples))
         except InputError as error:  # such as auroc of rows of one class
             scores[name] = {"value": None, "reason": str(error)}
             print(f"{name:<18} n/a: {error}")
@@ -94,13 +93,6 @@ def evaluate_model(model: Path, data: Path, out: Path | None) -> None:
         result = {"model": model.name, "data": data.name, "rows": len(split.truth)}
         sealed.write_text(out, json.dumps({**result, "metrics": scores}, indent=1))
         print(f"scores: {out}")
-
-
-def _metrics(task: Kind) -> Sequence[str]:
-    """What is measured of a model; the two answers of a preference are no classes."""
-    if task == "preference":
-        return ("accuracy", "ece", *PAIR_METRICS)
-    return ("accuracy",) if task == "generation" else tuple(METRICS)
 
 
 def _kind(student: Any, data: Path) -> Kind:
@@ -116,23 +108,28 @@ def _kind(student: Any, data: Path) -> Kind:
 
 
 def _chosen(
-    selection: str, kind: Kind, questions: tuple[Question, ...], classes: tuple[str, ...] | None
+    selection: str,
+    student: Any,
+    kind: Kind,
+    questions: tuple[Question, ...],
+    classes: tuple[str, ...] | None,
 ) -> tuple[Selection, tuple[str, ...], tuple[Question, ...]]:
     """A selection file with its classes, and the questions; open ones with what is taught."""
     if kind == "generation":
-        chosen, taught = read_open_selection(Path(selection), questions)
+        chosen, taught = read_open_selection(Path(selection), questions, student.reader)
         return chosen, (), taught
     return (*read_selection(Path(selection), questions, classes), questions)
 
 
-def _predictions(fitted: Any, split: Split) -> Floats:
-    """Class probabilities, or of open answers which are right, (N, K)."""
+def _judged(fitted: Any, task: Kind, split: Split) -> dict[str, Floats]:
+    """What each metric takes: class probabilities, or graded open answers, (N, K)."""
     if not split.answers:
-        probs: Floats = fitted.probabilities(split.questions)
-        return probs
+        probs = fitted.probabilities(split.questions)
+        return dict.fromkeys(metrics_of(task, rewards=True), probs)
     reader = fitted.settings.spelling
     truth = read_truth(split.ids, split.answers, reader)
-    return grade_texts(fitted.answers(split.questions), truth, reader)
+    said = fitted.answers(split.questions)
+    return {name: grade_texts(said, truth, reader, name) for name in metrics_of(task, reader)}
 
 
 def _check_saved(student: Any) -> None:

@@ -1,6 +1,7 @@
 """What is shown to be true of the models: scores, intervals, the gap recovered, label quality."""
 
 from steelyard.evaluation.calibration import Calibration, calibrate
+from steelyard.evaluation.doubt import Doubt, judge_doubts
 from steelyard.evaluation.floor import floor_members, single_voters
 from steelyard.evaluation.gap import (
     PGR,
@@ -11,13 +12,21 @@ from steelyard.evaluation.gap import (
 )
 from steelyard.evaluation.interval import Scores, draw_resamples, mean_interval, measure
 from steelyard.evaluation.label_quality import CoverageRisk, ScoreBin, ScoreQuality, judge
-from steelyard.evaluation.metrics import LOWER_IS_BETTER, METRICS, PAIR_METRICS, Metric, metric
+from steelyard.evaluation.metrics import (
+    LOWER_IS_BETTER,
+    METRICS,
+    PAIR_METRICS,
+    SLOT_METRICS,
+    Metric,
+    metric,
+    metrics_of,
+)
 from steelyard.evaluation.open_answers import (
     NOBODY,
     candidate_numbers,
     grade_texts,
-    grade_votes,
     read_truth,
+    winners,
 )
 
 __all__ = [
@@ -26,9 +35,11 @@ __all__ = [
     "NOBODY",
     "PAIR_METRICS",
     "PGR",
+    "SLOT_METRICS",
     "Calibration",
     "CoverageRisk",
     "Difference",
+    "Doubt",
     "Metric",
     "ScoreBin",
     "ScoreQuality",
@@ -38,14 +49,16 @@ __all__ = [
     "draw_resamples",
     "floor_members",
     "grade_texts",
-    "grade_votes",
     "judge",
+    "judge_doubts",
     "mean_interval",
     "measure",
     "metric",
+    "metrics_of",
     "paired_difference",
     "performance_gap_recovered",
     "read_truth",
     "single_voters",
     "wilcoxon_over_datasets",
+    "winners",
 ]

@@ -121,7 +121,7 @@ def measure(name: str, truth: Ints, probs: Sequence[Sequence[Floats]], resamples
         raise InputError(
             f"`{name}` must be defined on the test items and on most resamples of them, but is "
             f"undefined on {undefined:.0%} of the resamples (items of each true class: {found}). "
-            "Take more test items, or a metric that does not need all classes, as accuracy."
+            "Take more test items, or a metric that is defined on any, as accuracy."
         )
     return scores
 

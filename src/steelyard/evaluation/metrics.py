@@ -4,6 +4,9 @@ A metric takes the truth (N,), class probabilities (N, K) and `counts` (R, N): h
 counts in each of R resamples. `None` is one resample in which every item counts once. It returns
 one value in [0, 1] per resample, nan where it is undefined there. The predicted class is the most
 probable one; of equally probable classes the one with the lowest number.
+
+Metrics of slots take counts of slots (N, 3) in place of probabilities: true positives, false
+positives and misses of each item. They are figures of the corpus, so counts are summed first.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -88,6 +91,22 @@ def ece(truth: Ints, probs: Floats, counts: Counts | None = None) -> Floats:
     return _ratio(np.abs(sums[:, :-1]).sum(axis=1), sums[:, -1])
 
 
+def slu_f1(truth: Ints, table: Floats, counts: Counts | None = None) -> Floats:
+    """F1 of slots over the corpus, where a near filler counts in part, (R,).
+
+    2 TP / (2 TP + FP + FN) of the summed word and character counts of `count_slots`; nan where
+    there is no slot at all, neither true nor predicted. `truth` has no part in it.
+
+    Source: Bastianelli et al. 2020, arXiv:2011.13205, section 5.
+    """
+    return _f1(table, counts)
+
+
+def span_f1(truth: Ints, table: Floats, counts: Counts | None = None) -> Floats:
+    """F1 over the corpus of slots whose type and filler are equal to a true one's, (R,)."""
+    return _f1(table, counts)
+
+
 METRICS: Mapping[str, Metric] = MappingProxyType(
     {
         "accuracy": accuracy,
@@ -98,6 +117,8 @@ METRICS: Mapping[str, Metric] = MappingProxyType(
         "ece": ece,
     }
 )
+
+SLOT_METRICS: Mapping[str, Metric] = MappingProxyType({"slu_f1": slu_f1, "span_f1": span_f1})
 
 
 def reward_margin(truth: Ints, probs: Floats, counts: Counts | None = None) -> Floats:
@@ -126,20 +147,37 @@ PAIR_METRICS: Mapping[str, Metric] = MappingProxyType({"reward_margin": reward_m
 LOWER_IS_BETTER = frozenset({"ece"})
 
 
+def metrics_of(task: str, reader: str = "text", rewards: bool = False) -> tuple[str, ...]:
+    """Names of the metrics that suit a task.
+
+    Open answers are right or wrong, and slots have an F1. The two answers of a preference are no
+    classes.
+
+    Args:
+        task: "classification", "multiple_choice", "generation" or "preference".
+        reader: of open answers.
+        rewards: whether the model's probabilities are those of rewards.
+    """
+    if task == "generation":
+        return ("accuracy", *SLOT_METRICS) if reader == "slots" else ("accuracy",)
+    if task == "preference":
+        return ("accuracy", "ece", *(PAIR_METRICS if rewards else ()))
+    return tuple(METRICS)
+
+
 def metric(name: str) -> Metric:
     """The metric of that name.
 
     Raises:
         ConfigError: there is none.
     """
-    if name in METRICS:
-        return METRICS[name]
-    if name in PAIR_METRICS:
-        return PAIR_METRICS[name]
-    near = get_close_matches(name, METRICS, n=1, cutoff=0.4)
+    known = {**METRICS, **SLOT_METRICS, **PAIR_METRICS}
+    if name in known:
+        return known[name]
+    near = get_close_matches(name, known, n=1, cutoff=0.4)
     hint = f"Did you mean `{near[0]}`? " if near else ""
     raise ConfigError(
-        f"`metric` must be the name of a metric, got {name!r}. {hint}Metrics: {', '.join(METRICS)}."
+        f"`metric` must be the name of a metric, got {name!r}. {hint}Metrics: {', '.join(known)}."
     )
 
 
@@ -155,6 +193,11 @@ def _confusion(truth: Ints, probs: Floats, counts: Counts | None) -> tuple[Float
     actual, predicted = one_hot(truth, k), one_hot(probs.argmax(axis=1), k)
     sums = _sums(np.hstack([actual * predicted, actual, predicted]), counts)
     return sums[:, :k], sums[:, k : 2 * k], sums[:, 2 * k :]
+
+
+def _f1(table: Floats, counts: Counts | None) -> Floats:
+    hits, false, missed = _sums(table, counts).T
+    return _ratio(2 * hits, 2 * hits + false + missed)
 
 
 def _binary_auroc(positive: npt.NDArray[np.bool_], score: Floats, counts: Counts | None) -> Floats:

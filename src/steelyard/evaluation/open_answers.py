@@ -1,4 +1,4 @@
-"""Right and wrong of open answers: equal to the truth in the reader's one spelling."""
+"""Open answers graded: equal to the truth in the reader's one spelling, or slot by slot."""
 
 from collections.abc import Sequence
 
@@ -6,7 +6,10 @@ import numpy as np
 import numpy.typing as npt
 
 from steelyard.errors import InputError
+from steelyard.evaluation.metrics import SLOT_METRICS
+from steelyard.evaluation.slots import count_slots
 from steelyard.prompts import ReaderName, canonical
+from steelyard.prompts.slots import Slot, read_slots
 from steelyard.types import Floats, Ints, Votes
 
 Bools = npt.NDArray[np.bool_]
@@ -57,27 +60,43 @@ def right_or_wrong(right: Bools) -> Floats:
     return np.column_stack([right, ~right]).astype(np.float64)
 
 
-def grade_texts(said: Sequence[str | None], truth: Sequence[str], reader: ReaderName) -> Floats:
-    """Answers (N) against true ones of `read_truth`, (N, 2); an unreadable one is wrong."""
-    right = [
+def grade_texts(
+    said: Sequence[str | None],
+    truth: Sequence[str],
+    reader: ReaderName,
+    metric: str = "accuracy",
+) -> Floats:
+    """Answers (N) against true ones of `read_truth`, as the metric takes them.
+
+    Of accuracy (N, 2), right or wrong. Of the metrics of slots (N, 3), true positives, false
+    positives and misses; an answer's slots are taken in the order of their one spelling. An answer
+    that cannot be read is wrong, and has no slots.
+    """
+    if metric in SLOT_METRICS:
+        right, got = ([_sorted_slots(text) for text in texts] for texts in (truth, said))
+        return count_slots([slots or () for slots in right], got).table(metric)
+    equal = [
         text is not None and canonical(text, reader) == answer
         for text, answer in zip(said, truth, strict=True)
     ]
-    return right_or_wrong(np.array(right, dtype=bool))
+    return right_or_wrong(np.array(equal, dtype=bool))
 
 
-def grade_votes(votes: Votes, number: Ints) -> Floats:
-    """The winning answer of each example's readable votes, (N, 2); no answer is wrong.
+def _sorted_slots(text: str | None) -> list[Slot] | None:
+    slots = read_slots(text)
+    return None if slots is None else sorted(slots)
+
+
+def winners(votes: Votes) -> tuple[str | None, ...]:
+    """The answer that most readable votes on each open question give, None without one, (N,).
 
     A tie goes to a draw that depends on the row alone, never to the lower number.
-
-    Args:
-        votes: about N open questions.
-        number: (N,), of `candidate_numbers`.
     """
     if not votes.answers:
-        return right_or_wrong(np.zeros(len(number), dtype=bool))
+        return (None,) * len(votes.ids)
     tied = votes.counts == votes.counts.max(axis=1, keepdims=True)
     draw = np.random.default_rng(0).random(tied.shape)
     best = np.where(tied, draw, -1.0).argmax(axis=1)
-    return right_or_wrong((best == number) & (votes.counts.sum(axis=1) > 0))
+    given = votes.counts.sum(axis=1) > 0
+    rows = zip(votes.candidate_texts, best, given, strict=True)
+    return tuple(texts[k] if some else None for texts, k, some in rows)

@@ -1,7 +1,7 @@
-"""Scores of slot filling: exact spans, and SLU-F1, which counts a near filler in part.
+"""Slots compared with the true ones: exact spans, and near fillers that count in part.
 
-A corpus is counted once; its scores on many resamples of the utterances are sums of the counts, so
-that intervals and paired comparisons hold as they do for `metrics`.
+A corpus is counted once; `metrics.slu_f1` and `span_f1` are of the sums of the counts on many
+resamples of the utterances, so that intervals and paired comparisons hold as for other metrics.
 """
 
 from collections import Counter
@@ -12,7 +12,6 @@ import numpy as np
 import numpy.typing as npt
 
 from steelyard.errors import InputError
-from steelyard.evaluation.metrics import Counts, _ratio, _sums
 from steelyard.prompts.slots import Slot
 from steelyard.types import Floats
 
@@ -29,6 +28,10 @@ class SlotCounts:
     word: Floats  # (N, 3)
     char: Floats  # (N, 3)
     whole: npt.NDArray[np.bool_]  # (N,), whether all slots are right and none is missed
+
+    def table(self, metric: str) -> Floats:
+        """What a metric of slots sums, (N, 3): `exact` for span_f1, `word` + `char` for slu_f1."""
+        return {"span_f1": self.exact, "slu_f1": self.word + self.char}[metric]
 
 
 def count_slots(
@@ -68,34 +71,6 @@ def count_slots(
     )
     readable = np.array([got is not None for got in said], dtype=bool)
     return SlotCounts(exact, word, char, readable & (exact[:, 1:] == 0).all(axis=1))
-
-
-def f1(table: Floats, counts: Counts | None = None) -> Floats:
-    """2 TP / (2 TP + FP + FN) of the summed counts, in [0, 1], (R,).
-
-    nan where there is no slot at all, neither true nor predicted.
-
-    Args:
-        table: (N, 3), columns TP, FP, FN.
-        counts: (R, N), how often each utterance counts in each resample; None: once each.
-    """
-    hits, false, missed = _sums(table, counts).T
-    return _ratio(2 * hits, 2 * hits + false + missed)
-
-
-def span_f1(found: SlotCounts, counts: Counts | None = None) -> Floats:
-    """Micro F1 of slots whose type and filler are equal to a true one's, (R,)."""
-    return f1(found.exact, counts)
-
-
-def slu_f1(found: SlotCounts, counts: Counts | None = None) -> Floats:
-    """Micro F1 of the summed word and character counts over the corpus, (R,).
-
-    Not the mean of utterances' F1.
-
-    Source: Bastianelli et al. 2020, arXiv:2011.13205, section 5.
-    """
-    return f1(found.word + found.char, counts)
 
 
 def _exact(truth: list[Slot], said: list[Slot]) -> tuple[float, float, float]:

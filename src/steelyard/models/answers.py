@@ -56,28 +56,51 @@ def encode_answers(
             "The model's tokenizer has no end token (`eos_token`), so an answer could not end; "
             "use another `model`, or set the token in its tokenizer_config.json."
         )
-    prompts = prompt_tokens(tokenizer, [one.prompt for one in asked])
-    rows: list[list[int]] = []
-    prompt, candidate, counts, fit, cut = [], [], [], [], 0
     known: dict[tuple[str, tuple[str, ...]], list[list[int]]] = {}
-    for i, one in enumerate(asked):
-        taught = np.flatnonzero(targets[i])
+    answers, numbers = [], [np.flatnonzero(row) for row in targets]
+    for one, taught in zip(asked, numbers, strict=True):
         texts = tuple(one.answers[k] for k in taught)
         key = (one.prompt[-64:], texts)  # closed questions have the same few answers
         if key not in known:
-            known[key] = answer_tokens(tokenizer, one.prompt, texts)
-        answers = [[*ids, end] for ids in known[key]]
-        room = limit - max(map(len, answers))
-        ids = prompts[i]
+            known[key] = [[*ids, end] for ids in answer_tokens(tokenizer, one.prompt, texts)]
+        answers.append(known[key])
+    prompts = prompt_tokens(tokenizer, [one.prompt for one in asked])
+    return lay_out(tokenizer, asked, prompts, answers, numbers, limit)
+
+
+def lay_out(
+    tokenizer: Any,
+    asked: Sequence[Asked],
+    prompts: Sequence[list[int]],
+    answers: Sequence[list[list[int]]],
+    numbers: Sequence[Ints],
+    limit: int,
+) -> AnswerRows:
+    """Rows of prompts and answers; where these are none, or do not fit, an example is left out.
+
+    Args:
+        tokenizer: of the model that is taught.
+        asked: N prompts.
+        prompts: their tokens.
+        answers: tokens of each example's answers, the end token with them.
+        numbers: of the same answers, for `AnswerRows.candidate`.
+        limit: most tokens of a row.
+    """
+    rows: list[list[int]] = []
+    prompt, candidate, counts, fit, cut = [], [], [], [], 0
+    for i, (one, ids, own) in enumerate(zip(asked, prompts, answers, strict=True)):
+        if not own:
+            continue
+        room = limit - max(map(len, own))
         if len(ids) > room:
             shorter = fit_prompt(tokenizer, one, room)
             if shorter is None:
                 continue
             ids, cut = prompt_tokens(tokenizer, [shorter.prompt])[0], cut + 1
-        rows += [ids + answer for answer in answers]
-        prompt += [len(ids)] * len(answers)
-        candidate += taught.tolist()
-        counts.append(len(answers))
+        rows += [ids + answer for answer in own]
+        prompt += [len(ids)] * len(own)
+        candidate += numbers[i].tolist()
+        counts.append(len(own))
         fit.append(i)
     encoded = Encoded(
         tokens=flat(rows),
@@ -121,13 +144,19 @@ class AnswerReader(Reader):
         divisor = lengths - prompt
         if self.reduction == "padded_mean":  # the longest row of all, whatever the batch
             divisor = np.full(len(sequences), self.encoded.lengths.max() - 1)
-        likelihoods = answer_likelihoods(
-            logits[:, :-1], tokens, self._tensor(is_answer), self._tensor(divisor)
+        likelihoods = self.likelihoods(
+            logits[:, :-1], tokens, self._tensor(is_answer), self._tensor(divisor), sequences
         )
         example = np.repeat(np.arange(len(rows)), np.diff(self.encoded.rows)[rows])
         cell = self._tensor(example * width + self.taught.candidate[sequences])
         table = torch.zeros(len(rows) * width, device=self.device)
         return table.index_add(0, cell, likelihoods).reshape(len(rows), width)
+
+    def likelihoods(
+        self, logits: Tensor, tokens: Tensor, is_answer: Tensor, divisor: Tensor, rows: Ints
+    ) -> Tensor:
+        """`losses.answer_likelihoods` of the given rows of `taught`, (S,)."""
+        return answer_likelihoods(logits, tokens, is_answer, divisor)
 
     def _start(self, rows: Ints) -> int:
         """The first place whose next token is an answer's."""

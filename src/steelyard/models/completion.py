@@ -13,18 +13,19 @@ import numpy as np
 from pydantic import Field
 
 from steelyard.errors import ConfigError, InputError
-from steelyard.models.answers import AnswerReader, Reduction, encode_answers
+from steelyard.models.answers import AnswerReader, AnswerRows, Reduction, encode_answers
 from steelyard.models.causal import load_causal
 from steelyard.models.checkpoints import Checkpoints
 from steelyard.models.finetune import Lora, with_adapters
 from steelyard.models.load import Pretrained, load_tokenizer
 from steelyard.models.losses import completion_loss
-from steelyard.models.objective import Objective
+from steelyard.models.objective import Objective, OfTokens
 from steelyard.models.prompted import context_size
 from steelyard.models.train import Training, TrainingLog, device, train
 from steelyard.models.trunk import Trunk
+from steelyard.models.written import WrittenReader, encode_written, of_examples
 from steelyard.prompts import Asked
-from steelyard.types import Floats
+from steelyard.types import Floats, Ints, Written
 
 
 class Adapters(Lora):
@@ -55,7 +56,7 @@ class Completer:
     model: Any
     tokenizer: Any
     cut: int  # training examples whose item was cut
-    left_out: int  # training examples whose answer did not fit
+    left_out: int  # training examples whose answer did not fit; of a loss of tokens, answers
     log: TrainingLog = field(default_factory=TrainingLog)
 
     def save(self, folder: Path) -> None:
@@ -77,6 +78,8 @@ def teach_answers(
     seed: int,
     steps: int | None = None,
     checkpoints: Checkpoints | None = None,
+    objective: OfTokens | None = None,
+    written: Written | None = None,
 ) -> Completer:
     """Train a causal language model on prompts and their answers.
 
@@ -84,6 +87,10 @@ def teach_answers(
     of the end behind it); that of a step is the mean of weights_i times it. Examples of weight 0
     are left out before anything else; those whose answer does not fit into the context as well,
     and are counted.
+
+    With an objective of tokens the loss of example i is sum_s share_s * (mean loss of the tokens of
+    text s), over the texts of `written`; `targets` have no part in it. See `encode_written` for
+    what is left out.
 
     Args:
         pretrained: which weights.
@@ -94,9 +101,12 @@ def teach_answers(
         seed: of adapters, the order of examples and dropout.
         steps: optimizer steps; None takes `tuning.epochs` over the kept examples.
         checkpoints: where a killed run goes on.
+        objective: of tokens; None is the cross-entropy.
+        written: the texts of the N examples with their words, characters of which are those of the
+            answers of `asked`; for an objective of tokens.
 
     Raises:
-        InputError: no example's answer fits.
+        InputError: no example's answer fits, or an objective of tokens lacks words.
         ConfigError: the tokenizer has no end token.
         TrainingError: as `models.train.train`.
     """
@@ -104,36 +114,58 @@ def teach_answers(
     tokenizer = load_tokenizer(pretrained)
     model = load_causal(pretrained, tuning.dropout).to(device())
     limit = min(tuning.max_tokens, context_size(model, tokenizer))
-    taught = encode_answers(tokenizer, [asked[int(i)] for i in kept], targets[kept], limit)
+    some = [asked[int(i)] for i in kept]
+    if objective is None:
+        taught = encode_answers(tokenizer, some, targets[kept], limit)
+        shares, left_out = targets[kept][taught.fit], len(kept) - len(taught.fit)
+    else:
+        taught = texts = encode_written(tokenizer, some, _words(written, kept), limit)
+        shares, left_out = texts.shares, texts.left_out
     if not len(taught.fit):
         raise InputError(
             f"None of {len(kept)} answers fits into {limit} tokens together with its "
             "instruction; raise `max_tokens`, or use a model with a longer context."
         )
-    fit = kept[taught.fit]
-    reader = AnswerReader(
-        taught.encoded,
-        device=device(),
-        taught=taught,
-        reduction=tuning.reduction,
-        trims="logits_to_keep" in inspect.signature(model.forward).parameters,
-    )
+    reader = _reader(model, taught, tuning, objective)
     _stop_at(model, tokenizer.eos_token_id)
     model.config.use_cache = False
     model = _prepare(model, tuning, seed)
     log = train(
         model,
         reader,
-        targets[fit],
-        weights[fit],
+        shares,
+        weights[kept[taught.fit]],
         tuning,
         steps=steps or tuning.steps(len(kept)),
         seed=seed,
         checkpoints=checkpoints,
-        objective=Objective(completion_loss),
+        objective=objective or Objective(completion_loss),
     )
     model.config.use_cache = True
-    return Completer(model, tokenizer, taught.encoded.cut, len(kept) - len(fit), log)
+    return Completer(model, tokenizer, taught.encoded.cut, left_out, log)
+
+
+def _words(written: Written | None, kept: Ints) -> Written:
+    if written is None:
+        raise InputError(
+            "An objective of single tokens needs the words' probabilities; use a `language_model` "
+            "supervisor with `beams`."
+        )
+    return of_examples(written, kept)
+
+
+def _reader(
+    model: Any, taught: AnswerRows, tuning: Tuning, objective: OfTokens | None
+) -> AnswerReader:
+    options: dict[str, Any] = {
+        "device": device(),
+        "taught": taught,
+        "reduction": tuning.reduction,
+        "trims": "logits_to_keep" in inspect.signature(model.forward).parameters,
+    }
+    if objective is None:
+        return AnswerReader(taught.encoded, **options)
+    return WrittenReader(taught.encoded, objective=objective, **options)
 
 
 def _stop_at(model: Any, end: int) -> None:

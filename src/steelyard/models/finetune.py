@@ -19,7 +19,7 @@ from steelyard.models.encode import Encoded, encode
 from steelyard.models.load import Pretrained, load_classifier, load_tokenizer
 from steelyard.models.losses import cross_entropy
 from steelyard.models.objective import Objective
-from steelyard.models.score import probabilities, softmax
+from steelyard.models.score import answer_logits
 from steelyard.models.train import Training, TrainingLog, device, train
 from steelyard.models.trunk import Trunk
 from steelyard.types import Floats, Ints, Question
@@ -65,7 +65,7 @@ class Finetuned:
     trunk: Trunk | None  # set where only the top was trained, on cached states
     cut: int  # training examples of which a text was cut
     log: TrainingLog = field(default_factory=TrainingLog)
-    means: Callable[[Any], Any] = softmax  # what it means by its logits
+    objective: Objective = field(default_factory=lambda: Objective(cross_entropy))
 
     def encode(self, questions: Sequence[Question]) -> Encoded:
         return encode(self.tokenizer, questions, self.settings.max_tokens)
@@ -74,16 +74,26 @@ class Finetuned:
         self, questions: Sequence[Question], states: StatesCache | None = None
     ) -> Floats:
         """Probabilities of each question's answers, (N, K)."""
+        return self.ask(questions, states)[0]
+
+    def ask(
+        self, questions: Sequence[Question], states: StatesCache | None = None
+    ) -> tuple[Floats, dict[str, Floats]]:
+        """Probabilities (N, K), and the model's doubt by measure, (N,): see `Objective.doubts`."""
+        logits = self._logits(questions, states)
+        doubts = self.objective.doubts(logits)
+        probs: Floats = self.objective.probabilities(logits).numpy()
+        return probs, {name: values.numpy() for name, values in doubts.items()}
+
+    def _logits(self, questions: Sequence[Question], states: StatesCache | None) -> Any:
         encoded = self.encode(questions)
         place = str(next(self.model.parameters()).device)
         precision = self.settings.precision
         if self.trunk is None:
-            reader = Reader(encoded, None, place)
-            return probabilities(self.model, reader, self.answers, precision, self.means)
+            return answer_logits(self.model, Reader(encoded, None, place), self.answers, precision)
         below = _states(self.trunk, self.tokenizer, self.settings, questions, states)
         with self.trunk.top():
-            reader = Reader(encoded, below, place)
-            return probabilities(self.model, reader, self.answers, precision, self.means)
+            return answer_logits(self.model, Reader(encoded, below, place), self.answers, precision)
 
     def save(self, folder: Path) -> None:
         """Write weights (safetensors), config and tokenizer in Hugging Face's format."""
@@ -150,8 +160,8 @@ def finetune(
         below = _states(trunk, tokenizer, settings, questions, states)
         with trunk.top():
             log = run(Reader(encoded, below, place))
-    answers, means = targets.shape[-1], objective.probabilities
-    return Finetuned(settings, model, tokenizer, answers, trunk, encoded.cut, log, means)
+    answers = targets.shape[-1]
+    return Finetuned(settings, model, tokenizer, answers, trunk, encoded.cut, log, objective)
 
 
 def _prepare(

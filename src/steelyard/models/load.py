@@ -29,6 +29,11 @@ class Pretrained(BaseModel):
     trust_remote_code: bool = False
     """Run code that comes with a Hub model. Off unless you write it."""
 
+    @property
+    def pretrained(self) -> "Pretrained":
+        """The weights alone, without how they are trained or asked."""
+        return Pretrained(**self.model_dump(include=set(Pretrained.model_fields)))
+
 
 def find(model: str) -> str:
     """The folder or Hub name behind a model's name.

@@ -6,7 +6,13 @@ from typing import Any, TypeAlias
 import torch
 from torch import Tensor
 
-from steelyard.models.losses import RecentPredictions, dirichlet_mean
+from steelyard.models.losses import (
+    RecentPredictions,
+    completion_loss,
+    dirichlet_mean,
+    expected_entropy,
+    vacuity,
+)
 from steelyard.models.losses.dirichlet import Evidence
 from steelyard.models.score import softmax
 
@@ -49,6 +55,13 @@ class Objective:
         """What a student that was taught so means by its logits, (B, K)."""
         return softmax(logits)
 
+    def doubts(self, logits: Tensor) -> dict[str, Tensor]:
+        """How unsure such a student is by measures that its probabilities do not tell, (B,) each.
+
+        None, but for a student that answers with a distribution over probabilities.
+        """
+        return {}
+
     def memory(self) -> dict[str, Tensor]:
         """All that a resumed run must know; `recall` takes it back."""
         return {}
@@ -82,6 +95,39 @@ class Evidential(Scheduled):
 
     def probabilities(self, logits: Tensor) -> Tensor:
         return dirichlet_mean(logits.double(), self.evidence)
+
+    def doubts(self, logits: Tensor) -> dict[str, Tensor]:
+        wide = logits.double()
+        return {
+            "vacuity": vacuity(wide, self.evidence),
+            "expected_entropy": expected_entropy(wide, self.evidence),
+        }
+
+
+TokenLoss: TypeAlias = Callable[[Tensor, Tensor, Tensor, float], Tensor]
+"""Of logits (T, V), labels (T,), strengths (T,) and progress: (T,)."""
+
+
+class OfTokens(Objective):
+    """A loss of single tokens. `written.WrittenReader` takes it, and its means over texts are here.
+
+    Args:
+        each: losses of T tokens.
+        temperature: of `words.token_strengths`; None shares a word's probability evenly.
+    """
+
+    def __init__(self, each: TokenLoss, temperature: float | None) -> None:
+        super().__init__(completion_loss)
+        self._each = each
+        self.temperature = temperature
+        self.progress = 0.0
+
+    def begin_step(self, progress: float) -> None:
+        self.progress = progress
+
+    def each(self, logits: Tensor, labels: Tensor, strengths: Tensor) -> Tensor:
+        """Losses of T tokens at this step, (T,)."""
+        return self._each(logits, labels, strengths, self.progress)
 
 
 class WithRecent(Objective):

@@ -1,6 +1,5 @@
-"""Class probabilities and features of a model."""
+"""Logits and features of a model."""
 
-from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import Any, Literal
 
@@ -40,27 +39,16 @@ def logits_of(model: Any, inputs: dict[str, Tensor]) -> Tensor:
     return torch.as_tensor(inner.score(hidden[torch.arange(len(last)), last]))
 
 
-def probabilities(
-    model: Any,
-    reader: Reader,
-    answers: int,
-    precision: str,
-    means: Callable[[Tensor], Tensor] = softmax,
-) -> Floats:
-    """Probabilities of each example's answers, (N, answers), rows sum to 1.
-
-    `means` is what the model means by its logits, (B, answers) to the same.
-    """
-    encoded = reader.encoded
-    probs = np.zeros((len(encoded), answers))
+def answer_logits(model: Any, reader: Reader, answers: int, precision: str) -> Tensor:
+    """Logits of each example's answers in float64, (N, answers)."""
+    table = torch.empty((len(reader.encoded), answers), dtype=torch.float64)
     model.eval()
     with torch.inference_mode():
-        for rows in reader.parts(np.arange(len(encoded)), INFERENCE_TOKENS):
+        for rows in reader.parts(np.arange(len(reader.encoded)), INFERENCE_TOKENS):
             with autocast(reader.device.split(":")[0], precision):
                 logits = logits_of(model, reader.inputs(rows))
-            table = reader.answers(logits, rows, answers)
-            probs[rows] = means(table).cpu().numpy()
-    return probs
+            table[rows] = reader.answers(logits, rows, answers).double().cpu()
+    return table
 
 
 def features(model: Any, reader: Reader, precision: str) -> Floats:

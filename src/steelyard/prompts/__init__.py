@@ -7,7 +7,7 @@ from steelyard.prompts.asked import Asked
 from steelyard.prompts.asking import Asking
 from steelyard.prompts.escaping import escape
 from steelyard.prompts.paraphrases import read_paraphrases, write_paraphrases
-from steelyard.prompts.readers import ReaderName, Reading, canonical, read
+from steelyard.prompts.readers import ReaderName, Reading, canonical, read, spelling
 from steelyard.prompts.wordings import Wording, default_wordings
 
 __all__ = [
@@ -21,5 +21,6 @@ __all__ = [
     "escape",
     "read",
     "read_paraphrases",
+    "spelling",
     "write_paraphrases",
 ]

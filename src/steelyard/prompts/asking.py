@@ -56,7 +56,7 @@ class Asking(BaseModel):
     max_new_tokens: int = Field(256, ge=1)
     """Longest reply; one that is cut off there and has no answer yet abstains."""
     reader: ReaderName | None = None
-    """How replies to open questions are read: `number`, `json` or `text`; None is text."""
+    """How replies to open questions are read: `number`, `json`, `slots` or `text`; None is text."""
 
     @field_validator("orders")
     @classmethod

@@ -3,14 +3,16 @@
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
+from steelyard.errors import InputError
 from steelyard.prompts.asked import Asked
 from steelyard.prompts.closed import read_closed
 from steelyard.prompts.jsons import canonical_json
 from steelyard.prompts.number import canonical_number
 from steelyard.prompts.reply import Unreadable, canonical_text, cleaned
+from steelyard.prompts.slots import canonical_slots
 from steelyard.types import ABSTAIN
 
-ReaderName: TypeAlias = Literal["number", "json", "text"]
+ReaderName: TypeAlias = Literal["number", "json", "text", "slots"]
 UNANSWERED = {"content_filter": "refused", "too long": "too long"}
 
 
@@ -68,9 +70,31 @@ def canonical(reply: str | None, reader: ReaderName = "text") -> str | None:
         return None
 
 
+def spelling(answer: str, reader: ReaderName | None) -> str:
+    """How a true answer is taught: slots in their one spelling, other answers as they stand.
+
+    >>> spelling('[{"type": "date", "filler": "Today"}]', "slots"), spelling(" 1,200", "number")
+    ('{"date": "today"}', ' 1,200')
+
+    Raises:
+        InputError: slots that cannot be read.
+    """
+    if reader != "slots":
+        return answer
+    text = canonical(answer, reader)
+    if text is None:
+        raise InputError(
+            f"The true answer {answer[:60]!r} cannot be read as slots; correct it, or choose "
+            "another `reader`."
+        )
+    return text
+
+
 def _canonical(text: str, reader: ReaderName, cut: bool) -> str:
     if reader == "number":
         return canonical_number(text, cut)
     if reader == "json":
         return canonical_json(text, cut)
+    if reader == "slots":
+        return canonical_slots(text, cut)
     return canonical_text(text, cut)

@@ -72,12 +72,14 @@ def cleaned(reply: str | None, cut: bool) -> str:
 
 
 def plain(text: str) -> str:
-    """Usual characters for their compatibility forms; invisible characters go."""
+    """Usual characters for their compatibility forms; invisible ones and half characters go."""
     text = FRACTIONS.sub(r" \1", text)  # else NFKC makes 21/2 of 2½
     text = RAISED.sub(r"^\1", text)  # and 102 of 10²
     text = unicodedata.normalize("NFKC", text).replace("\u2044", "/")
     text = text.replace("\u2212", "-").replace("\u2019", "'").replace("\u2018", "'")
-    return "".join(c for c in text if c in "\n\t" or unicodedata.category(c) not in ("Cf", "Cc"))
+    return "".join(
+        c for c in text if c in "\n\t" or unicodedata.category(c) not in ("Cf", "Cc", "Cs")
+    )
 
 
 def key(text: str) -> str:

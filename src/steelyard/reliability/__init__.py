@@ -14,6 +14,7 @@ from typing import Annotated, TypeAlias
 from pydantic import Field
 
 from steelyard.reliability.agreement import VoteEntropy, VoteShare
+from steelyard.reliability.beam_entropy import BeamEntropy
 from steelyard.reliability.confidence import Confidence, Margin
 from steelyard.reliability.confident_learning import ConfidentLearning
 from steelyard.reliability.dawid_skene import DawidSkene
@@ -21,6 +22,7 @@ from steelyard.reliability.dirichlet import Dirichlet
 from steelyard.reliability.glad import Glad
 from steelyard.reliability.graph_denoising import GraphDenoising, Pairs
 from steelyard.reliability.hierarchical import Hierarchical
+from steelyard.reliability.joint_decoding import JointDecoding
 from steelyard.reliability.logistic import Logistic
 from steelyard.reliability.mace import Mace
 from steelyard.reliability.majority import Majority
@@ -40,6 +42,7 @@ Estimator: TypeAlias = Annotated[
     | Margin
     | PredictiveEntropy
     | Dirichlet
+    | JointDecoding
     | DawidSkene
     | OneCoin
     | Hierarchical
@@ -47,7 +50,8 @@ Estimator: TypeAlias = Annotated[
     | Mace
     | ConfidentLearning
     | OpenAgreement
-    | SelfConsistency,
+    | SelfConsistency
+    | BeamEntropy,
     Field(discriminator="kind"),
 ]
 ESTIMATORS = {
@@ -60,6 +64,7 @@ ESTIMATORS = {
         Margin,
         PredictiveEntropy,
         Dirichlet,
+        JointDecoding,
         DawidSkene,
         OneCoin,
         Hierarchical,
@@ -68,6 +73,7 @@ ESTIMATORS = {
         ConfidentLearning,
         OpenAgreement,
         SelfConsistency,
+        BeamEntropy,
     )
 }
 
@@ -81,6 +87,7 @@ FEATURE_ESTIMATORS = {
 __all__ = [
     "ESTIMATORS",
     "FEATURE_ESTIMATORS",
+    "BeamEntropy",
     "Confidence",
     "ConfidentLearning",
     "DawidSkene",
@@ -90,6 +97,7 @@ __all__ = [
     "Glad",
     "GraphDenoising",
     "Hierarchical",
+    "JointDecoding",
     "Logistic",
     "Mace",
     "Majority",

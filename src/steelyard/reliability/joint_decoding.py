@@ -1,7 +1,7 @@
 """Reliability of the answer that all supervisors together find most probable."""
 
 from collections.abc import Mapping
-from typing import ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -36,18 +36,24 @@ class JointDecoding(BaseModel):
     version: ClassVar[int] = 1
 
     kind: Literal["joint_decoding"] = "joint_decoding"
-    weights: dict[str, FiniteFloat] | None = Field(None, min_length=1)
-    """Weight of each voter by its name, >= 0 and not all 0; None: equal ones."""
+    weights: (
+        Annotated[dict[str, FiniteFloat], Field(min_length=1)] | Literal["certainty"] | None
+    ) = None
+    """Weight of each voter by its name, >= 0 and not all 0; `certainty`: those that are surer of
+    their list of answers to the question weigh more (see `certainty_weights`); None: equal ones."""
 
     def estimate(self, votes: Votes, gold: Ints | None = None) -> Reliability:
         """As every estimator.
 
         Raises:
-            InputError: weights that are not those of the voters.
+            InputError: weights that are not those of the voters, or votes without lists.
         """
         read = votes.answer != ABSTAIN
-        weights = _of_voters(votes.voters, self.weights)[votes.voter[read]]
         example = votes.example[read]
+        if self.weights == "certainty":
+            weights = certainty_weights(_entropies(votes)[read], example, len(votes.ids))
+        else:
+            weights = _of_voters(votes.voters, self.weights)[votes.voter[read]]
         if votes.probs is None:
             posterior = _mean(votes.distributions[read], example, weights, votes.possible)
         else:
@@ -118,6 +124,16 @@ def _weighted(rows: Floats, example: Ints, weights: Floats, size: int) -> Floats
     sums = np.zeros((size, rows.shape[1]))
     np.add.at(sums, example, weights[:, None] * rows)
     return np.asarray(np.divide(sums, total, out=np.zeros_like(sums), where=total > 0))
+
+
+def _entropies(votes: Votes) -> Floats:
+    """Of each vote's list; one without answers knows nothing."""
+    if votes.entropy is None:
+        raise InputError(
+            "`weights: certainty` needs voters that answer with lists; use `language_model` "
+            "supervisors with `beams`, or give a weight for each voter."
+        )
+    return np.where(np.isfinite(votes.entropy), votes.entropy, np.inf)
 
 
 def _of_voters(voters: tuple[str, ...], weights: Mapping[str, float] | None) -> Floats:

@@ -22,6 +22,7 @@ def markdown(results: Results) -> str:
         *_section("Scores", _scores(results), _reasons(results)),
         *_section("Votes", escape(sections.votes_sentence(results))),
         *_section("Reliability", _table(sections.reliability_grid(results))),
+        *_section("The students' own doubt", _table(sections.doubt_grid(results))),
         *_section("Other metrics", *_named(sections.metric_grids(results))),
         *_section(
             "Data",

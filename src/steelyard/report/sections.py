@@ -50,7 +50,12 @@ def seed_grids(results: Results) -> dict[str, Grid]:
     header = ("seed", "score", "PGR", "rows", "kept", "steps", "labels right", "agreement")
     grids = {}
     for name, arm in (results.get("arms") or {}).items():
-        grid = _grid(header, map(_seed, arm.get("seeds") or ()))
+        seeds: list[Results] = arm.get("seeds") or []
+        if any(seed.get("label_f1") is not None for seed in seeds):  # answers are slots
+            rows = [(*_seed(seed), number(seed.get("label_f1"))) for seed in seeds]
+            grid = _grid((*header, "F1 of labels"), rows)
+        else:
+            grid = _grid(header, map(_seed, seeds))
         if grid:
             grids[plain(name)] = grid
     return grids
@@ -116,6 +121,34 @@ def reliability_grid(results: Results) -> Grid | None:
         for name, part in (results.get("reliability") or {}).items()
     )
     return _grid(("method", "AUROC", "AURC", "ECE"), rows)
+
+
+DOUBTS = {
+    "least_confidence": "1 - largest P",
+    "vacuity": "vacuity",
+    "expected_entropy": "expected entropy",
+}
+
+
+def doubt_grid(results: Results) -> Grid | None:
+    """How unsure students are and whether where they are wrong, if one answers with evidence."""
+    arms: Results = results.get("arms") or {}
+    known = {name: arm.get("doubt") or {} for name, arm in arms.items()}
+    if not any("vacuity" in doubt for doubt in known.values()):
+        return None
+    header = [f"{title}{of}" for title in DOUBTS.values() for of in ("", ", AUROC")]
+    rows = (
+        (
+            plain(name),
+            *(
+                number(doubt[measure].get(key)) if measure in doubt else ""
+                for measure in DOUBTS
+                for key in ("mean", "auroc")
+            ),
+        )
+        for name, doubt in known.items()
+    )
+    return _grid(("arm", *header), rows)
 
 
 SPLITS = {

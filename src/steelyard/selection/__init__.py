@@ -12,6 +12,7 @@ from steelyard.selection.pairs import BestAndWorst, best_and_worst
 from steelyard.selection.risk_controlled import RiskControl, control_risk
 from steelyard.selection.truth import keep_right, teach_truth
 from steelyard.selection.weigh import WeighByScore, WeighByShare
+from steelyard.selection.written import written
 
 Selector: TypeAlias = Annotated[
     FirstVoter | Harden | Soften | KeepMostReliable | WeighByShare | WeighByScore | KeepApart,
@@ -36,4 +37,5 @@ __all__ = [
     "refuse_one_label",
     "shuffled_weights",
     "teach_truth",
+    "written",
 ]

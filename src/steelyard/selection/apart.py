@@ -1,5 +1,6 @@
 """Keep the labels of several weak supervisors apart, for objectives that hear each of them."""
 
+from dataclasses import replace
 from typing import ClassVar, Literal
 
 import numpy as np
@@ -16,7 +17,8 @@ class KeepApart(BaseModel):
     """Every example with the distribution of each voter, (N, M, K).
 
     A voter's distribution is the mean of its readable votes about the example; it is silent where
-    it has none. The pooled target, by which labels are judged, is the weighted mean over the voters
+    it has none. Of open questions its answers alone count, and not what it thinks of those of
+    others. The pooled target, by which labels are judged, is the weighted mean over the voters
     that answered.
 
     Source: Cui et al. 2024, arXiv:2406.03199 (several weak supervisors; fixed, mean or
@@ -42,7 +44,8 @@ class KeepApart(BaseModel):
             )
         table = np.zeros((size, voters, votes.answers))
         read = votes.answer != ABSTAIN
-        np.add.at(table, (votes.example[read], votes.voter[read]), votes.distributions[read])
+        said = replace(votes, probs=None) if votes.candidate_texts else votes
+        np.add.at(table, (votes.example[read], votes.voter[read]), said.distributions[read])
         total = table.sum(axis=2, keepdims=True)
         np.divide(table, total, out=table, where=total > 0)
         weights = self._weights(votes, reliability)

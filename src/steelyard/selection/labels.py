@@ -96,10 +96,16 @@ class FirstVoter(BaseModel):
 
     kind: Literal["first_voter"] = "first_voter"
 
-    def select(self, votes: Votes, reliability: Reliability) -> Selection:
+    def heard(self, votes: Votes) -> npt.NDArray[np.bool_]:
+        """Which votes count, (M,)."""
         first = np.full(len(votes.ids), len(votes.voters), dtype=np.int64)
         np.minimum.at(first, votes.example, votes.voter)
-        mine = (votes.voter == first[votes.example]) & (votes.answer != ABSTAIN)
+        mine: npt.NDArray[np.bool_] = votes.voter == first[votes.example]
+        mine &= votes.answer != ABSTAIN
+        return mine
+
+    def select(self, votes: Votes, reliability: Reliability) -> Selection:
+        mine = self.heard(votes)
         labels = np.zeros(len(votes.ids), dtype=np.int64)
         silent = np.ones(len(votes.ids), dtype=bool)
         rows = np.flatnonzero(mine)[::-1]  # the first answer is written last

@@ -6,7 +6,7 @@ from typing import ClassVar, Literal
 from steelyard.errors import ConfigError
 from steelyard.models.checkpoints import Checkpoints
 from steelyard.models.finetune import Finetuned, Finetuning, StatesCache, finetune
-from steelyard.student.objectives import CROSS_ENTROPY, Objective, begin
+from steelyard.student.objectives import CROSS_ENTROPY, Objective, begin, refuse_tokens
 from steelyard.types import Apart, Floats, Question
 
 
@@ -55,6 +55,7 @@ class _Finetuned(Finetuning):
         Raises:
             ConfigError: naming it.
         """
+        refuse_tokens(objective, type(self).__name__.lower())
 
     def planned_steps(self, kept: int) -> int:
         """Optimizer steps for so many kept examples."""
@@ -91,6 +92,7 @@ class Chooser(_Finetuned):
             )
 
     def check_objective(self, objective: Objective) -> None:
+        super().check_objective(objective)
         if objective.kind == "confidence" and objective.threshold == "prior":
             raise ConfigError(
                 "`objective: {kind: confidence, threshold: prior}` matches the shares of classes, "

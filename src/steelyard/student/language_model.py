@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, ClassVar, Literal
 
 import numpy as np
@@ -10,14 +11,20 @@ from pydantic import Field
 
 from steelyard.errors import ConfigError
 from steelyard.models.ask import Normalise, score_options
+from steelyard.models.beam import n_best
 from steelyard.models.checkpoints import Checkpoints
 from steelyard.models.completion import Completer, Tuning, teach_answers
 from steelyard.models.load import Pretrained
+from steelyard.models.preference import PreferenceTuning, teach_preferences
 from steelyard.models.sample import Reply, sample_replies
 from steelyard.models.train import TrainingLog
+from steelyard.models.written import shifted
 from steelyard.prompts import Asked, Asking, ReaderName, Wording, read
-from steelyard.student.objectives import Objective
-from steelyard.types import ABSTAIN, Floats, Ints, Question, one_hot
+from steelyard.student.objectives import CROSS_ENTROPY, Objective
+from steelyard.student.preference_stage import PreferenceStage
+from steelyard.types import ABSTAIN, Floats, Ints, Question, Written, one_hot
+
+FRONT = " "  # of an open answer as it is taught, behind its prompt
 
 
 class LanguageModel(Pretrained, Tuning):
@@ -46,7 +53,7 @@ class LanguageModel(Pretrained, Tuning):
     normalise: Normalise = "sum"
     """Log-probability of an answer: the sum over its tokens or their mean."""
     reader: ReaderName | None = None
-    """How open answers are read and compared: `number`, `json` or `text`; None is text."""
+    """How open answers are read and compared: `number`, `json`, `slots` or `text`; None is text."""
     max_new_tokens: int = Field(64, ge=1)
     """Longest answer that is written."""
 
@@ -76,15 +83,16 @@ class LanguageModel(Pretrained, Tuning):
         return self.reader or "text"
 
     def check_objective(self, objective: Objective) -> None:
-        """Refuse any objective but the cross-entropy.
+        """Refuse any objective but the cross-entropy and those of single tokens.
 
         Raises:
             ConfigError: naming it.
         """
-        raise ConfigError(
-            f"`objective: {objective.kind}` is for a classifier or chooser; a language model "
-            "minimises the cross-entropy."
-        )
+        if objective != CROSS_ENTROPY and not objective.tokens:
+            raise ConfigError(
+                f"`objective: {objective.kind}` is for a classifier or chooser; a language model "
+                "minimises the cross-entropy, or a loss of single tokens such as `soft`."
+            )
 
     def planned_steps(self, kept: int) -> int:
         """Optimizer steps for so many kept examples."""
@@ -102,8 +110,12 @@ class LanguageModel(Pretrained, Tuning):
         states: Any = None,
         kind: str,
         classes: tuple[str, ...],
+        objective: Objective = CROSS_ENTROPY,
+        written: Written | None = None,
     ) -> "FittedLanguageModel":
         """Train on questions (N) with targets (N, K) and weights (N,).
+
+        An objective of single tokens takes the texts of `written` for targets.
 
         Args:
             questions: N of them; open ones have their candidates as `choices`.
@@ -115,11 +127,19 @@ class LanguageModel(Pretrained, Tuning):
             states: has no part in it.
             kind: of the task.
             classes: names of the classes; of multiple choice the option numbers.
+            objective: the cross-entropy, or one of single tokens.
+            written: what is taught word by word; for an objective of single tokens.
+
+        Raises:
+            ConfigError: another objective.
+            InputError: as `models.completion.teach_answers`.
         """
+        self.check_objective(objective)
         asking = self.asking(kind)
         asked = [taught(asking, question, kind, classes) for question in questions]
+        run: Any = objective.begin(targets, None) if objective.tokens else None
         completer = teach_answers(
-            Pretrained(**self.model_dump(include=set(Pretrained.model_fields))),
+            self.pretrained,
             Tuning(**self.model_dump(include=set(Tuning.model_fields))),
             asked,
             targets,
@@ -127,6 +147,8 @@ class LanguageModel(Pretrained, Tuning):
             seed=seed,
             steps=steps,
             checkpoints=checkpoints,
+            objective=run,
+            written=None if written is None else shifted(written, len(FRONT)),
         )
         return FittedLanguageModel(self, kind, classes, completer)
 
@@ -187,6 +209,65 @@ class FittedLanguageModel:
         ]
         return tuple(None if one.answer == ABSTAIN else one.text for one in found)
 
+    def lists(self, questions: Sequence[Question], beams: int) -> list[tuple[str, ...]]:
+        """The most probable open answers in the reader's spelling, the best first, N lists."""
+        asked = self._asked(questions)
+        found = n_best(
+            self.completer.model,
+            self.completer.tokenizer,
+            asked,
+            beams=beams,
+            max_new_tokens=self.settings.max_new_tokens,
+            normalise=self.settings.normalise,
+            precision=self.settings.precision,
+        )
+        scored, lists = found.scored, []
+        for i, one in enumerate(asked):
+            mine = range(scored.rows[i], scored.rows[i + 1])
+            readings = [
+                read(scored.texts[s], one, self.settings.reader, None)
+                for s in mine
+                if found.ended[s]
+            ]
+            lists.append(tuple(dict.fromkeys(r.text for r in readings if r.answer != ABSTAIN)))
+        return lists
+
+    def prefer(
+        self,
+        questions: Sequence[Question],
+        targets: Floats,
+        weights: Floats,
+        stage: PreferenceStage,
+        *,
+        seed: int,
+    ) -> tuple["FittedLanguageModel", Floats]:
+        """The model after preference training, with itself as the reference.
+
+        Args:
+            questions: N of them, with two open answers each as `choices`.
+            targets: (N, 2), P(answer is the better one).
+            weights: (N,), >= 0.
+            stage: how it is tuned.
+            seed: of adapters, the order of pairs and dropout.
+
+        Returns:
+            The model, and its implicit rewards of the answers, (N, 2); nan of a pair without room.
+        """
+        pairs = [
+            Question(one.id, asked.prompt, tuple(f"{FRONT}{text}" for text in one.choices))
+            for one, asked in zip(questions, self._asked(questions), strict=True)
+        ]
+        tuning = PreferenceTuning(**stage.model_dump(include=set(PreferenceTuning.model_fields)))
+        with TemporaryDirectory() as folder:
+            self.completer.save(Path(folder))
+            taught = teach_preferences(
+                Pretrained(model=folder), tuning, pairs, targets, weights, seed=seed
+            )
+            rewards = taught.rewards(pairs)
+        before = self.completer
+        after = Completer(taught.model, taught.tokenizer, before.cut, before.left_out, before.log)
+        return replace(self, completer=after), rewards
+
     def save(self, folder: Path) -> None:
         """Write weights, adapters merged, config and tokenizer in Hugging Face's format."""
         self.completer.save(folder)
@@ -219,4 +300,4 @@ def taught(asking: Asking, question: Question, kind: str, classes: tuple[str, ..
     asked = asking.ask(question, kind, classes, query=0, seed=0)
     if kind != "generation":
         return asked
-    return replace(asked, answers=tuple(f" {text}" for text in question.choices))
+    return replace(asked, answers=tuple(f"{FRONT}{text}" for text in question.choices))

@@ -1,15 +1,18 @@
 """What a student minimises: settings of a study, and the objective that they make.
 
 An arm is reliability, selection and objective. Those of one label for each example take the
-selection's targets; those of several supervisors take its labels apart (`selection: apart`).
+selection's targets; those of several supervisors take its labels apart (`selection: apart`); those
+of single tokens (`token_objectives`) take its words.
 """
 
 from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, TypeAlias
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from steelyard.errors import ConfigError
+from steelyard.student.objective_base import _Objective
+from steelyard.student.token_objectives import Edl, EdlStep, LogconfStep, Soft, SoftStep
 from steelyard.types import Apart, Floats
 
 if TYPE_CHECKING:
@@ -35,24 +38,6 @@ class _Shares:
         from steelyard.models.losses import shares_of_givers
 
         return shares_of_givers(self.weights.to(labels.device), labels.any(dim=-1))
-
-
-class _Objective(BaseModel):
-    """What all objectives share."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
-    version: ClassVar[int] = 1
-    several: ClassVar[bool] = False
-    """Whether it hears each supervisor: then the selection must keep them apart."""
-
-    def begin(self, targets: Floats, apart: Apart | None) -> "Running":
-        """The objective of one training run.
-
-        Args:
-            targets: (N, K), of the kept examples.
-            apart: the same examples' labels by supervisor, where `several`.
-        """
-        raise NotImplementedError
 
 
 class CrossEntropy(_Objective):
@@ -288,6 +273,7 @@ class Bayesian(_Objective):
     """
 
     several: ClassVar[bool] = True
+    version: ClassVar[int] = 2  # the student's doubt is kept
 
     kind: Literal["bayesian"] = "bayesian"
     evidence: Literal["relu", "softplus", "exp"] = "softplus"
@@ -333,12 +319,26 @@ Objective: TypeAlias = Annotated[
     | ReverseKl
     | NaiveMultiWeak
     | Joint
-    | Bayesian,
+    | Bayesian
+    | Soft
+    | SoftStep
+    | LogconfStep
+    | Edl
+    | EdlStep,
     Field(discriminator="kind"),
 ]
 
 CROSS_ENTROPY = CrossEntropy()
 """What every student minimises unless its arm says otherwise, and the ceiling."""
+
+
+def refuse_tokens(objective: Objective, student: str) -> None:
+    """Raise ConfigError if the objective is of single tokens, which the student does not write."""
+    if objective.tokens:
+        raise ConfigError(
+            f"`objective: {objective.kind}` is of single tokens, and a {student} writes none; use "
+            "a `language_model` student, or another objective."
+        )
 
 
 def begin(objective: Any, targets: Floats, weights: Floats, apart: Apart | None) -> "Running":

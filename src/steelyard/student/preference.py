@@ -61,11 +61,6 @@ class Preference(Pretrained, PreferenceTuning):
         )
 
     @property
-    def pretrained(self) -> Pretrained:
-        """Which weights."""
-        return Pretrained(**self.model_dump(include=set(Pretrained.model_fields)))
-
-    @property
     def tuning(self) -> PreferenceTuning:
         """How they are trained."""
         return PreferenceTuning(**self.model_dump(include=set(PreferenceTuning.model_fields)))

@@ -16,7 +16,7 @@ from steelyard.models.load import Pretrained, load_tokenizer
 from steelyard.models.logistic import Features, Head, Lesson, fit_heads
 from steelyard.models.score import Precision
 from steelyard.models.train import TrainingLog
-from steelyard.student.objectives import Objective
+from steelyard.student.objectives import Objective, refuse_tokens
 from steelyard.types import Floats, Question
 
 
@@ -87,7 +87,7 @@ class Probe(Pretrained):
 
     def features(self, questions: Sequence[Question], states: StatesCache | None) -> Features:
         """What the heads see of each question, (N, d)."""
-        frozen = Pretrained(**self.model_dump(include=set(Pretrained.model_fields)))
+        frozen = self.pretrained
         return read_features(frozen, questions, self.max_tokens, states, self.precision)
 
     def check_objective(self, objective: Objective) -> None:
@@ -96,6 +96,7 @@ class Probe(Pretrained):
         Raises:
             ConfigError: naming it.
         """
+        refuse_tokens(objective, self.kind)
         raise ConfigError(
             f"`objective: {objective.kind}` is for a classifier or chooser; a probe student "
             "minimises the cross-entropy."

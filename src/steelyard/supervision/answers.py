@@ -15,9 +15,9 @@ from steelyard.errors import InputError
 from steelyard.supervision.cast import Cast, empty, shown
 from steelyard.types import ABSTAIN, Ints
 
-Reader = Literal["number", "text", "json"]
+Reader = Literal["number", "text", "json", "slots"]
 """What open answers are read as."""
-Answers = Literal["closed", "number", "text", "json"]
+Answers = Literal["closed", "number", "text", "json", "slots"]
 """Closed answers name classes."""
 AnyInts: TypeAlias = npt.NDArray[np.integer]
 
@@ -254,9 +254,9 @@ def _check_closed(cast: Cast, names: list[str]) -> None:
     if len(names) > 20 and (2 * len(names) > items or len(names) * items > LARGE):
         raise InputError(
             f"{cast.path.name} has {len(names):,} distinct answers on {items:,} items, such as "
-            f"{shown(names[0])} and {shown(names[1])}: they look like open answers. Give "
-            "`--answers number`, `text` or `json`; if they are classes, list them in a file for "
-            "`--classes`."
+            f"{shown(names[0])} and {shown(names[1])}: they look like open answers. "
+            "Give `--answers number`, `text`, `json` or `slots`; if they are classes, list them in "
+            "a file for `--classes`."
         )
 
 

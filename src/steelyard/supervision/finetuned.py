@@ -9,7 +9,7 @@ from pydantic import Field
 
 from steelyard.errors import ConfigError
 from steelyard.models.finetune import Finetuned, Finetuning, finetune
-from steelyard.models.load import Pretrained, identity
+from steelyard.models.load import identity
 from steelyard.supervision.table import votes_from_probabilities
 from steelyard.supervision.tfidf import bootstrap
 from steelyard.types import Floats, Question, Split, Votes, one_hot
@@ -63,9 +63,7 @@ class _Finetuned(Finetuning):
 
     def inputs(self) -> dict[str, str]:
         """What the votes depend on besides settings and questions: the weights."""
-        return {
-            "model": identity(Pretrained(**self.model_dump(include=set(Pretrained.model_fields))))
-        }
+        return {"model": identity(self.pretrained)}
 
     def _queries(self) -> tuple[str, ...]:
         return ("as it stands",)

@@ -12,15 +12,16 @@ from pydantic import Field, model_validator
 from steelyard.errors import ConfigError
 from steelyard.models.ask import Normalise, score_options
 from steelyard.models.causal import load_causal
-from steelyard.models.completion import Tuning, teach_answers
+from steelyard.models.completion import Completer, Tuning, teach_answers
 from steelyard.models.load import Pretrained, identity, load_tokenizer
 from steelyard.models.sample import sample_replies
 from steelyard.models.score import Precision
 from steelyard.models.train import device
-from steelyard.prompts import Asked, Asking, read
+from steelyard.prompts import Asked, Asking, read, spelling
 from steelyard.prompts.orders import draw_seed
 from steelyard.sealed import file_sum
 from steelyard.supervision.answered import kind_of
+from steelyard.supervision.beams import vote_by_beam
 from steelyard.supervision.table import open_votes, votes_from_probabilities
 from steelyard.supervision.tfidf import bootstrap
 from steelyard.types import ABSTAIN, Floats, Question, Split, Votes, one_hot
@@ -33,8 +34,9 @@ class LanguageModel(Pretrained, Asking):
 
     Closed answers are not written but weighed: a vote's distribution is the softmax of the
     log-probabilities of the answers' texts behind the prompt, so every vote is readable. Open
-    answers are written and read by `reader`; equal ones of a question are one candidate. Of a
-    preference the letter of the better answer is weighed, or with `answer: text` and `queries: 1`
+    answers are written and read by `reader`; equal ones of a question are one candidate. With
+    `beams` they are lists, and every voter weighs the answers of all (see `beams.vote_by_beam`). Of
+    a preference the letter of the better answer is weighed, or with `answer: text` and `queries: 1`
     both answers behind their prompt, as a model of the language alone would choose.
 
     Source: Guo and Yang 2024, arXiv:2406.19032 (fine-tuned weak supervisor, asked about
@@ -55,6 +57,9 @@ class LanguageModel(Pretrained, Asking):
     """Weigh an answer by the `sum` or the `mean` of its tokens' log-probabilities."""
     precision: Precision = "bf16"
     """Of matrix products while it is asked."""
+    beams: int | None = Field(None, ge=1, le=64)
+    """Write open answers as lists of the most probable ones, by beam search, and weigh the answers
+    of all voters that do so: for `joint_decoding`, and for objectives of single tokens."""
 
     @model_validator(mode="after")
     def _taught(self) -> "LanguageModel":
@@ -67,6 +72,9 @@ class LanguageModel(Pretrained, Asking):
 
     def check_task(self, kind: str) -> None:
         self.check_asking(kind)
+        if self.beams is not None and (kind != "generation" or self.temperature > 0):
+            wrong = f"the task is {kind}" if kind != "generation" else "`temperature` draws them"
+            raise ConfigError(f"`beams: {self.beams}` are of open answers, and {wrong}.")
         if kind != "generation" and self.samples > 1:
             raise ConfigError(
                 f"`samples: {self.samples}` are of open answers; the answers of {kind} are "
@@ -75,9 +83,7 @@ class LanguageModel(Pretrained, Asking):
 
     def inputs(self) -> dict[str, str]:
         """The weights and the paraphrases."""
-        found = {
-            "model": identity(Pretrained(**self.model_dump(include=set(Pretrained.model_fields))))
-        }
+        found = {"model": identity(self.pretrained)}
         if self.paraphrases is not None:
             found["paraphrases"] = file_sum(Path(self.paraphrases))
         return found
@@ -97,33 +103,36 @@ class LanguageModel(Pretrained, Asking):
         """
         kind = kind_of(labelled.questions or [q for part in asked for q in part], classes)
         self.check_asking(kind, classes if kind == "classification" else ())
-        prompts = [self._asked(questions, kind, classes, seed) for questions in asked]
+        if self.beams is not None:
+            return vote_by_beam([self], labelled, asked, seeds=[seed])
+        prompts = [self.prompts_of(questions, kind, classes, seed) for questions in asked]
         found: list[list[Any]] = [[] for _ in asked]
         for v in range(self.voters):
-            model, tokenizer = self._model(labelled, kind, classes, seed, v)
+            voter = self.voter(labelled, kind, classes, seed, v)
             for part, prompt in zip(found, prompts, strict=True):
                 one = [replace(a, seed=draw_seed(a.seed, v)) for a in prompt]
-                part.append(self._answers(model, tokenizer, one, kind))
+                part.append(self._answers(voter.model, voter.tokenizer, one, kind))
         table = self._open if kind == "generation" else self._closed
         return [
             table(questions, prompt, part, classes, self.query_names(kind))
             for questions, prompt, part in zip(asked, prompts, found, strict=True)
         ]
 
-    def _asked(
+    def prompts_of(
         self, questions: Sequence[Question], kind: str, classes: tuple[str, ...], seed: int
     ) -> list[Asked]:
         """Every query about the first question, then about the second, ..."""
         queries = range(len(self.query_names(kind)))
         return [self.ask(one, kind, classes, query, seed) for one in questions for query in queries]
 
-    def _model(
+    def voter(
         self, labelled: Split, kind: str, classes: tuple[str, ...], seed: int, voter: int
-    ) -> tuple[Any, Any]:
-        """Voter number `voter` and its tokenizer."""
-        pretrained = Pretrained(**self.model_dump(include=set(Pretrained.model_fields)))
+    ) -> Completer:
+        """Voter number `voter`, taught if it is to be."""
         if self.finetune is None:
-            return load_causal(pretrained).to(device()), load_tokenizer(pretrained)
+            return Completer(
+                load_causal(self.pretrained).to(device()), load_tokenizer(self.pretrained), 0, 0
+            )
         rng = np.random.default_rng([seed, voter])
         rows = np.arange(len(labelled.questions))
         if self.voters > 1 and kind == "generation":
@@ -137,18 +146,17 @@ class LanguageModel(Pretrained, Asking):
         ]
         if kind == "generation":
             lesson = [
-                replace(one, answers=(f" {labelled.answers[i]}",))
+                replace(one, answers=(f" {spelling(labelled.answers[i], self.reader)}",))
                 for one, i in zip(lesson, rows, strict=True)
             ]
-        taught = teach_answers(
-            pretrained,
+        return teach_answers(
+            self.pretrained,
             self.finetune,
             lesson,
             one_hot(labelled.truth[rows], max(len(one.answers) for one in lesson)),
             np.ones(len(rows)),
             seed=int(rng.integers(2**31)),
         )
-        return taught.model, taught.tokenizer
 
     def _answers(self, model: Any, tokenizer: Any, asked: Sequence[Asked], kind: str) -> Any:
         if kind == "generation":
@@ -187,7 +195,7 @@ class LanguageModel(Pretrained, Asking):
             rows /= rows.sum(axis=1, keepdims=True)
             probs += [rows[q :: len(queries)] for q in range(len(queries))]
             fits += [score.fits[q :: len(queries)] for q in range(len(queries))]
-        votes = votes_from_probabilities(questions, classes, self._voter_names(), probs, queries)
+        votes = votes_from_probabilities(questions, classes, self.voter_names(), probs, queries)
         fit = np.stack(fits, axis=1).reshape(-1) if fits else np.ones(0, dtype=bool)
         if fit.all():
             return votes
@@ -215,7 +223,7 @@ class LanguageModel(Pretrained, Asking):
         place = np.arange(len(flat))
         return open_votes(
             ids=tuple(question.id for question in questions),
-            voters=tuple(self._voter_names()),
+            voters=tuple(self.voter_names()),
             queries=queries,
             example=place % len(asked) // len(queries) if len(asked) else place,
             voter=place // max(len(asked), 1),
@@ -225,7 +233,8 @@ class LanguageModel(Pretrained, Asking):
             reasons=tuple(one.reason for one in found),
         )
 
-    def _voter_names(self) -> list[str]:
+    def voter_names(self) -> list[str]:
+        """A name for each voter."""
         layers = "" if self.layers is None else f"-{self.layers}l"
         return [f"{self.model.rstrip('/').split('/')[-1]}{layers}/{v}" for v in range(self.voters)]
 

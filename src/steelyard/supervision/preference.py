@@ -50,7 +50,7 @@ class PreferenceVoters(Pretrained, PreferenceTuning):
 
     def inputs(self) -> dict[str, str]:
         """The weights."""
-        return {"model": identity(self._pretrained)}
+        return {"model": identity(self.pretrained)}
 
     def vote(
         self,
@@ -68,7 +68,7 @@ class PreferenceVoters(Pretrained, PreferenceTuning):
             if self.voters > 1:
                 rows = bootstrap(labelled.truth, rng)
             voter = teach_preferences(
-                self._pretrained,
+                self.pretrained,
                 PreferenceTuning(**self.model_dump(include=set(PreferenceTuning.model_fields))),
                 [labelled.questions[i] for i in rows],
                 one_hot(labelled.truth[rows], 2),
@@ -84,10 +84,6 @@ class PreferenceVoters(Pretrained, PreferenceTuning):
             _votes(questions, classes, names, part)
             for questions, part in zip(asked, rewards, strict=True)
         ]
-
-    @property
-    def _pretrained(self) -> Pretrained:
-        return Pretrained(**self.model_dump(include=set(Pretrained.model_fields)))
 
 
 def _votes(

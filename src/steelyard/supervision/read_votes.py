@@ -60,7 +60,8 @@ def read_votes(
         path: JSON lines, JSON, CSV or Parquet.
         classes: names of the classes; a whole number is one of them, or the number of one.
         named_in: the file that names the classes, for messages.
-        answers: whether they name classes, or are open and read as numbers, texts or JSON.
+        answers: whether they name classes, or are open and read as numbers, texts, JSON
+            or slots.
         duplicates: what to do with two votes of one voter on one item, asked the same way.
         truth: names of columns that hold the truth.
 

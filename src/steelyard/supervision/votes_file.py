@@ -40,7 +40,7 @@ class VotesFile(BaseModel):
     path: str
     """Of the file, from the study file's folder."""
     reader: ReaderName | None = None
-    """How open answers are read: `number`, `json` or `text`; None is text."""
+    """How open answers are read: `number`, `json`, `slots` or `text`; None is text."""
 
     def check_task(self, kind: str) -> None:
         """Votes answer any task; a reader is of open answers.

@@ -67,7 +67,8 @@ def weigh(
         gold: the same, of items whose answers the estimators hold fixed; they are not judged.
         out: folder to write reliability.parquet, voters.csv, summary.json and report.html to.
         duplicates: what to do with two votes of one voter on one item, asked the same way.
-        answers: whether answers name classes, or are open and read as numbers, texts or JSON.
+        answers: whether answers name classes, or are open and read as numbers, texts,
+            JSON or slots.
         classes: class names, or a JSON file of them; by default `labels.json` beside the votes, or
             the answers themselves.
         by_query: count each way that a voter was asked as a voter of its own.

@@ -3,6 +3,9 @@
 import torch
 from torch import Tensor
 
+from steelyard.models.losses.chunks import in_chunks
+from steelyard.models.losses.tokens import xent
+
 
 def answer_likelihoods(
     logits: Tensor, tokens: Tensor, is_answer: Tensor, divisor: Tensor
@@ -13,17 +16,16 @@ def answer_likelihoods(
     answer: what stands before the answer and padding behind it count neither above nor below.
 
     Args:
-        logits: (S, T, V), of the token that follows each place; computed in float32.
+        logits: (S, T, V), of the token that follows each place; computed in float32,
+            a chunk of answer tokens at a time.
         tokens: (S, T), the token that does follow.
         is_answer: (S, T), whether that token belongs to the answer.
         divisor: (S,), positive.
     """
     row, place = is_answer.nonzero(as_tuple=True)
-    each = torch.nn.functional.cross_entropy(
-        logits[row, place].float(), tokens[row, place], reduction="none"
-    )
-    sums = torch.zeros(len(tokens), device=logits.device).index_add(0, row, -each)
-    return sums / divisor
+    each = in_chunks(xent, logits[row, place], tokens[row, place])
+    sums = torch.zeros(len(tokens), dtype=each.dtype, device=each.device)
+    return sums.index_add(0, row, -each) / divisor
 
 
 def completion_loss(likelihoods: Tensor, targets: Tensor, weights: Tensor) -> Tensor:

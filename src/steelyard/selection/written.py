@@ -1,0 +1,109 @@
+"""The words of what is taught: how sure the supervisors are of each word of each answer."""
+
+from collections.abc import Sequence
+from itertools import pairwise
+
+import numpy as np
+import numpy.typing as npt
+
+from steelyard.types import ABSTAIN, Floats, Ints, Selection, Spans, Votes, Words, Written
+
+
+def written(
+    votes: Votes, selection: Selection, heard: npt.NDArray[np.bool_] | None = None
+) -> Written | None:
+    """The answers that a selection teaches, with their words; None if the votes have no words.
+
+    An answer's word has the mean log-probability that the supervisors give it: the logarithmic pool
+    whose sum over the words is that of the whole answer. Supervisors that are kept apart are not
+    pooled: each of their labels is a text of its own, with the supervisor's share.
+
+    A word boundary counts where all pooled supervisors have one. An answer that nobody could weigh
+    is left out, and the example's other answers share its weight.
+
+    Args:
+        votes: about N open questions.
+        selection: of the same.
+        heard: (M,), which votes are pooled; None: all.
+
+    Source: Cui et al. 2024, arXiv:2406.03199 (their joint decoding keeps the words of the first
+        supervisor that gave the answer; the pool is ours).
+    """
+    if votes.words is None:
+        return None
+    counts = votes.candidates[votes.example]
+    starts = np.cumsum(counts) - counts  # of each vote's candidates
+    found: list[tuple[int, int, float, list[tuple[int, int, float]]]] = []
+    for i, rows in enumerate(_rows_of(votes)):
+        if selection.weights[i] > 0:
+            spoken = rows if heard is None else rows[heard[rows]]
+            for k, share, who in _lessons(votes, selection, i, spoken):
+                words = _pool(votes.words, starts[who] + k)
+                if words:
+                    found.append((i, k, share, words))
+    example = np.array([i for i, *_ in found], dtype=np.int64)
+    shares = np.array([share for _, _, share, _ in found])
+    total = np.bincount(example, weights=shares, minlength=len(votes.ids))
+    flat = [word for *_, words in found for word in words]
+    table = np.array(flat, dtype=np.float64).reshape(-1, 3)
+    return Written(
+        example=example,
+        candidate=np.array([k for _, k, _, _ in found], dtype=np.int64),
+        share=shares / total[example],
+        words=Words(
+            Spans(
+                np.cumsum([0, *(len(words) for *_, words in found)]),
+                table[:, 0].astype(np.int64),
+                table[:, 1].astype(np.int64),
+            ),
+            table[:, 2],
+        ),
+    )
+
+
+def _rows_of(votes: Votes) -> list[Ints]:
+    """The votes on each example."""
+    edges = np.searchsorted(votes.example, np.arange(len(votes.ids) + 1))
+    return [np.arange(a, b) for a, b in pairwise(edges)]
+
+
+def _lessons(
+    votes: Votes, selection: Selection, i: int, rows: Ints
+) -> list[tuple[int, float, Ints]]:
+    """Answers of example i that are taught, their shares, and the votes whose words count."""
+    rows = rows[votes.answer[rows] != ABSTAIN]
+    if selection.apart is None:
+        targets: Floats = selection.targets[i]
+        return [(int(k), float(targets[k]), rows) for k in np.flatnonzero(targets)]
+    of, weights = selection.apart.targets[i], selection.apart.weights
+    return [
+        (int(k), float(weights[m] * of[m, k]), rows[votes.voter[rows] == m])
+        for m in range(len(weights))
+        for k in np.flatnonzero(of[m])
+    ]
+
+
+def _pool(words: Words, texts: Ints) -> list[tuple[int, int, float]]:
+    """Begin, end and mean ln P of the words of one answer that several supervisors weighed."""
+    spans = words.spans
+    parts = [slice(spans.rows[t], spans.rows[t + 1]) for t in texts]
+    parts = [part for part in parts if np.isfinite(words.log_probs[part]).all()]
+    if not parts:
+        return []
+    ends = [spans.end[part] for part in parts]
+    common = _common(ends)
+    logs = np.zeros(len(common))
+    for part, own in zip(parts, ends, strict=True):
+        sums = words.log_probs[part].cumsum()[np.searchsorted(own, common)]
+        logs += np.diff(sums, prepend=0.0) / len(parts)
+    first = np.concatenate([[0], np.searchsorted(ends[0], common[:-1]) + 1])
+    begins = spans.begin[parts[0]][first]
+    return [(int(b), int(e), float(x)) for b, e, x in zip(begins, common, logs, strict=True)]
+
+
+def _common(ends: Sequence[Ints]) -> Ints:
+    """Where words of all supervisors end; the text's end is always such a place."""
+    common = ends[0]
+    for own in ends[1:]:
+        common = np.intersect1d(common, own)
+    return common

@@ -1,0 +1,137 @@
+"""A study of several generators that weigh each other's answers, end to end, on a tiny model."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from byte_models import save_byte_llama
+from steelyard.conduct import STORE, study
+from steelyard.config import make_study
+from steelyard.errors import ConfigError
+from steelyard.run import Run
+from steelyard.store import Store
+from test_open_study import lines
+
+ASKED = {"one": "a", "two": "b", "three": "go a"}
+WORDING = {"name": "s", "template": "{item}:"}
+TUNING = {"lora": None, "learning_rate": 1e-2, "batch_size": 8, "precision": "fp32"}
+STAGE = {"beams": 3, "lora": None, "learning_rate": 1e-3, "precision": "fp32", "batch_size": 8}
+ARMS: list[Any] = [
+    "naive",
+    {"name": "several_soft", "selection": "apart", "objective": "soft"},
+    {
+        "name": "joint_soft",
+        "reliability": "joint_decoding",
+        "selection": "hard",
+        "objective": "soft",
+    },
+    {"name": "bayesian", "selection": "apart", "objective": "edl_step"},
+    {
+        **{"name": "preferred", "reliability": "joint_decoding", "selection": "hard"},
+        **{"objective": "soft", "preference": STAGE},
+    },
+    {"name": "sure", "reliability": "beam_entropy", "selection": "keep"},
+]
+
+
+def settings(folder: Path, **changes: Any) -> dict[str, Any]:
+    weak = {
+        **{"kind": "language_model", "model": str(folder / "model"), "wordings": [WORDING]},
+        **{"queries": 1, "beams": 3, "max_new_tokens": 6, "precision": "fp32"},
+    }
+    plain = {
+        "name": "several",
+        "task": "generation",
+        "data": {
+            "train": str(folder / "train.jsonl"),
+            "test": str(folder / "test.jsonl"),
+            "weak_train": 24,
+        },
+        "supervisors": [
+            {**weak, "voters": 2, "finetune": {**TUNING, "epochs": 12}},
+            {**weak, "finetune": {**TUNING, "epochs": 20}},
+        ],
+        "student": {
+            **{"kind": "language_model", "model": str(folder / "model"), "wording": WORDING},
+            **{"epochs": 15, "max_new_tokens": 6, **TUNING},
+        },
+        "arms": ARMS,
+        "seeds": 1,
+    }
+    return {**plain, **changes}
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("several")
+    save_byte_llama(folder / "model", context=128)
+    for name, size in (("train", 48), ("test", 12)):
+        words = list(ASKED)
+        rows = [
+            {"id": f"{name}-{i}", "prompt": f"{i} {words[i % 3]}", "answer": ASKED[words[i % 3]]}
+            for i in range(size)
+        ]
+        (folder / f"{name}.jsonl").write_text(lines(rows))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def run(folder: Path) -> Run:
+    return Run(make_study(settings(folder)), Store(folder / "out" / STORE))
+
+
+def test_supervisors_of_one_study_weigh_each_others_answers(run: Run) -> None:
+    votes = run.votes(0).strong_train
+    assert len(votes.voters) == 3
+    assert votes.words is not None
+    assert votes.entropy is not None
+    assert votes.probs is not None
+    assert ((votes.probs > 0).sum(axis=1) == votes.candidates[votes.example]).all()
+    again = Run(run.study, Store(run.store.root, read_only=True)).votes(0).strong_train
+    assert again.words is not None
+    np.testing.assert_array_equal(again.words.log_probs, votes.words.log_probs)
+
+
+def test_every_arm_is_taught_and_the_stage_is_recorded(run: Run) -> None:
+    scores = {}
+    for arm in run.study.all_arms:
+        taught = run.teach(0, arm.name)
+        scores[arm.name] = float(taught.predictions.probs[:, 0].mean())
+    assert scores["naive"] > 0.3, scores
+    stage = run.teach(0, "preferred").record["preference"]
+    assert stage["pairs"] > 0
+    assert 0 <= stage["doubt"] <= 0.5
+    assert stage["reward_margin"] > 0  # it learnt to prefer what the supervisors do
+    assert "preference" not in run.teach(0, "joint_soft").record
+
+
+def test_the_stage_starts_from_the_student_without_it(run: Run) -> None:
+    """Up to the stage both are the same training: equal losses."""
+    with_stage, without = (run.teach(0, name).record for name in ("preferred", "joint_soft"))
+    assert with_stage["loss"] == without["loss"]
+
+
+def test_results_and_report_know_the_arms(folder: Path, run: Run) -> None:
+    found = study(run.study, folder / "out", workers=1)
+    arms = found.results["arms"]
+    assert {"joint_soft", "bayesian", "preferred", "random_keep"} <= set(arms)
+    assert "preferred" in found.report.read_text()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"supervisors": [{"kind": "votes", "path": "votes.jsonl"}]},
+        {
+            "task": "classification",
+            "student": {"kind": "classifier"},
+            "supervisors": [{"kind": "tfidf"}],
+        },
+    ],
+)
+def test_a_stage_needs_supervisors_that_weigh_texts(folder: Path, change: Any) -> None:
+    arms = [{"name": "preferred", "selection": "hard", "preference": STAGE}]
+    with pytest.raises(ConfigError, match="`preference` of arm `preferred` needs"):
+        make_study(settings(folder, arms=arms, **change))
