@@ -10,6 +10,7 @@ import torch
 from transformers import AutoModelForCausalLM
 
 import steelyard as sy
+from byte_models import save_byte_llama
 from steelyard.cli.models import evaluate_model, train_model
 from steelyard.config import make_study
 from steelyard.errors import ConfigError
@@ -340,3 +341,26 @@ def test_what_preferences_cannot_have_is_refused(
 def test_graph_denoising_needs_pairs() -> None:
     with pytest.raises(ConfigError, match="judges pairs of answers, and the task is multiple_choi"):
         GraphDenoising().check_task("multiple_choice")
+
+
+@pytest.mark.parametrize("answer", ["letter", "text"])
+def test_a_language_model_learns_to_judge_or_to_answer(
+    answer: str, files: Path, tmp_path: Path
+) -> None:
+    student = {"kind": "language_model", "model": save_byte_llama(tmp_path / "bytes"), "lora": None}
+    student |= {"answer": answer, "epochs": 8, "learning_rate": 5e-3, "batch_size": 8}
+    run = prepared(files, tmp_path / "store", student=student, arms=["soft"])
+    probs = run.teach(0, "ceiling").predictions.probs
+    assert probs.shape == (40, 2)
+    if answer == "text":  # "good" after "is" is soon likelier than "bad"; to compare is harder
+        assert (probs.argmax(axis=1) == run.task(0).test.truth).mean() > 0.7
+
+
+def test_the_place_of_the_better_answer_is_no_class(files: Path, tmp_path: Path) -> None:
+    # All votes for the first answer would be one class of a classification, which teaches nothing.
+    first = [{"id": row["id"], "voter": "ann", "answer": "first"} for row in rows("train", 60)]
+    (tmp_path / "votes.jsonl").write_text(lines(first))
+    file = [{"kind": "votes", "path": str(tmp_path / "votes.jsonl")}]
+    run = prepared(files, tmp_path / "store", supervisors=file)
+    selection, _ = run.selection(0, run.study.arm("majority"))
+    assert selection.targets.argmax(axis=1).tolist() == [0] * 48

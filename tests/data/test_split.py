@@ -1,6 +1,7 @@
 """Splits: disjoint, whole groups, exact sizes, class proportions, the same test rows."""
 
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 from steelyard.data import Data, Source, split
 from steelyard.data.draw import draw_groups, largest_remainder
 from steelyard.errors import InputError
-from steelyard.types import Question, Split, Task
+from steelyard.types import PAIR, Question, Split, Task
 
 
 def made(truth: list[int], groups: list[int] | None = None, test: int = 40) -> Source:
@@ -135,3 +136,13 @@ def test_a_hundred_thousand_rows_are_split_fast() -> None:
     task = drawn(source, weak_train=10_000, strong_train=50_000)
     assert time.process_time() - start < 5
     assert (len(task.weak_train.ids), len(task.strong_train.ids)) == (10_000, 50_000)
+
+
+def test_pairs_have_no_classes_that_a_split_must_have() -> None:
+    questions = tuple(Question(f"q{i}", f"Why {i}?", ("a", "b")) for i in range(6))
+    part = Split(questions, np.zeros(6, dtype=np.int64))
+    keys = tuple(question.id for question in questions)
+    pairs = Source("pairs", "preference", PAIR, part, part, keys)
+    assert drawn(pairs, weak_train=2).weak_train.truth.tolist() == [0, 0]
+    with pytest.raises(InputError, match="are of class 'first'"):
+        drawn(replace(pairs, kind="multiple_choice"), weak_train=2)

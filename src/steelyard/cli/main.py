@@ -118,7 +118,7 @@ def label(
     task: Annotated[
         str | None,
         typer.Option(
-            help="classification, multiple_choice, preference or generation; else by columns."
+            help="classification, multiple_choice, preference or generation; else by the columns."
         ),
     ] = None,
     column: Annotated[
