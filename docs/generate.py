@@ -40,7 +40,7 @@ def study_page() -> str:
     for model in shown:
         if "kind" in model.model_fields:
             stages[_stage(model)].append(model)
-        elif _stage(model) in ("models", "prompts", "reliability"):
+        elif _stage(model) in ("models", "prompts", "reliability", "student"):
             shared.append(model)
     parts = [_STUDY_TOP]
     parts += [_section(model) for model in (Study, *_models(Study.model_fields["data"].annotation))]
