@@ -413,11 +413,12 @@ def _of_language_models(judged: _Judged) -> list[str]:
             _unreadable(taught, judged.run.task(judged.seeds[0]).answers) for taught in several
         ]
         if max(shares) > 0 and judged.run.study.student.kind == "preference":
-            said.append(
+            said.append(  # the same pairs for every arm
                 f"{np.mean(shares):.1%} of the test pairs do not fit into `max_tokens`; they count "
-                f"as wrong for `{name}`."
+                "as wrong for every student."
             )
-        elif max(shares) > 0:
+            break
+        if max(shares) > 0:
             said.append(f"{np.mean(shares):.1%} of the answers of `{name}` could not be read.")
     return said
 
