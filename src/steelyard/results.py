@@ -218,6 +218,7 @@ class _Judged:
             "label_accuracy": float(right.mean()),
             "label_f1": self._label_f1(seed, selection),
             "agreement": agreement,
+            "preference": taught.record.get("preference"),
         }
 
     def _label_f1(self, seed: int, selection: Selection) -> float | None:

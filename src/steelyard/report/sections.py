@@ -51,14 +51,26 @@ def seed_grids(results: Results) -> dict[str, Grid]:
     grids = {}
     for name, arm in (results.get("arms") or {}).items():
         seeds: list[Results] = arm.get("seeds") or []
-        if any(seed.get("label_f1") is not None for seed in seeds):  # answers are slots
-            rows = [(*_seed(seed), number(seed.get("label_f1"))) for seed in seeds]
-            grid = _grid((*header, "F1 of labels"), rows)
-        else:
-            grid = _grid(header, map(_seed, seeds))
-        if grid:
+        more = [title for title in SOME_ARMS if any(_more(seed)[title] for seed in seeds)]
+        rows = ((*_seed(seed), *(_more(seed)[title] for title in more)) for seed in seeds)
+        if grid := _grid((*header, *more), rows):
             grids[plain(name)] = grid
     return grids
+
+
+SOME_ARMS = ("F1 of labels", "pairs", "pairs in order", "reward margin")
+"""Columns that only slots, and arms with a preference stage, have."""
+
+
+def _more(seed: Results) -> dict[str, str]:
+    stage: Results = seed.get("preference") or {}
+    values = (
+        "" if seed.get("label_f1") is None else number(seed["label_f1"]),
+        count(stage["pairs"]) if "pairs" in stage else "",
+        percent(stage["accuracy"]) if "accuracy" in stage else "",
+        number(stage["reward_margin"]) if "reward_margin" in stage else "",
+    )
+    return dict(zip(SOME_ARMS, values, strict=True))
 
 
 def _seed(seed: Results) -> tuple[str, ...]:
