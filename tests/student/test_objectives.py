@@ -124,7 +124,7 @@ class Stopping(Checkpoints):
 
 def test_an_evidential_student_answers_with_the_mean_of_its_dirichlet(tiny_bert: str) -> None:
     # logits (2, 0) with softplus evidence: alpha = (ln(1 + e^2) + 1, ln 2 + 1) = (3.127, 1.693)
-    fitted = fit(tiny_bert, objective("bayesian"), apart(LABELS))
+    fitted = fit(tiny_bert, objective("bayesian", evidence="softplus"), apart(LABELS))
     means = fitted.objective.probabilities(torch.tensor([[2.0, 0.0]]))[0]
     assert means.tolist() == pytest.approx([3.126928 / 4.820075, 1.693147 / 4.820075], abs=1e-6)
     plain = fit(tiny_bert, objective("cross_entropy"))
@@ -154,6 +154,25 @@ def test_an_evidential_student_says_how_little_evidence_it_has(tiny_bert: str) -
     assert ((doubts["expected_entropy"] > 0) & (doubts["expected_entropy"] < entropy)).all()
 
 
+@pytest.mark.parametrize(("threshold", "own"), [("prior", 0), ("argmax", 1)])
+def test_the_self_term_hardens_by_the_shares_of_the_pooled_labels(threshold: str, own: int) -> None:
+    # Supervisors say 0 and silence, 0 and 0, 1 and 0: pooled (1, 0), (1, 0), (1/2, 1/2). Of a step
+    # with logits (0, z), z = 1, 2, 3, all favour 1; 5/6 of them belong to 0: 2 of 3, rounded. The
+    # threshold is the middle of 2 and 3, and the answer to z = 2 is 0.
+    labels = torch.tensor([[[1, 0], [0, 0]], [[1, 0], [1, 0]], [[0, 1], [1, 0]]], dtype=torch.float)
+    several = Apart(("a", "b"), labels.double().numpy(), np.array([0.5, 0.5]))
+    settings = {"evidence": "exp", "kl_weight": 0.0, "self_weight": 1.0, "warmup": 0.0}
+    goal = objective("bayesian", threshold=threshold, **settings).begin(LABELS, several)
+    goal.begin_step(0.0)
+    logits = torch.tensor([[0.0, 1.0], [0.0, 2.0], [0.0, 3.0]])
+    goal.end_step(logits, labels)
+    goal.begin_step(0.5)
+    # -ln of the Dirichlet's mean: alpha = (2, e^2 + 1)
+    loss = goal.loss(logits[1:2], labels[1:2], torch.ones(1))
+    alpha = (2.0, np.exp(2) + 1)
+    assert loss.item() == pytest.approx(-np.log(alpha[own] / sum(alpha)), abs=1e-5)
+
+
 def test_other_students_have_no_doubt_but_their_probabilities(tiny_bert: str) -> None:
     assert fit(tiny_bert, objective("cross_entropy")).ask(QUESTIONS)[1] == {}
 
@@ -170,8 +189,9 @@ def test_an_objective_of_several_needs_their_labels_apart() -> None:
         ("multiple_choice", {"kind": "chooser"}, "set `threshold: argmax`"),
     ],
 )
+@pytest.mark.parametrize("arm", ["confidence", "bayesian"])
 def test_a_student_that_cannot_have_it_says_so(
-    task: str, student: dict[str, str], said: str
+    task: str, student: dict[str, str], said: str, arm: str
 ) -> None:
     supervisor = {"kind": "chooser" if task == "multiple_choice" else "tfidf"}
     study = {
@@ -179,7 +199,7 @@ def test_a_student_that_cannot_have_it_says_so(
         "data": {"train": "a.jsonl", "test": "b.jsonl"},
         "supervisors": [supervisor],
         "student": student,
-        "arms": ["confidence"],
+        "arms": [arm],
     }
     with pytest.raises(ConfigError, match=said):
         make_study(study)

@@ -84,26 +84,6 @@ class Scheduled(Objective):
         return self._scheduled(logits, targets, weights, self.progress)
 
 
-class Evidential(Scheduled):
-    """A loss whose student answers with a Dirichlet distribution."""
-
-    def __init__(
-        self, loss: Callable[[Tensor, Tensor, Tensor, float], Tensor], evidence: Evidence
-    ) -> None:
-        super().__init__(loss)
-        self.evidence: Evidence = evidence
-
-    def probabilities(self, logits: Tensor) -> Tensor:
-        return dirichlet_mean(logits.double(), self.evidence)
-
-    def doubts(self, logits: Tensor) -> dict[str, Tensor]:
-        wide = logits.double()
-        return {
-            "vacuity": vacuity(wide, self.evidence),
-            "expected_entropy": expected_entropy(wide, self.evidence),
-        }
-
-
 TokenLoss: TypeAlias = Callable[[Tensor, Tensor, Tensor, float], Tensor]
 """Of logits (T, V), labels (T,), strengths (T,) and progress: (T,)."""
 
@@ -168,6 +148,35 @@ class WithRecent(Objective):
         self.recent.steps.clear()
         for number in range(len(memory) // 2):
             self.recent.steps.append((memory[f"logits.{number}"], memory[f"targets.{number}"]))
+
+
+class Evidential(WithRecent):
+    """A loss of several labels whose student answers with a Dirichlet distribution."""
+
+    def __init__(
+        self,
+        loss: Callable[[Tensor, Tensor, Tensor, float, Tensor | None], Tensor],
+        recent: RecentPredictions,
+        pool: Callable[[Tensor], Tensor],
+        evidence: Evidence,
+    ) -> None:
+        """`pool` makes one label of an example's several: (B, M, K) to (B, K)."""
+        super().__init__(loss, recent)
+        self._pool = pool
+        self.evidence: Evidence = evidence
+
+    def end_step(self, logits: Tensor, targets: Tensor) -> None:
+        super().end_step(logits, self._pool(targets))
+
+    def probabilities(self, logits: Tensor) -> Tensor:
+        return dirichlet_mean(logits.double(), self.evidence)
+
+    def doubts(self, logits: Tensor) -> dict[str, Tensor]:
+        wide = logits.double()
+        return {
+            "vacuity": vacuity(wide, self.evidence),
+            "expected_entropy": expected_entropy(wide, self.evidence),
+        }
 
 
 class Learnt(Objective):

@@ -93,8 +93,8 @@ class Chooser(_Finetuned):
 
     def check_objective(self, objective: Objective) -> None:
         super().check_objective(objective)
-        if objective.kind == "confidence" and objective.threshold == "prior":
+        if getattr(objective, "threshold", None) == "prior":
             raise ConfigError(
-                "`objective: {kind: confidence, threshold: prior}` matches the shares of classes, "
-                "and the options of multiple choice have none; set `threshold: argmax`."
+                f"`objective: {{kind: {objective.kind}, threshold: prior}}` matches the shares of "
+                "classes, and the options of multiple choice have none; set `threshold: argmax`."
             )

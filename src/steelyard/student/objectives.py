@@ -273,29 +273,35 @@ class Bayesian(_Objective):
     """
 
     several: ClassVar[bool] = True
-    version: ClassVar[int] = 2  # the student's doubt is kept
+    version: ClassVar[int] = 2  # own answers in the labels' shares, the student's doubt is kept
 
     kind: Literal["bayesian"] = "bayesian"
-    evidence: Literal["relu", "softplus", "exp"] = "softplus"
-    """How logits become evidence. Under `relu` an answer with a negative logit does not learn."""
+    evidence: Literal["relu", "softplus", "exp"] = "exp"
+    """How logits become evidence. Under `exp` a student learns about as fast as with the
+    cross-entropy, under `softplus` slowly; under `relu` an answer with a negative logit does not
+    learn."""
     soft_mode: Literal["target", "expected", "argmax"] = "expected"
     """How a supervisor's distribution is read: as it is, as labels drawn from it, or hardened."""
-    kl_weight: float = Field(1.0, ge=0)
-    """Of the divergence from no evidence, at the end of its rise."""
+    kl_weight: float = Field(0.1, ge=0)
+    """Of the divergence from no evidence, at the end of its rise (Sensoy et al.: 1)."""
     annealing: float = Field(1.0, ge=0, le=1)
     """Share of training over which it rises."""
-    self_weight: float = Field(0.5, ge=0, le=1)
-    """g, of the student's own answer."""
-    warmup: float = Field(0.2, ge=0, le=1)
+    self_weight: float = Field(0.2, ge=0, le=1)
+    """g, of the student's own answer (the source: 1/2). Where supervisors are unsure, a g that is
+    large before the student has learnt something leaves it at one class."""
+    warmup: float = Field(1.0, ge=0, le=1)
     """Share of training over which g rises (the source: none)."""
+    threshold: Literal["prior", "argmax"] = "prior"
+    """The student's own answers in the shares that the supervisors' labels have, or its most
+    probable ones (the source), with which it may end at one class."""
 
     def begin(self, targets: Floats, apart: Apart | None) -> "Running":
-        from steelyard.models.losses import bayesian, ramp
+        from steelyard.models.losses import RecentPredictions, bayesian, pool_mean, ramp
         from steelyard.models.objective import Evidential
 
         shares = _Shares(apart)
 
-        def loss(logits: Any, labels: Any, weights: Any, progress: float) -> Any:
+        def loss(logits: Any, labels: Any, weights: Any, progress: float, offsets: Any) -> Any:
             return bayesian(
                 logits,
                 labels,
@@ -304,10 +310,16 @@ class Bayesian(_Objective):
                 kl_weight=ramp(self.kl_weight, progress, self.annealing),
                 soft_mode=self.soft_mode,
                 self_weight=ramp(self.self_weight, progress, self.warmup),
+                offsets=offsets if self.threshold == "prior" else None,
                 weights=weights,
             )
 
-        return Evidential(loss, self.evidence)
+        return Evidential(
+            loss,
+            RecentPredictions(),
+            lambda labels: pool_mean(labels, shares(labels)),
+            self.evidence,
+        )
 
 
 Objective: TypeAlias = Annotated[

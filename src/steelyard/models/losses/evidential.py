@@ -13,6 +13,7 @@ from steelyard.models.losses.dirichlet import (
     log_alpha,
     log_mean_alpha,
 )
+from steelyard.models.losses.hardening import harden
 from steelyard.models.losses.precision import mean_over_examples, widened
 
 Fit: TypeAlias = Literal["likelihood", "digamma"]
@@ -28,6 +29,7 @@ def evidential(
     soft_mode: SoftMode = "expected",
     fit: Fit = "likelihood",
     self_weight: float = 0.0,
+    offsets: Tensor | None = None,
     weights: Tensor | None = None,
 ) -> Tensor:
     """(1/B) sum_i w_i * [(1 - g) EDL(alpha_i ; targets_i) + g EDL(alpha_i ; own_i)].
@@ -39,8 +41,9 @@ def evidential(
                          sum_k y_k (psi(S) - psi(alpha_k))         (digamma)
         alpha~_k       = (alpha_k - 1) (1 - y_k) + 1
 
-    A draws evidence to the label, and KL takes evidence for other answers away. own_i is one-hot at
-    the student's argmax. A is linear in y and KL is not, so a soft label q can be read as
+    A draws evidence to the label, and KL takes evidence for other answers away. own_i is the
+    student's answer, hardened with `offsets`. A is linear in y and KL is not, so a soft label q can
+    be read as
 
         target    EDL(alpha ; q)
         expected  sum_k q_k EDL(alpha ; one-hot k), the loss of a label drawn from q
@@ -57,11 +60,13 @@ def evidential(
         soft_mode: see above.
         fit: which A; "likelihood" is minus the log of the Dirichlet mean at the label.
         self_weight: g, in [0, 1].
+        offsets: (K,), added to the logits before the student's argmax, see `prior_offsets`; None is
+            the plain argmax, with which an unsure student drifts into the class that it favours.
         weights: (B,), not negative; None weighs each example 1.
 
     Source: Sensoy et al. 2018, arXiv:1806.01768, equations 3 (likelihood), 4 (digamma) and 5 (KL);
         Cui et al. 2024, "Bayesian WeakS-to-Strong from text classification to generation",
-        arXiv:2406.03199, equations 4 and 5 (soft labels, self term).
+        arXiv:2406.03199, equations 4 and 5 (soft labels, self term; its offsets: ours).
     """
     logits = widened(logits)
     targets = targets.to(logits.dtype)
@@ -75,7 +80,7 @@ def evidential(
         kl = _removed(logits, targets, evidence)
     losses = misfit(logits, targets, evidence, fit) + kl_weight * kl
     if self_weight:
-        own = one_hot(logits.argmax(dim=-1), logits.shape[-1]).to(logits.dtype)
+        own = harden(logits, logits.new_zeros(logits.shape[-1]) if offsets is None else offsets)
         to_self = evidential_rows(logits, own, evidence=evidence, kl_weight=kl_weight, fit=fit)
         losses = (1 - self_weight) * losses + self_weight * to_self
     return mean_over_examples(losses, weights)

@@ -107,6 +107,7 @@ def bayesian(
     soft_mode: SoftMode = "expected",
     fit: Fit = "likelihood",
     self_weight: float = 0.5,
+    offsets: Tensor | None = None,
     weights: Tensor | None = None,
 ) -> Tensor:
     """(1 - g) sum_m lambda_m EDL(alpha ; targets_m) + g EDL(alpha ; the student's own answer).
@@ -120,6 +121,7 @@ def bayesian(
         soft_mode: how a soft label is read.
         fit: which misfit.
         self_weight: g, in [0, 1].
+        offsets: (K,), of the student's own answer.
         weights: (B,), not negative; None weighs each example 1.
 
     Source: Cui et al. 2024, arXiv:2406.03199, equation 5.
@@ -134,6 +136,7 @@ def bayesian(
             soft_mode=soft_mode,
             fit=fit,
             self_weight=self_weight,
+            offsets=offsets,
             weights=weights,
         )
 
