@@ -18,7 +18,7 @@ import sys
 import tempfile
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -170,6 +170,10 @@ def questions(folder: Path, size: int) -> Iterator[Words]:
         yield lambda turn: [*words, "--out", f"votes-{turn}.jsonl"]
 
 
+ENDS = (asyncio.IncompleteReadError, asyncio.CancelledError, ConnectionError)
+"""How a connection of the server below may end."""
+
+
 @contextmanager
 def server() -> Iterator[str]:
     """The URL of a server that answers "no" at once, as an OpenAI-compatible one does."""
@@ -180,14 +184,22 @@ def server() -> Iterator[str]:
     reply = f"{head}\r\n\r\n".encode() + body
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        try:
+        with suppress(*ENDS):
             while True:
                 asked = await reader.readuntil(b"\r\n\r\n")
                 size = asked.lower().partition(b"content-length:")[2].partition(b"\r\n")[0]
                 await reader.readexactly(int(size))
                 writer.write(reply)
-        except (asyncio.IncompleteReadError, ConnectionError):
-            writer.close()
+        writer.close()
+
+    async def end() -> None:
+        """No reader is left waiting when the loop closes."""
+        start.result().close()
+        waiting = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in waiting:
+            task.cancel()
+        await asyncio.gather(*waiting, return_exceptions=True)
+        await asyncio.sleep(0)
 
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever)
@@ -196,7 +208,7 @@ def server() -> Iterator[str]:
     try:
         yield f"http://127.0.0.1:{start.result().sockets[0].getsockname()[1]}/v1"
     finally:
-        start.result().close()
+        asyncio.run_coroutine_threadsafe(end(), loop).result()
         loop.call_soon_threadsafe(loop.stop)
         thread.join()
         loop.close()

@@ -39,12 +39,13 @@ and scaled. Five new tokens are what the reference uses to test, 50 what it uses
     "sampling": """Both sides stream the same weights for the same rows: with one short question
 the only gain is what a step costs in Python. Long prompts are read once, finished replies leave
 the batch.""",
-    "estimators": """`the same 5 steps` takes crowd-kit's steps: labels and scores agree to 1e-6. `each to its
-own stop` lets each side stop by its own rule. Memory is that of the whole process, the table of votes
-included; crowd-kit's table is a data frame of strings, made before its clock starts.""",
-    "probes": """At 20,000 examples the neighbours cost as much either way, because both multiply the
-same matrices; blocks of them take a fraction of the memory, which is why 100,000 examples fit
-where the full matrix would take 40 GB.""",
+    "estimators": """`the same 5 steps` takes crowd-kit's steps: labels and scores agree to 1e-6.
+`each to its own stop` lets each side stop by its own rule. Memory is that of the whole
+process, the table of votes included; crowd-kit's table is a data frame of strings, made before
+its clock starts.""",
+    "probes": """At 20,000 examples the neighbours cost as much either way, because both multiply
+the same matrices; blocks of them take a fraction of the memory, which is why 100,000 examples
+fit where the full matrix would take 40 GB.""",
     "startup": """`--help` loads neither numpy nor torch, `import steelyard` loads a name when it is
 first used. `weigh` loads numpy, scipy and Arrow; a fifth of its second is pandas, which Arrow loads
 by itself where it is installed. `label` loads torch only for supervisors that need it.""",
