@@ -6,6 +6,12 @@ DATA holds `gsm8k_weak_generations/train.jsonl.gz` (three models that answered h
 questions; Yang et al. 2024, arXiv:2407.13647) and `gsm8k_openai_solutions/test.jsonl.gz` (four
 GPT-3 models and the test questions; Cobbe et al. 2021, arXiv:2110.14168): rows of `id`, `answer`
 and `solutions`, a list of `{model, solution, final?}`. Nothing is trained; truth judges.
+
+Labels are judged on all questions, with intervals from 2,000 resamples of them that all methods
+share; the best single model is the best by truth. `log-odds` are weights learnt from the truth of
+half of the questions for the other half, both ways round: ln(a / (1 - a)) of a model's accuracy a
+there (0 where that is negative), or less ln c as well, with c the share of pairs of wrong answers
+that are the same: what a vote tells where there are many ways to be wrong.
 """
 
 import gzip
@@ -19,9 +25,9 @@ from typing import Any
 
 import numpy as np
 
-from steelyard.evaluation import calibrate, judge
+from steelyard.evaluation import calibrate, draw_resamples, judge
 from steelyard.prompts import canonical
-from steelyard.reliability import ESTIMATORS
+from steelyard.reliability import ESTIMATORS, JointDecoding
 from steelyard.results import environment
 from steelyard.selection import control_risk
 from steelyard.selection.keep import most_reliable
@@ -33,6 +39,11 @@ SETS = {
     "gsm8k_openai_solutions": ("test.jsonl.gz", "solution"),
 }
 KINDS = ("majority", "vote_entropy", "open_agreement", "one_coin", "hierarchical")
+LABELLERS = (
+    *("majority", "vote_share", "dirichlet", "self_consistency", "open_agreement"),
+    *("one_coin", "hierarchical", "joint_decoding"),
+)
+RESAMPLES = 2000
 GOLD, DRAWS, ALPHAS, DELTA = 200, 100, (0.1, 0.2), 0.1
 SCORES = ("accuracy", "auroc", "aurc", "ece", "ece_calibrated")
 STARTS = {"fixed sequence": 1, "two starts (default)": 2, "Bonferroni": 20}
@@ -90,6 +101,7 @@ def measure(answered: Answered) -> dict[str, Any]:
         },
         "oracle": float((truth != ABSTAIN).mean()),
         "methods": {},
+        "labels": label_rows(answered),
     }
     for kind in KINDS:
         if kind not in ESTIMATORS:
@@ -102,6 +114,68 @@ def measure(answered: Answered) -> dict[str, Any]:
         found = of_score(reliability.score[has], right)
         out["methods"][kind] = {"seconds": seconds, **found}
     return out
+
+
+def label_rows(answered: Answered) -> list[dict[str, Any]]:
+    """Accuracy of the labels of each way to make them, against the best single model's."""
+    votes, truth = answered.votes, answered.truth
+    alone = {name: labels_of(votes.of_voter(v), None) for v, name in enumerate(votes.voters)}
+    best = max(alone, key=lambda name: right_of(alone[name], truth).mean())
+    ways = {f"{best}, the best alone": alone[best]}
+    ways |= {kind: labels_of(votes, ESTIMATORS[kind]()) for kind in LABELLERS}
+    for name, many in (("log-odds", False), ("log-odds less ln c", True)):
+        ways[f"joint_decoding, {name}"] = from_halves(answered, many)
+    counts = draw_resamples(len(truth), RESAMPLES).astype(float) / len(truth)
+    single = right_of(alone[best], truth)
+    rows = []
+    for name, labels in ways.items():
+        right = right_of(labels, truth)
+        found: dict[str, Any] = {"labels": name}
+        for key, values in (("accuracy", right), ("difference", right - single)):
+            low, high = np.quantile(counts @ values, [0.025, 0.975])
+            found[key] = {"value": float(values.mean()), "low": float(low), "high": float(high)}
+        rows.append(found)
+    return rows
+
+
+def right_of(labels: Ints, truth: Ints) -> Floats:
+    """1 where a label is right, else 0, (N,)."""
+    return ((labels == truth) & (labels != ABSTAIN)).astype(float)
+
+
+def labels_of(votes: Votes, estimator: Any) -> Ints:
+    """The most probable answer of each question, ABSTAIN where nobody answered, (N,)."""
+    posterior = votes.shares() if estimator is None else estimator.estimate(votes).posterior
+    return np.where(votes.counts.sum(axis=1) > 0, most_probable(votes, posterior), ABSTAIN)
+
+
+def from_halves(answered: Answered, many: bool) -> Ints:
+    """Labels by weights that the truth of the other half gives, (N,)."""
+    votes, truth = answered.votes, answered.truth
+    first = np.zeros(len(truth), dtype=bool)
+    drawn = np.random.default_rng(0).permutation(len(truth))[: len(truth) // 2]
+    first[drawn] = True
+    labels = np.full(len(truth), ABSTAIN)
+    for known in (first, ~first):
+        weights = log_odds(votes, truth, known, many)
+        labels[~known] = labels_of(votes, JointDecoding(weights=weights))[~known]
+    return labels
+
+
+def log_odds(votes: Votes, truth: Ints, known: Any, many: bool) -> dict[str, float]:
+    """A weight for each voter from the questions whose truth is known, (N,)."""
+    mine = known[votes.example] & (votes.answer != ABSTAIN)
+    right = (votes.answer == truth[votes.example])[mine]
+    voter = votes.voter[mine]
+    accuracy = np.bincount(voter, weights=right) / np.bincount(voter)
+    weights = np.log(accuracy / (1 - accuracy))
+    if many:
+        # every voter answers once: n wrong answers of a question are n (n - 1) / 2 pairs
+        cell = votes.example[mine][~right] * votes.answers + votes.answer[mine][~right]
+        same = np.bincount(cell)
+        wrong = np.bincount(votes.example[mine][~right])
+        weights -= np.log((same * (same - 1)).sum() / (wrong * (wrong - 1)).sum())
+    return dict(zip(votes.voters, np.maximum(weights, 0).tolist(), strict=True))
 
 
 def of_score(score: Floats, right: Any) -> dict[str, Any]:
@@ -174,6 +248,10 @@ def table(head: list[str], rows: list[list[Any]]) -> str:
     return "\n".join("| " + " | ".join(_cell(cell) for cell in line) + " |" for line in lines)
 
 
+def _span(span: dict[str, float], form: str) -> str:
+    return f"{span['value']:{form}} [{span['low']:{form}}, {span['high']:{form}}]"
+
+
 def _cell(value: Any) -> str:
     return f"{value:.3f}" if isinstance(value, float) else str(value)
 
@@ -186,6 +264,13 @@ def page(name: str, found: dict[str, Any]) -> str:
         f"## {name}",
         f"{found['questions']:,} questions, {found['unreadable']:.4f} of the answers unreadable. "
         f"Right: {voters}; any of them {found['oracle']:.3f}.",
+        table(
+            ["labels", "accuracy [95 %]", "less the best alone [95 %]"],
+            [
+                [row["labels"], _span(row["accuracy"], ".3f"), _span(row["difference"], "+.3f")]
+                for row in found["labels"]
+            ],
+        ),
         table(
             ["estimator", "accuracy", "AUROC", "AURC", "ECE", f"ECE, {GOLD} known", "seconds"],
             [
