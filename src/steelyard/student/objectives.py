@@ -67,7 +67,8 @@ class Confidence(_Objective):
     maximum: float = Field(0.5, ge=0, le=1)
     """c after warm-up."""
     warmup: float = Field(0.2, ge=0, le=1)
-    """Share of training over which c rises."""
+    """Share of training over which c rises (0.2 is the source's; with very weak labels and some
+    dozens of steps the student then learns its own first mistakes, and 1 is safer)."""
     threshold: Literal["prior", "argmax"] = "prior"
     """Match the weak labels' shares, or take the student's most probable answer."""
     legacy_ramp: bool = False
