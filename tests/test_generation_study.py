@@ -5,13 +5,17 @@ from typing import Any
 
 import numpy as np
 import pytest
+from scipy.special import softmax
 
 from byte_models import save_byte_llama
 from steelyard.conduct import STORE, study
 from steelyard.config import make_study
 from steelyard.errors import ConfigError
+from steelyard.hearing import weighing
 from steelyard.run import Run
+from steelyard.selection import best_and_worst
 from steelyard.store import Store
+from steelyard.supervision.beams import weigh_answers
 from test_open_study import lines
 
 ASKED = {"one": "a", "two": "b", "three": "go a"}
@@ -102,6 +106,7 @@ def test_every_arm_is_taught_and_the_stage_is_recorded(run: Run) -> None:
     assert scores["naive"] > 0.3, scores
     stage = run.teach(0, "preferred").record["preference"]
     assert stage["pairs"] > 0
+    assert stage["left_out"]["too long"] == 0
     assert 0 <= stage["doubt"] <= 0.5
     assert stage["reward_margin"] > 0  # it learnt to prefer what the supervisors do
     assert "preference" not in run.teach(0, "joint_soft").record
@@ -138,3 +143,24 @@ def test_a_stage_needs_supervisors_that_weigh_texts(folder: Path, change: Any) -
     arms = [{"name": "preferred", "selection": "hard", "preference": STAGE}]
     with pytest.raises(ConfigError, match="`preference` of arm `preferred` needs"):
         make_study(settings(folder, arms=arms, **change))
+
+
+def test_a_student_that_writes_nothing_readable_has_no_pairs(run: Run) -> None:
+    """Its lists are empty: every voter has no answer to weigh, and no question has a pair."""
+    weak, seeds = weighing(run, 0)
+    questions = run.task(0).strong_train.questions[:2]
+    labelled = run.task(0).weak_train
+    scores = weigh_answers(weak, labelled, questions, [(), ()], seeds=seeds)
+    assert [table.shape for table in scores] == [(0, 3), (0, 3)]
+    assert best_and_worst([(), ()], scores).left_out["fewer than two distinct answers"] == 2
+
+
+def test_given_answers_are_weighed_by_every_voter_as_their_votes_were(run: Run) -> None:
+    weak, seeds = weighing(run, 0)
+    votes, questions = run.votes(0).strong_train, run.task(0).strong_train.questions[:3]
+    texts = votes.candidate_texts[:3]
+    scores = weigh_answers(weak, run.task(0).weak_train, questions, texts, seeds=seeds)
+    assert votes.probs is not None
+    for i, table in enumerate(scores):
+        said = votes.probs[votes.example == i, : len(texts[i])]
+        np.testing.assert_allclose(softmax(table.T, axis=1), said, rtol=1e-4, atol=1e-6)

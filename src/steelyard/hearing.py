@@ -46,9 +46,8 @@ def hear(run: Splits, seed: int) -> Supervised:
         InputError: no question has a readable answer.
     """
     task = run.task(seed)
-    supervisors = run.study.supervisors
-    beams = tuple(n for n, weak in enumerate(supervisors) if getattr(weak, "beams", None))
-    alone = [(n,) for n in range(len(supervisors)) if n not in beams]
+    beams = _with_beams(run)
+    alone = [(n,) for n in range(len(run.study.supervisors)) if n not in beams]
     parts = [_votes_of(run, n, seed) for n in sorted([*alone, *([beams] if beams else [])])]
     joined = Supervised(*(join_votes(side) for side in zip(*parts, strict=True)))
     if not joined.strong_train.counts.any():
@@ -63,8 +62,13 @@ def hear(run: Splits, seed: int) -> Supervised:
 
 def weighing(run: Splits, seed: int) -> tuple[list[Any], list[int]]:
     """The supervisors that weigh each other's answers, and their seeds."""
-    numbers = [n for n, w in enumerate(run.study.supervisors) if getattr(w, "beams", None)]
+    numbers = _with_beams(run)
     return [run.study.supervisors[n] for n in numbers], [seed_of(seed, n) for n in numbers]
+
+
+def _with_beams(run: Splits) -> tuple[int, ...]:
+    """Numbers of the supervisors that write lists."""
+    return tuple(n for n, w in enumerate(run.study.supervisors) if getattr(w, "beams", None))
 
 
 def _votes_of(run: Splits, numbers: tuple[int, ...], seed: int) -> tuple[Votes, Votes]:

@@ -1,7 +1,7 @@
 """The student of an arm, or of the ceiling: what it is taught, trained, and asked."""
 
 import functools
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol, TypeAlias
@@ -126,7 +126,8 @@ def teach(run: Selected, seed: int, name: str) -> Taught:
         if isinstance(fitted, FittedLanguageModel | FittedPreference):
             record["left_out"] = fitted.left_out
         if stage is not None:
-            fitted, record["preference"] = _prefer(run, seed, fitted, stage, asked)
+            kept = [one for one, w in zip(asked, selection.weights, strict=True) if w > 0]
+            fitted, record["preference"] = _prefer(run, seed, fitted, stage, kept)
         if isinstance(fitted, FittedLanguageModel) and not task.classes:
             return {"record": {**record, "answers": fitted.answers(test)}}
         doubts: dict[str, Floats] = {}
@@ -165,26 +166,35 @@ def lesson(run: Selected, seed: int, name: str) -> tuple[tuple[Question, ...], S
 
 
 def _prefer(
-    run: Selected, seed: int, fitted: FittedLanguageModel, stage: PreferenceStage, asked: Any
+    run: Selected,
+    seed: int,
+    fitted: FittedLanguageModel,
+    stage: PreferenceStage,
+    taught: Sequence[Question],
 ) -> tuple[FittedLanguageModel, dict[str, Any]]:
     """A student after its preference stage, and what it was taught there."""
-    questions = asked[: stage.questions]
+    questions = taught[: stage.questions]
     texts = fitted.lists(questions, stage.beams)
     weak, seeds = weighing(run, seed)
     scores = weigh_answers(weak, run.task(seed).weak_train, questions, texts, seeds=seeds)
     found = best_and_worst(texts, scores)
     pairs, selection = found.lesson(questions)
     sure = found.doubt <= stage.max_doubt
-    targets = selection.targets if stage.conservative else np.eye(2)[np.zeros(len(sure), int)]
+    targets = selection.targets if stage.conservative else np.tile([1.0, 0.0], (len(sure), 1))
     weights = selection.weights * sure
     left_out = {**found.left_out, "doubted": int((~sure).sum())}
-    record: dict[str, Any] = {"pairs": int(sure.sum()), "left_out": left_out}
     if not sure.any():
-        return fitted, record
+        return fitted, {"pairs": 0, "left_out": left_out}
     after, rewards = fitted.prefer(pairs, targets, weights, stage, seed=seed)
-    lead = (rewards[:, 0] - rewards[:, 1])[sure & np.isfinite(rewards).all(axis=1)]
-    record |= {"reward_margin": float(lead.mean()), "accuracy": float((lead > 0).mean())}
-    return after, {**record, "doubt": float(found.doubt[sure].mean())}
+    used = sure & np.isfinite(rewards).all(axis=1)
+    lead = (rewards[:, 0] - rewards[:, 1])[used]
+    return after, {
+        "pairs": int(used.sum()),
+        "left_out": {**left_out, "too long": int((sure & ~used).sum())},
+        "doubt": float(found.doubt[used].mean()),
+        "reward_margin": float(lead.mean()),
+        "accuracy": float((lead > 0).mean()),
+    }
 
 
 def _stage_of(run: Selected, seed: int, stage: PreferenceStage) -> str:

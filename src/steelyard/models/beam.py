@@ -12,7 +12,7 @@ from steelyard.models.prompted import context_size, fit_prompt, prompt_tokens
 from steelyard.models.sample import _ends
 from steelyard.models.score import Precision, autocast
 from steelyard.models.texts import TOO_LONG, Bools, Scored, like_sized, padded, score_texts
-from steelyard.prompts import Asked
+from steelyard.prompts import Asked, ReaderName, Reading, read
 from steelyard.types import Floats, Ints
 
 
@@ -24,6 +24,26 @@ class NBest:
     ended: Bools  # (S,), false where the longest answer was reached before an end
     entropy: Floats  # (N,), of `beam_entropy`; nan for a prompt without answers
     reasons: tuple[str, ...]  # (N,), why a prompt has no answers, "" if it has
+
+    def read(
+        self, asked: Sequence[Asked], reader: ReaderName | None, *, whole: bool = False
+    ) -> list[list[Reading]]:
+        """The answers to each of N open questions as they are read; one that has no end is cut.
+
+        Args:
+            asked: the N questions.
+            reader: of open answers.
+            whole: leave out those that are cut.
+        """
+        rows = self.scored.rows
+        return [
+            [
+                read(self.scored.texts[s], one, reader, None if self.ended[s] else "length")
+                for s in range(rows[i], rows[i + 1])
+                if self.ended[s] or not whole
+            ]
+            for i, one in enumerate(asked)
+        ]
 
 
 def n_best(

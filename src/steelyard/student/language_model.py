@@ -221,16 +221,10 @@ class FittedLanguageModel:
             normalise=self.settings.normalise,
             precision=self.settings.precision,
         )
-        scored, lists = found.scored, []
-        for i, one in enumerate(asked):
-            mine = range(scored.rows[i], scored.rows[i + 1])
-            readings = [
-                read(scored.texts[s], one, self.settings.reader, None)
-                for s in mine
-                if found.ended[s]
-            ]
-            lists.append(tuple(dict.fromkeys(r.text for r in readings if r.answer != ABSTAIN)))
-        return lists
+        return [
+            tuple(dict.fromkeys(one.text for one in own if one.answer != ABSTAIN))
+            for own in found.read(asked, self.settings.reader, whole=True)
+        ]
 
     def prefer(
         self,

@@ -19,7 +19,7 @@ from steelyard.models.completion import Completer
 from steelyard.models.load import Pretrained, load_tokenizer
 from steelyard.models.texts import score_texts
 from steelyard.models.train import device
-from steelyard.prompts import Asked, read
+from steelyard.prompts import Asked
 from steelyard.types import ABSTAIN, Floats, Ints, Question, Spans, Split, Votes, Words, join_votes
 
 if TYPE_CHECKING:
@@ -143,7 +143,7 @@ def weigh_answers(
         for v in range(weak.voters):
             voter = weak.voter(labelled, "generation", (), seed, v)
             scores = _weigh(weak, voter, prompts, [tuple(own) for own in texts], ways).scores
-            found.append(scores.reshape(len(questions), ways, -1).mean(axis=1))
+            found.append(scores.reshape(len(questions), ways, scores.shape[1]).mean(axis=1))
     table = np.stack(found, axis=2)
     table[~np.isfinite(table)] = np.nan
     return [table[i, : len(own)] for i, own in enumerate(texts)]
@@ -161,18 +161,12 @@ def _write(weak: "LanguageModel", voter: Completer, prompts: Sequence[Asked]) ->
         empty=" {}" if weak.reader in ("json", "slots") else None,
         precision=weak.precision,
     )
-    scored = found.scored
-    if scored.cut.any():
-        log.warning("%d of %d prompts were too long: cut.", scored.cut.sum(), len(prompts))
+    if (cut := int(found.scored.cut.sum())) > 0:
+        log.warning("%d of %d prompts were too long: cut.", cut, len(prompts))
     answers, reasons = [], []
-    for i, one in enumerate(prompts):
-        mine = range(scored.rows[i], scored.rows[i + 1])
-        readings = [
-            read(scored.texts[s], one, weak.reader, None if found.ended[s] else "length")
-            for s in mine
-        ]
+    for readings, lack in zip(found.read(prompts, weak.reader), found.reasons, strict=True):
         texts = tuple(dict.fromkeys(r.text for r in readings if r.answer != ABSTAIN))
-        why = found.reasons[i] or (readings[0].reason if readings else NOTHING)
+        why = lack or (readings[0].reason if readings else NOTHING)
         answers.append(texts)
         reasons.append("" if texts else why)
     return Lists(answers, found.entropy, reasons)
@@ -215,9 +209,10 @@ def _weigh(
     ]
     scored = score_texts(voter.model, voter.tokenizer, asked, precision=weak.precision)
     scores = scored.table(weak.normalise)
-    spans, logs = scored.words().spans, scored.words().log_probs
+    words = scored.words()
+    spans = words.spans
     shifted = Spans(spans.rows, np.maximum(spans.begin - 1, 0), np.maximum(spans.end - 1, 0))
-    return Weighed(np.where(np.isnan(scores), -np.inf, scores), Words(shifted, logs))
+    return Weighed(np.where(np.isnan(scores), -np.inf, scores), Words(shifted, words.log_probs))
 
 
 def _votes(
