@@ -88,5 +88,5 @@ def test_words_reach_the_student_and_name_its_result(
 
 
 def test_a_study_without_words_says_what_is_needed(run: Run) -> None:
-    with pytest.raises(InputError, match="use a `language_model` supervisor with `beams`"):
+    with pytest.raises(InputError, match="`language_model` supervisors with `beams`"):
         run.teach(0, "words")

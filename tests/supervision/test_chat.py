@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from faulty_server import completion, top
 from steelyard.supervision.chat import Chat, Fault, Reply
 from steelyard.supervision.option_probabilities import option_probabilities
+from steelyard.supervision.spoken import spoken_words
 
 CHAT = Chat("http://127.0.0.1:9/v1", "sk-0123456789", 1, 1.0)
 PLAIN = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5)
@@ -30,29 +31,33 @@ def places(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
 
 
 WHOLE = completion("A", {"model": "m"}, **top(("A", -0.1), ("B", -2.0)))
+WHOLE["choices"][0]["logprobs"]["content"][0] |= {"logprob": -0.1, "bytes": [65]}
 PLACES = places(WHOLE)
 
 
-def tried(raw: bytes) -> Reply | None:
+def tried(raw: bytes, each: bool = False) -> Reply | None:
     with contextlib.suppress(Fault):
-        return CHAT._parsed(raw, 0.1)
+        return CHAT._parsed(raw, 0.1, each)
     return None
 
 
-@given(st.sampled_from(PLACES), ANYTHING)
-def test_a_completion_with_anything_anywhere(place: tuple[Any, ...], value: Any) -> None:
+@given(st.sampled_from(PLACES), ANYTHING, st.booleans())
+def test_a_completion_with_anything_anywhere(
+    place: tuple[Any, ...], value: Any, each: bool
+) -> None:
     words = json.loads(json.dumps({"whole": WHOLE}))
     inner: Any = words
     *before, last = ("whole", *place)
     for key in before:
         inner = inner[key]
     inner[last] = value
-    reply = tried(json.dumps(words["whole"]).encode())
+    reply = tried(json.dumps(words["whole"]).encode(), each)
     if reply is not None:  # it can be written down and read back
         assert Reply.of(json.loads(json.dumps(reply.record(), allow_nan=False))) == reply
         reply.text.encode()
         probs = option_probabilities(reply.logprobs, (" A", " B"))
         assert probs is None or abs(probs.sum() - 1) < 1e-9
+        spoken_words("A", reply.text, reply.logprobs, whole=True)
 
 
 @given(st.binary(max_size=60))

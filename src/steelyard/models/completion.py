@@ -148,8 +148,8 @@ def teach_answers(
 def _words(written: Written | None, kept: Ints) -> Written:
     if written is None:
         raise InputError(
-            "An objective of single tokens needs the words' probabilities; use a `language_model` "
-            "supervisor with `beams`."
+            "An objective of single tokens needs the words' probabilities; use `language_model` "
+            "supervisors with `beams`, or `api` supervisors with `words`."
         )
     return of_examples(written, kept)
 

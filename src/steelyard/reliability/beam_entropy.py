@@ -39,7 +39,7 @@ class BeamEntropy(BaseModel):
         if votes.entropy is None:
             raise InputError(
                 "`beam_entropy` needs voters that answer with lists; use `language_model` "
-                "supervisors with `beams`, or another estimator."
+                "supervisors with `beams` or `api` supervisors with `words`, or another estimator."
             )
         heard = (votes.answer != ABSTAIN) & np.isfinite(votes.entropy)
         example, size = votes.example[heard], len(votes.ids)

@@ -131,7 +131,8 @@ def _entropies(votes: Votes) -> Floats:
     if votes.entropy is None:
         raise InputError(
             "`weights: certainty` needs voters that answer with lists; use `language_model` "
-            "supervisors with `beams`, or give a weight for each voter."
+            "supervisors with `beams` or `api` supervisors with `words`, or give a weight for "
+            "each voter."
         )
     return np.where(np.isfinite(votes.entropy), votes.entropy, np.inf)
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from steelyard.prompts import Asked
+from steelyard.supervision.chat import Logprobs
 from steelyard.supervision.table import candidates_of, open_votes, vote_order
 from steelyard.types import ABSTAIN, PAIR, Floats, Question, Votes
 
@@ -24,6 +25,7 @@ class Answered:
     served_model: str = ""
     voter: int = 0  # its number among those who were asked
     again: bool = False  # there was no reply, and may be one another time
+    tokens: Logprobs = ()  # of an open answer, with ln P of each, if asked for
 
 
 def kind_of(questions: Sequence[Question], classes: tuple[str, ...]) -> str:

@@ -16,6 +16,7 @@ from steelyard.supervision.answered import Answered, counted, kind_of, votes_of
 from steelyard.supervision.chat import Reply
 from steelyard.supervision.inquiry import Inquiry, Unanswered
 from steelyard.supervision.option_probabilities import option_probabilities
+from steelyard.supervision.spoken import with_words
 from steelyard.supervision.terms import Answers, InMemory, Limits, Query, Terms, Watch, key_of
 from steelyard.types import ABSTAIN, Question, Split, Votes
 
@@ -51,6 +52,10 @@ class Api(Asking):
     """Requests at a time."""
     top_logprobs: int = Field(20, ge=0, le=20)
     """How many log-probabilities to ask for; 0 asks for none and reads the text."""
+    words: bool = False
+    """Ask for the log-probability of every token of an open answer. Votes then say how sure the
+    server is of each word, which a student's objective such as `soft` learns from. Of sampled
+    replies a server gives the model's own log-probabilities, or those after the temperature."""
     timeout: float = Field(120.0, gt=0)
     """Seconds that one request may take."""
     tries: int = Field(6, ge=1, le=100)
@@ -102,6 +107,8 @@ class Api(Asking):
             raise ConfigError(
                 "A server judges which of two answers is better, by letter; leave `answer` out."
             )
+        if kind != "generation" and self.words:
+            raise ConfigError(f"`words` are of open answers, and {kind} has none; leave them out.")
 
     def inputs(self) -> dict[str, str]:
         """The paraphrases; which weights answer, only the server knows."""
@@ -145,10 +152,12 @@ class Api(Asking):
                 f"{self.base_url} ({counted(lost)}). What was answered is kept; the same command "
                 "asks for the rest."
             )
-        return [
-            votes_of(questions, classes, (self.voter,), self._ways(questions, classes), part)
-            for questions, part in zip(asked, heard, strict=True)
-        ]
+        found = []
+        for questions, part in zip(asked, heard, strict=True):
+            ways = self._ways(questions, classes)
+            votes = votes_of(questions, classes, (self.voter,), ways, part)
+            found.append(with_words(votes, part, self.reader) if self.words else votes)
+        return found
 
     def _ways(self, questions: Sequence[Question], classes: tuple[str, ...]) -> tuple[str, ...]:
         return self.query_names(kind_of(questions, classes))
@@ -208,6 +217,8 @@ class Api(Asking):
             body["seed"] = asked.seed % 2**31  # servers differ in how large a seed they take
         elif self.top_logprobs and asked.answers:
             body |= {"logprobs": True, "top_logprobs": self.top_logprobs}
+        if self.words:
+            body["logprobs"] = True
         body = {name: part for name, part in {**body, **self.extra}.items() if part is not None}
         return Query(key_of({"engine": self.base_url, "request": body}), body, asked)
 
@@ -231,5 +242,6 @@ class Api(Asking):
         if probs is not None and probs[answer] < probs.max():
             probs = None  # the reply goes on to say otherwise
         return Answered(
-            *(asked, answer, reason, reading.text, reply.text, probs, reply.served_model)
+            *(asked, answer, reason, reading.text, reply.text, probs, reply.served_model),
+            tokens=reply.logprobs if self.words else (),
         )

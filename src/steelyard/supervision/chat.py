@@ -29,7 +29,7 @@ class Reply:
     text: str
     finish_reason: str  # "stop", "length", "content_filter", ...; empty if it gave none
     refusal: str  # the server's own word for it, or empty
-    logprobs: Logprobs  # of the first token: the most probable ones; None for NaN
+    logprobs: Logprobs  # the most probable first tokens, or every token; None for NaN
     served_model: str
     fingerprint: str
     prompt_tokens: int | None
@@ -105,7 +105,8 @@ class Chat:
             raise Fault("connection lost", "retry", self._clean(str(error))) from error
         if status != 200:
             raise self._judged(status, headers, raw)
-        return self._parsed(raw, time.monotonic() - start)
+        each = bool(body.get("logprobs")) and not body.get("top_logprobs")
+        return self._parsed(raw, time.monotonic() - start, each)
 
     async def _post(self, body: Mapping[str, Any]) -> tuple[int, httpx.Headers, bytes]:
         content = json.dumps(body).encode()
@@ -156,7 +157,7 @@ class Chat:
         line = self._clean(" ".join(text.split()))
         return line[:SAID], code
 
-    def _parsed(self, raw: bytes, seconds: float) -> Reply:
+    def _parsed(self, raw: bytes, seconds: float, each: bool) -> Reply:
         if not raw.strip():
             raise Fault("empty reply", "retry")
         try:
@@ -175,7 +176,7 @@ class Chat:
                 text=self._text(_content(message.get("content"))),
                 finish_reason=self._text(choice.get("finish_reason")),
                 refusal=self._text(message.get("refusal")),
-                logprobs=self._logprobs(choice.get("logprobs")),
+                logprobs=(self._tokens if each else self._logprobs)(choice.get("logprobs")),
                 served_model=self._text(words.get("model")),
                 fingerprint=self._text(words.get("system_fingerprint")),
                 prompt_tokens=_count(usage.get("prompt_tokens")),
@@ -195,6 +196,26 @@ class Chat:
         if not all(isinstance(value, int | float) or value is None for _, value in pairs):
             return ()
         return tuple((token, _logprob(value)) for token, value in pairs)
+
+    def _tokens(self, words: Any) -> Logprobs:
+        """Every token of the reply; those that share a character are one."""
+        found: list[tuple[str, float | None]] = []
+        begun, total = b"", 0.0
+        try:
+            for entry in words["content"]:
+                value = _logprob(entry["logprob"])
+                given = entry.get("bytes")
+                begun += self._text(entry["token"]).encode() if given is None else bytes(given)
+                total += math.nan if value is None else value
+                try:
+                    text = begun.decode()
+                except UnicodeDecodeError:
+                    continue
+                found.append((self._text(text), None if math.isnan(total) else total))
+                begun, total = b"", 0.0
+        except (KeyError, TypeError, ValueError, AttributeError):
+            return ()
+        return tuple(found)
 
     def _text(self, value: Any) -> str:
         """A text of the server without lone surrogates, which no file takes, and the key."""
