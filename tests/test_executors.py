@@ -1,11 +1,13 @@
 """Executors call jobs, share cores and pass errors on."""
 
+import ctypes
 import os
+from pathlib import Path
 
 import pytest
 
 from steelyard.errors import ConfigError, InputError, SteelyardError
-from steelyard.executors import Local, executor
+from steelyard.executors import Local, executor, free_memory
 
 
 def double(number: int) -> int:
@@ -61,3 +63,19 @@ def test_ray_does_the_same_jobs() -> None:
     pytest.importorskip("ray", reason="the extra `ray` is not installed")
     with executor("ray", 2) as pool:
         assert sorted(result for _, result in pool.run(double, [(1,), (2,)])) == [2, 4]
+
+
+@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="no /proc: not Linux")
+def test_freed_memory_goes_back_to_the_system() -> None:
+    if not hasattr(ctypes.CDLL(None), "malloc_trim"):
+        pytest.skip("this C library has no malloc_trim")
+
+    def resident() -> int:
+        return int(Path("/proc/self/statm").read_text().split()[1]) * 4096 // 2**20
+
+    blocks = [bytes(2000) for _ in range(100_000)]  # 200 MB in the heap
+    del blocks[:-1]  # the last one, above them all, keeps the heap from shrinking
+    before = resident()
+    free_memory()
+    assert before - resident() > 100
+    assert len(blocks) == 1

@@ -185,6 +185,7 @@ def jobs_of_study(text: str, base: str, store: str, jobs: Jobs) -> None:
     run = _run_of(text, base, store)
     for seed, name in jobs:
         run.do(seed, name)
+    executors.free_memory()
 
 
 @functools.lru_cache(maxsize=2)

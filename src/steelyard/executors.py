@@ -3,6 +3,8 @@
 Jobs find their inputs and leave their results in the store, so an executor only has to call them.
 """
 
+import ctypes
+import gc
 import multiprocessing
 import os
 import signal
@@ -10,7 +12,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, Literal
 
 from steelyard.errors import ConfigError, SteelyardError
@@ -133,6 +135,13 @@ def executor(name: Name, workers: int | None) -> Local | Ray:
     if count > MAX_WORKERS:
         raise ConfigError(f"`--workers` must be at most {MAX_WORKERS}, got {count}.")
     return Ray(count) if name == "ray" else Local(count)
+
+
+def free_memory() -> None:
+    """Give unused memory back to the system; glibc keeps most of what a training has freed."""
+    gc.collect()
+    with suppress(OSError, AttributeError, TypeError):  # other systems have no such call
+        ctypes.CDLL(None).malloc_trim(0)
 
 
 def _quiet_worker(threads: int) -> None:
