@@ -18,7 +18,7 @@ from steelyard.models.losses import legacy_ramp, ramp
 from steelyard.models.losses import tokens as losses
 from steelyard.models.words import words_of
 from steelyard.student import FittedLanguageModel, LanguageModel, Objective
-from steelyard.student.token_objectives import EdlStep, SoftStep
+from steelyard.student.objectives.tokens import EdlStep, SoftStep
 from steelyard.types import Question, Words, Written, one_hot
 
 KINDS = ["soft", "soft_step", "logconf_step", "edl", "edl_step"]

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import Field
 
-from steelyard.student.objective_base import _Objective
+from steelyard.student.objectives.base import _Objective
 from steelyard.types import Apart, Floats
 
 if TYPE_CHECKING:
