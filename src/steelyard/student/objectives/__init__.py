@@ -2,7 +2,7 @@
 
 An arm is reliability, selection and objective. Those of one label for each example take the
 selection's targets; those of several supervisors take its labels apart (`selection: apart`); those
-of single tokens (`tokens`) take its words.
+of single tokens (`tokens`, `flat_tokens`) take its words.
 """
 
 from dataclasses import replace
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 from pydantic import Field
 
 from steelyard.errors import ConfigError
+from steelyard.student.objectives.flat_tokens import Dir, EdlConf, EdlConfer, SoftConfer
 from steelyard.student.objectives.one_label import (
     Confidence,
     CrossEntropy,
@@ -31,7 +32,10 @@ __all__ = [
     "Bayesian",
     "Confidence",
     "CrossEntropy",
+    "Dir",
     "Edl",
+    "EdlConf",
+    "EdlConfer",
     "EdlStep",
     "Entropy",
     "Joint",
@@ -41,6 +45,7 @@ __all__ = [
     "Product",
     "ReverseKl",
     "Soft",
+    "SoftConfer",
     "SoftStep",
     "Window",
     "begin",
@@ -59,9 +64,13 @@ Objective: TypeAlias = Annotated[
     | Bayesian
     | Soft
     | SoftStep
+    | SoftConfer
     | LogconfStep
     | Edl
-    | EdlStep,
+    | EdlStep
+    | EdlConf
+    | EdlConfer
+    | Dir,
     Field(discriminator="kind"),
 ]
 
