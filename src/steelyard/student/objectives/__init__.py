@@ -2,7 +2,7 @@
 
 An arm is reliability, selection and objective. Those of one label for each example take the
 selection's targets; those of several supervisors take its labels apart (`selection: apart`); those
-of single tokens (`tokens`, `flat_tokens`) take its words.
+of single tokens (`tokens`, `flat_tokens`, `whole_answers`) take its words.
 """
 
 from dataclasses import replace
@@ -22,6 +22,7 @@ from steelyard.student.objectives.one_label import (
 )
 from steelyard.student.objectives.several import Bayesian, Joint, NaiveMultiWeak
 from steelyard.student.objectives.tokens import Edl, EdlStep, LogconfStep, Soft, SoftStep
+from steelyard.student.objectives.whole_answers import Logconf, LogconfConfer
 from steelyard.types import Apart, Floats
 
 if TYPE_CHECKING:
@@ -39,6 +40,8 @@ __all__ = [
     "EdlStep",
     "Entropy",
     "Joint",
+    "Logconf",
+    "LogconfConfer",
     "LogconfStep",
     "NaiveMultiWeak",
     "Objective",
@@ -65,7 +68,9 @@ Objective: TypeAlias = Annotated[
     | Soft
     | SoftStep
     | SoftConfer
+    | Logconf
     | LogconfStep
+    | LogconfConfer
     | Edl
     | EdlStep
     | EdlConf

@@ -23,19 +23,21 @@ class _OfTokens(_Objective):
     """What all of them share."""
 
     tokens: ClassVar[bool] = True
+    by_entropy: ClassVar[bool] = False
+    """Whether it compares the student with the entropy of the supervisors' lists."""
 
     def begin(self, targets: Floats, apart: Apart | None) -> "OfTokens":
         from steelyard.models.objective import OfTokens
 
-        return OfTokens(self.losses, getattr(self, "temperature", None))
+        return OfTokens(self.losses, getattr(self, "temperature", None), self.by_entropy)
 
-    def losses(self, logits: Any, labels: Any, strengths: Any, progress: float) -> Any:
+    def losses(self, logits: Any, labels: Any, known: Any, progress: float) -> Any:
         """Losses of T tokens, (T,).
 
         Args:
             logits: (T, V).
             labels: (T,), token numbers.
-            strengths: (T,), s.
+            known: (T,), s; `losses.above_entropy` where `by_entropy`.
             progress: steps done over steps planned, in [0, 1).
         """
         raise NotImplementedError
