@@ -65,8 +65,7 @@ _TITLES = {
 def _stage(model: type[BaseModel]) -> str:
     """The room that a settings class lives in; objectives, of the students' room, are apart."""
     _, *rooms = model.__module__.split(".")
-    room = rooms[-1].removeprefix("token_")
-    return room if room in _TITLES else rooms[0]
+    return next((room for room in reversed(rooms) if room in _TITLES), rooms[0])
 
 
 _STUDY_TOP = f"""# The study file

@@ -32,6 +32,13 @@ ARMS: list[Any] = [
         "objective": "soft",
     },
     {"name": "bayesian", "selection": "apart", "objective": "edl_step"},
+    {"name": "surer", "selection": "apart", "objective": "logconf_confer"},
+    {
+        "name": "joint_surer",
+        "reliability": "joint_decoding",
+        "selection": "hard",
+        "objective": "edl_confer",
+    },
     {
         **{"name": "preferred", "reliability": "joint_decoding", "selection": "hard"},
         **{"objective": "soft", "preference": STAGE},

@@ -14,7 +14,9 @@ from steelyard.config import make_study
 from steelyard.errors import InputError
 from steelyard.models.words import words_of
 from steelyard.run import Run
-from steelyard.store import Store
+from steelyard.store import Store, fingerprint
+from steelyard.student.objectives import Logconf, Soft
+from steelyard.teaching import _heard
 from steelyard.types import Words, Written
 from test_open_study import ANSWERS, WORDS, lines
 
@@ -85,6 +87,20 @@ def test_words_reach_the_student_and_name_its_result(
     monkeypatch.undo()
     with_words(run, monkeypatch, log(0.5))
     assert run.teach(0, "words").record["loss"] != first["loss"]
+
+
+def test_entropies_name_results_of_the_objectives_that_ask_for_them() -> None:
+    words = Words(words_of(["go"]), np.array([log(0.9)]))
+    zero = np.zeros(1, dtype=np.int64)
+    plain = Written(zero, zero, np.ones(1), words)
+    listed = replace(plain, entropy=np.array([0.2]))
+    same = [_heard({"objective": Soft(), "written": one}) for one in (plain, listed)]
+    assert same[0] == same[1]
+    assert same[0]["written"] == fingerprint(
+        {name: getattr(plain, name) for name in ("example", "candidate", "share", "words")}
+    )
+    other = [_heard({"objective": Logconf(), "written": one}) for one in (plain, listed)]
+    assert other[0]["written"] != other[1]["written"]
 
 
 def test_a_study_without_words_says_what_is_needed(run: Run) -> None:

@@ -237,5 +237,11 @@ def _heard(heard: dict[str, Any]) -> dict[str, str]:
     objective = heard["objective"]
     words = {**objective.model_dump(mode="json"), "version": objective.version}
     found = {"objective": fingerprint(words)}
-    names = [n for n, of in (("apart", objective.several), ("written", objective.tokens)) if of]
-    return {**found, **{name: fingerprint(heard[name]) for name in names}}
+    if objective.several:
+        found["apart"] = fingerprint(heard["apart"])
+    if objective.tokens:
+        written = heard["written"]
+        if written is not None and not objective.by_entropy:
+            written = {name: value for name, value in vars(written).items() if name != "entropy"}
+        found["written"] = fingerprint(written)
+    return found

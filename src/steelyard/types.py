@@ -473,6 +473,7 @@ class Written:
     candidate: Ints  # (S,)
     share: Floats  # (S,), positive, those of an example sum to 1
     words: Words  # of the S texts; characters are those of the candidate's text
+    entropy: Floats | None = None  # (S,), of the supervisors' lists, their mean in nats a token
 
     def __post_init__(self) -> None:
         size = len(self.example)

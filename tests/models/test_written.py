@@ -1,18 +1,26 @@
 """Texts that are taught word by word: by hand, and against one text at a time."""
 
+from dataclasses import replace
 from math import log
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from torch.nn.functional import cross_entropy
 from transformers import AutoModelForCausalLM, PreTrainedTokenizerFast
 
 from byte_models import save_byte_llama
 from steelyard.errors import InputError
 from steelyard.models.answers import AnswerReader, encode_answers
 from steelyard.models.load import Pretrained, load_tokenizer
-from steelyard.models.losses import chunks, completion_loss, mean_over_answers, soft
+from steelyard.models.losses import (
+    chunks,
+    completion_loss,
+    logconf_confer,
+    mean_over_answers,
+    soft,
+)
 from steelyard.models.objective import Objective, OfTokens
 from steelyard.models.words import token_strengths, words_of
 from steelyard.models.written import (
@@ -133,6 +141,37 @@ def test_losses_are_those_of_each_text_alone(
     torch.testing.assert_close(slope, flat, atol=1e-6, rtol=1e-4)
 
 
+@pytest.mark.parametrize("entries", [2**21, 600])
+def test_an_answer_is_taught_by_its_own_mean(
+    llama: str, tokenizer: Any, monkeypatch: pytest.MonkeyPatch, entries: int
+) -> None:
+    # A second implementation: one text at a time, no padding, no chunks. Untaught, a token has
+    # about ln 259 = 5.56 nats: the lists of 9 stop their answers, those of 1 do not.
+    asked = [ask(" on", " off now"), ask(" e f g", prompt=PROMPT + " and so on"), ask(" h")]
+    which = [(0, 0, 0.25), (0, 1, 0.75), (1, 0, 1.0), (2, 0, 1.0)]
+    words = write(asked, which)[0]
+    entropies = [1.0, 9.0, 1.0, 9.0]
+    listed = replace(words, entropy=np.array(entropies))
+    rows = encode_written(tokenizer, asked, listed, 64)
+    goal = OfTokens(lambda z, labels, above, _: logconf_confer(z, labels, above, 0.3), None, True)
+    monkeypatch.setattr(chunks, "CPU_ENTRIES", entries)
+    reader = WrittenReader(rows.encoded, taught=rows, objective=goal)
+    found, slope = gradient(llama, reader, goal, rows.shares, np.ones(3))
+    model = AutoModelForCausalLM.from_pretrained(llama)
+    alone = torch.zeros(())
+    for (i, c, share), entropy in zip(which, entropies, strict=True):
+        prompt = tokenizer(asked[i].prompt)["input_ids"]
+        answer = [*tokenizer(asked[i].answers[c], add_special_tokens=False)["input_ids"], 2]
+        logits = model(input_ids=torch.tensor([prompt + answer])).logits[0, len(prompt) - 1 : -1]
+        weak = cross_entropy(logits, torch.tensor(answer))
+        own = 0.3 * cross_entropy(logits, logits.argmax(dim=1))
+        alone = alone + share / 3 * (weak if weak > entropy else own)
+    alone.backward()
+    torch.testing.assert_close(found, alone.detach(), atol=1e-6, rtol=1e-5)
+    flat = torch.cat([p.grad.ravel() for p in model.parameters() if p.grad is not None])
+    torch.testing.assert_close(slope, flat, atol=1e-6, rtol=1e-4)
+
+
 def test_certain_words_teach_the_cross_entropy(llama: str, tokenizer: Any) -> None:
     asked = [ask(" on", " off now"), ask(" e", prompt=PROMPT + " and so on")]
     which = [(0, 0, 0.25), (0, 1, 0.75), (1, 0, 1.0)]
@@ -184,7 +223,11 @@ def test_padded_mean_divides_by_the_longest_row(llama: str, tokenizer: Any) -> N
 def test_examples_are_chosen_with_their_texts_and_words() -> None:
     asked = [ask(" a b"), ask(" c", " d e f"), ask(" g")]
     written, _ = write(asked, [(0, 0, 1), (1, 0, 0.5), (1, 1, 0.5), (2, 0, 1)])
-    some = of_examples(written, np.array([1, 2]))
+    assert of_examples(written, np.array([1, 2])).entropy is None
+    listed = replace(written, entropy=np.array([0.1, 0.2, 0.3, 0.4]))
+    some = of_examples(listed, np.array([1, 2]))
+    assert some.entropy is not None
+    assert some.entropy.tolist() == [0.2, 0.3, 0.4]
     assert some.example.tolist() == [0, 0, 1]
     assert some.candidate.tolist() == [0, 1, 0]
     assert some.share.tolist() == [0.5, 0.5, 1]
@@ -213,6 +256,9 @@ def test_a_text_that_is_too_long_gives_its_share_to_the_others(tokenizer: Any) -
     which = [(0, 0, 0.5), (0, 1, 0.3), (0, 2, 0.2), (1, 0, 1.0), (2, 0, 1.0)]
     rows = rows_of(tokenizer, asked, which, limit=20)
     assert rows.left_out == 2
+    assert rows.entropy is None
+    written = replace(write(asked, which)[0], entropy=np.arange(5.0))
+    assert encode_written(tokenizer, asked, written, 20).entropy.tolist() == [0, 2, 4]
     assert rows.fit.tolist() == [0, 2]
     np.testing.assert_allclose(rows.shares, [[0.5 / 0.7, 0, 0.2 / 0.7], [1, 0, 0]])
     assert rows.candidate.tolist() == [0, 2, 0]

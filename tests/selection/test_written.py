@@ -76,6 +76,23 @@ def test_a_soft_target_teaches_every_answer_with_its_share() -> None:
     assert found.words.log_probs == pytest.approx([-5, -4, -4])  # b: (-3 - 5) / 2
 
 
+def test_an_answer_has_the_mean_entropy_of_the_lists_that_are_pooled() -> None:
+    """v0's lists have .2 and .6, v1's .4 and 1: pooled (.2 + .4) / 2 and (.6 + 1) / 2."""
+    cast = replace(table([[0, 1], [0, 0]]), entropy=np.array([0.2, 0.4, 0.6, 1.0]))
+    majority = Majority().estimate(cast)
+    first, kept = FirstVoter(), KeepApart().select(cast, majority)
+    for found, expected in (
+        (written(cast, Soften().select(cast, majority)), [0.3, 0.3, 0.8]),
+        (written(cast, first.select(cast, majority), first.heard(cast)), [0.2, 0.6]),
+        (written(cast, kept), [0.2, 0.4, 0.6]),
+    ):
+        assert found is not None
+        assert found.entropy == pytest.approx(expected)
+    plain = written(table([[0, 1], [0, 0]]), kept)
+    assert plain is not None
+    assert plain.entropy is None
+
+
 def test_examples_left_out_and_votes_without_words_teach_no_word() -> None:
     cast = table([[0, 0], [ABSTAIN, ABSTAIN]])
     found = written(cast, hard(cast))

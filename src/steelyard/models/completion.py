@@ -106,7 +106,7 @@ def teach_answers(
             answers of `asked`; for an objective of tokens.
 
     Raises:
-        InputError: no example's answer fits, or an objective of tokens lacks words.
+        InputError: no example's answer fits, or an objective of tokens lacks words or entropies.
         ConfigError: the tokenizer has no end token.
         TrainingError: as `models.train.train`.
     """
@@ -119,7 +119,7 @@ def teach_answers(
         taught = encode_answers(tokenizer, some, targets[kept], limit)
         shares, left_out = targets[kept][taught.fit], len(kept) - len(taught.fit)
     else:
-        taught = texts = encode_written(tokenizer, some, _words(written, kept), limit)
+        taught = texts = encode_written(tokenizer, some, _words(objective, written, kept), limit)
         shares, left_out = texts.shares, texts.left_out
     if not len(taught.fit):
         raise InputError(
@@ -145,13 +145,19 @@ def teach_answers(
     return Completer(model, tokenizer, taught.encoded.cut, left_out, log)
 
 
-def _words(written: Written | None, kept: Ints) -> Written:
+def _words(objective: OfTokens, written: Written | None, kept: Ints) -> Written:
     if written is None:
         raise InputError(
             "An objective of single tokens needs the words' probabilities; use `language_model` "
             "supervisors with `beams`, or `api` supervisors with `words`."
         )
-    return of_examples(written, kept)
+    found = of_examples(written, kept)
+    if objective.by_entropy and (found.entropy is None or not np.isfinite(found.entropy).all()):
+        raise InputError(
+            "This objective compares the student with the entropy of the supervisors' lists, and "
+            "some answers come without; use `language_model` supervisors with `beams`."
+        )
+    return found
 
 
 def _reader(

@@ -85,7 +85,10 @@ class Scheduled(Objective):
 
 
 TokenLoss: TypeAlias = Callable[[Tensor, Tensor, Tensor, float], Tensor]
-"""Of logits (T, V), labels (T,), strengths (T,) and progress: (T,)."""
+"""Of logits (T, V), labels (T,), strengths (T,) and progress: (T,).
+
+Those `by_entropy` take `losses.above_entropy` in place of strengths.
+"""
 
 
 class OfTokens(Objective):
@@ -94,20 +97,24 @@ class OfTokens(Objective):
     Args:
         each: losses of T tokens.
         temperature: of `words.token_strengths`; None shares a word's probability evenly.
+        by_entropy: whether `each` takes `losses.above_entropy` in place of strengths.
     """
 
-    def __init__(self, each: TokenLoss, temperature: float | None) -> None:
+    def __init__(
+        self, each: TokenLoss, temperature: float | None, by_entropy: bool = False
+    ) -> None:
         super().__init__(completion_loss)
         self._each = each
         self.temperature = temperature
+        self.by_entropy = by_entropy
         self.progress = 0.0
 
     def begin_step(self, progress: float) -> None:
         self.progress = progress
 
-    def each(self, logits: Tensor, labels: Tensor, strengths: Tensor) -> Tensor:
-        """Losses of T tokens at this step, (T,)."""
-        return self._each(logits, labels, strengths, self.progress)
+    def each(self, logits: Tensor, labels: Tensor, known: Tensor) -> Tensor:
+        """Losses of T tokens at this step, (T,); `known` is strengths or `above_entropy`."""
+        return self._each(logits, labels, known, self.progress)
 
 
 class WithRecent(Objective):

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from steelyard.errors import InputError
 from steelyard.models.answers import AnswerReader, AnswerRows, lay_out
+from steelyard.models.losses import above_entropy, xent
 from steelyard.models.losses.chunks import in_chunks
 from steelyard.models.losses.precision import widened
 from steelyard.models.objective import OfTokens
@@ -29,6 +30,7 @@ class WrittenRows(AnswerRows):
     word: Ints  # (T,), of the tokens of all texts, those of a text together
     log_probs: Floats  # (W,), ln P of the words
     left_out: int  # texts that are not taught
+    entropy: Floats | None = None  # (S,), of the supervisors' lists
 
 
 def encode_written(
@@ -99,6 +101,7 @@ def encode_written(
         word=word,
         log_probs=np.minimum(joined.log_probs, 0),
         left_out=len(taught) - len(kept),
+        entropy=None if written.entropy is None else written.entropy[kept],
     )
 
 
@@ -110,6 +113,7 @@ def of_examples(written: Written, examples: Ints) -> Written:
         written.candidate[texts],
         written.share[texts],
         written.words.take(texts),
+        None if written.entropy is None else written.entropy[texts],
     )
 
 
@@ -152,21 +156,36 @@ class WrittenReader(AnswerReader):
         taught, objective = self.taught, self.objective
         row, place = is_answer.nonzero(as_tuple=True)  # row by row, as the tokens of `word`
         logits, labels = logits[row, place], tokens[row, place]
+        if objective.by_entropy:
+            assert taught.entropy is not None  # as `teach_answers` sees to
+            known = above_entropy(_xents(logits, labels), row, self._tensor(taught.entropy[rows]))
+        else:
+            known = self._strengths(logits, rows)
+        each = in_chunks(objective.each, logits, labels, known)
+        sums = torch.zeros(len(rows), dtype=each.dtype, device=each.device)
+        return sums.index_add(0, row, -each) / divisor
+
+    def _strengths(self, logits: Tensor, rows: Ints) -> Tensor:
+        """`words.token_strengths` of the answers' tokens, (T,)."""
+        taught, temperature = self.taught, self.objective.temperature
         sizes = self.encoded.lengths[rows] - taught.prompt[rows]
         starts = taught.first[rows] - (np.cumsum(sizes) - sizes)
         named, word = np.unique(
-            taught.word[np.arange(len(row)) + np.repeat(starts, sizes)], return_inverse=True
+            taught.word[np.arange(len(logits)) + np.repeat(starts, sizes)], return_inverse=True
         )
-        even = objective.temperature is None  # then nobody asks how sure the student is
-        strengths = token_strengths(
-            torch.zeros(len(row), device=logits.device) if even else _tops(logits),
+        even = temperature is None  # then nobody asks how sure the student is
+        return token_strengths(
+            torch.zeros(len(logits), device=logits.device) if even else _tops(logits),
             self._tensor(word),
             self._tensor(taught.log_probs[named]),
-            objective.temperature or inf,
+            temperature or inf,
         )
-        each = in_chunks(objective.each, logits, labels, strengths)
-        sums = torch.zeros(len(rows), dtype=each.dtype, device=each.device)
-        return sums.index_add(0, row, -each) / divisor
+
+
+@torch.no_grad()
+def _xents(logits: Tensor, labels: Tensor) -> Tensor:
+    """The cross-entropy of each token, (T,)."""
+    return in_chunks(xent, logits, labels)
 
 
 @torch.no_grad()

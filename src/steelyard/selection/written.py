@@ -19,7 +19,8 @@ def written(
     pooled: each of their labels is a text of its own, with the supervisor's share.
 
     A word boundary counts where all pooled supervisors have one. An answer that nobody could weigh
-    is left out, and the example's other answers share its weight.
+    is left out, and the example's other answers share its weight. Its entropy is the mean
+    over the lists of those that answered: all that are pooled, or the one that is kept apart.
 
     Args:
         votes: about N open questions.
@@ -33,22 +34,23 @@ def written(
         return None
     counts = votes.candidates[votes.example]
     starts = np.cumsum(counts) - counts  # of each vote's candidates
-    found: list[tuple[int, int, float, list[tuple[int, int, float]]]] = []
+    entropies = np.full(len(votes.example), np.nan) if votes.entropy is None else votes.entropy
+    found: list[tuple[int, int, float, float, list[tuple[int, int, float]]]] = []
     for i, rows in enumerate(_rows_of(votes)):
         if selection.weights[i] > 0:
             spoken = rows if heard is None else rows[heard[rows]]
             for k, share, who in _lessons(votes, selection, i, spoken):
                 words = _pool(votes.words, starts[who] + k)
                 if words:
-                    found.append((i, k, share, words))
+                    found.append((i, k, share, float(entropies[who].mean()), words))
     example = np.array([i for i, *_ in found], dtype=np.int64)
-    shares = np.array([share for _, _, share, _ in found])
+    shares = np.array([share for _, _, share, *_ in found])
     total = np.bincount(example, weights=shares, minlength=len(votes.ids))
     flat = [word for *_, words in found for word in words]
     table = np.array(flat, dtype=np.float64).reshape(-1, 3)
     return Written(
         example=example,
-        candidate=np.array([k for _, k, _, _ in found], dtype=np.int64),
+        candidate=np.array([k for _, k, *_ in found], dtype=np.int64),
         share=shares / total[example],
         words=Words(
             Spans(
@@ -58,6 +60,9 @@ def written(
             ),
             table[:, 2],
         ),
+        entropy=None
+        if votes.entropy is None
+        else np.array([entropy for *_, entropy, _ in found], dtype=np.float64),
     )
 
 

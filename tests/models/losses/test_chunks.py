@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from steelyard.models.losses import answer_likelihoods, chunks, edl_step, soft, xent
+from steelyard.models.losses import answer_likelihoods, chunks, dir_loss, edl_step, soft, xent
 from steelyard.models.losses.chunks import in_chunks
 
 TOKENS, WORDS = 50, 32_000
@@ -57,7 +57,7 @@ def test_each_chunk_is_computed_twice_and_none_is_larger(monkeypatch: pytest.Mon
 @pytest.mark.parametrize("size", [1, 7, 50])
 def test_chunks_change_no_loss_and_no_gradient(monkeypatch: pytest.MonkeyPatch, size: int) -> None:
     logits, labels, strengths = drawn(words=30)
-    for loss in (soft, lambda *three: edl_step(*three, 0.3, kl_weight=0.1)):
+    for loss in (soft, dir_loss, lambda *three: edl_step(*three, 0.3, kl_weight=0.1)):
         whole = loss(logits, labels, strengths)
         (gradient,) = torch.autograd.grad(whole.sum(), logits)
         monkeypatch.setattr(chunks, "CPU_ENTRIES", size * 30)

@@ -12,6 +12,7 @@ from steelyard.models.losses.dirichlet import (
     digamma,
     divergence_from_uniform,
     log_alpha,
+    log_density,
     log_mean_alpha,
 )
 
@@ -53,6 +54,21 @@ def test_the_divergence_in_float32_is_that_in_float64() -> None:
     assert (ours.double() - exact).abs().max() < 1e-3
     textbook = kl_divergence(Dirichlet(logits.exp() + 1), Dirichlet(torch.ones(50, 10)))
     assert (textbook.double() - exact).abs().max() > 0.1
+
+
+def test_the_density_is_torchs() -> None:
+    """Of alpha from 1e-6 to e^12; in float32 to the precision of the largest."""
+    generator = torch.Generator().manual_seed(0)
+    logs = (6 * torch.randn(50, 1000, generator=generator)).clamp(-13.8, 12)
+    targets = torch.log_softmax(torch.randn(50, 1000, generator=generator), dim=1)
+    wide = logs.double().requires_grad_()
+    exact = Dirichlet(wide.exp(), validate_args=False).log_prob(targets.double().exp())
+    ours = log_density(wide, targets.double())
+    torch.testing.assert_close(ours, exact)
+    slopes = [torch.autograd.grad(each.sum(), wide)[0] for each in (ours, exact)]
+    torch.testing.assert_close(*slopes)
+    error = (log_density(logs, targets) - exact).abs().max()
+    assert error < 1e-6 * exact.abs().max()
 
 
 def test_no_evidence_is_no_divergence() -> None:

@@ -10,12 +10,18 @@ from torch import Tensor
 
 from steelyard.models.losses import (
     bernoulli_kl,
+    dir_loss,
     edl,
+    edl_conf,
+    edl_confer,
     edl_step,
     evidential,
+    logconf,
+    logconf_confer,
     logconf_step,
     mean_over_answers,
     soft,
+    soft_confer,
     soft_step,
     xent,
 )
@@ -170,6 +176,12 @@ OBJECTIVES: dict[str, Callable[[Tensor, Tensor, Tensor], Tensor]] = {
     "logconf_step": lambda z, labels, s: logconf_step(z, labels, 0.4),
     "edl": lambda z, labels, s: edl(z, labels, s, kl_weight=1e-4, clamp=20),
     "edl_step": lambda z, labels, s: edl_step(z, labels, s, 0.4, kl_weight=1e-4, detached=False),
+    "soft_confer": lambda z, labels, s: soft_confer(z, labels, s, 0.8),
+    "edl_conf": lambda z, labels, s: edl_conf(z, labels, s, kl_weight=1e-4, clamp=20),
+    "edl_confer": lambda z, labels, s: edl_confer(z, labels, s, 1.5, kl_weight=1e-4, clamp=20),
+    "dir": dir_loss,
+    "logconf": lambda z, labels, s: logconf(z, labels, s > 0.4),
+    "logconf_confer": lambda z, labels, s: logconf_confer(z, labels, s > 0.4, 0.4),
 }
 
 

@@ -17,6 +17,7 @@ from steelyard.models.losses.classification import (
 from steelyard.models.losses.completion import answer_likelihoods, completion_loss
 from steelyard.models.losses.dirichlet import dirichlet_mean, expected_entropy, vacuity
 from steelyard.models.losses.evidential import evidential
+from steelyard.models.losses.flat import dir_loss, edl_conf, edl_confer, flat_kl, soft_confer
 from steelyard.models.losses.hardening import (
     RecentPredictions,
     harden,
@@ -45,28 +46,36 @@ from steelyard.models.losses.tokens import (
     soft_step,
     xent,
 )
+from steelyard.models.losses.whole_answers import above_entropy, logconf, logconf_confer
 
 __all__ = [
     "RecentPredictions",
+    "above_entropy",
     "answer_likelihoods",
     "bayesian",
     "bernoulli_kl",
     "completion_loss",
     "confidence",
     "cross_entropy",
+    "dir_loss",
     "dirichlet_mean",
     "dpo",
     "edl",
+    "edl_conf",
+    "edl_confer",
     "edl_step",
     "entropy",
     "evidential",
     "expected_entropy",
+    "flat_kl",
     "harden",
     "implicit_reward",
     "joint",
     "label_entropies",
     "learnt_multi_weak",
     "legacy_ramp",
+    "logconf",
+    "logconf_confer",
     "logconf_step",
     "mean_over_answers",
     "midweak_radius",
@@ -81,6 +90,7 @@ __all__ = [
     "reverse_kl",
     "shares_of_givers",
     "soft",
+    "soft_confer",
     "soft_step",
     "vacuity",
     "window",

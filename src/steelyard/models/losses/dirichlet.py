@@ -100,6 +100,21 @@ def divergence_from_uniform(logs: Tensor, log_mean: Tensor) -> Tensor:
     return _total(log_mean, logs.shape[-1]) - _part(logs).sum(dim=-1)
 
 
+def log_density(logs: Tensor, log_targets: Tensor) -> Tensor:
+    """ln Dir(t ; alpha) from ln alpha and ln t, (B, K) each, alpha > 0 and t > 0, (B,).
+
+        ln G(S) - sum_k ln G(alpha_k) + sum_k (alpha_k - 1) ln t_k
+
+    Written as sum_k (h(alpha_k) - ln t_k) - h(S) - sum_k alpha_k (ln(alpha_k / S) - ln t_k) with
+    h(a) = a ln a - a - ln G(a), which grows as ln(a) / 2: what is of the size of S ln S is left
+    out, for it cancels.
+    """
+    gap = torch.log_softmax(logs, dim=-1) - log_targets
+    misfit = (torch.exp(logs) * gap).sum(dim=-1)
+    rest = (_stirling_gap(logs) - log_targets).sum(dim=-1)
+    return rest - _stirling_gap(torch.logsumexp(logs, dim=-1)) - misfit
+
+
 def digamma(logs: Tensor) -> Tensor:
     """psi(a) from ln a, a >= 1."""
     small, inverse = _parts(logs)
@@ -121,6 +136,14 @@ def _part(logs: Tensor) -> Tensor:
     small, inverse = _parts(logs)
     direct = torch.lgamma(small) - (small - 1) * torch.digamma(small) + (small - 1)
     series = logs / 2 + (_C - 0.5) - inverse / 2 + _gamma(inverse) + _psi(inverse) * (1 - inverse)
+    return torch.where(logs < math.log(_LARGE), direct, series)
+
+
+def _stirling_gap(logs: Tensor) -> Tensor:
+    """h(a) = a ln a - a - ln G(a) from ln a; with Stirling's series ln(a) / 2 - c - r."""
+    small, inverse = _parts(logs)
+    direct = small * logs.clamp(max=math.log(_LARGE)) - small - torch.lgamma(small)
+    series = logs / 2 - _C - _gamma(inverse)
     return torch.where(logs < math.log(_LARGE), direct, series)
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import Field
 
-from steelyard.student.objective_base import _Objective
+from steelyard.student.objectives.base import _Objective
 from steelyard.types import Apart, Floats
 
 if TYPE_CHECKING:
@@ -23,19 +23,21 @@ class _OfTokens(_Objective):
     """What all of them share."""
 
     tokens: ClassVar[bool] = True
+    by_entropy: ClassVar[bool] = False
+    """Whether it compares the student with the entropy of the supervisors' lists."""
 
     def begin(self, targets: Floats, apart: Apart | None) -> "OfTokens":
         from steelyard.models.objective import OfTokens
 
-        return OfTokens(self.losses, getattr(self, "temperature", None))
+        return OfTokens(self.losses, getattr(self, "temperature", None), self.by_entropy)
 
-    def losses(self, logits: Any, labels: Any, strengths: Any, progress: float) -> Any:
+    def losses(self, logits: Any, labels: Any, known: Any, progress: float) -> Any:
         """Losses of T tokens, (T,).
 
         Args:
             logits: (T, V).
             labels: (T,), token numbers.
-            strengths: (T,), s.
+            known: (T,), s; `losses.above_entropy` where `by_entropy`.
             progress: steps done over steps planned, in [0, 1).
         """
         raise NotImplementedError
@@ -68,16 +70,21 @@ class _Evidential(_OfTokens):
     """Of the divergence from no evidence, which rises over the whole training."""
     clamp: float | None = Field(20.0, gt=0)
     """The divergence times its weight is held to this, and has no gradient beyond; None: never."""
-    detached: bool = True
-    """Hold the target fixed; the authors' code lets its gradient through."""
 
     def options(self, progress: float) -> dict[str, Any]:
         return {
             "kl_weight": self.kl_weight * progress,
             "evidence": self.evidence,
             "clamp": float("inf") if self.clamp is None else self.clamp,
-            "detached": self.detached,
         }
+
+
+class _EvidentialSoft(_Evidential):
+    detached: bool = True
+    """Hold the target fixed; the authors' code lets its gradient through."""
+
+    def options(self, progress: float) -> dict[str, Any]:
+        return {**super().options(progress), "detached": self.detached}
 
 
 class Soft(_Shared):
@@ -127,7 +134,7 @@ class LogconfStep(_Rising):
         return logconf_step(logits, labels, self.coefficient(progress))
 
 
-class Edl(_Shared, _Evidential):
+class Edl(_Shared, _EvidentialSoft):
     """The token's logits as evidence of a Dirichlet distribution, t as its label.
 
     See `losses.tokens.edl`. The student writes what it has most evidence for.
@@ -143,7 +150,7 @@ class Edl(_Shared, _Evidential):
         return edl(logits, labels, strengths, **self.options(progress))
 
 
-class EdlStep(_Shared, _Rising, _Evidential):
+class EdlStep(_Shared, _Rising, _EvidentialSoft):
     """The same with the label (1 - c) t + c e, e the student's own token.
 
     Source: Cui et al. 2024, arXiv:2406.03199 (`edl_step` in the authors' code).

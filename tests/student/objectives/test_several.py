@@ -1,4 +1,4 @@
-"""Objectives of an arm: they reach training, reduce to one another, and survive a stop."""
+"""Objectives of several supervisors: they hear each of them, and survive a stop."""
 
 from pathlib import Path
 from typing import Any
@@ -6,70 +6,23 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from pydantic import TypeAdapter
 
-from steelyard.arms import Arm
-from steelyard.config import make_study
-from steelyard.errors import ConfigError
-from steelyard.models.checkpoints import Checkpoints
-from steelyard.models.finetune import Finetuned
-from steelyard.models.losses import dirichlet_mean
-from steelyard.student import Classifier, Objective
-from steelyard.types import Apart, Floats, Question, one_hot
-
-TEXTS = ["good film", "the plot is awful", "a fine film", "bad", "very good", "not fine", "was bad"]
-QUESTIONS = [Question(str(i), TEXTS[i % len(TEXTS)]) for i in range(8)]
-LABELS = 0.1 + 0.8 * one_hot(np.array([0, 1, 0, 1, 0, 1, 1, 0]), 2)
-WEIGHTS = np.array([1, 0, 2, 1, 0.5, 1, 1, 1.5])
-OTHER = one_hot(np.array([0, 1, 1, 1, 0, 0, 1, 1]), 2)
-ONE_LABEL = ["confidence", "product", "window", "entropy", "reverse_kl"]
-SEVERAL = ["naive_multi_weak", "joint", "bayesian"]
-
-
-def objective(kind: str, **settings: Any) -> Any:
-    return TypeAdapter(Objective).validate_python({"kind": kind, **settings})
-
-
-def apart(*labels: Floats, weights: tuple[float, ...] = ()) -> Apart:
-    names = tuple(f"v{m}" for m in range(len(labels)))
-    even = weights or (1 / len(labels),) * len(labels)
-    return Apart(names, np.stack(labels, axis=1), np.array(even))
-
-
-def fit(model: str, kind: Any, labels: Apart | None = None, **more: Any) -> Finetuned:
-    plain = {"model": model, "precision": "fp32", "learning_rate": 1e-2, "epochs": 3}
-    settings = {**plain, "batch_size": 4, "warmup": 0.0, **more.pop("settings", {})}
-    student = Classifier(**settings)
-    return student.fit(QUESTIONS, LABELS, WEIGHTS, seed=1, objective=kind, apart=labels, **more)
-
-
-def weights_of(fitted: Finetuned) -> torch.Tensor:
-    return torch.cat([p.detach().ravel() for p in fitted.model.parameters()])
-
-
-@pytest.mark.parametrize("kind", ONE_LABEL)
-def test_each_objective_teaches_something_of_its_own(tiny_bert: str, kind: str) -> None:
-    plain = fit(tiny_bert, objective("cross_entropy"))
-    settings = {"radius": 1e-6} if kind == "window" else {}
-    other = fit(tiny_bert, objective(kind, **settings))
-    assert not torch.equal(weights_of(plain), weights_of(other))
-
-
-@pytest.mark.parametrize(
-    ("kind", "settings"),
-    [
-        ("confidence", {"maximum": 0.0}),
-        ("entropy", {"maximum": 0.0}),
-        ("product", {"student_power": 0.0}),
-        ("window", {"radius": 0.5}),
-    ],
+from classifier_fits import (
+    LABELS,
+    OTHER,
+    QUESTIONS,
+    Stopping,
+    apart,
+    fit,
+    objective,
+    weights_of,
 )
-def test_at_its_zero_an_objective_is_the_cross_entropy(
-    tiny_bert: str, kind: str, settings: dict[str, Any]
-) -> None:
-    plain = fit(tiny_bert, objective("cross_entropy"))
-    other = fit(tiny_bert, objective(kind, **settings))
-    torch.testing.assert_close(weights_of(plain), weights_of(other), atol=1e-5, rtol=0)
+from steelyard.arms import Arm
+from steelyard.models.checkpoints import Checkpoints
+from steelyard.models.losses import dirichlet_mean
+from steelyard.types import Apart
+
+SEVERAL = ["naive_multi_weak", "joint", "bayesian"]
 
 
 @pytest.mark.parametrize("settings", [{"kind": "naive_multi_weak"}, {"kind": "joint"}])
@@ -88,7 +41,7 @@ def test_a_silent_supervisor_is_as_if_it_were_not_there(tiny_bert: str, kind: st
     assert not torch.allclose(weights_of(alone), weights_of(heard), atol=1e-3)
 
 
-@pytest.mark.parametrize("kind", [*ONE_LABEL, *SEVERAL, "learnt"])
+@pytest.mark.parametrize("kind", [*SEVERAL, "learnt"])
 def test_the_parts_of_a_step_change_nothing(tiny_bert: str, kind: str) -> None:
     labels = apart(LABELS, OTHER)
     settings = {"learn_weights": True} if kind == "learnt" else {}
@@ -100,7 +53,7 @@ def test_the_parts_of_a_step_change_nothing(tiny_bert: str, kind: str) -> None:
     torch.testing.assert_close(weights_of(whole), weights_of(parts), atol=2e-4, rtol=0)
 
 
-@pytest.mark.parametrize("kind", ["confidence", "bayesian", "learnt"])
+@pytest.mark.parametrize("kind", ["bayesian", "learnt"])
 def test_a_killed_run_remembers_what_its_objective_saw(
     tiny_bert: str, tmp_path: Path, kind: str
 ) -> None:
@@ -112,14 +65,6 @@ def test_a_killed_run_remembers_what_its_objective_saw(
     resumed = fit(tiny_bert, goal, labels, checkpoints=Checkpoints(tmp_path), **steps)
     assert torch.equal(weights_of(undisturbed), weights_of(resumed))
     assert undisturbed.log == resumed.log
-
-
-class Stopping(Checkpoints):
-    """Keeps checkpoints up to step 3, as if the run had been killed there."""
-
-    def save(self, step: int, *rest: Any) -> None:
-        if step <= 3:
-            super().save(step, *rest)
 
 
 def test_an_evidential_student_answers_with_the_mean_of_its_dirichlet(tiny_bert: str) -> None:
@@ -173,33 +118,6 @@ def test_the_self_term_hardens_by_the_shares_of_the_pooled_labels(threshold: str
     assert loss.item() == pytest.approx(-np.log(alpha[own] / sum(alpha)), abs=1e-5)
 
 
-def test_other_students_have_no_doubt_but_their_probabilities(tiny_bert: str) -> None:
-    assert fit(tiny_bert, objective("cross_entropy")).ask(QUESTIONS)[1] == {}
-
-
 def test_an_objective_of_several_needs_their_labels_apart() -> None:
     with pytest.raises(ValueError, match="needs `selection: apart`"):
         Arm(name="wrong", selection={"kind": "hard"}, objective="bayesian")  # type: ignore[arg-type]
-
-
-@pytest.mark.parametrize(
-    ("task", "student", "said"),
-    [
-        ("classification", {"kind": "probe"}, "is for a classifier or chooser"),
-        ("multiple_choice", {"kind": "chooser"}, "set `threshold: argmax`"),
-    ],
-)
-@pytest.mark.parametrize("arm", ["confidence", "bayesian"])
-def test_a_student_that_cannot_have_it_says_so(
-    task: str, student: dict[str, str], said: str, arm: str
-) -> None:
-    supervisor = {"kind": "chooser" if task == "multiple_choice" else "tfidf"}
-    study = {
-        "task": task,
-        "data": {"train": "a.jsonl", "test": "b.jsonl"},
-        "supervisors": [supervisor],
-        "student": student,
-        "arms": [arm],
-    }
-    with pytest.raises(ConfigError, match=said):
-        make_study(study)
