@@ -16,6 +16,8 @@ from typing import Any
 
 import pytest
 
+from study_page import models_in
+
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
 PAGES = sorted([*ROOT.glob("*.md"), *DOCS.rglob("*.md")])
@@ -125,10 +127,9 @@ def test_settings_that_docs_name_exist() -> None:
     """`data.leaks` and the like, and the keys of `key: value` in backticks."""
     from steelyard.config import Study
 
-    module = generator()
-    models = {"data": module._models(Study.model_fields["data"].annotation)}
+    models = {"data": models_in(Study.model_fields["data"].annotation)}
     for part in ("student", "supervisors"):
-        models[part] = module._models(Study.model_fields[part].annotation)
+        models[part] = models_in(Study.model_fields[part].annotation)
     known = {
         name: {f for model in found for f in model.model_fields} for name, found in models.items()
     }

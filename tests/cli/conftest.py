@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import yaml
 
@@ -91,6 +93,32 @@ def done(tmp_path_factory: pytest.TempPathFactory) -> Path:
     write(folder, small_study())
     study(folder / "study.yaml", folder / "run", workers=1)
     return folder
+
+
+@pytest.fixture
+def weigh(steelyard: Callable[..., Any], tmp_path: Path) -> Callable[..., Any]:
+    """`weigh(rows, "--truth", "truth")` puts the votes into a file and weighs them by majority.
+
+    A dict is a Parquet file of columns, a list JSON lines, text or bytes a CSV.
+    """
+
+    def call(
+        votes: Any, *words: object, name: str = "", files: dict[str, str] | None = None
+    ) -> Any:
+        for other, text in (files or {}).items():
+            (tmp_path / other).write_text(text, encoding="utf-8")
+        if isinstance(votes, dict):
+            path = tmp_path / (name or "votes.parquet")
+            pq.write_table(pa.table(votes), path)
+        elif isinstance(votes, list):
+            path = tmp_path / (name or "votes.jsonl")
+            path.write_text("".join(json.dumps(row) + "\n" for row in votes))
+        else:
+            path = tmp_path / (name or "votes.csv")
+            path.write_bytes(votes if isinstance(votes, bytes) else votes.encode())
+        return steelyard("weigh", path.name, "--method", "majority", "--out", "out", *words)
+
+    return call
 
 
 def small_study(

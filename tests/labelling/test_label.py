@@ -1,12 +1,6 @@
-"""Votes of every kind of supervisor as a file, durably."""
+"""Votes of every kind of supervisor as a file."""
 
 import json
-import os
-import signal
-import sqlite3
-import subprocess
-import sys
-import zlib
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -17,31 +11,11 @@ import pytest
 from faulty_server import Body, FaultyServer, completion, top
 from steelyard.errors import ConfigError, InputError
 from steelyard.labelling import Items, label, plan, read_items
-from steelyard.ledger import Ledger
-from steelyard.supervision import Api, LanguageModel, Tfidf, VotesFile
+from steelyard.supervision import LanguageModel, Tfidf, VotesFile
 from steelyard.supervision.read_votes import read_votes
 from steelyard.supervision.terms import Limits
 from steelyard.types import PAIR, Question, Split
-
-QUESTIONS = tuple(Question(f"q{i}", f"text {i} .") for i in range(12))
-CLASSES = ("ham", "spam")
-ITEMS = Items("classification", QUESTIONS, CLASSES)
-
-
-def number_of(body: Body) -> int:
-    return int(body["messages"][-1]["content"].split("text ")[1].split()[0])
-
-
-def answer(body: Body) -> str:
-    return ("spam", "ham", "Sorry, I cannot tell.")[number_of(body) % 3]
-
-
-def api(server: FaultyServer, **changes: Any) -> Api:
-    return Api(base_url=server.url, model="m", **{"queries": 2, "first_wait": 0.001, **changes})
-
-
-def rows_in(path: Path) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in path.read_text().splitlines()]
+from texts_to_label import CLASSES, ITEMS, QUESTIONS, answer, api, number_of, rows_in
 
 
 def test_rows_say_what_was_answered_and_how_to_ask_again(tmp_path: Path) -> None:
@@ -241,162 +215,6 @@ def test_what_cannot_work_is_said_before_anything_is_asked(tmp_path: Path) -> No
                 label(ITEMS, [api(server)], path)
         assert server.requests == 0
     assert list(tmp_path.iterdir()) == []
-
-
-# Asking where it helps.
-
-
-def test_a_budget_goes_to_the_questions_on_which_answers_differ(tmp_path: Path) -> None:
-    """40 questions are asked twice; the 8 whose answers differ are asked up to 4 times more."""
-    questions = tuple(Question(f"q{i}", f"text {i} .") for i in range(40))
-    calls: Counter[int] = Counter()
-
-    def torn(body: Body) -> str:
-        number = number_of(body)
-        calls[number] += 1
-        draw = zlib.crc32(f"{number} {calls[number]}".encode()) // 7 if calls[number] > 2 else 0
-        return CLASSES[(calls[number] + draw) % 2] if number < 8 else CLASSES[number % 2]
-
-    with FaultyServer(torn) as server:
-        items = Items("classification", questions, CLASSES)
-        result = label(items, [api(server, queries=6)], tmp_path / "votes.jsonl", budget=100)
-    assert result.votes == server.requests == 100
-    more = np.array([calls[i] - 2 for i in range(40)])
-    assert more[:8].min() >= 1
-    assert more[:8].mean() > 2 * more[8:].mean()
-
-
-def test_a_budget_takes_the_same_way_after_a_stop(tmp_path: Path) -> None:
-    def torn(body: Body) -> str:
-        return CLASSES[zlib.crc32(json.dumps(body["messages"]).encode()) % 2]
-
-    with FaultyServer(torn) as server:
-        supervisors = [api(server, queries=4), api(server, queries=3, name="other", system="Hm.")]
-        for limit in (9, 8, 15, None):
-            result = label(
-                ITEMS,
-                supervisors,
-                tmp_path / "votes.jsonl",
-                budget=40,
-                limits=Limits(max_requests=limit),
-            )
-            assert bool(result.stopped_by) == (limit is not None)
-        assert server.requests == result.votes == 40
-        calm = label(
-            ITEMS, supervisors, tmp_path / "calm.jsonl", budget=40, ledger=tmp_path / "l.sqlite"
-        )
-    assert (calm.votes, calm.voters) == (40, ("m", "other"))
-    assert (tmp_path / "calm.jsonl").read_bytes() == (tmp_path / "votes.jsonl").read_bytes()
-
-
-def test_a_budget_above_all_there_is_to_ask(tmp_path: Path) -> None:
-    with FaultyServer(answer) as server:
-        result = label(ITEMS, [api(server)], tmp_path / "votes.jsonl", budget=100)
-    assert (result.votes, result.spare) == (24, 76)
-
-
-@pytest.mark.parametrize("kind", ["generation", "multiple_choice"])
-def test_a_budget_for_questions_without_shared_classes(tmp_path: Path, kind: Any) -> None:
-    def torn(body: Body) -> str:
-        draw = zlib.crc32(json.dumps(body["messages"]).encode())
-        return "AB"[draw % 2] if kind == "multiple_choice" else str(draw % 3)
-
-    options = [("x", "y", "z")[: 2 + i % 2] if kind == "multiple_choice" else () for i in range(12)]
-    questions = tuple(Question(f"q{i}", f"text {i} .", options[i]) for i in range(len(options)))
-    classes = ("0", "1", "2") if kind == "multiple_choice" else ()
-    with FaultyServer(torn) as server:
-        reader = None if classes else "number"
-        supervisor = api(server, queries=5, reader=reader)
-        result = label(
-            Items(kind, questions, classes), [supervisor], tmp_path / "votes.jsonl", budget=40
-        )
-        assert result.votes == 40
-        assert server.requests == 40
-    count = Counter(row["id"] for row in rows_in(tmp_path / "votes.jsonl"))
-    assert min(count.values()) >= 2
-
-
-def test_a_budget_below_one_query_each(tmp_path: Path) -> None:
-    with FaultyServer(answer) as server:
-        result = label(ITEMS, [api(server)], tmp_path / "votes.jsonl", budget=5)
-        assert result.votes == server.requests == 5
-
-
-# Killed.
-
-RUN = """
-import sys
-from pathlib import Path
-from steelyard.labelling import label, read_items
-from steelyard.supervision.api import Api
-data, url, out = sys.argv[1:]
-label(read_items(Path(data), classes=("ham", "spam")), [Api(base_url=url, model="m", queries=1,
-      timeout=1, first_wait=0.01, longest_wait=0.2, tries=8)], Path(out))
-"""
-FAULTS = (
-    *("500", "503", "429", "429 seconds", "reset", "reset in the body", "empty", "HTML"),
-    *("half JSON", "no choices", "error in 200", "not UTF-8", "502", "wrong types", "timeout"),
-)
-ENDS = ("cut off", "withheld", "refusal", "null", "too long")
-
-
-def misbehave(prompt: str, before: int) -> str:
-    """15 % of the prompts meet a fault, one or two times; some end without a label."""
-    draw = zlib.crc32(prompt.encode())
-    if draw % 1000 < 150 and before <= draw // 1000 % 2:
-        return FAULTS[draw // 2000 % len(FAULTS)]
-    return ENDS[draw // 3 % len(ENDS)] if draw % 50 == 7 else "answer"
-
-
-def asked_in(ledger: Path) -> set[str]:
-    """Prompts whose answers are kept."""
-    database = sqlite3.connect(f"file:{ledger}?mode=ro", uri=True)
-    rows = database.execute("SELECT request FROM answers").fetchall()
-    database.close()
-    return {json.loads(request)["messages"][-1]["content"] for (request,) in rows}
-
-
-@pytest.mark.parametrize("size", [150, pytest.param(2000, marks=pytest.mark.slow)])
-def test_killed_three_times_nothing_is_lost_and_nothing_asked_again(
-    tmp_path: Path, size: int
-) -> None:
-    data = tmp_path / "data.jsonl"
-    lines = [{"id": f"q{i}", "text": f"text {i} ."} for i in range(size)]
-    data.write_text("".join(json.dumps(line) + "\n" for line in lines))
-    out = tmp_path / "votes.jsonl"
-    ledger = tmp_path / "votes.ledger.sqlite"
-
-    def command(out: Path) -> list[str]:
-        return [sys.executable, "-c", RUN, str(data), server.url, str(out)]
-
-    before: set[str] = set()
-    asked: list[dict[str, int]] = []
-    with FaultyServer(answer, misbehave, slow=3) as server:
-        for part in (0.2, 0.45, 0.7):
-            run = subprocess.Popen(command(out), start_new_session=True)
-            server.wait_for(int(part * size))
-            os.kill(run.pid, signal.SIGKILL)
-            assert run.wait() == -signal.SIGKILL
-            assert not out.exists()
-            kept = asked_in(ledger)
-            with server.lock:
-                asked.append({prompt: server.asked[prompt] for prompt in kept})
-            assert kept >= before  # nothing that was stored is lost
-            before = kept
-        subprocess.run(command(out), check=True)
-        for counts in asked:  # none was asked again after it was stored
-            assert counts == {prompt: server.asked[prompt] for prompt in counts}
-        share = sum(misbehave(prompt, 0) in FAULTS for prompt in server.asked) / size
-        assert 0.10 < share < 0.20
-        lost = server.answered.total() - len(asked_in(ledger))
-        assert 0 <= lost <= 3 * 8  # those under way at a kill
-        # a calm run, from a ledger of its own
-        server.script = lambda prompt, before: misbehave(prompt, 2)
-        subprocess.run(command(tmp_path / "calm.jsonl"), check=True)
-    assert out.read_bytes() == (tmp_path / "calm.jsonl").read_bytes()
-    assert len(rows_in(out)) == size
-    with Ledger(ledger) as book:
-        assert book.count() == sum(row["reason"] != "too long" for row in rows_in(out))
 
 
 def test_pairs_are_compared_and_their_votes_name_the_place(tmp_path: Path) -> None:

@@ -1,0 +1,38 @@
+"""The nouns. Every stage takes some of these and returns one of these.
+
+Sizes: N examples, V voters, M votes, K answers (classes, options or candidates).
+Row i of an array belongs to ids[i]. Arrays are checked once, where they cross a stage's border.
+"""
+
+from steelyard.types.arrays import Floats, Ints, one_hot, rows_of
+from steelyard.types.joined import join_votes
+from steelyard.types.predictions import Interval, Predictions
+from steelyard.types.questions import PAIR, Question, Split, Task, chosen_place
+from steelyard.types.reliability import Reliability, VoterSkill
+from steelyard.types.selection import Apart, Selection, Written
+from steelyard.types.votes import ABSTAIN, Votes
+from steelyard.types.words import Spans, Words
+
+__all__ = [
+    "ABSTAIN",
+    "Apart",
+    "Floats",
+    "Interval",
+    "Ints",
+    "PAIR",
+    "Predictions",
+    "Question",
+    "Reliability",
+    "Selection",
+    "Spans",
+    "Split",
+    "Task",
+    "VoterSkill",
+    "Votes",
+    "Words",
+    "Written",
+    "chosen_place",
+    "join_votes",
+    "one_hot",
+    "rows_of",
+]

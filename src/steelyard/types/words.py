@@ -1,0 +1,50 @@
+"""The words of texts: where they stand, and how probable a supervisor finds each."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from steelyard.types.arrays import Floats, Ints
+
+
+@dataclass(frozen=True, eq=False)
+class Spans:
+    """Parts of S texts, in order: part p of text s is its characters `begin[p]:end[p]`."""
+
+    rows: Ints  # (S + 1,), parts rows[s]:rows[s + 1] are of text s
+    begin: Ints  # (P,)
+    end: Ints  # (P,)
+
+    @property
+    def text(self) -> Ints:
+        """Number of the text of each part, (P,)."""
+        return np.repeat(np.arange(len(self.rows) - 1), np.diff(self.rows))
+
+
+@dataclass(frozen=True, eq=False)
+class Words:
+    """Words of S texts, and how probable a supervisor finds each of them."""
+
+    spans: Spans  # of W words
+    log_probs: Floats  # (W,), ln P; nan in a text that the supervisor cannot score
+
+    @staticmethod
+    def stack(parts: "Sequence[Words]") -> "Words":
+        """The texts of all parts, one part after the other."""
+        sizes = np.cumsum([0, *(part.spans.rows[-1] for part in parts)])
+        rows = [part.spans.rows[1:] + size for part, size in zip(parts, sizes, strict=False)]
+        spans = Spans(
+            np.concatenate([[0], *rows]),
+            np.concatenate([part.spans.begin for part in parts]),
+            np.concatenate([part.spans.end for part in parts]),
+        )
+        return Words(spans, np.concatenate([part.log_probs for part in parts]))
+
+    def take(self, texts: Ints) -> "Words":
+        """The words of some of the texts, in the order of `texts`."""
+        counts = np.diff(self.spans.rows)[texts]
+        rows = np.concatenate([[0], np.cumsum(counts)])
+        place = np.arange(rows[-1]) + np.repeat(self.spans.rows[texts] - rows[:-1], counts)
+        spans = Spans(rows, self.spans.begin[place], self.spans.end[place])
+        return Words(spans, self.log_probs[place])

@@ -1,0 +1,30 @@
+"""Causal models for tests: drawn ones of every family, and a small pretrained one."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from drawn_models import CONFIGS, built
+from steelyard.models.causal import load_causal
+from steelyard.models.load import Pretrained, load_tokenizer
+
+
+@pytest.fixture(scope="module", params=list(CONFIGS))
+def tiny(request: pytest.FixtureRequest) -> tuple[Any, Any]:
+    """A model with random weights, large enough that answers differ, and its tokenizer."""
+    return built(request.param)
+
+
+@pytest.fixture(scope="module")
+def llama() -> tuple[Any, Any]:
+    return built("llama")
+
+
+@pytest.fixture(scope="module")
+def stories() -> tuple[Any, Any]:
+    folder = Path(__file__).parents[2].parent / "shared" / "models" / "stories260K"
+    if not folder.is_dir():
+        pytest.skip(f"the pretrained model is not there: {folder}")
+    pretrained = Pretrained(model=str(folder))
+    return load_causal(pretrained), load_tokenizer(pretrained)
