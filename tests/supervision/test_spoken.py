@@ -221,13 +221,14 @@ def open_study(folder: Path, url: str, **supervisor: Any) -> dict[str, Any]:
     }
 
 
-def test_a_student_learns_from_a_servers_words(tmp_path: Path) -> None:
-    def solve(body: Body) -> Body:
-        prompt = body["messages"][-1]["content"]
-        word = re.findall(r"\b(xx?|oo?) \d", prompt)[-1]
-        answer = str(ANSWERS[WORDS.index(word)])
-        return completion(answer, body, **said((answer, log(0.8))))
+def solve(body: Body) -> Body:
+    prompt = body["messages"][-1]["content"]
+    word = re.findall(r"\b(xx?|oo?) \d", prompt)[-1]
+    answer = str(ANSWERS[WORDS.index(word)])
+    return completion(answer, body, **said((answer, log(0.8))))
 
+
+def test_a_student_learns_from_a_servers_words(tmp_path: Path) -> None:
     with FaultyServer(solve) as server:
         settings = open_study(tmp_path, server.url)
         run = Run(make_study(settings), Store(tmp_path / "store"))
@@ -237,6 +238,26 @@ def test_a_student_learns_from_a_servers_words(tmp_path: Path) -> None:
         found = study(settings, tmp_path / "run", workers=1).results
     assert set(found["arms"]) >= {"naive", "words", "sure"}
     assert found["votes"]["accuracy"] == 1
+
+
+def test_a_server_and_a_model_that_writes_lists_teach_together(tmp_path: Path) -> None:
+    with FaultyServer(solve) as server:
+        settings = open_study(tmp_path, server.url)
+        local = {"kind": "language_model", "model": str(tmp_path / "model"), "beams": 2}
+        settings["supervisors"].append({**local, "queries": 1, "max_new_tokens": 4})
+        arm = {"name": "several_soft", "selection": "apart", "objective": "soft"}
+        run = Run(make_study({**settings, "arms": [arm]}), Store(tmp_path / "store"))
+        votes = run.votes(0).strong_train
+        assert votes.words is not None
+        assert votes.voters == ("m", "model/0")
+        spoken, _ = run.selection(0, run.study.arm("several_soft"))
+        assert spoken.written is not None
+        logs = spoken.written.words.log_probs
+        assert np.isfinite(logs).all()
+        assert (np.abs(logs - log(0.8)) < 1e-12).sum() == 24  # the server's, one word each
+        assert len(logs) > 24  # and the model's
+        found = study({**settings, "arms": [arm]}, tmp_path / "run", workers=1).results
+    assert "several_soft" in found["arms"]
 
 
 def test_an_objective_of_words_says_which_voters_have_them(tmp_path: Path) -> None:

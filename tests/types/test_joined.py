@@ -60,5 +60,16 @@ def test_words_stay_with_their_votes() -> None:
 def test_words_are_dropped_where_one_of_several_does_not_know_them() -> None:
     table = spoken(1)
     assert join_votes([table, replace(table, words=None)]).words is None
-    other = replace(table, candidate_texts=(("go a", "c"), ("never",)))
-    assert join_votes([table, other]).words is None  # nobody scored the other's answers
+
+
+def test_words_of_answers_that_only_others_gave_are_unknown() -> None:
+    table = spoken(1)  # "go a" -1 -2, "b" -3; "never" -4
+    other = replace(table, candidate_texts=(("c", "go a"), ("never",)))  # "c" -1 -2, "go a" -3
+    both = join_votes([table, other])
+    assert both.candidate_texts == (("go a", "b", "c"), ("never",))
+    assert both.answer.tolist() == [0, 2, 0, 0]
+    assert both.words is not None
+    np.testing.assert_array_equal(both.words.spans.rows, [0, 2, 3, 4, 5, 6, 8, 9, 10])
+    nan = np.nan
+    np.testing.assert_array_equal(both.words.log_probs, [-1, -2, -3, nan, -3, nan, -1, -2, -4, -4])
+    np.testing.assert_array_equal(both.words.spans.end, [2, 4, 1, 0, 1, 0, 2, 4, 5, 5])

@@ -8,14 +8,15 @@ import numpy as np
 from steelyard.errors import InputError
 from steelyard.types.arrays import Floats, Ints
 from steelyard.types.votes import ABSTAIN, Votes, distinct
-from steelyard.types.words import Words
+from steelyard.types.words import Spans, Words
 
 
 def join_votes(parts: Sequence[Votes]) -> Votes:
     """The votes of several supervisors about the same examples, as one table.
 
     Distributions are kept only if every part has them; a part without is taken as one-hot. Open
-    answers have the candidates of all parts, equal texts once.
+    answers have the candidates of all parts, equal texts once; a supervisor's words of a candidate
+    that it did not weigh are nan. Words are kept only if every part has them.
 
     Raises:
         InputError: the parts are about different examples or answers.
@@ -87,10 +88,30 @@ def _share_candidates(parts: Sequence[Votes]) -> list[Votes]:
     counts = np.array([len(own) for own in texts], dtype=np.int64)
     return [
         replace(
-            part, answer=answer, candidates=counts, candidate_texts=texts, probs=None, words=None
+            part,
+            answer=answer,
+            candidates=counts,
+            candidate_texts=texts,
+            probs=None,
+            words=None if part.words is None else _about(part, part.words, texts),
         )
         for part, answer in zip(parts, renamed, strict=True)
     ]
+
+
+def _about(part: Votes, words: Words, texts: Sequence[Sequence[str]]) -> Words:
+    """Words of each vote's candidates in turn where these are `texts` of each example."""
+    own = [{text: k for k, text in enumerate(known)} for known in part.candidate_texts]
+    counts = part.candidates[part.example]
+    starts = np.cumsum(counts) - counts
+    unknown = len(words.spans.rows) - 1
+    rows = [
+        starts[m] + own[i][text] if text in own[i] else unknown
+        for m, i in enumerate(part.example)
+        for text in texts[i]
+    ]
+    nothing = Words(Spans(np.array([0, 1]), np.array([0]), np.array([0])), np.array([np.nan]))
+    return Words.stack([words, nothing]).take(np.array(rows, dtype=np.int64))
 
 
 def _stack_probs(parts: Sequence[Votes]) -> Floats:
