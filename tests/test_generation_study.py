@@ -1,5 +1,6 @@
 """A study of several generators that weigh each other's answers, end to end, on a tiny model."""
 
+from math import log
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,7 @@ import pytest
 from scipy.special import softmax
 
 from byte_models import save_byte_llama
+from faulty_server import Body, FaultyServer, completion
 from steelyard.conduct import STORE, study
 from steelyard.config import make_study
 from steelyard.errors import ConfigError
@@ -171,3 +173,31 @@ def test_given_answers_are_weighed_by_every_voter_as_their_votes_were(run: Run) 
     for i, table in enumerate(scores):
         said = votes.probs[votes.example == i, : len(texts[i])]
         np.testing.assert_allclose(softmax(table.T, axis=1), said, rtol=1e-4, atol=1e-6)
+
+
+def test_a_server_and_models_that_write_lists_teach_together(folder: Path, tmp_path: Path) -> None:
+    def solve(body: Body) -> Body:
+        answer = ASKED[body["messages"][-1]["content"].removesuffix(":").split()[1]]
+        words = [{"token": answer, "logprob": log(0.8)}]
+        return completion(answer, body, logprobs={"content": words})
+
+    with FaultyServer(solve) as server:
+        api = {"kind": "api", "base_url": server.url, "model": "m", "words": True}
+        weak = settings(folder)["supervisors"][1]
+        asker = {**api, "wordings": [WORDING], "queries": 1}
+        arm = {"name": "several_soft", "selection": "apart", "objective": "soft"}
+        changed = settings(folder, supervisors=[asker, weak], arms=[arm])
+        run = Run(make_study(changed), Store(tmp_path / "store"))
+        votes, (selection, _) = (
+            run.votes(0).strong_train,
+            run.selection(0, run.study.arm(arm["name"])),
+        )
+        assert votes.voters == ("m", "model/0")
+        assert selection.written is not None
+        logs = selection.written.words.log_probs
+        served = np.abs(logs - log(0.8)) < 1e-12
+        assert served.sum() == len(votes.ids)  # the server's answers are one token each
+        assert (~served).any()
+        assert np.isfinite(logs).all()
+        found = study(changed, tmp_path / "run", workers=1).results
+    assert found["arms"]["several_soft"]["score"]["value"] > 0.3

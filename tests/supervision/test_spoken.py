@@ -240,26 +240,6 @@ def test_a_student_learns_from_a_servers_words(tmp_path: Path) -> None:
     assert found["votes"]["accuracy"] == 1
 
 
-def test_a_server_and_a_model_that_writes_lists_teach_together(tmp_path: Path) -> None:
-    with FaultyServer(solve) as server:
-        settings = open_study(tmp_path, server.url)
-        local = {"kind": "language_model", "model": str(tmp_path / "model"), "beams": 2}
-        settings["supervisors"].append({**local, "queries": 1, "max_new_tokens": 4})
-        arm = {"name": "several_soft", "selection": "apart", "objective": "soft"}
-        run = Run(make_study({**settings, "arms": [arm]}), Store(tmp_path / "store"))
-        votes = run.votes(0).strong_train
-        assert votes.words is not None
-        assert votes.voters == ("m", "model/0")
-        spoken, _ = run.selection(0, run.study.arm("several_soft"))
-        assert spoken.written is not None
-        logs = spoken.written.words.log_probs
-        assert np.isfinite(logs).all()
-        assert (np.abs(logs - log(0.8)) < 1e-12).sum() == 24  # the server's, one word each
-        assert len(logs) > 24  # and the model's
-        found = study({**settings, "arms": [arm]}, tmp_path / "run", workers=1).results
-    assert "several_soft" in found["arms"]
-
-
 def test_an_objective_of_words_says_which_voters_have_them(tmp_path: Path) -> None:
     with FaultyServer(lambda body: "7") as server:
         settings = open_study(tmp_path, server.url, words=False)
