@@ -62,7 +62,7 @@ def allowed(part: str) -> set[str]:
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(SOURCE)))
 def test_imports_go_one_way(path: Path) -> None:
-    if part_of(path) != "__init__":
+    if part_of(path) not in ("__init__", "__main__"):
         assert imported(path) <= allowed(part_of(path))
 
 
@@ -82,3 +82,10 @@ def test_help_loads_nothing_heavy() -> None:
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert "Usage" in done.stdout
     assert done.stdout.splitlines()[-1] == "loaded:"
+
+
+def test_the_package_is_a_command() -> None:
+    told = [sys.executable, "-m", "steelyard", "weigh", "no such file.csv"]
+    found = subprocess.run(told, capture_output=True, text=True, check=False)
+    assert found.returncode == 2
+    assert found.stderr.startswith("error: ")
