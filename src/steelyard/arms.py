@@ -26,6 +26,7 @@ from steelyard.selection import (
     Soften,
     WeighByScore,
     WeighByShare,
+    balanced,
     keep_right,
     random_keep,
     refuse_one_label,
@@ -57,6 +58,9 @@ class Arm(BaseModel):
     objective: Objective = CROSS_ENTROPY
     """What the student minimises; a bare name is short for its `kind`. The ceiling's is always the
     cross-entropy."""
+    balance: float = Field(0.0, ge=0, le=1)
+    """Of classification: 1 gives each class the same weight in all, however rare its labels are;
+    0 leaves them as they are; between, n_k^-balance (see `selection.balanced`)."""
     preference: PreferenceStage | None = None
     """A second stage for a language model that learns open answers: preferences between answers of
     its own. The ceiling has none."""
@@ -76,6 +80,8 @@ class Arm(BaseModel):
                 f"`objective: {self.objective.kind}` hears each supervisor and needs "
                 f"`selection: apart`, got `{self.selection.kind}`"
             )
+        if self.balance and isinstance(self.selection, KeepApart):
+            raise ValueError("`balance` needs one label for each example, and `apart` has several")
         return self
 
     @model_validator(mode="before")
@@ -104,6 +110,10 @@ class Arm(BaseModel):
         return replace(selection, written=written(votes, selection, heard))
 
     def _select(self, votes: Votes, reliability: Reliability, truth: Ints, seed: int) -> Selection:
+        selection = self._plain(votes, reliability, truth, seed)
+        return balanced(selection, self.balance) if self.balance else selection
+
+    def _plain(self, votes: Votes, reliability: Reliability, truth: Ints, seed: int) -> Selection:
         selection = self.selection.select(votes, reliability)
         if self.role == "oracle":
             return keep_right(selection, truth)
@@ -134,6 +144,12 @@ PRESETS: dict[str, Arm] = {
             name="majority",
             selection=Harden(),
             description="The majority's answer on every example.",
+        ),
+        Arm(
+            name="balanced",
+            selection=Harden(),
+            balance=1.0,
+            description="The majority's answers, each class with the same weight in all.",
         ),
         Arm(
             name="soft",

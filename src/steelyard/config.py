@@ -111,6 +111,11 @@ class Study(BaseModel):
                 self.student.check_objective(arm.objective)
             if arm.preference is not None:
                 self._check_stage(arm)
+            if arm.balance and self.task != "classification":
+                raise ValueError(
+                    f"`balance` of arm `{arm.name}` is of classes, and {self.task} has none in "
+                    "common; leave it out"
+                )
             if arm.objective.tokens and self.task != "generation":
                 raise ValueError(
                     f"`objective: {arm.objective.kind}` of arm `{arm.name}` is of the words of "

@@ -5,6 +5,7 @@ from typing import Annotated, TypeAlias
 from pydantic import Field
 
 from steelyard.selection.apart import KeepApart
+from steelyard.selection.balance import balanced
 from steelyard.selection.controls import random_keep, shuffled_weights
 from steelyard.selection.keep import KeepMostReliable
 from steelyard.selection.labels import FirstVoter, Harden, Soften, refuse_one_label
@@ -30,6 +31,7 @@ __all__ = [
     "Soften",
     "WeighByScore",
     "WeighByShare",
+    "balanced",
     "best_and_worst",
     "control_risk",
     "keep_right",

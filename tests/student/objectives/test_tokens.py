@@ -227,7 +227,7 @@ def test_the_temperature_reaches_the_shares(temperature: float | None) -> None:
 
 
 def test_without_words_it_says_what_is_needed(llama: str) -> None:
-    with pytest.raises(InputError, match="needs the words' probabilities; use a `language_model`"):
+    with pytest.raises(InputError, match="needs the words' probabilities; use `language_model`"):
         fit(llama, objective("soft"), None)
 
 

@@ -1,0 +1,37 @@
+"""Give rare classes their share of what is taught."""
+
+from dataclasses import replace
+
+import numpy as np
+
+from steelyard.types import Selection
+
+
+def balanced(selection: Selection, strength: float = 1.0) -> Selection:
+    """The same labels with a larger weight where their class is rare among them.
+
+    With n_k = sum_i w_i t_i(k), the weight that class k has in all, the loss of an example becomes
+
+        w_i sum_k t_i(k) c_k CE(k),    c_k proportional to n_k^-strength,  sum_k n_k c_k = sum_k n_k
+
+    so that the mean weight stays 1. Classes are counted among the weak labels: nothing is known of
+    the true shares, and labels of a rare class that are wrong weigh more as well. Strength 1 is
+    `class_weight="balanced"` of scikit-learn.
+
+    Args:
+        selection: of a closed task with classes in common.
+        strength: in [0, 1]; 1 gives every class that has a label the same weight in all, 0 changes
+            nothing.
+    """
+    total = selection.weights @ selection.targets
+    has = total > 0
+    scale = np.zeros_like(total)
+    scale[has] = total[has] ** -strength
+    scale *= total.sum() / (total @ scale)
+    rows = selection.targets * scale
+    share = rows.sum(axis=1)
+    kept = (selection.weights > 0) & (share > 0)
+    targets, weights = selection.targets.copy(), selection.weights.copy()
+    targets[kept] = rows[kept] / share[kept, None]
+    weights[kept] *= share[kept]
+    return replace(selection, targets=targets, weights=weights)
