@@ -118,7 +118,9 @@ class Arm(BaseModel):
         if self.role == "oracle":
             return keep_right(selection, truth)
         if self.control == "random_keep":
-            return random_keep(selection, Harden().select(votes, reliability), seed)
+            whole = Harden().select(votes, reliability)
+            of_each = isinstance(self.selection, KeepMostReliable) and self.selection.per_class
+            return random_keep(selection, whole, seed, per_class=of_each)
         if self.control == "shuffled_weights":
             return shuffled_weights(selection, seed)
         return selection

@@ -1,16 +1,20 @@
 """Rare classes have their share."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.utils.class_weight import compute_sample_weight
 
-from steelyard.arms import Arm
+from steelyard.arms import Arm, complete
 from steelyard.config import make_study
-from steelyard.errors import ConfigError
-from steelyard.selection import balanced
-from steelyard.types import Selection, one_hot
+from steelyard.errors import ConfigError, InputError
+from steelyard.reliability import VoteEntropy
+from steelyard.selection import KeepMostReliable, balanced
+from steelyard.types import Selection, Votes, one_hot
+from vote_tables import votes
 
 
 def of(targets: np.ndarray, weights: np.ndarray) -> Selection:
@@ -79,3 +83,42 @@ def test_where_there_is_nothing_to_balance() -> None:
                 "arms": [{"name": "x", "selection": "hard", "balance": 1}],
             }
         )
+
+
+def crowd() -> Votes:
+    """Eight examples of class 0, on which all agree, and four of class 1, on which few do."""
+    sure, unsure = [[0, 0, 0]] * 6 + [[0, 0, 1]] * 2, [[1, 1, 1]] + [[1, 1, 0]] * 3
+    return votes(sure + unsure, answers=2)
+
+
+def test_a_filter_of_all_may_keep_one_class_and_one_per_class_keeps_both() -> None:
+    table = crowd()
+    reliability = VoteEntropy().estimate(table)
+    whole = KeepMostReliable(ties="random").select(table, reliability)
+    assert [whole.weights[:8].astype(bool).sum(), whole.weights[8:].astype(bool).sum()] != [4, 2]
+    each = KeepMostReliable(ties="random", per_class=True).select(table, reliability)
+    assert each.weights[:8].astype(bool).sum() == 4
+    assert each.weights[8:].astype(bool).sum() == 2
+    assert each.weights[8] > 0  # the one of class 1 on which all agree
+    assert not each.weights[6:8].any()
+
+
+def test_its_control_draws_as_many_of_each_class() -> None:
+    table = crowd()
+    arm = Arm(
+        name="x",
+        reliability=VoteEntropy(),
+        selection=KeepMostReliable(ties="random", per_class=True),
+    )
+    control = next(one for one in complete((arm,)) if one.control == "random_keep")
+    reliability, truth = VoteEntropy().estimate(table), np.zeros(12, dtype=np.int64)
+    drawn = [control.select(table, reliability, truth, seed).weights > 0 for seed in range(20)]
+    assert {(int(one[:8].sum()), int(one[8:].sum())) for one in drawn} == {(4, 2)}
+    assert any(one[6:8].any() for one in drawn)  # at random
+    assert len({one.tobytes() for one in drawn}) > 5
+
+
+def test_open_answers_have_no_classes_to_keep_apart() -> None:
+    table = replace(crowd(), candidate_texts=(("a", "b"),) * 12)
+    with pytest.raises(InputError, match="`per_class` is of classes"):
+        KeepMostReliable(per_class=True).select(table, VoteEntropy().estimate(table))

@@ -6,16 +6,29 @@ from steelyard.selection.labels import select
 from steelyard.types import Selection
 
 
-def random_keep(selection: Selection, everything: Selection, seed: int) -> Selection:
+def random_keep(
+    selection: Selection, everything: Selection, seed: int, *, per_class: bool = False
+) -> Selection:
     """As many examples as a filter keeps, drawn at random from all, with the same labels.
 
     Args:
         selection: the filter's.
         everything: the same labels with nothing filtered out.
         seed: of the draw.
+        per_class: as many of each class's labels.
     """
-    eligible = np.flatnonzero(everything.weights > 0)
-    drawn = np.random.default_rng(seed).choice(eligible, selection.kept, replace=False)
+    labels = everything.targets.argmax(axis=1) if per_class else np.zeros(len(everything.ids))
+    rng, kept = np.random.default_rng(seed), selection.weights > 0
+    drawn = np.concatenate(
+        [
+            rng.choice(
+                np.flatnonzero((everything.weights > 0) & (labels == label)),
+                int((kept & (labels == label)).sum()),
+                replace=False,
+            )
+            for label in np.unique(labels[kept])
+        ]
+    )
     left = np.ones(len(selection.ids), dtype=bool)
     left[drawn] = False
     return select(

@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict, Field
 
+from steelyard.errors import InputError
 from steelyard.selection.labels import (
     UNANSWERED,
     UNREADABLE,
@@ -14,7 +15,7 @@ from steelyard.selection.labels import (
     select,
     unreadable,
 )
-from steelyard.types import Floats, Reliability, Selection, Votes, one_hot
+from steelyard.types import Floats, Ints, Reliability, Selection, Votes, one_hot
 
 Ties = Literal["keep", "drop", "random"]
 
@@ -49,18 +50,21 @@ class KeepMostReliable(BaseModel):
     """One label for each example, the most probable answer; or all its votes (the paper's)."""
     drop_unreadable: bool = False
     """Leave out examples with any unreadable vote; the others do not count in N."""
+    per_class: bool = False
+    """Keep the share of each class's labels: voters agree most on the frequent class, so that a
+    filter of all may keep nothing else. Of closed questions."""
     seed: int = Field(0, ge=0)
     """Of the draw among ties."""
 
     def select(self, votes: Votes, reliability: Reliability) -> Selection:
         has = answered(votes)
         dropped = unreadable(votes) & self.drop_unreadable
-        kept = most_reliable(reliability.score, has & ~dropped, self.fraction, self.ties, self.seed)
-        if self.labels == "votes":
-            targets = votes.shares()
-        else:
-            labels = most_probable(votes, reliability.posterior, self.seed)
-            targets = one_hot(labels, votes.answers)
+        labels = most_probable(votes, reliability.posterior, self.seed)
+        kept = np.zeros(len(votes.ids), dtype=bool)
+        for group in self._groups(votes, labels):
+            some = has & ~dropped & group
+            kept |= most_reliable(reliability.score, some, self.fraction, self.ties, self.seed)
+        targets = votes.shares() if self.labels == "votes" else one_hot(labels, votes.answers)
         return select(
             votes.ids,
             targets,
@@ -71,6 +75,14 @@ class KeepMostReliable(BaseModel):
                 f"not among the most reliable {self.fraction:.0%}": ~kept,
             },
         )
+
+    def _groups(self, votes: Votes, labels: Ints) -> list[npt.NDArray[np.bool_]]:
+        """Examples that are compared with each other, (N,) each."""
+        if not self.per_class:
+            return [np.ones(len(labels), dtype=bool)]
+        if votes.candidate_texts:
+            raise InputError("`per_class` is of classes, and open answers have none; leave it out.")
+        return [labels == k for k in range(votes.answers)]
 
 
 def most_reliable(
