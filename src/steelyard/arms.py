@@ -177,6 +177,14 @@ PRESETS: dict[str, Arm] = {
             description="The half with the highest mean probability of the voters.",
         ),
         Arm(
+            name="filter_balanced",
+            reliability=Confidence(),
+            selection=KeepMostReliable(per_class=True),
+            balance=1.0,
+            description="The half of each class's labels with the highest mean probability of the "
+            "voters, each class with the same weight in all.",
+        ),
+        Arm(
             name="reweigh_confidence",
             reliability=Confidence(),
             selection=WeighByScore(),
