@@ -79,7 +79,8 @@ def refuse_one_label(selection: Selection) -> None:
     if selection.targets.shape[1] > 1 and (labels == labels[0]).all():
         raise InputError(
             f"All {len(labels)} kept examples have the same label, {labels[0]}; a student cannot "
-            "learn from one class. Keep a larger share, or check the votes."
+            "learn from one class. Keep a larger share, or one of each class (`per_class` of "
+            "`keep`), or check the votes."
         )
 
 
