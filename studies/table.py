@@ -11,23 +11,24 @@ from typing import Any
 
 from steelyard.evaluation import wilcoxon_over_datasets
 
-COLUMNS = ("naive", "majority", "filter", "reweigh", "hierarchical", "filter_hierarchical")
+CONTROL = "control of "
+COLUMNS = (
+    *("naive", "majority", "filter", "reweigh", "hierarchical", "filter_hierarchical"),
+    *("balanced", "filter_per_class", "filter_balanced"),
+    *(f"{CONTROL}filter", f"{CONTROL}filter_balanced"),
+)
 PAIRS = (
-    ("majority", "naive"),
-    ("filter", "naive"),
-    ("reweigh", "naive"),
-    ("filter", "majority"),
-    ("filter", "random_keep"),
-    ("reweigh", "shuffled_weights"),
-    ("hierarchical", "majority"),
-    ("filter_hierarchical", "majority"),
-    ("filter_hierarchical", "random_keep.filter_hierarchical"),
+    *((name, "naive") for name in ("majority", "filter", "reweigh")),
+    *((name, "majority") for name in ("filter", "hierarchical", "filter_hierarchical")),
+    *((name, "majority") for name in ("balanced", "filter_balanced")),
+    *((name, f"{CONTROL}{name}") for name in ("filter", "reweigh", "filter_hierarchical")),
+    *((name, f"{CONTROL}{name}") for name in ("filter_per_class", "filter_balanced")),
 )
 
 
 def main(folders: list[Path]) -> None:
     studies = [json.loads((folder / "results.json").read_text()) for folder in folders]
-    names = [*COLUMNS, "random_keep"]
+    names = [name for name in COLUMNS if any(arm(study, name) for study in studies)]
     print(f"| study | metric | floor | {' | '.join(names)} | ceiling |")
     print(f"| --- | --- | --- | {' | '.join('---' for _ in names)} | --- |")
     for study in studies:
@@ -37,13 +38,17 @@ def main(folders: list[Path]) -> None:
         print(f"| {' | '.join(row)} |")
     print()
     for first, second in PAIRS:
-        print(compare(studies, first, second))
+        if any(arm(study, first) and arm(study, second) for study in studies):
+            print(compare(studies, first, second))
 
 
 def arm(study: dict[str, Any], name: str) -> dict[str, Any] | None:
-    """An arm, or the control of `filter` where there are several."""
+    """An arm, or the control of one."""
     arms: dict[str, Any] = study["arms"]
-    found: dict[str, Any] | None = arms.get(name) or arms.get(f"{name}.filter")
+    if name.startswith(CONTROL):
+        against = arms.get(name.removeprefix(CONTROL), {}).get("vs_control") or {}
+        name = against.get("control", "")
+    found: dict[str, Any] | None = arms.get(name)
     return found
 
 
