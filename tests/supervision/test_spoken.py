@@ -1,5 +1,6 @@
 """From a server's tokens to the words of an open answer."""
 
+import itertools
 import re
 from math import exp, isnan, log
 from pathlib import Path
@@ -7,6 +8,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from byte_models import save_byte_llama
 from faulty_server import Body, FaultyServer, completion
@@ -253,3 +256,32 @@ def test_the_entropy_is_that_of_a_beam() -> None:
         0.24426,
         atol=1e-5,
     )
+
+
+@given(
+    st.lists(st.sampled_from(["ab", "c", "de f", " "]), max_size=3),
+    st.lists(st.sampled_from(["x", "yz", "xx"]), min_size=1, max_size=4),
+    st.data(),
+)
+def test_the_words_sum_is_that_of_the_tokens_that_touch_the_answer(
+    before: list[str], words: list[str], data: st.DataObject
+) -> None:
+    answer = " ".join(words)
+    reply = "".join(before) + answer + data.draw(st.sampled_from(["", ".", " end", "\n"]))
+    cuts = sorted(data.draw(st.sets(st.integers(1, max(len(reply) - 1, 1)))))
+    edges = [0, *(cut for cut in cuts if cut < len(reply)), len(reply)]
+    tokens = tuple((reply[a:b], -1.0 - a) for a, b in itertools.pairwise(edges))
+    found = spoken_words(answer, reply, tokens, whole=False)
+    assert found is not None
+    place = len("".join(before))
+    touching = [
+        -1.0 - a for a, b in itertools.pairwise(edges) if b > place and a < place + len(answer)
+    ]
+    assert found.words.log_probs.sum() == pytest.approx(sum(touching))
+    assert found.tokens == len(touching)
+    said = [
+        part
+        for b, e in zip(found.words.spans.begin, found.words.spans.end, strict=True)
+        for part in answer[b:e].split()
+    ]
+    assert said == words
