@@ -1,7 +1,8 @@
 """One table over finished studies, as Markdown: `python studies/table.py runs/*`.
 
-Scores and PGR are as in each study's results.json. The last lines compare arms over data sets:
-Wilcoxon signed-rank tests of arm against naive, and of filter and weighting against controls.
+`--arms majority,balanced` in front names the arms to show. Scores and PGR are as in each study's
+results.json. The last lines compare arms over data sets: Wilcoxon signed-rank tests of arms
+against naive and majority, and of filter and weighting against controls.
 """
 
 import json
@@ -14,8 +15,7 @@ from steelyard.evaluation import wilcoxon_over_datasets
 CONTROL = "control of "
 COLUMNS = (
     *("naive", "majority", "filter", "reweigh", "hierarchical", "filter_hierarchical"),
-    *("balanced", "filter_per_class", "filter_balanced"),
-    *(f"{CONTROL}filter", f"{CONTROL}filter_balanced"),
+    f"{CONTROL}filter",
 )
 PAIRS = (
     *((name, "naive") for name in ("majority", "filter", "reweigh")),
@@ -26,9 +26,12 @@ PAIRS = (
 )
 
 
-def main(folders: list[Path]) -> None:
-    studies = [json.loads((folder / "results.json").read_text()) for folder in folders]
-    names = [name for name in COLUMNS if any(arm(study, name) for study in studies)]
+def main(arguments: list[str]) -> None:
+    columns: tuple[str, ...] = COLUMNS
+    if arguments[0] == "--arms":
+        columns, arguments = tuple(arguments[1].split(",")), arguments[2:]
+    studies = [json.loads((Path(folder) / "results.json").read_text()) for folder in arguments]
+    names = [name for name in columns if any(arm(study, name) for study in studies)]
     print(f"| study | metric | floor | {' | '.join(names)} | ceiling |")
     print(f"| --- | --- | --- | {' | '.join('---' for _ in names)} | --- |")
     for study in studies:
@@ -38,7 +41,8 @@ def main(folders: list[Path]) -> None:
         print(f"| {' | '.join(row)} |")
     print()
     for first, second in PAIRS:
-        if any(arm(study, first) and arm(study, second) for study in studies):
+        shown = {first, second.removeprefix(CONTROL)} <= set(names)
+        if shown and any(arm(study, first) and arm(study, second) for study in studies):
             print(compare(studies, first, second))
 
 
@@ -77,4 +81,4 @@ def compare(studies: list[dict[str, Any]], first: str, second: str) -> str:
 
 
 if __name__ == "__main__":
-    main([Path(argument) for argument in sys.argv[1:]])
+    main(sys.argv[1:])
