@@ -286,12 +286,15 @@ def _controls(arms: list[Arm]) -> list[Arm]:
     ):
         of = [arm for arm in arms if isinstance(arm.selection, kinds) and arm.control == "none"]
         for arm in of:
+            told = text.format(arm.name)
+            if getattr(arm.selection, "per_class", False):
+                told = told.replace("examples as", "examples of each class as")
             update = {
                 "name": control if len(of) == 1 else f"{control}.{arm.name}",
                 "role": "control",
                 "control": control,
                 "control_of": arm.name,
-                "description": text.format(arm.name),
+                "description": told,
             }
             controls.append(arm.model_copy(update=update))
     return controls

@@ -111,6 +111,7 @@ def test_its_control_draws_as_many_of_each_class() -> None:
         selection=KeepMostReliable(ties="random", per_class=True),
     )
     control = next(one for one in complete((arm,)) if one.control == "random_keep")
+    assert control.description == "As many examples of each class as `x` keeps, drawn at random."
     reliability, truth = VoteEntropy().estimate(table), np.zeros(12, dtype=np.int64)
     drawn = [control.select(table, reliability, truth, seed).weights > 0 for seed in range(20)]
     assert {(int(one[:8].sum()), int(one[8:].sum())) for one in drawn} == {(4, 2)}
