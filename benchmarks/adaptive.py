@@ -16,12 +16,12 @@ from typing import Any
 
 import numpy as np
 
-from steelyard.reliability.adaptive import ask_next
+from steelyard.diagnostics.relabel import expected_gain
+from steelyard.labelling.adaptive import ask_next
 from steelyard.reliability.hierarchical import Hierarchical
-from steelyard.reliability.relabel import expected_gain
-from steelyard.results import environment
-from steelyard.supervision.read_votes import read_votes
+from steelyard.studies.results import environment
 from steelyard.types import ABSTAIN, Floats, Ints, Reliability, Votes
+from steelyard.votes_io.read_votes import read_votes
 
 SETS = ("bluebird", "face", "temporal", "weather", "dog", "rte", "zencrowd")
 WITH_GAIN = ("bluebird", "face", "temporal", "weather")  # the small ones

@@ -25,10 +25,10 @@ import numpy as np
 import torch
 
 from benchmarks.race import Claim, Timed, Way, claims, race, write
-from steelyard.models.ask import BATCH_TOKENS, score_options
-from steelyard.models.causal import load_causal
+from steelyard.models.lm.load_lm import load_causal
+from steelyard.models.lm.option_scores import BATCH_TOKENS, score_options
+from steelyard.models.lm.prompt_tokens import answer_tokens, prompt_tokens
 from steelyard.models.load import Pretrained, load_tokenizer
-from steelyard.models.prompted import answer_tokens, prompt_tokens
 from steelyard.prompts import Asked, Asking
 from steelyard.types import Question
 

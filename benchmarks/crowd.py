@@ -17,7 +17,7 @@ import numpy as np
 
 from steelyard.errors import SteelyardError
 from steelyard.reliability import ESTIMATORS
-from steelyard.results import environment
+from steelyard.studies.results import environment
 from steelyard.types import ABSTAIN, Ints, Votes
 
 SLOW = 30_000

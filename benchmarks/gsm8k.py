@@ -28,10 +28,10 @@ import numpy as np
 from steelyard.evaluation import calibrate, draw_resamples, judge
 from steelyard.prompts import canonical
 from steelyard.reliability import ESTIMATORS, JointDecoding
-from steelyard.results import environment
 from steelyard.selection import control_risk
+from steelyard.selection.break_ties import most_probable
 from steelyard.selection.keep import most_reliable
-from steelyard.selection.labels import most_probable
+from steelyard.studies.results import environment
 from steelyard.types import ABSTAIN, Floats, Ints, Votes
 
 SETS = {

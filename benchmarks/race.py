@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from steelyard.results import environment
+from steelyard.studies.results import environment
 
 RESULTS = Path(__file__).parent / "results"
 

@@ -20,8 +20,8 @@ import torch
 
 from benchmarks.asking import SHARED, loaded
 from benchmarks.race import Claim, Way, claims, race, write
-from steelyard.models.prompted import prompt_tokens
-from steelyard.models.sample import sample_replies
+from steelyard.models.lm.prompt_tokens import prompt_tokens
+from steelyard.models.lm.sampling import sample_replies
 from steelyard.models.score import Precision, autocast
 from steelyard.prompts import Asked
 

@@ -27,16 +27,16 @@ from unittest import mock
 import numpy as np
 
 from benchmarks.race import Claim, Timed, Way, claims, race, write
-from steelyard.arms import PRESETS
-from steelyard.config import make_study
 from steelyard.models.finetune import Finetuning, finetune
+from steelyard.models.frozen import Trunk
 from steelyard.models.logistic import Lesson, fit_heads
-from steelyard.models.trunk import Trunk
-from steelyard.run import Run
-from steelyard.states import TextStates
-from steelyard.store import Store
+from steelyard.store.store import Store
 from steelyard.student import Probe
-from steelyard.teaching import CEILING
+from steelyard.studies.arms import PRESETS
+from steelyard.studies.config import make_study
+from steelyard.studies.hidden_states import TextStates
+from steelyard.studies.run import Run
+from steelyard.studies.training import CEILING
 from steelyard.types import Floats, Ints, Question
 
 DATA = Path(__file__).parents[2] / "shared" / "data"

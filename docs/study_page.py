@@ -17,8 +17,8 @@ from page_parts import NOTE, folded, row_of, table_head
 
 def study_page() -> str:
     """Every setting of a study file."""
-    from steelyard.arms import Arm
-    from steelyard.config import Study
+    from steelyard.studies.arms import Arm
+    from steelyard.studies.config import Study
 
     shown = list(dict.fromkeys([Study, *_below(Study), Arm, *_below(Arm)]))
     stages: dict[str, list[type[BaseModel]]] = {stage: [] for stage in _TITLES}
@@ -251,7 +251,7 @@ def _mapping(value: BaseModel) -> str:
 
 def _presets() -> str:
     """The arms that have names."""
-    from steelyard.arms import ALWAYS, PRESETS
+    from steelyard.studies.arms import ALWAYS, PRESETS
 
     rows = []
     for name, arm in PRESETS.items():

@@ -12,12 +12,12 @@ from pathlib import Path
 
 import numpy as np
 
-from steelyard.conduct import STORE
-from steelyard.config import read_study
 from steelyard.evaluation import grade_texts, metric, read_truth
 from steelyard.reliability import Confidence, GraphDenoising, JointDecoding, Pairs
-from steelyard.run import Run
-from steelyard.store import Store
+from steelyard.store.store import Store
+from steelyard.studies.config import read_study
+from steelyard.studies.run import Run
+from steelyard.studies.study import STORE
 from steelyard.types import PAIR, Floats, Ints, Votes
 
 

@@ -15,8 +15,8 @@ from transformers import (
     PretrainedConfig,
 )
 
-from steelyard.models.ask import OptionScores
-from steelyard.models.prompted import answer_tokens, prompt_tokens
+from steelyard.models.lm.option_scores import OptionScores
+from steelyard.models.lm.prompt_tokens import answer_tokens, prompt_tokens
 from steelyard.prompts import Asked
 from tiny_models import WORDS, tokenizer
 

@@ -8,9 +8,9 @@ import numpy as np
 import torch
 from transformers import AutoModelForCausalLM
 
-from steelyard.config import make_study
-from steelyard.run import Run
-from steelyard.store import Store
+from steelyard.store.store import Store
+from steelyard.studies.config import make_study
+from steelyard.studies.run import Run
 from tiny_models import llama_config, tokenizer
 from word_pairs import BAD, GOOD
 

@@ -8,25 +8,12 @@ from pathlib import Path
 import pytest
 
 SOURCE = Path(__file__).parents[1] / "src" / "steelyard"
-FLOOR = ["errors", "plain", "types", "sealed", "files", "rows", "prompts", "models"]
-STAGES = ["data", "supervision", "reliability", "selection", "student", "evaluation", "report"]
-ROOF = [
-    *(
-        "store",
-        "states",
-        "ledger",
-        "weighing",
-        "labelling",
-        "arms",
-        "config",
-        "executors",
-        "hearing",
-        "teaching",
-        "run",
-    ),
-    "results",
-    *("conduct", "why", "handoff", "cli"),
+FLOOR = ["errors", "types", "io", "prompts", "objectives", "models", "votes_io"]
+STAGES = [
+    *("data", "supervision", "reliability", "selection", "student", "evaluation", "report"),
+    "diagnostics",
 ]
+ROOF = ["store", "weighing", "labelling", "studies", "cli"]
 HEAVY = ["torch", "transformers", "sklearn", "scipy", "matplotlib", "datasets", "pyarrow"]
 FILES = sorted(SOURCE.rglob("*.py"))
 

@@ -125,7 +125,7 @@ def test_every_setting_has_a_meaning() -> None:
 
 def test_settings_that_docs_name_exist() -> None:
     """`data.leaks` and the like, and the keys of `key: value` in backticks."""
-    from steelyard.config import Study
+    from steelyard.studies.config import Study
 
     models = {"data": models_in(Study.model_fields["data"].annotation)}
     for part in ("student", "supervisors"):

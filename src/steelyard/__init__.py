@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 _HOMES = {
     "ABSTAIN": "types",
     "Api": "supervision",
-    "Arm": "arms",
+    "Arm": "studies.arms",
     "Chooser": "student",
     "ChooserVoters": "supervision",
     "Classifier": "student",
@@ -25,20 +25,20 @@ _HOMES = {
     "InputError": "errors",
     "Interval": "types",
     "KeepMostReliable": "selection",
-    "Ledger": "ledger",
+    "Ledger": "store.ledger",
     "Margin": "reliability",
     "Predictions": "types",
     "Probe": "student",
     "Question": "types",
     "Reliability": "types",
-    "Result": "conduct",
+    "Result": "studies.study",
     "Selection": "types",
     "Soften": "selection",
     "Split": "types",
     "SteelyardError": "errors",
-    "Store": "store",
+    "Store": "store.store",
     "StoreError": "errors",
-    "Study": "config",
+    "Study": "studies.config",
     "Task": "types",
     "Tfidf": "supervision",
     "TrainingError": "errors",
@@ -53,9 +53,9 @@ _HOMES = {
     "label": "labelling",
     "load": "data",
     "performance_gap_recovered": "evaluation",
-    "read_study": "config",
+    "read_study": "studies.config",
     "split": "data",
-    "study": "conduct",
+    "study": "studies.study",
     "teach_truth": "selection",
     "weigh": "weighing",
 }
@@ -77,5 +77,5 @@ def __dir__() -> list[str]:
 
 
 if TYPE_CHECKING:
-    from steelyard.conduct import study as study
+    from steelyard.studies.study import study as study
     from steelyard.weighing import weigh as weigh

@@ -276,13 +276,13 @@ def test_a_full_disk_is_said_and_other_failures_of_the_machine_are_bugs(
     def full(_: Path) -> None:
         raise OSError(errno.ENOSPC, "No space left on device", "run/results.json")
 
-    monkeypatch.setattr("steelyard.why.read_results", full)
+    monkeypatch.setattr("steelyard.studies.why.read_results", full)
     line = steelyard("report", "run").error
     assert line.startswith("error: run/results.json: No space left on device; make room and run")
 
     def broken(_: Path) -> None:
         raise OSError(errno.EIO, "Input/output error")
 
-    monkeypatch.setattr("steelyard.why.read_results", broken)
+    monkeypatch.setattr("steelyard.studies.why.read_results", broken)
     with pytest.raises(OSError, match="Input/output error"):
         steelyard("report", "run")

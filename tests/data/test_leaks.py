@@ -8,7 +8,7 @@ import pytest
 
 from steelyard.data import Leak, apply_leak_policy, find_leaks
 from steelyard.data.minhash import shingles, similar_pairs
-from steelyard.data.text import full_text, normalise
+from steelyard.data.normalize_text import full_text, normalise
 from steelyard.errors import InputError
 from steelyard.types import Question, Split, Task
 

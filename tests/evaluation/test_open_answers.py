@@ -18,7 +18,7 @@ from steelyard.evaluation.open_answers import (
     read_truth,
     winners,
 )
-from steelyard.evaluation.slots import count_slots
+from steelyard.evaluation.slot_metrics import count_slots
 from steelyard.types import ABSTAIN, Votes
 from vote_tables import votes
 

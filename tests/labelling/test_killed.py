@@ -12,14 +12,14 @@ from pathlib import Path
 import pytest
 
 from faulty_server import FaultyServer
-from steelyard.ledger import Ledger
+from steelyard.store.ledger import Ledger
 from texts_to_label import answer, rows_in
 
 RUN = """
 import sys
 from pathlib import Path
 from steelyard.labelling import label, read_items
-from steelyard.supervision.api import Api
+from steelyard.supervision.api.supervisor import Api
 data, url, out = sys.argv[1:]
 label(read_items(Path(data), classes=("ham", "spam")), [Api(base_url=url, model="m", queries=1,
       timeout=1, first_wait=0.01, longest_wait=0.2, tries=8)], Path(out))

@@ -12,9 +12,9 @@ from faulty_server import Body, FaultyServer, completion, top
 from steelyard.errors import ConfigError, InputError
 from steelyard.labelling import Items, label, plan, read_items
 from steelyard.supervision import LanguageModel, Tfidf, VotesFile
-from steelyard.supervision.read_votes import read_votes
-from steelyard.supervision.terms import Limits
+from steelyard.supervision.api.request import Limits
 from steelyard.types import PAIR, Question, Split
+from steelyard.votes_io.read_votes import read_votes
 from texts_to_label import CLASSES, ITEMS, QUESTIONS, answer, api, number_of, rows_in
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from faulty_server import Body, FaultyServer
 from steelyard.labelling import Items, label
-from steelyard.supervision.terms import Limits
+from steelyard.supervision.api.request import Limits
 from steelyard.types import Question
 from texts_to_label import CLASSES, ITEMS, answer, api, number_of, rows_in
 

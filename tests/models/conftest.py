@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from drawn_models import CONFIGS, built
-from steelyard.models.causal import load_causal
+from steelyard.models.lm.load_lm import load_causal
 from steelyard.models.load import Pretrained, load_tokenizer
 
 

@@ -211,7 +211,7 @@ def test_cached_states_train_the_same_model(
     data = (questions(8), targets(8), np.ones(8))
     cached = finetune(plain, *data, seed=1)
     assert cached.trunk is not None
-    monkeypatch.setattr("steelyard.models.trunk.Trunk.fits", lambda *_: False)
+    monkeypatch.setattr("steelyard.models.frozen.Trunk.fits", lambda *_: False)
     whole = finetune(plain, *data, seed=1)
     assert whole.trunk is None
     assert_same(cached, whole, atol=2e-4)

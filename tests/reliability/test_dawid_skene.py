@@ -12,7 +12,7 @@ from crowd_tables import crowd_kit_frame, drawn, read_nested
 from steelyard.errors import InputError
 from steelyard.reliability import DawidSkene, Hierarchical, OneCoin
 from steelyard.reliability.dawid_skene import steps
-from steelyard.reliability.em import Ballots
+from steelyard.reliability.vote_table import Ballots
 from steelyard.types import ABSTAIN
 from vote_tables import votes
 

@@ -10,9 +10,9 @@ from scipy.special import betaln, gammaln, logsumexp
 
 from crowd_tables import accuracy, drawn, read_nested, table_of
 from steelyard.reliability import DawidSkene, Hierarchical, OneCoin
-from steelyard.reliability.em import Ballots
 from steelyard.reliability.hierarchical import spotting
 from steelyard.reliability.variational import coin, coin_by_others, rows
+from steelyard.reliability.vote_table import Ballots
 from steelyard.types import ABSTAIN, Floats, Ints, Votes
 from vote_tables import votes
 

@@ -22,8 +22,8 @@ from steelyard.selection import (
     shuffled_weights,
     teach_truth,
 )
+from steelyard.selection.break_ties import most_probable
 from steelyard.selection.keep import most_reliable
-from steelyard.selection.labels import most_probable
 from steelyard.types import ABSTAIN, Selection, Votes
 from vote_tables import votes
 

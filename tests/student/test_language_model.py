@@ -9,12 +9,13 @@ import pytest
 
 from byte_models import save_byte_llama
 from steelyard.cli.models import evaluate_model, train_model
-from steelyard.config import make_study
 from steelyard.errors import ConfigError, InputError
-from steelyard.handoff import load_model, read_open_selection
 from steelyard.models.load import Pretrained
+from steelyard.selection.selection_file import read_open_selection
 from steelyard.student import FittedLanguageModel, LanguageModel
 from steelyard.student.language_model import taught
+from steelyard.student.saved import load_model
+from steelyard.studies.config import make_study
 from steelyard.types import Floats, Question, one_hot
 
 SHORT = {"name": "s", "template": "<text>{item}</text>{answers}?"}
@@ -113,7 +114,7 @@ def test_weak_answers_are_taught_in_proportion_to_their_targets(llama: str) -> N
     fitted = student(llama, wording=OPEN, epochs=25).fit(
         questions, targets, np.ones(32), seed=0, kind="generation", classes=()
     )
-    from steelyard.models.ask import score_options
+    from steelyard.models.lm.option_scores import score_options
 
     asked = [taught(fitted.settings.asking("generation"), questions[0], "generation", ())]
     probs = score_options(fitted.completer.model, fitted.completer.tokenizer, asked).probs
@@ -126,7 +127,7 @@ def test_it_is_saved_and_loaded(llama: str, tmp_path: Path, lora: Any) -> None:
     fitted = fit(student(llama, lora=lora, learning_rate=rate))
     questions, _ = texts(6)
     before = fitted.probabilities(questions)
-    from steelyard.handoff import save_model
+    from steelyard.student.saved import save_model
 
     save_model(fitted, tmp_path / "model", "classification", ("cross", "ring"))
     loaded, task, classes = load_model(tmp_path / "model")
@@ -155,7 +156,7 @@ def test_settings_that_cannot_be_are_refused(llama: str) -> None:
 
 
 def test_an_encoder_is_no_language_model(tiny_bert: str) -> None:
-    from steelyard.models.causal import load_causal
+    from steelyard.models.lm.load_lm import load_causal
 
     with pytest.raises(ConfigError, match="is no causal language model"):
         load_causal(Pretrained(model=tiny_bert))

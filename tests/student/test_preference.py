@@ -9,9 +9,9 @@ import torch
 from transformers import AutoModelForCausalLM
 
 from steelyard.errors import TrainingError
+from steelyard.io.rows import read_rows
 from steelyard.models.checkpoints import Checkpoints
-from steelyard.models.completion import Adapters
-from steelyard.rows import read_rows
+from steelyard.models.lm.finetune_lm import Adapters
 from steelyard.types import Question, one_hot
 from word_pairs import SMALL, assert_same, differ, fit, pairs, right, student
 

@@ -6,8 +6,8 @@ import torch
 from transformers import AutoModelForCausalLM
 
 from steelyard.errors import ConfigError, InputError
+from steelyard.models.lm.pair_batches import encode_pairs
 from steelyard.models.load import Pretrained, load_tokenizer
-from steelyard.models.pairs import encode_pairs
 from steelyard.types import Question
 from tiny_models import tokenizer
 from word_pairs import assert_same, fit, pairs, right, student

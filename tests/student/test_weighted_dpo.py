@@ -9,7 +9,7 @@ from transformers import AutoModelForCausalLM
 
 from steelyard.errors import ConfigError, InputError
 from steelyard.models.load import Pretrained, load_tokenizer
-from steelyard.models.losses.preference import dpo
+from steelyard.objectives.losses.preference import dpo
 from word_pairs import pairs
 
 deprecated_in_trl = pytest.mark.filterwarnings("ignore:.*_checkpointing:FutureWarning")

@@ -16,7 +16,7 @@ import pytest
 
 from steelyard.errors import ConfigError
 from steelyard.labelling import Items, label
-from steelyard.ledger import Ledger
+from steelyard.store.ledger import Ledger
 from steelyard.supervision import Api
 from steelyard.types import ABSTAIN, Question
 

@@ -10,11 +10,11 @@ from typing import Any
 from pydantic import ValidationError, create_model
 
 from steelyard.errors import ConfigError, SteelyardError
+from steelyard.io.yaml_file import MAX_BYTES, MAX_SEED, read_yaml
 from steelyard.labelling import Labelled, check_out, label, plan, read_items
-from steelyard.plain import MAX_BYTES, MAX_SEED, read_yaml
-from steelyard.supervision.answered import counted
-from steelyard.supervision.api import Api
-from steelyard.supervision.terms import Limits
+from steelyard.supervision.api.request import Limits
+from steelyard.supervision.api.supervisor import Api
+from steelyard.supervision.parsed_replies import counted
 
 PERIOD = 2.0  # seconds between lines of progress
 
@@ -131,7 +131,7 @@ def _supervisor(words: dict[str, Any], source: str) -> Any:
 
 def _any_supervisor(words: dict[str, Any], source: str) -> Any:
     """Validated as a study's, so that mistakes are said in the same words."""
-    from steelyard.config import sentence
+    from steelyard.studies.config import sentence
     from steelyard.supervision import Supervisor
 
     specs = create_model("Specs", supervisors=tuple[Supervisor, ...])

@@ -203,7 +203,7 @@ def weigh(
 ) -> None:
     """Weigh votes: labels, how far each can be trusted, and whom to trust. Nothing is trained."""
     from steelyard.cli.weigh import weigh_votes
-    from steelyard.rows import stem
+    from steelyard.io.rows import stem
 
     out = out or Path("runs") / f"weigh-{stem(votes)}"
     options = {"truth": truth, "gold": gold, "out": out, "duplicates": duplicates}
@@ -215,7 +215,7 @@ def weigh(
 def report(run: Annotated[Path, typer.Argument(metavar="RUN_DIR")]) -> None:
     """Write the report of a finished study anew from its results.json."""
     from steelyard.report import terminal_table, write
-    from steelyard.why import read_results
+    from steelyard.studies.why import read_results
 
     results = read_results(run)
     _print(terminal_table(results))
@@ -280,8 +280,8 @@ def _fail(text: str) -> NoReturn:
 
 def _study(what: Any, out: Path | None, **options: Any) -> None:
     from steelyard.cli.progress import Progress
-    from steelyard.conduct import study
     from steelyard.report import terminal_table
+    from steelyard.studies.study import study
 
     with Progress() as watch:
         result = study(what, out, watch=watch, **options)

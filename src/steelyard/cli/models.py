@@ -5,9 +5,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from steelyard import sealed
-from steelyard.config import make_study, read_study
-from steelyard.data import Kind, read_labelled, read_questions
+from steelyard.data import read_labelled, read_questions
 from steelyard.errors import ConfigError, InputError
 from steelyard.evaluation import (
     draw_resamples,
@@ -17,20 +15,18 @@ from steelyard.evaluation import (
     metrics_of,
     read_truth,
 )
-from steelyard.handoff import (
-    check_free,
-    load_model,
-    read_open_selection,
-    read_selection,
-    save_model,
-)
-from steelyard.plain import MAX_SEED, read_yaml
-from steelyard.rows import READERS, read_rows
-from steelyard.run import Run
-from steelyard.store import Store
+from steelyard.io import atomic as sealed
+from steelyard.io.rows import READERS, read_rows
+from steelyard.io.yaml_file import MAX_SEED, read_yaml
+from steelyard.selection.selection_file import read_open_selection, read_selection
+from steelyard.store.store import Store
 from steelyard.student import FittedLanguageModel, FittedPreference
-from steelyard.teaching import told
+from steelyard.student.saved import check_free, load_model, save_model
+from steelyard.studies.config import make_study, read_study
+from steelyard.studies.run import Run
+from steelyard.studies.training import told
 from steelyard.types import PAIR, Floats, Question, Selection, Split
+from steelyard.types.task_kinds import Kind
 
 
 def train_model(

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from steelyard.why import Explanation, explain
+from steelyard.studies.why import Explanation, explain
 
 
 def print_why(folder: Path, wanted: str | None) -> None:

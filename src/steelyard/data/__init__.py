@@ -3,14 +3,13 @@
 from steelyard.data.generated import generate
 from steelyard.data.hub import hub_rows
 from steelyard.data.leaks import Leak, apply_leak_policy, find_leaks
-from steelyard.data.load import Kind, Source, load, read_labelled, read_questions
+from steelyard.data.load import Source, load, read_labelled, read_questions
 from steelyard.data.settings import Data
 from steelyard.data.split import split
-from steelyard.rows import read_rows
+from steelyard.io.rows import read_rows
 
 __all__ = [
     "Data",
-    "Kind",
     "Leak",
     "Source",
     "apply_leak_policy",

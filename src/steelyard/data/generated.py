@@ -10,7 +10,7 @@ import functools
 import numpy as np
 
 from steelyard.data.errands import CLASSES, words
-from steelyard.data.text import normalise
+from steelyard.data.normalize_text import normalise
 from steelyard.errors import InputError
 
 ONE: tuple[str, ...] = (

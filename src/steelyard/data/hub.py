@@ -6,7 +6,7 @@ from typing import Any
 
 from steelyard.data.settings import Data
 from steelyard.errors import InputError
-from steelyard.rows import Placed
+from steelyard.io.rows import Placed
 
 
 def open_hub(data: Data, split: str, base: Path = Path()) -> Any:

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from steelyard.data.fields import shown
+from steelyard.data.row_fields import shown
 from steelyard.errors import InputError
-from steelyard.files import BOM, check_file, decode, open_bytes
+from steelyard.io.files import BOM, check_file, decode, open_bytes
 from steelyard.types import Question
 
 INTEGER = re.compile(r"-?(0|[1-9][0-9]{0,17})")

@@ -7,8 +7,8 @@ from typing import Literal
 import numpy as np
 
 from steelyard.data.minhash import similar_pairs
+from steelyard.data.normalize_text import full_text, normalise
 from steelyard.data.split import take
-from steelyard.data.text import full_text, normalise
 from steelyard.errors import InputError
 from steelyard.types import Question, Split, Task
 

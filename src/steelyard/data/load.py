@@ -4,22 +4,20 @@ import logging
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal, TypeAlias
 
 import numpy as np
 
-from steelyard.data.fields import Reader, shown
 from steelyard.data.generated import generate
 from steelyard.data.hub import class_names, open_hub, table_rows
 from steelyard.data.labels import Classes, Labelled, find_classes, option_number, read_names
-from steelyard.data.pairs import PairRows, read_pairs
+from steelyard.data.normalize_text import group_keys
+from steelyard.data.preference_rows import PairRows, read_pairs
+from steelyard.data.row_fields import Reader, shown
 from steelyard.data.settings import Data
-from steelyard.data.text import group_keys
 from steelyard.errors import ConfigError, InputError
-from steelyard.rows import Placed, is_csv, read_rows, stem
+from steelyard.io.rows import Placed, is_csv, read_rows, stem
 from steelyard.types import PAIR, Ints, Question, Split
-
-Kind: TypeAlias = Literal["classification", "multiple_choice", "preference", "generation"]
+from steelyard.types.task_kinds import Kind
 
 log = logging.getLogger(__name__)
 

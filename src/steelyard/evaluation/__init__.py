@@ -1,15 +1,8 @@
 """What is shown to be true of the models: scores, intervals, the gap recovered, label quality."""
 
 from steelyard.evaluation.calibration import Calibration, calibrate
-from steelyard.evaluation.doubt import Doubt, judge_doubts
+from steelyard.evaluation.error_detection import Doubt, judge_doubts
 from steelyard.evaluation.floor import floor_members, single_voters
-from steelyard.evaluation.gap import (
-    PGR,
-    Difference,
-    paired_difference,
-    performance_gap_recovered,
-    wilcoxon_over_datasets,
-)
 from steelyard.evaluation.interval import Scores, draw_resamples, mean_interval, measure
 from steelyard.evaluation.label_quality import CoverageRisk, ScoreBin, ScoreQuality, judge
 from steelyard.evaluation.metrics import (
@@ -27,6 +20,13 @@ from steelyard.evaluation.open_answers import (
     grade_texts,
     read_truth,
     winners,
+)
+from steelyard.evaluation.pgr import (
+    PGR,
+    Difference,
+    paired_difference,
+    performance_gap_recovered,
+    wilcoxon_over_datasets,
 )
 
 __all__ = [

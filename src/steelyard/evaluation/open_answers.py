@@ -7,9 +7,9 @@ import numpy.typing as npt
 
 from steelyard.errors import InputError
 from steelyard.evaluation.metrics import SLOT_METRICS
-from steelyard.evaluation.slots import count_slots
+from steelyard.evaluation.slot_metrics import count_slots
 from steelyard.prompts import ReaderName, canonical
-from steelyard.prompts.slots import Slot, read_slots
+from steelyard.prompts.parse_slots import Slot, read_slots
 from steelyard.types import Floats, Ints, Votes
 
 Bools = npt.NDArray[np.bool_]

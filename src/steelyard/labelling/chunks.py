@@ -8,8 +8,8 @@ import numpy as np
 
 from steelyard.labelling.items import Items
 from steelyard.labelling.rows import Row, rows_of
-from steelyard.store import fingerprint, library_versions
-from steelyard.supervision.terms import Answers, Watch, key_of
+from steelyard.store.store import fingerprint, library_versions
+from steelyard.supervision.api.request import Answers, Watch, key_of
 from steelyard.types import Split
 
 if TYPE_CHECKING:

@@ -5,13 +5,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import cast, get_args
 
-from steelyard.data import Kind, read_labelled, read_questions
-from steelyard.data.fields import Reader
+from steelyard.data import read_labelled, read_questions
 from steelyard.data.labels import Labelled as LabelledRow
 from steelyard.data.labels import find_classes, read_names
+from steelyard.data.row_fields import Reader
 from steelyard.errors import ConfigError, InputError
-from steelyard.rows import is_csv, read_rows, stem
+from steelyard.io.rows import is_csv, read_rows, stem
 from steelyard.types import PAIR, Question, Split
+from steelyard.types.task_kinds import Kind
 
 TELLS = {
     "choices": "multiple_choice",

@@ -10,19 +10,19 @@ from typing import Any
 
 import numpy as np
 
-from steelyard import sealed
 from steelyard.errors import ConfigError, InputError
+from steelyard.io import atomic as sealed
+from steelyard.io.rows import stem
 from steelyard.labelling.chunks import chunked_rows
 from steelyard.labelling.items import Items
 from steelyard.labelling.rounds import ask_in_rounds
 from steelyard.labelling.rows import Row, rows_of, told_apart, write_rows
-from steelyard.ledger import Ledger
 from steelyard.prompts import Asking
-from steelyard.rows import stem
-from steelyard.supervision.answered import Answered, votes_of
-from steelyard.supervision.api import Api
-from steelyard.supervision.inquiry import NOT_ASKED, Inquiry
-from steelyard.supervision.terms import Answers, InMemory, Limits, Silent, Watch
+from steelyard.store.ledger import Ledger
+from steelyard.supervision.api.ask_server import NOT_ASKED, Inquiry
+from steelyard.supervision.api.request import Answers, InMemory, Limits, Silent, Watch
+from steelyard.supervision.api.supervisor import Api
+from steelyard.supervision.parsed_replies import Answered, votes_of
 from steelyard.supervision.votes_file import VotesFile
 from steelyard.types import Split
 

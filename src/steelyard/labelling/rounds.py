@@ -5,12 +5,12 @@ from dataclasses import replace
 
 import numpy as np
 
+from steelyard.labelling.adaptive import ask_next
 from steelyard.labelling.items import Items
-from steelyard.reliability.adaptive import ask_next
 from steelyard.reliability.hierarchical import Hierarchical
-from steelyard.supervision.answered import Answered, votes_of
-from steelyard.supervision.api import Api
-from steelyard.supervision.inquiry import NOT_ASKED, Inquiry
+from steelyard.supervision.api.ask_server import NOT_ASKED, Inquiry
+from steelyard.supervision.api.supervisor import Api
+from steelyard.supervision.parsed_replies import Answered, votes_of
 from steelyard.types import Floats
 
 START = 2  # queries about every question, before any is asked again

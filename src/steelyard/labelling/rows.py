@@ -5,10 +5,10 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from steelyard import sealed
+from steelyard.io import atomic as sealed
 from steelyard.labelling.items import Items
 from steelyard.prompts import Asked, Asking
-from steelyard.prompts.orders import draw_seed
+from steelyard.prompts.option_orders import draw_seed
 from steelyard.types import ABSTAIN, Votes
 
 Row = dict[str, Any]

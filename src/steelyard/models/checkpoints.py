@@ -9,8 +9,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from steelyard import sealed
 from steelyard.errors import StoreError
+from steelyard.io import atomic as sealed
 
 log = logging.getLogger(__name__)
 KEEP = 2  # newest checkpoints kept, so that a damaged one has a predecessor

@@ -31,8 +31,8 @@ def read_features(
         states: keeps what was computed of the same questions before (`finetune.StatesCache`).
         precision: of the matrix products, `bf16` or `fp32`.
     """
+    from steelyard.models.frozen import mean_states
     from steelyard.models.train import device
-    from steelyard.models.trunk import mean_states
 
     @functools.cache
     def frozen() -> tuple[Any, Any]:

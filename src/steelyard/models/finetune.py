@@ -16,12 +16,12 @@ from steelyard.errors import ConfigError
 from steelyard.models.batches import Reader
 from steelyard.models.checkpoints import Checkpoints
 from steelyard.models.encode import Encoded, encode
+from steelyard.models.frozen import Trunk
 from steelyard.models.load import Pretrained, load_classifier, load_tokenizer
-from steelyard.models.losses import cross_entropy
-from steelyard.models.objective import Objective
 from steelyard.models.score import answer_logits
 from steelyard.models.train import Training, TrainingLog, device, train
-from steelyard.models.trunk import Trunk
+from steelyard.objectives.losses import cross_entropy
+from steelyard.objectives.state import Objective
 from steelyard.types import Floats, Ints, Question
 
 Compute = Callable[[Sequence[Question]], tuple[Any, Ints]]

@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from steelyard.errors import ConfigError
-from steelyard.sealed import file_sum
+from steelyard.io.atomic import file_sum
 
 log = logging.getLogger(__name__)
 A_MODEL = "give a Hub name, a folder with config.json and safetensors weights, or `minilm`."

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from steelyard.errors import InputError, TrainingError
-from steelyard.models.together import minimise
+from steelyard.models.lbfgs import minimise
 from steelyard.types import Floats, Ints
 
 Features = npt.NDArray[np.float32] | Floats

@@ -19,11 +19,6 @@ def autocast(device: str, precision: str) -> AbstractContextManager[Any]:
     return torch.autocast(device, dtype=torch.bfloat16, enabled=precision == "bf16")
 
 
-def softmax(logits: Tensor) -> Tensor:
-    """Probabilities in float64, (B, K)."""
-    return torch.softmax(logits.double(), dim=-1)
-
-
 def logits_of(model: Any, inputs: dict[str, Tensor]) -> Tensor:
     """Logits of each sequence, (S, outputs).
 

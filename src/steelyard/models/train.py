@@ -15,10 +15,10 @@ from pydantic import BaseModel, ConfigDict, Field
 from steelyard.errors import TrainingError
 from steelyard.models.batches import Reader, plan, tensors
 from steelyard.models.checkpoints import Checkpoints
-from steelyard.models.losses import cross_entropy
-from steelyard.models.objective import Objective, in_order
 from steelyard.models.score import autocast, logits_of
-from steelyard.models.vocabulary import only_rows_in_use
+from steelyard.models.sparse_embeddings import only_rows_in_use
+from steelyard.objectives.losses import cross_entropy
+from steelyard.objectives.state import Objective, in_order
 from steelyard.types import Floats, Ints
 
 

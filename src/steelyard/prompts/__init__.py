@@ -3,12 +3,12 @@
 Supervisors and students ask with the same words: a prompt is made here and nowhere else.
 """
 
-from steelyard.prompts.asked import Asked
-from steelyard.prompts.asking import Asking
 from steelyard.prompts.escaping import escape
 from steelyard.prompts.paraphrases import read_paraphrases, write_paraphrases
-from steelyard.prompts.readers import ReaderName, Reading, canonical, read, spelling
-from steelyard.prompts.wordings import Wording, default_wordings
+from steelyard.prompts.parse_answer import ReaderName, Reading, canonical, read, spelling
+from steelyard.prompts.prompted_question import Asked
+from steelyard.prompts.settings import Asking
+from steelyard.prompts.templates import Wording, default_wordings
 
 __all__ = [
     "Asked",

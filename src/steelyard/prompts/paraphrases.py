@@ -7,9 +7,9 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from steelyard.errors import InputError
+from steelyard.io.atomic import write_text
+from steelyard.io.rows import read_rows
 from steelyard.prompts.escaping import escape
-from steelyard.rows import read_rows
-from steelyard.sealed import write_text
 from steelyard.types import Question
 
 NUMBERED = re.compile(r"^\s*(?:[-*•]|\(?\d{1,3}[.):])\s+")

@@ -7,7 +7,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict
 
 from steelyard.errors import ConfigError
-from steelyard.reliability.evidence import by_first, refuse_open
+from steelyard.reliability.checks import by_first, refuse_open
 from steelyard.types import ABSTAIN, Floats, Ints, Reliability, Votes
 
 

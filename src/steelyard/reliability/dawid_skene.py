@@ -8,8 +8,8 @@ from typing import ClassVar, Literal
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
-from steelyard.reliability.em import LEAST, Ballots
-from steelyard.reliability.evidence import refuse_many, refuse_open, reliability_of
+from steelyard.reliability.checks import refuse_many, refuse_open, reliability_of
+from steelyard.reliability.vote_table import LEAST, Ballots
 from steelyard.types import Floats, Ints, Reliability, VoterSkill, Votes
 
 

@@ -5,8 +5,8 @@ from typing import ClassVar, Literal
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
-from steelyard.reliability.em import Ballots
-from steelyard.reliability.evidence import refuse_open, reliability_of
+from steelyard.reliability.checks import refuse_open, reliability_of
+from steelyard.reliability.vote_table import Ballots
 from steelyard.types import ABSTAIN, Floats, Ints, Reliability, VoterSkill, Votes
 
 CENTRE = 1.0  # of the unit normal priors, the authors'

@@ -6,9 +6,9 @@ from typing import ClassVar, Literal
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
-from steelyard.reliability.em import CELLS, Ballots, shared_classes
-from steelyard.reliability.evidence import reliability_of
+from steelyard.reliability.checks import reliability_of
 from steelyard.reliability.variational import Fit, coin, coin_by_others, rows
+from steelyard.reliability.vote_table import CELLS, Ballots, shared_classes
 from steelyard.types import Floats, Ints, Reliability, VoterSkill, Votes
 
 CHOSEN_ON = (30_000, 200_000)

@@ -6,8 +6,8 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict, Field
 
-from steelyard.reliability.em import CELLS, Ballots
-from steelyard.reliability.evidence import refuse_open, reliability_of
+from steelyard.reliability.checks import refuse_open, reliability_of
+from steelyard.reliability.vote_table import CELLS, Ballots
 from steelyard.types import Floats, Ints, Reliability, VoterSkill, Votes
 
 KNOWS = 0.5  # Beta(0.5, 0.5), the paper's

@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from steelyard.errors import ConfigError, InputError
 from steelyard.models.load import Pretrained
-from steelyard.reliability.em import shared_classes
+from steelyard.reliability.vote_table import shared_classes
 from steelyard.types import Floats, Reliability, Votes
 
 Features = npt.NDArray[np.float32]

@@ -5,8 +5,8 @@ from typing import ClassVar, Literal
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
-from steelyard.reliability.em import CELLS, LEAST, Ballots, shared_classes, tally
-from steelyard.reliability.evidence import reliability_of
+from steelyard.reliability.checks import reliability_of
+from steelyard.reliability.vote_table import CELLS, LEAST, Ballots, shared_classes, tally
 from steelyard.types import Floats, Ints, Reliability, VoterSkill, Votes
 
 

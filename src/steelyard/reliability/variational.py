@@ -10,9 +10,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from steelyard.reliability.dawid_skene import begin, row_prior
-from steelyard.reliability.em import Ballots, normalised, tally
 from steelyard.reliability.one_coin import begin as begin_coin
 from steelyard.reliability.one_coin import coin_rows, rightness
+from steelyard.reliability.vote_table import Ballots, normalised, tally
 from steelyard.types import Floats
 
 FIRST = (4.0, 1.0)

@@ -4,16 +4,16 @@ from typing import Annotated, TypeAlias
 
 from pydantic import Field
 
-from steelyard.selection.apart import KeepApart
-from steelyard.selection.balance import balanced
+from steelyard.selection.break_ties import FirstVoter, Harden, Soften, refuse_one_label
+from steelyard.selection.class_balance import balanced
 from steelyard.selection.controls import random_keep, shuffled_weights
 from steelyard.selection.keep import KeepMostReliable
-from steelyard.selection.labels import FirstVoter, Harden, Soften, refuse_one_label
 from steelyard.selection.pairs import BestAndWorst, best_and_worst
+from steelyard.selection.per_supervisor import KeepApart
+from steelyard.selection.reweight import WeighByScore, WeighByShare
 from steelyard.selection.risk_controlled import RiskControl, control_risk
+from steelyard.selection.token_targets import written
 from steelyard.selection.truth import keep_right, teach_truth
-from steelyard.selection.weigh import WeighByScore, WeighByShare
-from steelyard.selection.written import written
 
 Selector: TypeAlias = Annotated[
     FirstVoter | Harden | Soften | KeepMostReliable | WeighByShare | WeighByScore | KeepApart,

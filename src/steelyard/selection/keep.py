@@ -7,7 +7,7 @@ import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict, Field
 
 from steelyard.errors import InputError
-from steelyard.selection.labels import (
+from steelyard.selection.break_ties import (
     UNANSWERED,
     UNREADABLE,
     answered,

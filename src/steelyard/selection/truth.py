@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from steelyard.selection.labels import select
+from steelyard.selection.break_ties import select
 from steelyard.types import Ints, Selection, one_hot
 
 

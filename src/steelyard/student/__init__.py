@@ -4,9 +4,9 @@ from typing import Annotated, TypeAlias
 
 from pydantic import Field
 
+from steelyard.objectives import CROSS_ENTROPY, Objective
 from steelyard.student.finetuned import Chooser, Classifier
 from steelyard.student.language_model import FittedLanguageModel, LanguageModel
-from steelyard.student.objectives import CROSS_ENTROPY, Objective
 from steelyard.student.preference import FittedPreference, Preference
 from steelyard.student.probe import FittedProbe, Probe
 

@@ -6,7 +6,7 @@ from typing import ClassVar, Literal
 from steelyard.errors import ConfigError
 from steelyard.models.checkpoints import Checkpoints
 from steelyard.models.finetune import Finetuned, Finetuning, StatesCache, finetune
-from steelyard.student.objectives import CROSS_ENTROPY, Objective, begin, refuse_tokens
+from steelyard.objectives import CROSS_ENTROPY, Objective, begin, refuse_tokens
 from steelyard.types import Apart, Floats, Question
 
 

@@ -10,17 +10,17 @@ import numpy as np
 from pydantic import Field
 
 from steelyard.errors import ConfigError
-from steelyard.models.ask import Normalise, score_options
-from steelyard.models.beam import n_best
 from steelyard.models.checkpoints import Checkpoints
-from steelyard.models.completion import Completer, Tuning, teach_answers
+from steelyard.models.lm.beam_search import n_best
+from steelyard.models.lm.dpo import PreferenceTuning, teach_preferences
+from steelyard.models.lm.finetune_lm import Completer, Tuning, teach_answers
+from steelyard.models.lm.option_scores import Normalise, score_options
+from steelyard.models.lm.sampling import Reply, sample_replies
+from steelyard.models.lm.token_targets import shifted
 from steelyard.models.load import Pretrained
-from steelyard.models.preference import PreferenceTuning, teach_preferences
-from steelyard.models.sample import Reply, sample_replies
 from steelyard.models.train import TrainingLog
-from steelyard.models.written import shifted
+from steelyard.objectives import CROSS_ENTROPY, Objective
 from steelyard.prompts import Asked, Asking, ReaderName, Wording, read
-from steelyard.student.objectives import CROSS_ENTROPY, Objective
 from steelyard.student.preference_stage import PreferenceStage
 from steelyard.types import ABSTAIN, Floats, Ints, Question, Written, one_hot
 

@@ -9,10 +9,10 @@ from pydantic import Field
 
 from steelyard.errors import ConfigError
 from steelyard.models.checkpoints import Checkpoints
+from steelyard.models.lm.dpo import PreferenceTuning, Preferrer, teach_preferences
 from steelyard.models.load import Pretrained
-from steelyard.models.preference import PreferenceTuning, Preferrer, teach_preferences
 from steelyard.models.train import TrainingLog
-from steelyard.student.objectives import Objective
+from steelyard.objectives import Objective
 from steelyard.types import Floats, Question
 
 

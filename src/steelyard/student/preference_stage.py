@@ -2,7 +2,7 @@
 
 from pydantic import Field
 
-from steelyard.models.preference import PreferenceTuning
+from steelyard.models.lm.dpo import PreferenceTuning
 
 
 class PreferenceStage(PreferenceTuning):

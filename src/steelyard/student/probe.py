@@ -16,7 +16,7 @@ from steelyard.models.load import Pretrained, load_tokenizer
 from steelyard.models.logistic import Features, Head, Lesson, fit_heads
 from steelyard.models.score import Precision
 from steelyard.models.train import TrainingLog
-from steelyard.student.objectives import Objective, refuse_tokens
+from steelyard.objectives import Objective, refuse_tokens
 from steelyard.types import Floats, Question
 
 

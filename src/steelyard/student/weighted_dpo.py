@@ -14,7 +14,7 @@ from torch import Tensor
 from trl import DPOTrainer
 
 from steelyard.errors import ConfigError, InputError, TrainingError
-from steelyard.models.losses.preference import dpo
+from steelyard.objectives.losses.preference import dpo
 
 COLUMNS = ("weight", "label_smoothing")
 LOSSES = ("sigmoid", "robust", "ipo", "hinge")

@@ -10,9 +10,9 @@ from pydantic import Field
 from steelyard.errors import ConfigError
 from steelyard.models.finetune import Finetuned, Finetuning, finetune
 from steelyard.models.load import identity
-from steelyard.supervision.table import votes_from_probabilities
 from steelyard.supervision.tfidf import bootstrap
 from steelyard.types import Floats, Question, Split, Votes, one_hot
+from steelyard.types.build_votes import votes_from_probabilities
 
 
 class _Finetuned(Finetuning):

@@ -10,21 +10,21 @@ import numpy as np
 from pydantic import Field, model_validator
 
 from steelyard.errors import ConfigError
-from steelyard.models.ask import Normalise, score_options
-from steelyard.models.causal import load_causal
-from steelyard.models.completion import Completer, Tuning, teach_answers
+from steelyard.io.atomic import file_sum
+from steelyard.models.lm.finetune_lm import Completer, Tuning, teach_answers
+from steelyard.models.lm.load_lm import load_causal
+from steelyard.models.lm.option_scores import Normalise, score_options
+from steelyard.models.lm.sampling import sample_replies
 from steelyard.models.load import Pretrained, identity, load_tokenizer
-from steelyard.models.sample import sample_replies
 from steelyard.models.score import Precision
 from steelyard.models.train import device
 from steelyard.prompts import Asked, Asking, read, spelling
-from steelyard.prompts.orders import draw_seed
-from steelyard.sealed import file_sum
-from steelyard.supervision.answered import kind_of
-from steelyard.supervision.beams import vote_by_beam
-from steelyard.supervision.table import open_votes, votes_from_probabilities
+from steelyard.prompts.option_orders import draw_seed
+from steelyard.supervision.nbest import vote_by_beam
+from steelyard.supervision.parsed_replies import kind_of
 from steelyard.supervision.tfidf import bootstrap
 from steelyard.types import ABSTAIN, Floats, Question, Split, Votes, one_hot
+from steelyard.types.build_votes import open_votes, votes_from_probabilities
 
 log = logging.getLogger(__name__)
 

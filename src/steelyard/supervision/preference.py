@@ -8,11 +8,11 @@ import numpy as np
 from pydantic import Field
 
 from steelyard.errors import ConfigError
+from steelyard.models.lm.dpo import PreferenceTuning, bradley_terry, teach_preferences
 from steelyard.models.load import Pretrained, identity
-from steelyard.models.preference import PreferenceTuning, bradley_terry, teach_preferences
-from steelyard.supervision.table import votes_from_probabilities
 from steelyard.supervision.tfidf import bootstrap
 from steelyard.types import ABSTAIN, Floats, Question, Split, Votes, one_hot
+from steelyard.types.build_votes import votes_from_probabilities
 
 
 class PreferenceVoters(Pretrained, PreferenceTuning):

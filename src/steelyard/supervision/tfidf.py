@@ -7,8 +7,8 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
 from steelyard.errors import ConfigError
-from steelyard.supervision.table import votes_from_probabilities
 from steelyard.types import PAIR, Floats, Question, Split, Votes
+from steelyard.types.build_votes import votes_from_probabilities
 
 WORDS: dict[str, Any] = {"sublinear_tf": True, "token_pattern": r"(?u)\w+|[^\w\s]"}
 

@@ -9,13 +9,13 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict
 
 from steelyard.errors import ConfigError, InputError
-from steelyard.prompts.readers import ReaderName
-from steelyard.sealed import file_sum
-from steelyard.supervision.answers import Classes, canonical_value, refuse
-from steelyard.supervision.cast import Cast, read_cast
-from steelyard.supervision.table import candidates_of, open_votes, vote_order
-from steelyard.supervision.tabulate import given_probabilities, refuse_repeats
+from steelyard.io.atomic import file_sum
+from steelyard.prompts.parse_answer import ReaderName
 from steelyard.types import ABSTAIN, PAIR, Question, Split, Votes, chosen_place
+from steelyard.types.build_votes import candidates_of, open_votes, vote_order
+from steelyard.votes_io.classes import Classes, canonical_value, refuse
+from steelyard.votes_io.raw_votes import Cast, read_cast
+from steelyard.votes_io.tabulate import given_probabilities, refuse_repeats
 
 NUMBER = re.compile("[0-9]{1,9}")
 CHOSEN, REJECTED = -3, -4

@@ -1,5 +1,5 @@
 """Votes and no training: how far each label, and each voter, can be trusted."""
 
-from steelyard.weighing.balance import Weighed, weigh
+from steelyard.weighing.weigh import Weighed, weigh
 
 __all__ = ["Weighed", "weigh"]

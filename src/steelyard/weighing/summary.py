@@ -7,14 +7,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from steelyard.diagnostics.copies import find_copies
+from steelyard.diagnostics.relabel import relabel_first
+from steelyard.diagnostics.voters import judge_voters
 from steelyard.errors import InputError
 from steelyard.evaluation import ScoreQuality, judge
 from steelyard.evaluation.calibration import Calibration, calibrate
-from steelyard.evaluation.vote_figures import class_scores, entropy_bins
-from steelyard.reliability.copies import find_copies
-from steelyard.reliability.relabel import relabel_first
-from steelyard.reliability.voters import judge_voters
-from steelyard.selection.labels import answered, most_probable
+from steelyard.evaluation.vote_agreement import class_scores, entropy_bins
+from steelyard.selection.break_ties import answered, most_probable
 from steelyard.selection.risk_controlled import control_risk
 from steelyard.types import ABSTAIN, Ints, Reliability, Votes
 

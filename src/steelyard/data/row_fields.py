@@ -1,0 +1,163 @@
+"""One row's fields, checked. Every refusal names the place, the id, the value and what to do."""
+
+import json
+import math
+from dataclasses import dataclass
+from typing import Any
+
+from steelyard.errors import InputError
+from steelyard.io.rows import Row
+from steelyard.types import Question
+
+
+@dataclass(frozen=True)
+class Reader:
+    """How the rows of one file are read."""
+
+    kind: str  # "classification", "multiple_choice", "preference" or "generation"
+    stem: str  # of generated ids, "{stem}-{row number}"
+    columns: dict[str, str]  # our field name -> the file's
+    max_characters: int
+    from_csv: bool = False  # every cell is a string
+
+    def column(self, field: str) -> str:
+        return self.columns.get(field, field)
+
+    def question(self, row: Row, place: str, number: int) -> Question:
+        """The question of row `number`, from 1; of a preference without its two answers.
+
+        Raises:
+            InputError: a field is missing, empty, too long or of another type.
+        """
+        name = self._id(row, place, number)
+        where = f"{place}, id {name!r}"
+        if self.kind == "classification":
+            return Question(name, self._text(row, "text", where))
+        if self.kind in ("generation", "preference"):
+            return Question(name, self._text(row, "prompt", where))
+        context = self._optional_text(row, "context", where)
+        text = self._text(row, "question", where)
+        return Question(name, text, self._choices(row, where), context)
+
+    def label(self, row: Row, place: str, name: str) -> str | int:
+        """The label as it stands in the file; which class it is, is decided later.
+
+        Of an open question it is the text of the true answer; a number is its digits.
+        """
+        where = f"{place}, id {name!r}"
+        if self.kind == "generation":
+            answer = self._cell(row, "answer", where)
+            if isinstance(answer, int | float) and not isinstance(answer, bool):
+                answer = repr(answer) if math.isfinite(answer) else answer
+            return self._check_text(answer, "answer", where)
+        label = self._cell(row, "label", where)
+        wish = "a class name or a class number"
+        if self.kind == "multiple_choice":
+            wish = "the number of the right option, from 0, or its text"
+        if isinstance(label, str) and label.strip():
+            return _check_characters(label, "label", where)
+        if isinstance(label, int) and not isinstance(label, bool):
+            return label
+        advice = "Every row needs its true label."
+        if (isinstance(label, float) and label.is_integer()) or isinstance(label, bool):
+            advice = f"Write {int(label)}."
+        raise InputError(f"{where}: `label` must be {wish}; got {shown(label)}. {advice}")
+
+    def _id(self, row: Row, place: str, number: int) -> str:
+        column = self.column("id")
+        if column not in row and "id" not in self.columns:
+            return f"{self.stem}-{number}"
+        value = self._cell(row, "id", place)
+        if isinstance(value, int) and not isinstance(value, bool):
+            return str(value)
+        if isinstance(value, str) and value.strip():
+            return _check_characters(value, "id", place)
+        raise InputError(
+            f"{place}: `id` must be a string or an integer; got {shown(value)}. "
+            "Give every row an id, or none."
+        )
+
+    def _cell(self, row: Row, field: str, where: str) -> Any:
+        column = self.column(field)
+        if column not in row:
+            raise InputError(
+                f"{where}: column {column!r} is missing; found {shown(list(row), 200)}. "
+                f"If another column is meant, set `data.columns: {{{field}: its name}}`."
+            )
+        return row[column]
+
+    def _text(self, row: Row, field: str, where: str) -> str:
+        return self._check_text(self._cell(row, field, where), field, where)
+
+    def _optional_text(self, row: Row, field: str, where: str) -> str:
+        if self.column(field) not in row and field not in self.columns:
+            return ""
+        value = self._cell(row, field, where)
+        if value is None or value == "":
+            return ""
+        return self._check_text(value, field, where)
+
+    def _check_text(self, value: object, name: str, where: str) -> str:
+        if not isinstance(value, str) or not value.strip():
+            raise InputError(
+                f"{where}: `{name}` must be a text that is not empty; got {shown(value)}. "
+                "Correct or remove the row."
+            )
+        if len(value) >= self.max_characters:
+            raise InputError(
+                f"{where}: `{name}` has {len(value):,} characters, the limit is "
+                f"{self.max_characters:,}. Shorten it, or raise `data.max_characters`."
+            )
+        return _check_characters(value, name, where)
+
+    def _choices(self, row: Row, where: str) -> tuple[str, ...]:
+        value = self._cell(row, "choices", where)
+        if self.from_csv:
+            value = _parse_cell(value, where)
+        if not isinstance(value, list | tuple) or len(value) < 2:
+            raise InputError(
+                f"{where}: `choices` must be a list of at least two texts; got {shown(value)}."
+            )
+        return tuple(
+            self._check_text(choice, f"choices[{number}]", where)
+            for number, choice in enumerate(value)
+        )
+
+
+def shown(value: object, limit: int = 60) -> str:
+    """A value for a message, cut to `limit` characters.
+
+    >>> shown("a" * 100, 8)
+    "'aaaa..."
+    """
+    text = ascii(value[:limit]) if isinstance(value, str) else repr(value)
+    text = ascii(text)[1:-1] if not text.isprintable() else text
+    return text if len(text) <= limit else text[: limit - 3] + "..."
+
+
+def _check_characters(value: str, name: str, where: str) -> str:
+    for bad in ("\0", *_lone_surrogate(value)):
+        if bad in value:
+            raise InputError(
+                f"{where}: `{name}` has the character {bad!a} at position "
+                f"{value.index(bad)}, which is no text. Remove it."
+            )
+    return value
+
+
+def _lone_surrogate(value: str) -> tuple[str, ...]:
+    try:
+        value.encode()
+    except UnicodeEncodeError as error:
+        return (value[error.start],)
+    return ()
+
+
+def _parse_cell(value: str, where: str) -> Any:
+    try:
+        return json.loads(value)
+    except (ValueError, RecursionError) as error:
+        raise InputError(
+            f"{where}: `choices` must be a JSON list of texts in its cell, "
+            f'as ["one", "two"]; got {shown(value)} ({error}).'
+        ) from error

@@ -1,0 +1,1 @@
+"""Voters examined: accuracy, copies, spammers, and which items deserve another label."""

@@ -1,0 +1,203 @@
+"""Pairs of voters that copy each other: they make the same mistakes on the same examples."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, fields
+
+import numpy as np
+
+from steelyard.diagnostics.leave_one_out import Others, Stances, others, stances
+from steelyard.diagnostics.spammers import benjamini_hochberg
+from steelyard.types import Floats, Ints, Votes
+
+_EVENTS = 20_000_000  # pairs of stances that are looked at; more examples are sampled
+_CELLS = 2**20  # of a block of events: 8 MiB
+_FEWEST = 5  # examples that both must have answered
+_SLACK = 1.25  # times as many shared mistakes as independent voters make are no copies yet
+_CLEAR = 0.5  # probability that the others' answer must have, for an example to count
+_MOST_CLASSES = 20  # above, wrong answers are taken to be spread evenly
+
+
+@dataclass(frozen=True)
+class Copies:
+    """Two voters who share more mistakes than two independent ones would."""
+
+    left: str
+    right: str
+    items: int  # examples that both answered
+    agree: float  # share of them with the same answer, in [0, 1]
+    expected: float  # that share for independent voters as good as these, in [0, 1]
+    mistakes: int  # examples where both gave the same answer against the other voters' choice
+    mistakes_expected: float  # of independent voters as good as these
+    p: float  # of that many shared mistakes or more, if they are independent
+
+
+def find_copies(votes: Votes, *, level: float = 0.05, most: int = 200) -> tuple[Copies, ...]:
+    """Pairs of voters that share mistakes, surest first, at most `most`.
+
+    For each pair u, v and each example i that both answered, with q_i what the *remaining* voters
+    say (`Others` without u and v), t_i its best answer and C_u, C_v the voters' confusion matrices
+    (two more votes in each row, as the common matrix has them; one accuracy each for open answers
+    and above 20 classes),
+
+        S = number of i with q_i(t_i) > 1/2 and a_u = a_v != t_i
+        L = sum over those i of sum_{c != t_i} sum_k q_i(k) C_u[k, c] C_v[k, c]
+
+    Independent voters have E S = L. Real voters share some mistakes without copying, because
+    examples differ in ways that no model of voters knows: L is multiplied by the ratio of the sums
+    of S and L over all pairs, if above 1, and S has the variance L + L^2 / s (negative binomial),
+    with s from the moments of all pairs but the tenth with the largest surplus. p is the tail of
+    1.25 times that mean, for what a pair's own skills leave unexplained. A pair is reported if p
+    passes Benjamini-Hochberg at `level` over all pairs with 5 examples or more.
+
+    It cannot tell: who copied whom; a copy of a voter who is never wrong; copying on examples whose
+    other voters are split or fewer than two; and copying by most of the voters, who then are
+    the others. Two models that learnt the same mistakes are reported as well, and rightly: their
+    agreement is worth one vote.
+
+    Source: Bellezza and Bellezza 1989, "Detection of Cheating on Multiple-Choice Tests by Using
+        Error-Similarity Analysis" (counting shared wrong answers; the others as judge, the model
+        of what to expect and the overdispersion over pairs are ours).
+    """
+    if len(votes.voters) < 4:
+        return ()
+    by_class = not votes.candidate_texts and votes.answers <= _MOST_CLASSES
+    cast = _sampled(stances(votes), by_class)
+    pairs = _count(others(cast, are_alike=True), by_class)
+    pairs = pairs.where(pairs.items >= _FEWEST)
+    p = _surplus(pairs.mistakes, pairs.expected_mistakes)
+    found = np.flatnonzero(benjamini_hochberg(p, level))
+    found = found[np.lexsort((pairs.expected_mistakes[found] - pairs.mistakes[found], p[found]))]
+    return tuple(
+        Copies(
+            left=votes.voters[pairs.left[row]],
+            right=votes.voters[pairs.right[row]],
+            items=int(pairs.items[row]),
+            agree=float(pairs.agree[row] / pairs.items[row]),
+            expected=float(min(1.0, pairs.expected[row] / pairs.items[row])),
+            mistakes=int(pairs.mistakes[row]),
+            mistakes_expected=float(pairs.expected_mistakes[row]),
+            p=float(p[row]),
+        )
+        for row in found[:most]
+    )
+
+
+@dataclass(eq=False)
+class _Pairs:
+    """Sums over the examples that each pair of voters shares."""
+
+    left: Ints
+    right: Ints
+    items: Floats
+    agree: Floats
+    expected: Floats
+    mistakes: Floats
+    expected_mistakes: Floats
+
+    def where(self, rows: "np.typing.NDArray[np.bool_]") -> "_Pairs":
+        return _Pairs(*(getattr(self, field.name)[rows] for field in fields(self)))
+
+
+def _sampled(cast: Stances, by_class: bool) -> Stances:
+    """Every n-th example, if all pairs of stances on all examples are too many."""
+    size = np.bincount(cast.example, minlength=len(cast.candidates)).astype(np.float64)
+    cost = max(1.0, (cast.answers**2 if by_class else cast.answers) / 4)  # of an event
+    events = float((size * (size - 1)).sum()) / 2 * cost
+    return cast.every(int(np.ceil(events / _EVENTS))) if events > _EVENTS else cast
+
+
+def _events(cast: Stances, size: int) -> Iterator[tuple[Ints, Ints]]:
+    """Pairs of stances on the same example, each once, some at a time."""
+    for apart in range(1, len(cast.example)):
+        left = np.flatnonzero(cast.example[apart:] == cast.example[:-apart])
+        if not len(left):
+            return  # stances on one example stand together
+        for start in range(0, len(left), size):
+            part = left[start : start + size]
+            yield part, part + apart
+
+
+def _count(consensus: Others, by_class: bool) -> _Pairs:
+    cast = consensus.stances
+    k = cast.answers
+    skill = _confusions(consensus) if by_class else _accuracies(consensus)
+    keys: list[Ints] = []
+    sums: list[Floats] = []
+    for left, right in _events(cast, max(1, _CELLS // (k * k if by_class else k))):
+        u, v = cast.voter[left], cast.voter[right]
+        q = consensus.without(left, right)
+        line = np.arange(len(q))
+        top = q.argmax(axis=1)
+        if by_class:
+            same = np.einsum("ek,ekc->ec", q, skill[u] * skill[v])
+            expected, at_top = same.sum(axis=1), same[line, top]
+        else:
+            wrong_answers = np.maximum(cast.candidates[cast.example[left]] - 1, 1)
+            right_both = skill[u] * skill[v]
+            wrong_both = (1 - skill[u]) * (1 - skill[v]) / wrong_answers**2
+            expected = right_both + wrong_answers * wrong_both
+            at_top = q[line, top] * right_both + (1 - q[line, top]) * wrong_both
+        is_clear = q[line, top] > _CLEAR + 1e-9  # beyond rounding: a tie is not clear
+        agree = cast.answer[left] == cast.answer[right]
+        mistake = agree & is_clear & (cast.answer[left] != top)
+        columns = (np.ones(len(q)), agree, expected, mistake, is_clear * (expected - at_top))
+        key, row = np.unique(u * cast.voters + v, return_inverse=True)
+        keys.append(key)
+        sums.append(np.stack([np.bincount(row, column, len(key)) for column in columns]))
+    if not keys:
+        return _Pairs(*(np.zeros(0, dtype=t) for t in (int, int, *[float] * 5)))
+    key, row = np.unique(np.concatenate(keys), return_inverse=True)
+    totals: list[Floats] = [
+        np.bincount(row, column, len(key)).astype(np.float64)
+        for column in np.concatenate(sums, axis=1)
+    ]
+    return _Pairs(key // cast.voters, key % cast.voters, *totals)
+
+
+def _confusions(consensus: Others) -> Floats:
+    """Confusion matrix of each voter, (V, K, K)."""
+    cast = consensus.stances
+    k, common = cast.answers, consensus.confusion
+    counts = np.zeros((cast.voters, k, k))
+    for rows, q in consensus.blocks():
+        answer, voter = cast.answer[rows], cast.voter[rows]
+        weight = q * common[:, answer].T
+        weight /= np.maximum(weight.sum(axis=1, keepdims=True), 1e-300)
+        cell = voter * k + answer
+        for truth in range(k):
+            table = np.bincount(cell, weight[:, truth], cast.voters * k)
+            counts[:, truth] += table.reshape(cast.voters, k)
+    counts += 2 * common
+    confusion: Floats = counts / counts.sum(axis=2, keepdims=True)
+    return confusion
+
+
+def _accuracies(consensus: Others) -> Floats:
+    """Accuracy of each voter, (V,)."""
+    cast = consensus.stances
+    right = np.zeros(cast.voters)
+    for rows, q in consensus.blocks():
+        line = np.arange(len(q))
+        right += np.bincount(cast.voter[rows], q[line, cast.answer[rows]], cast.voters)
+    mean = right.sum() / max(1.0, cast.per_voter.sum())
+    return np.asarray((right + 2 * mean) / (cast.per_voter + 2))
+
+
+def _surplus(mistakes: Floats, expected: Floats) -> Floats:
+    """P(as many shared mistakes or more), one for each pair."""
+    from scipy.special import betainc, gammainc
+
+    if not len(mistakes):
+        return np.zeros(0)
+    mean = np.maximum(expected, 1e-9)
+    mean = mean * max(1.0, float(mistakes.sum() / mean.sum()))
+    some = np.maximum(mistakes, 1)
+    kept = np.argsort(gammainc(some, mean), kind="stable")[-(-len(mean) // 10) :]
+    excess = ((mistakes - mean) ** 2 - mean)[kept].sum()
+    spread = float(excess / max(float((mean[kept] ** 2).sum()), 1e-300))  # 1 / s
+    most = _SLACK * mean
+    if spread > 1e-6:
+        p = betainc(some, 1 / spread, most / (most + 1 / spread))
+    else:
+        p = gammainc(some, most)
+    return np.where(mistakes > 0, p, 1.0)

@@ -1,0 +1,168 @@
+"""Voters to distrust: tests against what the other voters say, for all voters at once."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from steelyard.diagnostics.leave_one_out import Others, Stances
+from steelyard.types import Floats, Ints
+
+Bools = npt.NDArray[np.bool_]
+
+_FEW = 5  # stances, below which a voter says nothing of what kind it is
+
+
+@dataclass(frozen=True, eq=False)
+class Suspicion:
+    """p of each test for each voter, (V,); small is suspicious, 1 where nothing can be said."""
+
+    against: Floats  # of "agrees with the others as often as chance, or more"
+    constant: Floats  # of "gives its favourite answer by rote at most half of the time"
+    random: Floats  # of "knows at least half of what the average voter knows"
+    related: Floats  # of "agrees with the others as often as chance, or less"
+    favourite: Ints  # the answer given most often
+    share: Floats  # how often, in [0, 1]
+    usual: Floats  # how often the average voter would give it on the same examples
+
+
+def suspect(consensus: Others) -> Suspicion:
+    """Test every voter by its stances a_m on n examples of closed answers.
+
+    q_m is what the other voters say (`Others`), C their common confusion matrix, r_m = q_m C the
+    answers to expect of an average voter, and p(k) the share of the voter's own answers k.
+
+    against, related: T = sum_m q_m(a_m), compared with the same answers dealt to the same examples
+        at random. Mean and variance over all n! deals are exact (Hoeffding 1951), the tail is
+        normal, and p is no less than 1 / (number of different deals).
+    random: each answer is taken to come from r_m with probability g, else from the voter's habits
+        b_m (its other answers, and K answers as all voters give them). Score test of g >= 1/2:
+        with f = (r_m + b_m) / 2 and U(a) = (r_m(a) - b_m(a)) / f(a), in [-2, 2],
+        z = sum U(a_m) / sqrt(sum_m sum_a f(a) U(a)^2).
+    constant: the favourite answer is taken to be given by rote with probability g. If g <= 1/2,
+        its number is at most binomial with mean share (1 + r_m(favourite)) / 2 (Hoeffding 1956); p
+        is that tail, times K for having picked the favourite.
+
+    Voters with one answer only are passed over by `random`, which cannot tell habit from chance,
+    and by `constant` where most voters are of that kind: labelling functions. So is a voter that
+    votes where others see its favourite more often than elsewhere (by two standard errors).
+
+    Source: Hoeffding 1951, "A Combinatorial Central Limit Theorem"; Hoeffding 1956, "On the
+        Distribution of the Number of Successes in Independent Trials"; Rao 1948 (score test). (The
+        hypotheses at one half are ours: honest voters who are weaker than the average or have a
+        liking fulfil them.)
+    """
+    from scipy.special import betainc, gammaln, ndtr
+
+    cast = consensus.stances
+    n, k, line = cast.per_voter, cast.answers, np.arange(cast.voters)
+    some = np.maximum(n, 1)
+    share = cast.given / some[:, None]
+    favourite = share.argmax(axis=1)
+    total = _sums(consensus, share, favourite)
+    q, squares = total[:, 6 : 6 + k], total[:, 6 + k :]
+    agreement, mixed, mixed_squares, slope, slope_variance, usual = total[:, :6].T
+
+    mean = q / some[:, None]
+    spread = (share * (squares - n[:, None] * mean**2)).sum(axis=1)
+    spread -= mixed_squares - mixed**2 / some
+    variance = np.maximum(spread, 0.0) * some / np.maximum(n - 1, 1)
+    z = _ratio(agreement - n * (share * mean).sum(axis=1), np.sqrt(variance))
+    deals = gammaln(n + 1) - gammaln(cast.given + 1).sum(axis=1)  # ln of their number
+    least = np.exp(-np.maximum(deals, 0.0))
+
+    top = cast.given[line, favourite]
+    is_single = (top == n) & (n > 0)
+    enough = n >= _FEW
+    by_design = bool(enough.any()) and is_single[enough].mean() > 0.5
+    here, base = mean[line, favourite], q.sum(axis=0) / some.sum()
+    error = np.sqrt(np.maximum(squares[line, favourite] / some - here**2, 0) / some)
+    excused = (here - base[favourite] > 2 * error) | (is_single & by_design) | (n == 0)
+    tail = betainc(np.maximum(top, 1), n - top + 1, (1 + usual / some) / 2)
+    return Suspicion(
+        against=np.maximum(ndtr(z), least),
+        constant=np.where(excused, 1.0, np.minimum(1.0, k * tail)),
+        random=np.where(is_single | (n == 0), 1.0, ndtr(_ratio(slope, np.sqrt(slope_variance)))),
+        related=np.maximum(ndtr(-z), least),
+        favourite=favourite,
+        share=share[line, favourite],
+        usual=usual / some,
+    )
+
+
+def _sums(consensus: Others, share: Floats, favourite: Ints) -> Floats:
+    """Sums over each voter's stances, (V, 6 + 2 K): see the columns below."""
+    from scipy.sparse import csr_array
+
+    cast = consensus.stances
+    k = cast.answers
+    habit = cast.given.sum(axis=0) / max(1.0, float(cast.given.sum()))
+    total = np.zeros((cast.voters, 6 + 2 * k))
+    for rows, q in consensus.blocks():
+        voter, answer = cast.voter[rows], cast.answer[rows]
+        line = np.arange(len(voter))
+        r = q @ consensus.confusion
+        habits = cast.given[voter] + k * habit
+        habits[line, answer] -= 1  # its other answers: its own would speak for itself
+        habits /= habits.sum(axis=1, keepdims=True)
+        both = np.maximum(r + habits, 1e-300)
+        slope = 2 * (r - habits) / both
+        mixed = (share[voter] * q).sum(axis=1)
+        columns = (
+            q[line, answer],
+            mixed,
+            mixed**2,
+            slope[line, answer],
+            (both / 2 * slope**2).sum(axis=1),
+            r[line, favourite[voter]],
+        )
+        of_voter = csr_array((np.ones(len(line)), (voter, line)), shape=(cast.voters, len(line)))
+        total += of_voter @ np.column_stack((*columns, q, q**2))
+    return total
+
+
+def suspect_open(cast: Stances) -> Floats:
+    """p of "agrees with the others at least half as often as they agree with each other", (V,).
+
+    For open answers, which have no names in common. With x_m the others' share that has the
+    voter's answer on example m and s_m the share of pairs of others that agree, over examples with
+    two others or more,
+
+        z = sum_m (x_m - s_m / 2) / sqrt(sum_m s_m / 2 (1 - s_m / 2))
+
+    The variance is that of a coin, the largest for a share. 1 for a voter without such examples.
+
+    Source: ours.
+    """
+    from scipy.special import ndtr
+
+    share, number = cast.shares()
+    counts = cast.counts[cast.example]
+    counts[np.arange(len(counts)), cast.answer] -= 1
+    pairs = number * (number - 1)
+    seen = pairs > 0
+    agreeing = (counts * (counts - 1)).sum(axis=1)
+    half = np.divide(agreeing, 2 * pairs, out=np.zeros_like(share), where=seen)
+    of_voter = [
+        np.bincount(cast.voter, column, cast.voters).astype(np.float64)
+        for column in (np.where(seen, share - half, 0.0), half * (1 - half))
+    ]
+    spread = np.sqrt(of_voter[1])
+    return np.where(spread > 0, ndtr(_ratio(of_voter[0], spread)), 1.0)
+
+
+def _ratio(above: Floats, below: Floats) -> Floats:
+    return np.divide(above, below, out=np.zeros(len(above)), where=below > 1e-9)
+
+
+def benjamini_hochberg(p: Floats, level: float) -> Bools:
+    """Which hypotheses to reject so that at most a share `level` of those is true, on average.
+
+    Rejects the j smallest p, j the largest number with p_(j) <= j level / (number of tests). If
+    all hypotheses are true, the chance of rejecting any is at most `level`.
+
+    Source: Benjamini and Hochberg 1995, doi:10.1111/j.2517-6161.1995.tb02031.x.
+    """
+    ranked = np.sort(p)
+    passed = np.flatnonzero(ranked <= level * np.arange(1, len(p) + 1) / max(1, len(p)))
+    return np.asarray(p <= ranked[passed[-1]]) if len(passed) else np.zeros(len(p), dtype=bool)

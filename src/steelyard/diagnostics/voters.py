@@ -1,0 +1,190 @@
+"""Whom to trust: accuracy, agreement, confusions and flags of every voter."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from steelyard.diagnostics.leave_one_out import others, stances
+from steelyard.diagnostics.spammers import benjamini_hochberg, suspect, suspect_open
+from steelyard.types import ABSTAIN, Floats, Ints, Reliability, Votes
+
+MOST_CLASSES = 20
+"""Classes up to which confusion matrices are made."""
+
+_NORMAL = 1.959964  # 97.5 % quantile
+
+
+@dataclass(frozen=True, eq=False)
+class VoterTable:
+    """What is known about each voter. Row v is of `voters[v]`; nan is unknown."""
+
+    voters: tuple[str, ...]  # V
+    votes: Ints  # (V,), readable votes
+    abstained: Ints  # (V,), unreadable ones
+    accuracy: Floats  # (V, 3): value, low and high of 95 %, in [0, 1]
+    agreement: Floats  # (V,), how often another voter agrees, in [0, 1]
+    true_accuracy: Floats | None  # (V, 3), on examples with truth; None without truth
+    flags: tuple[tuple[str, ...], ...]  # (V,), reasons for distrust
+    confusion: Floats | None  # (V, K, K), P(answer l | truth k), rows sum to 1 or are nan
+    confusion_votes: Floats | None  # (V, K), expected votes on examples of class k
+
+    def rows(self) -> list[dict[str, Any]]:
+        """For JSON: one entry for each voter, the highest lower bound of accuracy first."""
+        low = np.where(np.isnan(self.accuracy[:, 1]), -1.0, self.accuracy[:, 1])
+        return [self._row(int(v)) for v in np.lexsort((-self.votes, -low))]
+
+    def _row(self, v: int) -> dict[str, Any]:
+        truth, matrix, size = self.true_accuracy, self.confusion, self.confusion_votes
+        return {
+            "voter": self.voters[v],
+            "votes": int(self.votes[v]),
+            "abstained": int(self.abstained[v]),
+            "accuracy": _span(self.accuracy[v]),
+            "agreement": _known(self.agreement[v]),
+            "true_accuracy": None if truth is None else _span(truth[v]),
+            "flags": list(self.flags[v]),
+            "confusion": None if matrix is None else [list(map(_known, row)) for row in matrix[v]],
+            "confusion_votes": None if size is None else [round(float(x), 2) for x in size[v]],
+        }
+
+
+def judge_voters(
+    votes: Votes, reliability: Reliability, truth: Ints | None = None, *, level: float = 0.05
+) -> VoterTable:
+    """What the votes show about each voter.
+
+    accuracy: expected share of right votes under the posterior P of the estimator,
+        s / n with s = sum_m P(answer m is right), and an interval that counts both the sample of n
+        examples and that P is not certain: Wilson's with n / (1 + h) examples,
+        h = sum_m P (1 - P) / (n a (1 - a)), a = (s + 1/2) / (n + 1). It is as good as P: voters
+        who err together look better than they are.
+    true_accuracy: share of right votes where truth is known, with Wilson's interval.
+    agreement: how often another voter of the same example, drawn at random, has the same answer.
+    flags: from `suspect` and `suspect_open`, against the *other* voters and not against P. Each of
+        the three tests is made for all voters at a third of `level` (Benjamini-Hochberg), so
+        that among honest voters the chance of any flag is at most `level`. A voter has one flag.
+    confusion: expected number of votes for l where the truth is k, under P, as shares of each row;
+        of closed answers with at most 20 classes.
+
+    A voter that answers an example n times counts as n votes and one example.
+
+    `truth` (N,) are true answers, ABSTAIN where unknown.
+
+    Source: Rubin 1987, "Multiple Imputation for Nonresponse in Surveys" (sum of the two
+        variances); Wilson 1927, doi:10.1080/01621459.1927.10502953; flags: see `suspect`.
+    """
+    read = votes.answer != ABSTAIN
+    example, voter, answer = votes.example[read], votes.voter[read], votes.answer[read]
+    size = len(votes.voters)
+    number = np.bincount(voter, minlength=size)
+    share = reliability.posterior[example, answer]
+    pairs = np.sort(example * max(1, size) + voter, kind="stable")  # np.unique hashes: slower
+    pairs = pairs[np.diff(pairs, prepend=-1) > 0]
+    examples = np.bincount(pairs % max(1, size), minlength=size)
+    right = None
+    if truth is not None:
+        known = truth[example] != ABSTAIN
+        right = _accuracy(voter[known], (answer == truth[example])[known], pairs, truth, size)
+    confusion, sums = _confusion(votes, reliability.posterior, example, voter, answer)
+    return VoterTable(
+        voters=votes.voters,
+        votes=number,
+        abstained=np.bincount(votes.voter[~read], minlength=size),
+        accuracy=_expected_accuracy(voter, share, number, examples),
+        agreement=(cast := stances(votes)).agreement(),
+        true_accuracy=right,
+        flags=_flags(votes, level, cast),
+        confusion=confusion,
+        confusion_votes=sums,
+    )
+
+
+def wilson(share: Floats, number: Floats) -> Floats:
+    """95 % interval of a share of `number` trials, (V, 3): value, low, high; nan without trials.
+
+    Source: Wilson 1927, doi:10.1080/01621459.1927.10502953.
+    """
+    number = np.where(number > 0, number, np.nan)
+    square = _NORMAL**2 / number
+    middle = (share + square / 2) / (1 + square)
+    half = np.sqrt(square * (share * (1 - share) + square / 4)) / (1 + square)
+    low, high = np.minimum(middle - half, share), np.maximum(middle + half, share)
+    return np.column_stack([np.where(number > 0, share, np.nan), low.clip(0, 1), high.clip(0, 1)])
+
+
+def _expected_accuracy(voter: Ints, share: Floats, number: Ints, examples: Ints) -> Floats:
+    size = len(number)
+    mean = np.bincount(voter, share, size) / np.maximum(number, 1)
+    doubt = np.bincount(voter, share * (1 - share), size) / np.maximum(number, 1)
+    smooth = (examples * mean + 0.5) / (examples + 1)
+    return wilson(mean, examples / (1 + doubt / (smooth * (1 - smooth))))
+
+
+def _accuracy(
+    voter: Ints, is_right: "np.typing.NDArray[np.bool_]", pairs: Ints, truth: Ints, size: int
+) -> Floats:
+    number = np.bincount(voter, minlength=size)
+    mean = np.bincount(voter, is_right, size) / np.maximum(number, 1)
+    known = pairs[truth[pairs // max(1, size)] != ABSTAIN]
+    return wilson(mean, np.bincount(known % max(1, size), minlength=size).astype(np.float64))
+
+
+def _confusion(
+    votes: Votes, posterior: Floats, example: Ints, voter: Ints, answer: Ints
+) -> tuple[Floats | None, Floats | None]:
+    k, size = votes.answers, len(votes.voters)
+    if votes.candidate_texts or not 0 < k <= MOST_CLASSES:
+        return None, None
+    counts = np.empty((size, k, k))
+    for truth in range(k):
+        cells = np.bincount(voter * k + answer, posterior[example, truth], size * k)
+        counts[:, truth] = cells.reshape(size, k)
+    sums = counts.sum(axis=2)
+    shares = np.full_like(counts, np.nan)
+    np.divide(counts, sums[:, :, None], out=shares, where=sums[:, :, None] > 0)
+    return shares, sums
+
+
+def _flags(votes: Votes, level: float, cast: Any) -> tuple[tuple[str, ...], ...]:
+    if votes.candidate_texts:
+        found = benjamini_hochberg(p := suspect_open(cast), level)
+        text = "agrees with the others less than half as often as they agree with each other"
+        return tuple((f"{text} ({_p(p[v])})",) if is_in else () for v, is_in in enumerate(found))
+    tests = suspect(others(cast))
+    against, constant, random = (
+        benjamini_hochberg(p, level / 3) for p in (tests.against, tests.constant, tests.random)
+    )
+    flags: list[tuple[str, ...]] = []
+    for v in range(len(votes.voters)):
+        if against[v]:
+            flags.append((f"answers against the others ({_p(tests.against[v])})",))
+        elif constant[v]:
+            name = votes.classes[tests.favourite[v]] if votes.classes else tests.favourite[v]
+            flags.append(
+                (
+                    f"answers {name!r} {tests.share[v]:.0%} of the time, where others would "
+                    f"{tests.usual[v]:.0%} ({_p(tests.constant[v])})",
+                )
+            )
+        elif random[v]:
+            is_related = tests.related[v] < level
+            what = "knows less than half of what others know" if is_related else "answers at random"
+            flags.append((f"{what} ({_p(tests.random[v])})",))
+        else:
+            flags.append(())
+    return tuple(flags)
+
+
+def _p(value: float) -> str:
+    return "p < 0.001" if value < 0.001 else f"p = {value:.3f}"
+
+
+def _known(value: float) -> float | None:
+    return None if np.isnan(value) else float(value)
+
+
+def _span(row: Floats) -> dict[str, float] | None:
+    if np.isnan(row[0]):
+        return None
+    return {"value": float(row[0]), "low": float(row[1]), "high": float(row[2])}

@@ -1,0 +1,174 @@
+"""Columns of a file as distinct values and a number for each row, so that millions of rows fit.
+
+CSV and Parquet are read by Arrow, column by column. Whatever Arrow refuses or types oddly is read
+again row by row, by the reader that names the line of a mistake; both give the same columns.
+"""
+
+from array import array
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from steelyard.io.files import open_bytes
+from steelyard.io.rows import Placed, is_csv, read_rows
+
+Codes: TypeAlias = npt.NDArray[np.int32]
+MISSING = ...
+"""The value of a row that has no such column; JSON rows may differ."""
+
+
+@dataclass(frozen=True, eq=False)
+class Column:
+    """Row r of the file has `values[codes[r]]`."""
+
+    values: list[Any]  # distinct, type and value, as they stand; None is null
+    codes: Codes  # (R,)
+
+    def first(self, value_number: int) -> int:
+        """The first row with that value."""
+        return int(np.argmax(self.codes == value_number))
+
+
+def read_columns(
+    path: Path, header: Sequence[str], wanted: Collection[str] | None = None
+) -> dict[str, Column]:
+    """The wanted columns that a file has, or all.
+
+    Args:
+        path: CSV, Parquet, JSON lines or JSON.
+        header: the keys of the first row.
+        wanted: names of columns; None is all of them.
+
+    Raises:
+        InputError: the file or a row cannot be read, or there is no row.
+    """
+    names = [name for name in header if wanted is None or name in wanted]
+    table = None
+    if is_csv(path):
+        table = _read_csv(path, names)
+    elif path.name.lower().endswith(".parquet"):
+        table = _read_parquet(path, names)
+    return table or _read_by_rows(path, wanted)
+
+
+def row_at(path: Path, row: int) -> Placed:
+    """Row number `row` (from 0) of the file and its place, for messages."""
+    return next(islice(read_rows(path), row, None))
+
+
+def _read_csv(path: Path, names: list[str]) -> dict[str, Column] | None:
+    import pyarrow
+    from pyarrow import csv
+
+    with open_bytes(path) as file:
+        raw = file.read()
+    if b"\0" in raw:
+        return None
+    try:
+        table = csv.read_csv(
+            pyarrow.BufferReader(raw),
+            parse_options=csv.ParseOptions(newlines_in_values=True),
+            convert_options=csv.ConvertOptions(
+                column_types=dict.fromkeys(names, pyarrow.string()),
+                include_columns=names,
+                strings_can_be_null=False,
+            ),
+        )
+    except (pyarrow.ArrowException, KeyError):
+        return None
+    del raw
+    columns: dict[str, Column] = {}
+    for name in names:
+        column = _encode(table.column(name))
+        table = table.drop_columns(name)  # frees the text
+        if column is None:
+            return None
+        columns[name] = column
+    pyarrow.default_memory_pool().release_unused()
+    return columns
+
+
+def _read_parquet(path: Path, names: list[str]) -> dict[str, Column] | None:
+    import pyarrow
+    import pyarrow.parquet
+
+    columns: dict[str, Column] = {}
+    try:
+        with pyarrow.parquet.ParquetFile(path) as file:
+            for name in names:
+                column = _encode(file.read(columns=[name]).column(0))
+                if column is None:
+                    return None
+                columns[name] = column
+    except (pyarrow.ArrowException, OSError, UnicodeDecodeError, KeyError):
+        return None
+    pyarrow.default_memory_pool().release_unused()
+    return columns
+
+
+def _encode(column: Any) -> Column | None:
+    """An Arrow column; None for types that have no one reading, such as lists and dates."""
+    from pyarrow import types
+
+    kind = column.type
+    if types.is_dictionary(kind):
+        kind = kind.value_type
+        column = column.cast(kind)
+    plain = (types.is_string, types.is_large_string, types.is_integer, types.is_floating)
+    if not any(check(kind) for check in (*plain, types.is_boolean)):
+        return None
+    chunks = column.dictionary_encode(null_encoding="encode").chunks
+    codes = np.concatenate([chunk.indices.to_numpy().astype(np.int32) for chunk in chunks])
+    return Column(chunks[0].dictionary.to_pylist(), codes)
+
+
+def _read_by_rows(path: Path, wanted: Collection[str] | None) -> dict[str, Column]:
+    encoders: dict[str, Encoder] = {}
+    for number, (_, row) in enumerate(read_rows(path)):
+        for name, value in row.items():
+            if wanted is None or name in wanted:
+                if name not in encoders:
+                    encoders[name] = Encoder()
+                encoders[name].fill(number)
+                encoders[name].add(value)
+        rows = number + 1
+    for encoder in encoders.values():
+        encoder.fill(rows)
+    return {name: encoder.column() for name, encoder in encoders.items()}
+
+
+class Encoder:
+    """Values one by one to a Column; 1, 1.0, True and "1" are four values."""
+
+    def __init__(self) -> None:
+        self.values: list[Any] = []
+        self._codes = array("i")
+        self._strings: dict[str, int] = {}
+        self._others: dict[tuple[type, str], int] = {}
+
+    def add(self, value: Any) -> None:
+        self._codes.append(self.number(value))
+
+    def number(self, value: Any) -> int:
+        """Which distinct value it is."""
+        new = len(self.values)
+        if type(value) is str:
+            code = self._strings.setdefault(value, new)
+        else:
+            code = self._others.setdefault((type(value), repr(value)), new)
+        if code == new:
+            self.values.append(value)
+        return code
+
+    def fill(self, rows: int) -> None:
+        """Rows so far without this column are `MISSING`."""
+        while len(self._codes) < rows:
+            self.add(MISSING)
+
+    def column(self) -> Column:
+        return Column(self.values, np.frombuffer(self._codes, dtype=np.int32).copy())

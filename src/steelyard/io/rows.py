@@ -1,0 +1,161 @@
+"""Rows of a data file, one by one, each with its place for messages."""
+
+import csv
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, TypeAlias
+
+from steelyard.errors import InputError
+from steelyard.io.files import BOM, MAX_LINE_BYTES, check_file, decode, open_bytes, read_lines
+
+Row: TypeAlias = dict[str, Any]
+Placed: TypeAlias = tuple[str, Row]  # ("train.jsonl line 7", the row)
+
+
+def read_rows(path: Path, max_bytes_per_line: int = MAX_LINE_BYTES) -> Iterator[Placed]:
+    """Rows of a .jsonl, .json, .csv, .parquet, .jsonl.gz or .csv.gz file.
+
+    A place is the file's name and the line (JSON lines, CSV) or the row from 1 (JSON, Parquet).
+    Blank lines are no rows.
+
+    Raises:
+        InputError: the file or a line cannot be read, or there is no row at all.
+    """
+    reader = _reader(path)
+    check_file(path)
+    empty = True
+    for placed in reader(path, max_bytes_per_line):
+        empty = False
+        yield placed
+    if empty:
+        raise InputError(f"{path} has no rows; at least one is needed.")
+
+
+def stem(path: Path) -> str:
+    """The file's name without its endings.
+
+    >>> stem(Path("a/train.v2.jsonl.gz"))
+    'train.v2'
+    """
+    return path.name.removesuffix(".gz").rpartition(".")[0] or path.name
+
+
+def is_csv(path: Path) -> bool:
+    """Whether every cell of the file is a string."""
+    return path.name.lower().removesuffix(".gz").endswith(".csv")
+
+
+def _reader(path: Path) -> Callable[[Path, int], Iterator[Placed]]:
+    name = path.name.lower()
+    for ending, reader in READERS.items():
+        if name.endswith(ending):
+            return reader
+    raise InputError(f"{path} must end in one of {', '.join(READERS)}. Convert or rename it.")
+
+
+def _json_lines(path: Path, max_bytes: int) -> Iterator[Placed]:
+    for number, line in read_lines(path, max_bytes):
+        if not line.strip():
+            continue
+        place = f"{path.name} line {number}"
+        row = _parse(line, place)
+        if not isinstance(row, dict):
+            raise InputError(
+                f"{place} must be a JSON object, {{...}}; got a {type(row).__name__}. "
+                "One row per line; a JSON array of rows is named .json."
+            )
+        yield place, row
+
+
+def _json_array(path: Path, max_bytes: int) -> Iterator[Placed]:
+    with open_bytes(path) as file:
+        text = decode(file.read().removeprefix(BOM), path)
+    rows = _parse(text, path.name)
+    if not isinstance(rows, list):
+        raise InputError(
+            f"{path.name} must be a JSON array of rows, [...]; got a {type(rows).__name__}. "
+            "A file of one object per line is named .jsonl."
+        )
+    for number, row in enumerate(rows, start=1):
+        if not isinstance(row, dict):
+            raise InputError(
+                f"{path.name} row {number} must be a JSON object; got a {type(row).__name__}."
+            )
+        yield f"{path.name} row {number}", row
+
+
+def _parse(text: str, place: str) -> Any:
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError as error:
+        at = f"line {error.lineno}, column {error.colno}" if error.lineno > 1 else ""
+        at = at or f"column {error.colno}"
+        raise InputError(f"{place} is not JSON: {error.msg}, {at}. Correct it.") from error
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"{place} is JSON that cannot be read: {error}.") from error
+
+
+def _csv(path: Path, max_bytes: int) -> Iterator[Placed]:
+    limit = csv.field_size_limit(max_bytes)  # of the whole process; its default is 128 KiB
+    try:
+        reader = csv.reader((line for _, line in read_lines(path, max_bytes)), strict=True)
+        header: list[str] = []
+        while True:
+            place = f"{path.name} line {reader.line_num + 1}"
+            try:
+                cells = next(reader, None)
+            except csv.Error as error:
+                raise InputError(f"{place} is not CSV: {error}. Check its quotes.") from error
+            if cells is None:
+                return
+            if not header:
+                header = _check_header(cells, place)
+            elif cells:
+                yield place, _check_cells(cells, header, place)
+    finally:
+        csv.field_size_limit(limit)
+
+
+def _check_header(cells: list[str], place: str) -> list[str]:
+    twice = [name for name in cells if cells.count(name) > 1]
+    if twice:
+        raise InputError(f"{place}: column {twice[0]!r} is there twice. Rename one of them.")
+    return cells
+
+
+def _check_cells(cells: list[str], header: list[str], place: str) -> Row:
+    if len(cells) != len(header):
+        raise InputError(
+            f"{place} must have {len(header)} cells as the header has, got {len(cells)}. "
+            "A cell with a comma or a line break needs double quotes."
+        )
+    return dict(zip(header, cells, strict=True))
+
+
+def _parquet(path: Path, max_bytes: int) -> Iterator[Placed]:
+    import pyarrow
+    import pyarrow.parquet
+
+    number = 0
+    try:
+        with pyarrow.parquet.ParquetFile(path) as file:
+            _check_header(file.schema_arrow.names, path.name)
+            for batch in file.iter_batches(batch_size=1024):
+                for row in batch.to_pylist():
+                    number += 1
+                    yield f"{path.name} row {number}", row
+    except (pyarrow.ArrowException, OSError, UnicodeDecodeError) as error:
+        raise InputError(
+            f"{path} is not a whole Parquet file, it breaks after row {number}: {error}"
+        ) from error
+
+
+READERS: dict[str, Callable[[Path, int], Iterator[Placed]]] = {
+    ".jsonl": _json_lines,
+    ".jsonl.gz": _json_lines,
+    ".json": _json_array,
+    ".csv": _csv,
+    ".csv.gz": _csv,
+    ".parquet": _parquet,
+}

@@ -1,0 +1,1 @@
+"""Causal language models: prompts as tokens, scores, samples, fine-tuning, preferences."""

@@ -1,0 +1,225 @@
+"""The most probable answers of a language model, by beam search."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import torch
+
+from steelyard.models.lm.option_scores import Normalise, inner_of
+from steelyard.models.lm.prompt_tokens import context_size, fit_prompt, prompt_tokens
+from steelyard.models.lm.sampling import _ends
+from steelyard.models.lm.sequence_scores import (
+    TOO_LONG,
+    Bools,
+    Scored,
+    like_sized,
+    padded,
+    score_texts,
+)
+from steelyard.models.score import Precision, autocast
+from steelyard.prompts import Asked, ReaderName, Reading, read
+from steelyard.types import Floats, Ints
+
+
+@dataclass(frozen=True, eq=False)
+class NBest:
+    """Distinct answers to N prompts in the order of the search, the most probable first."""
+
+    scored: Scored
+    ended: Bools  # (S,), false where the longest answer was reached before an end
+    entropy: Floats  # (N,), of `beam_entropy`; nan for a prompt without answers
+    reasons: tuple[str, ...]  # (N,), why a prompt has no answers, "" if it has
+
+    def read(
+        self, asked: Sequence[Asked], reader: ReaderName | None, *, whole: bool = False
+    ) -> list[list[Reading]]:
+        """The answers to each of N open questions as they are read; one that has no end is cut.
+
+        Args:
+            asked: the N questions.
+            reader: of open answers.
+            whole: leave out those that are cut.
+        """
+        rows = self.scored.rows
+        return [
+            [
+                read(self.scored.texts[s], one, reader, None if self.ended[s] else "length")
+                for s in range(rows[i], rows[i + 1])
+                if self.ended[s] or not whole
+            ]
+            for i, one in enumerate(asked)
+        ]
+
+
+def n_best(
+    model: Any,
+    tokenizer: Any,
+    asked: Sequence[Asked],
+    *,
+    beams: int = 5,
+    max_new_tokens: int = 64,
+    normalise: Normalise = "mean",
+    empty: str | None = None,
+    precision: Precision = "fp32",
+) -> NBest:
+    """The answers that beam search finds, scored as `score_texts` does.
+
+    Ranked by their sums, short answers win: no single list of slots may be as probable as "none",
+    though all of them together are more so. Ranked by means, long ones do better. The search may
+    end before the best mean is found: where the beam is full and no open hypothesis has a better
+    mean so far.
+
+    Hypotheses with equal texts (white space at the ends aside) are one answer, of which the first
+    is kept; it is scored in the tokenizer's own spelling of its text, whatever spelling was found.
+
+    Args:
+        model: a causal language model.
+        tokenizer: its own, a fast one.
+        asked: N prompts.
+        beams: hypotheses that are followed, and at most returned.
+        max_new_tokens: longest answer, at most half of the model's context.
+        normalise: rank by the `sum` or the `mean` of an answer's log-probabilities.
+        empty: one word that stands for an answer without a letter or a digit, such as " []" for
+            slots; its log-probability is that of all the model wrote. None leaves it as it is.
+        precision: of matrix products.
+
+    Source: Cui et al. 2024, arXiv:2406.03199 (beam of 5, up to 64 tokens, empty output; from the
+        authors' code).
+    """
+    context = context_size(model, tokenizer)
+    longest = min(max_new_tokens, context // 2)
+    fitted = [fit_prompt(tokenizer, one, context - longest) for one in asked]
+    asks = [one if short is None else short for one, short in zip(asked, fitted, strict=True)]
+    put = [i for i, short in enumerate(fitted) if short is not None]
+    written = _search(
+        model, tokenizer, [asks[i] for i in put], beams, longest, normalise, precision
+    )
+    answers: list[dict[str, tuple[str, bool]]] = [{} for _ in asked]
+    for i, hypotheses in zip(put, written, strict=True):
+        for text, ended in hypotheses:
+            said = empty if empty is not None and _says_nothing(text) else text
+            answers[i].setdefault(said.strip(), (text, ended))
+    scored = score_texts(
+        model,
+        tokenizer,
+        [
+            replace(one, answers=tuple(text for text, _ in own.values()))
+            for one, own in zip(asks, answers, strict=True)
+        ],
+        precision=precision,
+    )
+    cut = [one.prompt != short.prompt for one, short in zip(asked, asks, strict=True)]
+    texts = [empty if empty is not None and _says_nothing(text) else text for text in scored.texts]
+    example = np.repeat(np.arange(len(asked)), np.diff(scored.rows))
+    return NBest(
+        scored=replace(scored, texts=tuple(texts), cut=scored.cut | np.array(cut, dtype=bool)),
+        ended=np.array([ended for own in answers for _, ended in own.values()], dtype=bool),
+        entropy=beam_entropy(scored.log_probs, scored.lengths, example, len(asked)),
+        reasons=tuple(TOO_LONG if short is None else "" for short in fitted),
+    )
+
+
+def union(found: Sequence[Scored]) -> list[tuple[str, ...]]:
+    """Every text that one of several models gave for each prompt, equal ones once.
+
+    Equal are texts that differ in white space at their ends at most; the first occurrence is kept.
+
+    Args:
+        found: the answers of each model to the same N prompts.
+
+    Source: Cui et al. 2024, arXiv:2406.03199, the candidates of joint decoding.
+    """
+    candidates = []
+    for i in range(len(found[0].rows) - 1):
+        own: dict[str, str] = {}
+        for one in found:
+            for text in one.texts[one.rows[i] : one.rows[i + 1]]:
+                own.setdefault(text.strip(), text)
+        candidates.append(tuple(own.values()))
+    return candidates
+
+
+def beam_entropy(log_probs: Floats, lengths: Ints, example: Ints, size: int) -> Floats:
+    """H = -sum_b pi_b ln P_b / len_b with pi = softmax of ln P over an example's answers, nats.
+
+    Answers without a score (nan) take no part; an example without any has nan.
+
+    Args:
+        log_probs: (S,), ln P of each answer.
+        lengths: (S,), tokens of each answer, positive.
+        example: (S,), number of the example of each answer.
+        size: number of examples.
+
+    Returns:
+        (size,), not negative.
+
+    Source: Cui et al. 2024, arXiv:2406.03199 (from the authors' code).
+    """
+    has = np.isfinite(log_probs)
+    of, logs = example[has], log_probs[has]
+    peak = np.full(size, -np.inf)
+    np.maximum.at(peak, of, logs)
+    power = np.exp(logs - peak[of])
+    total = np.bincount(of, weights=power, minlength=size)
+    sums = np.bincount(of, weights=-power * logs / lengths[has], minlength=size)
+    return np.asarray(np.divide(sums, total, out=np.full(size, np.nan), where=total > 0))
+
+
+def _says_nothing(text: str) -> bool:
+    return not any(character.isalnum() for character in text)
+
+
+def _search(
+    model: Any,
+    tokenizer: Any,
+    asked: Sequence[Asked],
+    beams: int,
+    longest: int,
+    normalise: Normalise,
+    precision: Precision,
+) -> list[list[tuple[str, bool]]]:
+    """What beam search writes behind each prompt, best first, and whether it came to an end."""
+    from transformers import GenerationConfig
+
+    inner = inner_of(model)
+    ends = sorted(_ends(model, tokenizer))
+    # of our own: a checkpoint's generation_config may hold a repetition penalty or a temperature
+    plain = GenerationConfig(
+        num_beams=beams,
+        num_return_sequences=beams,
+        do_sample=False,
+        length_penalty=1.0 if normalise == "mean" else 0.0,
+        max_new_tokens=longest,
+        eos_token_id=ends,
+        pad_token_id=ends[0],
+    )
+    prompts = prompt_tokens(tokenizer, [one.prompt for one in asked]) if asked else []
+    sizes = np.array([len(prompt) for prompt in prompts], dtype=np.int64)
+    found: list[list[tuple[str, bool]]] = [[] for _ in asked]
+    own, inner.generation_config = inner.generation_config, plain
+    model.eval()
+    try:
+        for batch in like_sized(
+            np.arange(len(asked)), sizes * beams, np.full(len(sizes), longest * beams), 1
+        ):
+            ids, mask = padded([prompts[i] for i in batch], left=True)
+            with torch.inference_mode(), autocast(model.device.type, precision):
+                rows = inner.generate(
+                    input_ids=ids.to(model.device), attention_mask=mask.to(model.device)
+                )
+            for place, row in enumerate(rows[:, ids.shape[1] :].tolist()):
+                stop = next((t for t, token in enumerate(row) if token in ends), len(row))
+                i = batch[place // beams]
+                found[i].append((_continuation(tokenizer, prompts[i], row[:stop]), stop < len(row)))
+    finally:
+        inner.generation_config = own
+    return found
+
+
+def _continuation(tokenizer: Any, prompt: Sequence[int], ids: Sequence[int]) -> str:
+    """The text of tokens that follow others; decoded alone they may lose a space in front."""
+    tail = list(prompt[-8:])
+    before, whole = tokenizer.batch_decode([tail, [*tail, *ids]], skip_special_tokens=True)
+    return str(whole[len(before) :])

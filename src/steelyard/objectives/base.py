@@ -1,0 +1,30 @@
+"""What the settings of all objectives share."""
+
+from typing import TYPE_CHECKING, ClassVar
+
+from pydantic import BaseModel, ConfigDict
+
+from steelyard.types import Apart, Floats
+
+if TYPE_CHECKING:
+    from steelyard.objectives.state import Objective as Running
+
+
+class _Objective(BaseModel):
+    """What all objectives share."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+    version: ClassVar[int] = 1
+    several: ClassVar[bool] = False
+    """Whether it hears each supervisor: then the selection must keep them apart."""
+    tokens: ClassVar[bool] = False
+    """Whether it is of single tokens, which a language model alone has."""
+
+    def begin(self, targets: Floats, apart: Apart | None) -> "Running":
+        """The objective of one training run.
+
+        Args:
+            targets: (N, K), of the kept examples.
+            apart: the same examples' labels by supervisor, where `several`.
+        """
+        raise NotImplementedError

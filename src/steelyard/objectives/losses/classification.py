@@ -1,0 +1,214 @@
+"""Losses over one distribution per example: cross-entropy, and against overfitting weak labels.
+
+Sizes: B examples, K answers. An answer that an example does not have carries a very low logit and
+target 0.
+"""
+
+import torch
+from torch import Tensor
+
+from steelyard.objectives.losses.hardening import harden, prior_offsets
+from steelyard.objectives.losses.precision import mean_over_examples, widened
+
+
+def cross_entropy(logits: Tensor, targets: Tensor, weights: Tensor | None = None) -> Tensor:
+    """(1/B) sum_i w_i * CE(targets_i, softmax(logits_i)).
+
+    Divides by B and not by the sum of weights, so that the mean over batches estimates the loss
+    over the whole training set without bias. With all weights 1 it is the ordinary cross-entropy;
+    scaling every weight by c scales the loss by c.
+
+    Args:
+        logits: (B, K), any float type; the loss is computed in float32.
+        targets: (B, K), rows sum to 1; a one-hot row is a hard label.
+        weights: (B,), not negative; None weighs each example 1.
+
+    Source: Burns et al. 2023, arXiv:2312.09390 (soft labels); Guo and Yang 2024,
+        arXiv:2406.19032, reliability re-weighting (example weights; theirs averages over padding
+        too).
+    """
+    log_probs = torch.log_softmax(widened(logits), dim=-1)
+    return mean_over_examples(-(targets * log_probs).sum(dim=-1), weights)
+
+
+def confidence(
+    logits: Tensor,
+    targets: Tensor,
+    coefficient: float,
+    *,
+    offsets: Tensor | None = None,
+    weights: Tensor | None = None,
+) -> Tensor:
+    """(1/B) sum_i w_i * CE((1 - c) targets_i + c hard_i, softmax(logits_i)).
+
+    hard_i is the student's own answer, made one-hot by `harden` and without gradient: the student
+    is taught the weak label and its own opinion at once, and may disagree with the label. With
+    c = 0 it is `cross_entropy`.
+
+    Without `offsets` the answers are hardened so that their shares match the mean of this batch's
+    targets. That needs the whole batch: the parts of a step that is cut to fit in memory, and
+    batches whose examples resemble each other, must be given offsets from elsewhere
+    (`RecentPredictions`). Offsets of zeros take the argmax.
+
+    Args:
+        logits: (B, K), any float type; the loss is computed in float32.
+        targets: (B, K), rows sum to 1.
+        coefficient: c, in [0, 1]; see `ramp`.
+        offsets: (K,), added to the logits before the argmax; see `prior_offsets`.
+        weights: (B,), not negative; None weighs each example 1. They do not act on the shares.
+
+    Source: Burns et al. 2023, arXiv:2312.09390, equation 1 and appendix A.4 (the share of each
+        answer from the weak labels, as in the authors' code, and not half of the batch; more than
+        two answers and offsets from outside the batch are ours).
+    """
+    if offsets is None:
+        offsets = prior_offsets(logits, targets.mean(dim=0))
+    mixed = (1 - coefficient) * targets + coefficient * harden(logits, offsets)
+    return cross_entropy(logits, mixed, weights)
+
+
+def product(
+    logits: Tensor,
+    targets: Tensor,
+    *,
+    student_power: float = 1.0,
+    label_power: float = 1.0,
+    weights: Tensor | None = None,
+) -> Tensor:
+    """(1/B) sum_i w_i * CE(t_i, p_i) with t_ik proportional to p_ik^b * targets_ik^a.
+
+    p = softmax(logits); no gradient flows through t. An answer with target 0 keeps target 0. With
+    b = 0 and a = 1 it is `cross_entropy`.
+
+    Args:
+        logits: (B, K), any float type; the loss is computed in float32.
+        targets: (B, K), rows sum to 1.
+        student_power: b, >= 0.
+        label_power: a, >= 0.
+        weights: (B,), not negative; None weighs each example 1.
+
+    Source: Burns et al. 2023, arXiv:2312.09390, from the authors' code, `loss.py` of
+        openai/weak-to-strong.
+    """
+    log_probs = torch.log_softmax(widened(logits), dim=-1).detach()
+    powers = torch.tensor(label_power, dtype=log_probs.dtype, device=log_probs.device)
+    log_targets = torch.special.xlogy(powers, targets.to(log_probs.dtype))  # 0 ln 0 = 0
+    return cross_entropy(
+        logits, torch.softmax(student_power * log_probs + log_targets, dim=-1), weights
+    )
+
+
+def window(
+    logits: Tensor, targets: Tensor, *, radius: float = 0.15, weights: Tensor | None = None
+) -> Tensor:
+    """(1/B) sum_i w_i * 1[max of p_i < 1/2 + radius] * CE(targets_i, p_i).
+
+    A student that is sure of an example learns nothing from it. B counts all examples. Of more than
+    two answers, p is between the student's best two: p_1 / (p_1 + p_2).
+
+    Args:
+        logits: (B, K), any float type; the loss is computed in float32.
+        targets: (B, K), rows sum to 1.
+        radius: in (0, 1/2]; `midweak_radius` takes it from the weak labels.
+        weights: (B,), not negative; None weighs each example 1.
+
+    Source: EleutherAI 2024, "Experiments in weak-to-strong generalization", from the authors' code,
+        `loss.py` of EleutherAI/w2s (more than two answers: ours).
+    """
+    unsure = (_lead(widened(logits).detach()) < radius).to(widened(logits).dtype)
+    return cross_entropy(logits, targets, unsure if weights is None else unsure * weights)
+
+
+def midweak_radius(targets: Tensor) -> float:
+    """Median over examples of q_1 / (q_1 + q_2) - 1/2, of the weak labels' two largest entries.
+
+    Of two answers that is the median of abs(q - 1/2). Take it over the training set: that of one
+    batch depends on how examples were grouped.
+
+    Args:
+        targets: (N, K), rows sum to 1.
+
+    Source: as `window`.
+    """
+    return float(torch.quantile(_lead(widened(targets).log()), 0.5))
+
+
+def _lead(logs: Tensor) -> Tensor:
+    """p_1 / (p_1 + p_2) - 1/2 of the two largest of each row, in [0, 1/2]."""
+    two = logs.topk(2, dim=-1).values
+    return torch.sigmoid(two[..., 0] - two[..., 1]) - 0.5
+
+
+def entropy(
+    logits: Tensor,
+    targets: Tensor,
+    coefficient: float,
+    *,
+    detached: bool = False,
+    weights: Tensor | None = None,
+) -> Tensor:
+    """(1/B) sum_i w_i * [(1 - c) CE(targets_i, p_i) + c H(p_i)], p = softmax(logits).
+
+    Low entropy is a sure student: a soft form of `confidence`, without a threshold.
+
+    Args:
+        logits: (B, K), any float type; the loss is computed in float32.
+        targets: (B, K), rows sum to 1.
+        coefficient: c, in [0, 1]; see `ramp`.
+        detached: hold the p that weighs ln p in H fixed, as the source does. The value stays and
+            the gradient is (1 - c)(p - targets): cross-entropy with a smaller step and no more.
+        weights: (B,), not negative; None weighs each example 1.
+
+    Source: EleutherAI 2024, "Experiments in weak-to-strong generalization", `loss.py` of
+        EleutherAI/w2s (the gradient of H: ours; `detached` is theirs).
+    """
+    log_probs = torch.log_softmax(widened(logits), dim=-1)
+    probs = log_probs.exp()
+    mixed = (1 - coefficient) * targets + coefficient * (probs.detach() if detached else probs)
+    return mean_over_examples(-(mixed * log_probs).sum(dim=-1), weights)
+
+
+def reverse_kl(
+    logits: Tensor, targets: Tensor, *, floor: float = 1e-4, weights: Tensor | None = None
+) -> Tensor:
+    """(1/B) sum_i w_i * KL(p_i || targets_i), p = softmax(logits).
+
+    It asks of the student to be where the label is and not everywhere where the label is, which
+    forgives labels that are sure and wrong less. Infinite where a target is 0: `floor` bounds the
+    price of an answer that the label excludes at -ln floor.
+
+    Args:
+        logits: (B, K), any float type; the loss is computed in float32.
+        targets: (B, K), rows sum to 1.
+        floor: > 0; smaller targets count as this.
+        weights: (B,), not negative; None weighs each example 1.
+
+    Source: Yao et al. 2025, "Revisiting Weak-to-Strong Generalization in Theory and Practice:
+        Reverse KL vs. Forward KL", arXiv:2502.11107 (the floor as Wang et al. 2019,
+        arXiv:1908.06112, section 4: there ln 0 = -4).
+    """
+    log_probs = torch.log_softmax(widened(logits), dim=-1)
+    gap = log_probs - _log_targets(targets, floor, log_probs.dtype)
+    return mean_over_examples((log_probs.exp() * gap).sum(dim=-1), weights)
+
+
+def reverse_cross_entropy(
+    logits: Tensor, targets: Tensor, *, floor: float = 1e-4, weights: Tensor | None = None
+) -> Tensor:
+    """(1/B) sum_i w_i * CE(p_i, targets_i): `reverse_kl` plus the student's entropy.
+
+    Args:
+        logits: (B, K), any float type; the loss is computed in float32.
+        targets: (B, K), rows sum to 1.
+        floor: > 0; smaller targets count as this.
+        weights: (B,), not negative; None weighs each example 1.
+
+    Source: as `reverse_kl`.
+    """
+    probs = torch.softmax(widened(logits), dim=-1)
+    logs = _log_targets(targets, floor, probs.dtype)
+    return mean_over_examples(-(probs * logs).sum(dim=-1), weights)
+
+
+def _log_targets(targets: Tensor, floor: float, dtype: torch.dtype) -> Tensor:
+    return targets.to(dtype).clamp(min=floor).log()

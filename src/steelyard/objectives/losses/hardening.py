@@ -1,0 +1,228 @@
+"""The student's own answers as hard labels, in the proportions that the weak labels have.
+
+A student that is taught its own argmax drifts into the class it favours. So a threshold is chosen
+such that the shares of the hardened answers match the weak labels' prior. A threshold from the
+examples at hand depends on which examples are at hand: on how a step was cut to fit in memory, and
+on batches whose texts have one length. `RecentPredictions` takes it from the last thousand or so
+examples of earlier steps, fixed before a step begins: no second forward pass, the same for every
+part of a step, and of every length.
+"""
+
+from collections import deque
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from steelyard.errors import TrainingError
+from steelyard.objectives.losses.precision import widened
+from steelyard.types import Floats, Ints
+
+_NEVER = -1e4  # score, relative to the best: less likely than any other mistake
+
+
+def ramp(maximum: float, progress: float, warmup: float) -> float:
+    """maximum * min(1, progress / warmup), the coefficient of a confidence loss.
+
+    Args:
+        maximum: the coefficient after warm-up.
+        progress: steps done over steps planned, in [0, 1].
+        warmup: share of training over which it rises from 0; 0 starts at the maximum.
+
+    Source: Burns et al. 2023, arXiv:2312.09390, appendix A.4 (warm-up over the first fifth).
+    """
+    return maximum if progress >= warmup else maximum * progress / warmup
+
+
+def legacy_ramp(maximum: float, progress: float, warmup: float) -> float:
+    """maximum * progress until the warm-up ends, then maximum: it jumps.
+
+    For comparison with published numbers; with maximum 1/2 and warm-up 1/10, 0.05 becomes 0.5 in
+    one step.
+
+    Args:
+        maximum: the coefficient after warm-up.
+        progress: steps done over steps planned, in [0, 1].
+        warmup: share of training.
+
+    Source: the code of Burns et al. 2023, `loss.py` of openai/weak-to-strong.
+    """
+    return maximum * (1.0 if progress > warmup else progress)
+
+
+def harden(logits: Tensor, offsets: Tensor) -> Tensor:
+    """One-hot rows at argmax_k (logits_ik + offsets_k), (B, K), without gradient.
+
+    The lower index wins a tie. Of two answers that is p_i0 >= t with a threshold t; offsets of
+    zeros are the argmax.
+
+    Args:
+        logits: (B, K).
+        offsets: (K,), -inf for an answer that is never taken.
+    """
+    scores = widened(logits).detach()
+    if scores.shape[1] == 2:  # p_0 >= t exactly: one difference against one number
+        scores = scores - scores[:, 1:]
+    best = (scores + offsets.to(scores)).argmax(dim=-1)
+    return torch.nn.functional.one_hot(best, scores.shape[1]).to(scores.dtype)
+
+
+def prior_offsets(logits: Tensor, prior: Tensor) -> Tensor:
+    """Offsets under which `harden` gives each answer its share of these examples, (K,).
+
+    Each answer gets prior_k * R examples, rounded: of two answers as the quantile rule of Burns et
+    al. rounds, of more by the largest remainders. Among all ways to give the answers so many
+    examples, the hardened one has the highest total log-probability; the offsets are the middle
+    of those that give it. Examples with equal logits are hardened alike, whatever that does to the
+    shares. An answer whose share rounds to none has offset -inf.
+
+    Args:
+        logits: (R, K) of the student.
+        prior: (K,), sums to 1.
+
+    Raises:
+        TrainingError: a logit is not a number.
+
+    Source: Burns et al. 2023, arXiv:2312.09390, the threshold of `logconf_loss_fn` in the authors'
+        code (two answers; more by minimum-cost flow: ours).
+    """
+    scores = widened(logits).detach().double().cpu().numpy()
+    if np.isnan(scores).any():
+        row = int(np.isnan(scores).any(axis=1).argmax())
+        raise TrainingError(
+            f"The student's logits must be numbers to be hardened; those of row {row} are "
+            f"{scores[row]}. Lower `learning_rate`, or use `precision: fp32`."
+        )
+    scores = scores.clip(-1e30, 1e30)
+    shares = prior.detach().double().cpu().numpy()
+    wanted = _counts(shares / shares.sum(), len(scores))
+    if scores.shape[1] == 2:
+        offsets = _two(scores[:, 0] - scores[:, 1], wanted)
+    else:
+        offsets = _many(np.maximum(scores - scores.max(axis=1, keepdims=True), _NEVER), wanted)
+    return torch.from_numpy(offsets).to(logits.device)
+
+
+def _counts(prior: Floats, size: int) -> Ints:
+    """How many of `size` examples each answer gets."""
+    if len(prior) == 2:  # p >= quantile(p, prior_1) keeps those from the rank upwards
+        first = size - int(np.ceil(np.float32(prior[1]) * np.float32(size - 1)))
+        return np.array([first, size - first])
+    counts = np.floor(prior * size).astype(np.int64)
+    remainder = prior * size - counts
+    counts[np.argsort(-remainder, kind="stable")[: max(0, size - int(counts.sum()))]] += 1
+    return counts
+
+
+def _two(lead: Floats, wanted: Ints) -> Floats:
+    """Minus the middle between the lead of the last that is taken and the first that is not."""
+    if 0 in wanted:
+        return np.where(wanted == 0, -np.inf, 0.0)
+    below, above = np.sort(lead)[wanted[1] - 1 : wanted[1] + 1]
+    return np.array([-above if above == below else -(above + below) / 2, 0.0])
+
+
+def _many(scores: Floats, wanted: Ints) -> Floats:
+    """The middle of the offsets of the best assignment with the wanted counts.
+
+    Successive shortest paths between answers: start from an assignment with nearly the wanted
+    counts, and move one example at a time along the cheapest chain of switches from an answer with
+    too many to one with too few. The argmax under any offsets is the best for the counts it has.
+    """
+    row, answers = np.arange(len(scores)), scores.shape[1]
+    taken = (scores + _nearly(scores, wanted)).argmax(axis=1)
+    counts = np.bincount(taken, minlength=answers)
+    while True:
+        loss = scores[row, taken][:, None] - scores  # of switching example i to answer k
+        cost, mover = _cheapest(loss, taken, answers)
+        distance, via = _shortest(cost)
+        over, under = np.flatnonzero(counts > wanted), np.flatnonzero(counts < wanted)
+        if len(over) == 0:
+            break
+        among = distance[np.ix_(over, under)]
+        start, end = np.unravel_index(among.argmin(), among.shape)
+        here, last = int(over[start]), int(under[end])
+        counts[here] -= 1
+        counts[last] += 1
+        while here != last:
+            after = int(via[here, last])
+            taken[mover[here, after]] = after
+            here = after
+    return _middle(distance, counts)
+
+
+def _nearly(scores: Floats, wanted: Ints) -> Floats:
+    """Offsets with nearly the wanted counts: Sinkhorn's iteration, colder and colder."""
+    with np.errstate(divide="ignore"):
+        share = np.log(wanted / len(scores))
+    offsets = np.zeros(len(wanted))
+    for temperature in (1.0, 0.3, 0.1, 0.03, 0.01):
+        for _ in range(8):
+            power = (scores + offsets) / temperature
+            power = np.exp(power - power.max(axis=1, keepdims=True))
+            have = (power / power.sum(axis=1, keepdims=True)).mean(axis=0)
+            offsets += temperature * (share - np.log(np.maximum(have, 1e-30)))
+    return offsets
+
+
+def _cheapest(loss: Floats, taken: Ints, answers: int) -> tuple[Floats, Ints]:
+    """The least loss of switching an example from answer j to k, and which example, (K, K)."""
+    cost = np.full((answers, answers), np.inf)
+    mover = np.zeros((answers, answers), dtype=np.int64)
+    for j in range(answers):
+        mine = np.flatnonzero(taken == j)
+        if len(mine):
+            best = loss[mine].argmin(axis=0)
+            mover[j], cost[j] = mine[best], loss[mine[best], np.arange(answers)]
+    return cost, mover
+
+
+def _shortest(cost: Floats) -> tuple[Floats, Ints]:
+    """Floyd and Warshall: distance from j to k, and the first answer on the way."""
+    distance = cost.copy()
+    np.fill_diagonal(distance, 0.0)
+    via = np.tile(np.arange(len(cost)), (len(cost), 1))
+    for middle in range(len(cost)):
+        through = distance[:, middle, None] + distance[middle]
+        shorter = through < distance - 1e-9  # rounding makes no cycles
+        distance[shorter] = through[shorter]
+        via = np.where(shorter, via[:, middle, None], via)
+    return distance, via
+
+
+def _middle(distance: Floats, counts: Ints) -> Floats:
+    """Offsets may rise to distance(r, k) above answer r's and fall to -distance(k, r)."""
+    used = counts > 0
+    inner = distance[np.ix_(used, used)]
+    offsets = np.full(len(counts), -np.inf)
+    offsets[used] = (inner.mean(axis=0) - inner.mean(axis=1)) / 2
+    return offsets
+
+
+class RecentPredictions:
+    """The student's logits and the weak labels of the last steps, and the offsets they give.
+
+    Ask for `offsets` before a step, and `add` the step's examples after it, in the order in which
+    they were drawn and not in that of its parts. Before the first step there are no offsets, and a
+    coefficient that rises from 0 needs none.
+
+    Source: the rolling threshold of EleutherAI/w2s, `loss.py` (there the last 32 examples, with the
+        prior of the batch at hand; whole steps, and labels of the same examples: ours).
+    """
+
+    def __init__(self, size: int = 1024) -> None:
+        self.size = size  # examples that are kept at least, once so many were seen
+        self.steps: deque[tuple[Tensor, Tensor]] = deque()  # logits and targets, (B, K) each
+
+    def add(self, logits: Tensor, targets: Tensor) -> None:
+        """Remember a step's logits and targets, (B, K) each; forget steps that are not needed."""
+        self.steps.append((widened(logits).detach().cpu(), widened(targets).detach().cpu()))
+        while sum(len(rows) for rows, _ in self.steps) - len(self.steps[0][0]) >= self.size:
+            self.steps.popleft()
+
+    def offsets(self) -> Tensor | None:
+        """`prior_offsets` of what is remembered, (K,), or None if that is nothing."""
+        if not self.steps:
+            return None
+        logits, targets = (torch.cat(rows) for rows in zip(*self.steps, strict=True))
+        return prior_offsets(logits, targets.mean(dim=0))

@@ -1,0 +1,84 @@
+"""Reading JSON answers, such as slots of an utterance."""
+
+import json
+from decimal import Decimal
+from typing import Any
+
+from steelyard.prompts.clean_reply import Unreadable, key, refused
+from steelyard.prompts.parse_number import MAX_DIGITS
+
+MAX_DEPTH = 20
+
+
+def canonical_json(text: str, cut: bool) -> str:
+    """The JSON object or list in a reply, in one spelling.
+
+    Keys are sorted, lists of objects too (slots have no order); other lists keep their order.
+    Texts are compared without case and white space. A text around the value is left aside.
+
+    Raises:
+        Unreadable: no JSON value, two different ones, or a key that stands twice with different
+            values.
+    """
+    found = {
+        json.dumps(_plain(value), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+        for value in _values(text)
+    }
+    if len(found) > 1:
+        raise Unreadable("two answers")
+    if not found:
+        raise Unreadable("cut off" if cut else "refused" if refused(text) else "not an answer")
+    return found.pop()
+
+
+def _values(text: str) -> list[Any]:
+    """Every JSON object or list that stands in a text."""
+    decoder = json.JSONDecoder(
+        object_pairs_hook=_once, parse_float=_number, parse_int=_number, parse_constant=_no_number
+    )
+    values: list[Any] = []
+    place = failures = 0
+    while failures < 50:  # an opening bracket of prose costs a look; thousands would cost minutes
+        starts = [i for i in (text.find("{", place), text.find("[", place)) if i >= 0]
+        if not starts:
+            return values
+        try:
+            value, place = decoder.raw_decode(text, min(starts))
+            values.append(value)
+        except (json.JSONDecodeError, RecursionError):
+            if not values and text[min(starts)] == "{":
+                raise Unreadable("not an answer") from None
+            place, failures = min(starts) + 1, failures + 1
+    raise Unreadable("not an answer")
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    row: dict[str, Any] = {}
+    for name, value in pairs:
+        if row.setdefault(name, value) != value:
+            raise Unreadable("two answers")
+    return row
+
+
+def _number(text: str) -> Any:
+    value = Decimal(text[: 2 * MAX_DIGITS])
+    if len(text) > MAX_DIGITS or abs(value.adjusted()) > MAX_DIGITS:
+        raise Unreadable("not an answer")
+    return int(value) if value == value.to_integral_value() else str(value.normalize())
+
+
+def _no_number(text: str) -> Any:
+    raise Unreadable("not an answer")
+
+
+def _plain(value: Any, depth: int = 0) -> Any:
+    if depth > MAX_DEPTH:
+        raise Unreadable("not an answer")
+    if isinstance(value, dict):
+        return {key(name): _plain(entry, depth + 1) for name, entry in value.items()}
+    if isinstance(value, list):
+        entries = [_plain(entry, depth + 1) for entry in value]
+        if entries and all(isinstance(entry, dict) for entry in entries):
+            entries.sort(key=lambda entry: json.dumps(entry, sort_keys=True))
+        return entries
+    return key(value) if isinstance(value, str) else value

@@ -1,0 +1,164 @@
+"""Reading numbers: currency, thousands, units, fractions, "#### 42", boxed."""
+
+import re
+from fractions import Fraction
+
+from steelyard.prompts.clean_reply import MOST, Unreadable, refused, statements
+
+MAX_DIGITS = 40  # of a number; longer ones are no answers, and exact arithmetic stays fast
+MAX_POWER = 30
+MARKED = re.compile(r"#{2,}[ \t]*([^\n#]+)")
+BOXED = re.compile(r"\\boxed\s*\{((?:[^{}]|\{[^{}]*\})*)\}")
+SAID = re.compile(r"^[ \t]*(?:A|Ans)[ \t]*[:=][ \t]*([^\n]+)", re.MULTILINE | re.IGNORECASE)
+CONCLUDES = re.compile(r"(?:so|thus|therefore|hence|altogether|in total|finally)\b", re.IGNORECASE)
+CALCULATION = re.compile(r"<<[^<>\n]*>>")
+LATEX = re.compile(
+    r"\\(?:text|mathrm|mbox)\s*\{[^{}]*\}|\\[,!;: ]|\\(?=[$%])|\$(?!\s?-?[\d.])|\*\*"
+)
+FRAC = re.compile(r"\\[dt]?frac\s*\{\s*(-?\d+)\s*\}\s*\{\s*(\d+)\s*\}")
+UNIT_POWER = re.compile(r"(?<=[A-Za-z])\s?\^\s?\{?[23]\}?(?!\d)")
+SENTENCE = re.compile(r"[.!?](?=\s|$)")
+SOLE_WORDS = 12  # a reply without any sign of where its answer is may have so many words
+OTHERWISE = re.compile(
+    r"\b(?:not|nor|neither|or|if|wrong|incorrect|zero|none|nothing|two|three|four|five|six|seven"
+    r"|eight|nine|ten|eleven|twelve|twenty|thirty|forty|fifty|half|thirds?|quarters?|double|twice"
+    r"|triple|squared|cubed|than|at least|at most|between|sqrt|pi|plus)\b"
+    r"|n't\b|√|π|±|\\(?:sqrt|pi|pm)|[-\u2013]\s+\d|[?]",
+    re.IGNORECASE,
+)
+"""Words beside a number that make another number of it, or none."""
+SCALES = {"hundred": 10**2, "thousand": 10**3, "million": 10**6, "billion": 10**9}
+SCALES |= {"trillion": 10**12, "dozen": 12, "k": 10**3}
+NUMBER = re.compile(
+    r"""
+    (?P<minus>(?<![\w)\]])[-\u2013]|\b(?:minus|negative)\s)?
+    (?P<money>[$€£¥₹]\s?)?
+    (?P<inner>(?<![\w)\]])-)?
+    (?<![\w.,:/^])
+    (?:(?P<mixed>\d+)\s(?=\d+/\d))?
+    (?P<whole>\d{1,3}(?:,\d{3})+|\d+)?
+    (?P<part>\.\d+)?
+    (?:\s?/\s?(?P<below>\d+))?
+    (?:[eE](?P<power>[-+]?\d+)|\s?[x\u00d7*]\s?10\s?\^\s?\{?(?P<ten>[-+]?\d+)\}?)?
+    (?![.,:/^]?\d|\d)
+    (?:\s?(?P<scale>hundred|thousand|million|billion|trillion|dozen)\b|(?P<unit>[A-Za-z]+))?
+    """,
+    re.VERBOSE | re.IGNORECASE,
+)
+OPERATOR = re.compile(r"[+*^<>|]|-\s*0|0\s*-(?!\w)")
+"""What is left of an expression, "x-8" or "192+", once each number is written 0."""
+UNCLEAR = {"x", "y", "z", "n", "i", "a", "b", "m", "bn", "mn", "t"}
+"""Letters behind a number that are a variable or a scale as well as a unit."""
+
+
+def canonical_number(text: str, cut: bool) -> str:
+    """The number that a reply gives as its answer, in one spelling: "1200", "-0.5", "2/3".
+
+    Looked for behind "####"; else in \\boxed{}; else behind "the answer is" or "A:"; else in a last
+    line that concludes ("So she has 12 left"); else alone in a short reply. Percent signs,
+    currencies and units are left aside. Where the places that count have two different numbers, as
+    "5 or 6", there is no answer; behind an equals sign only the last number counts.
+
+    Raises:
+        Unreadable: no number, several, or one at the end of a reply that was cut off.
+    """
+    text = CALCULATION.sub("", text)
+    said = [SENTENCE.split(s)[0] for s in [*statements(text, SAYS), *SAID.findall(text)]]
+    for places in (MARKED.findall(text), BOXED.findall(text), said):
+        if places:
+            return _agreed(places, text, cut)
+    if cut:
+        raise Unreadable("cut off")
+    if refused(text):
+        raise Unreadable("refused")
+    line = text.splitlines()[-1]
+    last = SENTENCE.split(line.rstrip(" .!"))[-1].strip()
+    if CONCLUDES.match(last) and not re.search(
+        r"(?:\d|\bis|\bare)$", line
+    ):  # "= 6" may have become "= 60"
+        return _agreed([last], text, cut)
+    if len(text.split()) > SOLE_WORDS or SENTENCE.search(text.rstrip(".! ")):
+        several = len(set(re.findall(r"\d+", text))) > 1
+        raise Unreadable("two answers" if several else "not an answer")
+    return _agreed([text], text, cut)
+
+
+SAYS = ("answer", "final_answer")
+
+
+def _agreed(places: list[str], text: str, cut: bool) -> str:
+    """The number that every place has.
+
+    Raises:
+        Unreadable: a place has none or several, or they differ.
+    """
+    values = {_only(place) for place in places[-MOST:]}
+    if len(values) > 1:
+        raise Unreadable("two answers")
+    rest = text[text.rfind(places[-1]) :]
+    if cut and not re.search(r"\n|[.!?]\s|\}", rest):  # the number may have gone on
+        raise Unreadable("cut off")
+    return spelled(values.pop())
+
+
+def _only(place: str) -> Fraction:
+    place = FRAC.sub(r" \1/\2 ", place)
+    place = UNIT_POWER.sub("", LATEX.sub(" ", place)).strip(" *_`\"'()[]{}")
+    place = re.split(r"[=≈]", place)[-1]
+    if OTHERWISE.search(place):
+        raise Unreadable("not an answer")
+    matches = [m for m in NUMBER.finditer(place) if m.group("whole") or m.group("part")]
+    seen = sum(sum(c.isdigit() for c in m.group()) for m in matches)
+    if not matches or seen < sum(c.isdigit() for c in place):
+        raise Unreadable("not an answer")
+    if OPERATOR.search(NUMBER.sub(_zero, place)):
+        raise Unreadable("not an answer")
+    values = {_value(match) for match in matches}
+    if len(values) > 1:
+        raise Unreadable("two answers")
+    return values.pop()
+
+
+def _zero(match: re.Match[str]) -> str:
+    return " 0 " if match.group("whole") or match.group("part") else match.group()
+
+
+def _value(match: re.Match[str]) -> Fraction:
+    part = match.groupdict()
+    unit = (part["unit"] or "").casefold()
+    if len(match.group()) > MAX_DIGITS or (unit in UNCLEAR and (part["money"] or unit != "m")):
+        raise Unreadable("not an answer")
+    if part["unit"] == "M":
+        raise Unreadable("not an answer")
+    value = Fraction((part["whole"] or "0").replace(",", "") + (part["part"] or ""))
+    if part["below"] is not None:
+        if part["part"] is not None or int(part["below"]) == 0:
+            raise Unreadable("not an answer")
+        value = Fraction(part["mixed"] or 0) + value / int(part["below"])
+    power = int(part["power"] or part["ten"] or 0)
+    if abs(power) > MAX_POWER:
+        raise Unreadable("not an answer")
+    value *= Fraction(10) ** power
+    value *= SCALES.get((part["scale"] or unit).casefold(), 1)
+    return -value if bool(part["minus"]) != bool(part["inner"]) else value
+
+
+def spelled(value: Fraction) -> str:
+    """A whole number, a finite decimal or a reduced fraction.
+
+    >>> spelled(Fraction(12, 10)), spelled(Fraction(2, 6))
+    ('1.2', '1/3')
+    """
+    below, places = value.denominator, 0
+    for prime in (2, 5):
+        count = 0
+        while below % prime == 0:
+            below //= prime
+            count += 1
+        places = max(places, count)
+    if below != 1:
+        return f"{value.numerator}/{value.denominator}"
+    digits = str(abs(value.numerator) * 10**places // value.denominator).rjust(places + 1, "0")
+    whole, part = digits[: len(digits) - places], digits[len(digits) - places :]
+    sign = "-" if value < 0 else ""
+    return f"{sign}{whole}.{part}" if part else f"{sign}{whole}"

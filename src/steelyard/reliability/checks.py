@@ -1,0 +1,52 @@
+"""What several estimators share: the score of a posterior, an order of classes, a refusal."""
+
+import numpy as np
+
+from steelyard.errors import InputError
+from steelyard.reliability.vote_table import CELLS
+from steelyard.types import ABSTAIN, Floats, Ints, Reliability, VoterSkill, Votes
+
+
+def reliability_of(
+    votes: Votes, posterior: Floats, gold: Ints | None, skill: VoterSkill
+) -> Reliability:
+    """Score = the largest probability; 0 where there is neither a readable vote nor truth."""
+    known = votes.counts.sum(axis=1) > 0
+    if gold is not None:
+        known |= gold != ABSTAIN
+    score = np.where(known, np.clip(posterior.max(axis=1, initial=0), 0, 1), 0.0)
+    return Reliability(votes.ids, posterior, score, skill)
+
+
+def by_first(column: Ints) -> Ints:
+    """The distinct numbers of a column in the order they first occur."""
+    values, first = np.unique(column, return_index=True)
+    return values[np.argsort(first)]
+
+
+def refuse_open(votes: Votes, kind: str, instead: str) -> None:
+    """Refuse votes whose answers are open.
+
+    Raises:
+        InputError: each example has candidates of its own.
+    """
+    if votes.candidate_texts:
+        raise InputError(
+            f"`{kind}` needs one list of classes for all examples, and these answers are open; "
+            f"use {instead}."
+        )
+
+
+def refuse_many(votes: Votes, kind: str, instead: str) -> None:
+    """Refuse more confusion matrices than there is memory for.
+
+    Raises:
+        InputError: they would have more than four times CELLS.
+    """
+    cells = len(votes.voters) * votes.answers**2
+    if cells > 4 * CELLS:
+        raise InputError(
+            f"`{kind}` has a confusion matrix for each voter: {len(votes.voters):,} voters and "
+            f"{votes.answers:,} classes make {cells:,} cells, more than {4 * CELLS:,}; use "
+            f"{instead}."
+        )

@@ -1,5 +1,0 @@
-"""From what is stored to results.json: scores, intervals, PGR, label quality, costs."""
-
-from steelyard.results.collect import collect, environment
-
-__all__ = ["collect", "environment"]

@@ -1,0 +1,81 @@
+"""Keep the labels of several weak supervisors apart, for objectives that hear each of them."""
+
+from dataclasses import replace
+from typing import ClassVar, Literal
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field
+
+from steelyard.errors import InputError
+from steelyard.selection.break_ties import UNANSWERED, answered, select
+from steelyard.types import ABSTAIN, Apart, Floats, Reliability, Selection, Votes
+
+MAX_SUPERVISORS = 64
+
+
+class KeepApart(BaseModel):
+    """Every example with the distribution of each voter, (N, M, K).
+
+    A voter's distribution is the mean of its readable votes about the example; it is silent where
+    it has none. Of open questions its answers alone count, and not what it thinks of those of
+    others. The pooled target, by which labels are judged, is the weighted mean over the voters
+    that answered.
+
+    Source: Cui et al. 2024, arXiv:2406.03199 (several weak supervisors; fixed, mean or
+        accuracy-like weights, from the authors' code).
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    version: ClassVar[int] = 1
+
+    kind: Literal["apart"] = "apart"
+    weights: Literal["uniform", "accuracy"] | tuple[float, ...] = "uniform"
+    """The same for each voter; in proportion to the accuracy over chance that the arm's estimator
+    learnt (`dawid_skene` and its like); or one number > 0 for each voter, in their order."""
+    max_supervisors: int = Field(MAX_SUPERVISORS, ge=1)
+    """More voters are refused: each has a term of the loss."""
+
+    def select(self, votes: Votes, reliability: Reliability) -> Selection:
+        size, voters = len(votes.ids), len(votes.voters)
+        if voters > self.max_supervisors:
+            raise InputError(
+                f"{voters} voters cannot be kept apart (at most {self.max_supervisors}); estimate "
+                "one label for each example, with `dawid_skene` for example, or name fewer."
+            )
+        table = np.zeros((size, voters, votes.answers))
+        read = votes.answer != ABSTAIN
+        said = replace(votes, probs=None) if votes.candidate_texts else votes
+        np.add.at(table, (votes.example[read], votes.voter[read]), said.distributions[read])
+        total = table.sum(axis=2, keepdims=True)
+        np.divide(table, total, out=table, where=total > 0)
+        weights = self._weights(votes, reliability)
+        pooled = np.einsum("nmk,m->nk", table, weights)
+        mass = pooled.sum(axis=1, keepdims=True)
+        pooled = np.divide(pooled, mass, out=votes.uniform(), where=mass > 0)
+        kept = select(votes.ids, pooled, np.ones(size), {UNANSWERED: ~answered(votes)})
+        return Selection(
+            kept.ids, kept.targets, kept.weights, kept.reasons, Apart(votes.voters, table, weights)
+        )
+
+    def _weights(self, votes: Votes, reliability: Reliability) -> Floats:
+        """One for each voter, sum 1."""
+        voters = len(votes.voters)
+        raw = np.ones(voters)
+        if isinstance(self.weights, tuple):
+            raw = np.array(self.weights, dtype=float)
+            if len(raw) != voters or not (raw > 0).all() or not np.isfinite(raw).all():
+                raise InputError(
+                    f"`weights` must be {voters} numbers > 0, one for each voter in the order "
+                    f"{', '.join(votes.voters)}; got {self.weights}."
+                )
+        elif self.weights == "accuracy":
+            skill = reliability.skill
+            if skill is None or skill.voters != votes.voters:
+                raise InputError(
+                    "`weights: accuracy` needs an estimator that learns how accurate each voter "
+                    "is; use `reliability: dawid_skene`, `one_coin` or `hierarchical`."
+                )
+            chance = 1 / max(votes.answers, 2)
+            raw = np.maximum(skill.accuracy - chance, 1e-3)
+        weights: Floats = raw / raw.sum()
+        return weights

@@ -1,0 +1,320 @@
+"""Results on disk, addressed by what they were made from. Running again is resuming.
+
+A result is a sealed folder `<kind>-<hash of its recipe>`. The recipe holds the version of the code
+that made it, the settings it used, fingerprints of its inputs and the library versions that
+matter. `recipe.json` beside the content lets `why` say what changed.
+"""
+
+import dataclasses
+import functools
+import hashlib
+import importlib.metadata
+import json
+import logging
+import shutil
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from pydantic import BaseModel
+
+from steelyard import types
+from steelyard.errors import InputError, StoreError
+from steelyard.io import atomic as sealed
+
+log = logging.getLogger(__name__)
+
+NOUNS = {
+    noun.__name__: noun
+    for noun in (
+        *(types.Votes, types.Reliability, types.Selection),
+        *(types.Predictions, types.VoterSkill, types.Apart),
+        *(types.Written, types.Words, types.Spans),
+    )
+}
+Content = dict[str, Any]
+"""Named parts of a result: nouns, arrays, or plain JSON values."""
+Make = Callable[[Path], Content]
+"""Computes a result; is given a folder for checkpoints."""
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What makes a result. Equal recipes have equal results."""
+
+    kind: str  # a word for the folder's name, such as "votes" or "student"
+    version: int  # of the code; raised when results change without a change of settings
+    settings: Mapping[str, Any]
+    inputs: Mapping[str, str]  # name of each input -> its fingerprint
+    libraries: Mapping[str, str]  # library -> version
+
+    @functools.cached_property
+    def name(self) -> str:
+        return f"{self.kind}-{fingerprint(dataclasses.asdict(self))}"
+
+    def differences(self, other: "Recipe") -> list[str]:
+        """What changed from `other` to this recipe, a line each."""
+        old, new = dataclasses.asdict(other), dataclasses.asdict(self)
+        return [
+            f"{key}: {_short(_flat(old).get(key))} -> {_short(_flat(new).get(key))}"
+            for key in sorted({*_flat(old), *_flat(new)})
+            if _flat(old).get(key) != _flat(new).get(key)
+        ]
+
+
+class Missing(StoreError):
+    """A result that is not stored, met by a store that only reads."""
+
+    def __init__(self, role: str, recipe: Recipe) -> None:
+        super().__init__(f"{role} is not stored; run the study first.")
+        self.role, self.recipe = role, recipe
+
+
+class Busy(StoreError):
+    """A result that another process is making."""
+
+
+class Store:
+    """A folder of results. Computing twice is reading once.
+
+    Args:
+        root: the folder; made when the first result is kept.
+        read_only: raise `Missing` instead of computing.
+    """
+
+    def __init__(self, root: Path, *, read_only: bool = False) -> None:
+        self.root = root
+        self.read_only = read_only
+        self.roles: dict[str, str] = {}  # role of each result met -> its name
+
+    def keep(self, role: str, recipe: Recipe, make: Make, *, wait: bool = True) -> Content:
+        """The result of a recipe: read and verified if it is stored, else made and stored.
+
+        Args:
+            role: what the result is to the study, such as "seed-0/filter/student".
+            recipe: what makes it.
+            make: computes it; is given a folder for checkpoints, which a killed run finds again.
+            wait: for another process that is making it.
+
+        Raises:
+            Missing: it is not stored and the store only reads.
+            Busy: another process is making it, and there is no wait.
+        """
+        self.roles[role] = recipe.name
+        folder = self.root / recipe.name
+        found = self._read(folder)
+        if found is not None:
+            return found
+        if self.read_only:
+            raise Missing(role, recipe)
+        with self._lock(recipe.name, wait):
+            found = self._read(folder)  # another process may have made it meanwhile
+            if found is not None:
+                return found
+            unfinished = self.root / "unfinished" / recipe.name
+            start = time.monotonic()
+            content = make(unfinished)
+            seconds = time.monotonic() - start
+            sealed.publish(folder, lambda draft: _write(draft, content, role, recipe, seconds))
+            shutil.rmtree(unfinished, ignore_errors=True)
+        stored = self._read(folder)
+        if stored is None:
+            raise StoreError(f"{folder} was damaged as soon as it was written; is the disk sound?")
+        return stored
+
+    def keep_all(self, wanted: Sequence[tuple[str, Recipe, Make]]) -> list[Content]:
+        """The results of several recipes, as `keep` has them.
+
+        What another process is making is left for later: two that want the same share the work.
+        """
+        found: dict[int, Content] = {}
+        for wait in (False, True):
+            for i, (role, recipe, make) in enumerate(wanted):
+                if i not in found:
+                    with suppress(Busy):
+                        found[i] = self.keep(role, recipe, make, wait=wait)
+        return [found[i] for i in range(len(wanted))]
+
+    def forget(self, kind: str) -> None:
+        """Remove all results of a kind: scratch that is cheap to make again."""
+        for folder in self.root.glob(f"{kind}-*"):
+            shutil.rmtree(folder, ignore_errors=True)
+
+    def recipe(self, name: str) -> Recipe | None:
+        """The recipe of a stored result, None if it is not there."""
+        words = self._record(name)
+        return None if words is None else Recipe(**words["recipe"])
+
+    def seconds(self, name: str) -> float:
+        """How long a stored result took to make."""
+        words = self._record(name)
+        return 0.0 if words is None else float(words["seconds"])
+
+    def _record(self, name: str) -> dict[str, Any] | None:
+        path = self.root / name / "recipe.json"
+        if not path.is_file():
+            return None
+        try:
+            words: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        except ValueError:
+            log.warning("%s is damaged.", path)
+            return None
+        return words
+
+    @contextmanager
+    def _lock(self, name: str, wait: bool) -> Iterator[None]:
+        from filelock import FileLock, Timeout
+
+        locks = self.root / "locks"
+        try:
+            locks.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise InputError(
+                f"The folder {self.root} cannot be written ({error.strerror}); "
+                "give another one with --out."
+            ) from error
+        lock = FileLock(locks / f"{name}.lock")
+        try:
+            lock.acquire(timeout=-1 if wait else 0)
+        except Timeout as error:
+            raise Busy(f"{name} is being made by another process.") from error
+        try:
+            yield
+        finally:
+            lock.release()
+
+    def _read(self, folder: Path) -> Content | None:
+        if not folder.is_dir():
+            return None
+        try:
+            sealed.check(folder)
+            return _read_content(folder)
+        except (StoreError, OSError, ValueError, KeyError) as error:
+            aside = folder.with_name(f"damaged-{folder.name}-{time.time_ns()}")
+            log.warning("A stored result is damaged and is made again: %s", error)
+            try:
+                folder.rename(aside)
+            except FileNotFoundError:
+                log.info("Another process set %s aside first.", folder.name)
+            return None
+
+
+def fingerprint(value: object) -> str:
+    """Hash of a value's content, 16 hexadecimal digits; equal content has an equal name.
+
+    Reads plain values, sequences, mappings, arrays, settings and the nouns.
+    """
+    digest = hashlib.blake2b(digest_size=8)
+    _feed(digest, value)
+    return digest.hexdigest()
+
+
+def library_versions(*names: str) -> dict[str, str]:
+    """Installed versions of the libraries that a result depends on."""
+    return {name: importlib.metadata.version(name) for name in names}
+
+
+def _feed(digest: Any, item: object) -> None:
+    if isinstance(item, BaseModel):
+        _feed(digest, item.model_dump(mode="json"))
+    elif isinstance(item, types.Question):
+        digest.update(f"{item!r};".encode("utf-8", "backslashreplace"))
+    elif dataclasses.is_dataclass(item) and not isinstance(item, type):
+        _feed(digest, {f.name: getattr(item, f.name) for f in dataclasses.fields(item)})
+    elif isinstance(item, np.ndarray):
+        digest.update(f"array {item.dtype.str} {item.shape};".encode())
+        digest.update(np.ascontiguousarray(item).data)
+    elif isinstance(item, Mapping):
+        digest.update(f"mapping {len(item)};".encode())
+        for key in sorted(item):
+            _feed(digest, key)
+            _feed(digest, item[key])
+    elif isinstance(item, tuple | list):
+        digest.update(f"sequence {len(item)};".encode())
+        for part in item:
+            _feed(digest, part)
+    elif isinstance(item, str | int | float | bool | None):
+        digest.update(f"{type(item).__name__} {item!r};".encode("utf-8", "surrogatepass"))
+    else:
+        raise TypeError(f"A {type(item).__qualname__} has no fingerprint; use plain fields.")
+
+
+def _write(folder: Path, content: Content, role: str, recipe: Recipe, seconds: float) -> None:
+    words: dict[str, Any] = {}
+    for name, value in content.items():
+        if isinstance(value, np.ndarray):
+            np.save(folder / f"{name}.npy", value, allow_pickle=False)
+            words[name] = {"type": "array"}
+        elif type(value).__name__ in NOUNS:
+            arrays: dict[str, np.ndarray] = {}
+            words[name] = _split_arrays(value, "", arrays)
+            np.savez(folder / f"{name}.npz", allow_pickle=False, **arrays)
+        else:
+            words[name] = {"type": "json", "value": value}
+    record = {"role": role, "seconds": seconds, "recipe": dataclasses.asdict(recipe)}
+    (folder / "recipe.json").write_text(json.dumps(record, indent=1, sort_keys=True), "utf-8")
+    (folder / "content.json").write_text(json.dumps(words), encoding="utf-8")
+
+
+def _split_arrays(noun: Any, prefix: str, arrays: dict[str, np.ndarray]) -> dict[str, Any]:
+    """A noun's plain fields as JSON; its arrays are put into `arrays` under dotted names."""
+    plain: dict[str, Any] = {}
+    for field in dataclasses.fields(noun):
+        value = getattr(noun, field.name)
+        if isinstance(value, np.ndarray):
+            arrays[prefix + field.name] = value
+        elif type(value).__name__ in NOUNS:
+            plain[field.name] = _split_arrays(value, f"{prefix}{field.name}.", arrays)
+        else:
+            plain[field.name] = value
+    return {"type": type(noun).__name__, "fields": plain}
+
+
+def _join_arrays(words: dict[str, Any], prefix: str, arrays: Mapping[str, np.ndarray]) -> Any:
+    """The noun that `_split_arrays` took apart."""
+    fields: dict[str, Any] = {}
+    for key, value in words["fields"].items():
+        noun = isinstance(value, dict) and value.get("type") in NOUNS
+        fields[key] = _join_arrays(value, f"{prefix}{key}.", arrays) if noun else _tuples(value)
+    for key in arrays:
+        own = key.removeprefix(prefix)
+        if key.startswith(prefix) and "." not in own:
+            fields[own] = arrays[key]
+    return NOUNS[words["type"]](**fields)
+
+
+def _read_content(folder: Path) -> Content:
+    words = json.loads((folder / "content.json").read_text(encoding="utf-8"))
+    content: Content = {}
+    for name, entry in words.items():
+        if entry["type"] == "json":
+            content[name] = entry["value"]
+        elif entry["type"] == "array":
+            content[name] = np.load(folder / f"{name}.npy", mmap_mode="r", allow_pickle=False)
+        else:
+            with np.load(folder / f"{name}.npz", allow_pickle=False) as arrays:
+                content[name] = _join_arrays(entry, "", arrays)
+    return content
+
+
+def _tuples(value: Any) -> Any:
+    return tuple(_tuples(part) for part in value) if isinstance(value, list) else value
+
+
+def _flat(value: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for key, part in value.items():
+        if isinstance(part, Mapping):
+            flat.update(_flat(part, f"{prefix}{key}."))
+        else:
+            flat[f"{prefix}{key}"] = part
+    return flat
+
+
+def _short(value: object) -> str:
+    text = "nothing" if value is None else str(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."

@@ -1,0 +1,1 @@
+"""A study: settings, votes, selections, trainings, results; the method from top to bottom."""

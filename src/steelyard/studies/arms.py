@@ -1,0 +1,300 @@
+"""Arms: how reliability is estimated, what is done with it, and what the student minimises."""
+
+import difflib
+from dataclasses import replace
+from typing import Annotated, Any, Literal, TypeAlias
+
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, model_validator
+
+from steelyard.errors import ConfigError
+from steelyard.objectives import Bayesian, Joint, NaiveMultiWeak
+from steelyard.objectives import Confidence as Confident
+from steelyard.reliability import (
+    Confidence,
+    Estimator,
+    FeatureEstimator,
+    GraphDenoising,
+    Hierarchical,
+    Margin,
+    VoteEntropy,
+    VoteShare,
+)
+from steelyard.selection import (
+    FirstVoter,
+    Harden,
+    KeepApart,
+    KeepMostReliable,
+    Selector,
+    Soften,
+    WeighByScore,
+    WeighByShare,
+    balanced,
+    keep_right,
+    random_keep,
+    refuse_one_label,
+    shuffled_weights,
+    written,
+)
+from steelyard.student import CROSS_ENTROPY, Objective
+from steelyard.student.preference_stage import PreferenceStage
+from steelyard.types import PAIR, Ints, Reliability, Selection, Votes
+
+Role = Literal["arm", "control", "oracle"]
+
+
+class Arm(BaseModel):
+    """A way to teach the student."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.+-]{0,63}$")
+    """What tables call it."""
+    reliability: Annotated[
+        Estimator | FeatureEstimator | GraphDenoising, Field(discriminator="kind")
+    ] = VoteShare()
+    """How far each label can be trusted; a bare name is short for its `kind`."""
+    selection: Selector
+    """What the student is taught; a bare name is short for its `kind`."""
+    objective: Objective = CROSS_ENTROPY
+    """What the student minimises; a bare name is short for its `kind`. The ceiling's is always the
+    cross-entropy."""
+    balance: float = Field(0.0, ge=0, le=1)
+    """Of classification: 1 gives each class the same weight in all, however rare its labels are;
+    0 leaves them as they are; between, n_k^-balance (see `selection.balanced`)."""
+    preference: PreferenceStage | None = None
+    """A second stage for a language model that learns open answers: preferences between answers of
+    its own. The ceiling has none."""
+    description: str = ""
+    """For the report."""
+    role: Role = "arm"
+    """An `oracle` loses its wrong labels: it sees the truth, and bounds what a filter can do."""
+    control: Literal["none", "random_keep", "shuffled_weights"] = "none"
+    """What is done to the selection to take its information away."""
+    control_of: str = ""
+    """Name of the arm that a control belongs to."""
+
+    @model_validator(mode="after")
+    def _hears_each(self) -> "Arm":
+        if self.objective.several and not isinstance(self.selection, KeepApart):
+            raise ValueError(
+                f"`objective: {self.objective.kind}` hears each supervisor and needs "
+                f"`selection: apart`, got `{self.selection.kind}`"
+            )
+        if self.balance and isinstance(self.selection, KeepApart):
+            raise ValueError("`balance` needs one label for each example, and `apart` has several")
+        return self
+
+    @model_validator(mode="before")
+    @classmethod
+    def _names_are_kinds(cls, value: Any) -> Any:
+        """`reliability: vote_entropy` is short for `reliability: {kind: vote_entropy}`."""
+        if not isinstance(value, dict):
+            return value
+        short = {k: {"kind": v} for k, v in value.items() if k in PARTS and isinstance(v, str)}
+        return {**value, **short}
+
+    def select(self, votes: Votes, reliability: Reliability, truth: Ints, seed: int) -> Selection:
+        """The arm's selection. Only an oracle looks at `truth`.
+
+        Raises:
+            InputError: nothing is kept, or one class alone.
+        """
+        selection = self._select(votes, reliability, truth, seed)
+        if votes.classes == PAIR:  # a number of theirs means nothing
+            return selection
+        if not votes.candidate_texts:
+            refuse_one_label(selection)
+            return selection
+        # number 0 of open answers is another text everywhere
+        heard = self.selection.heard(votes) if isinstance(self.selection, FirstVoter) else None
+        return replace(selection, written=written(votes, selection, heard))
+
+    def _select(self, votes: Votes, reliability: Reliability, truth: Ints, seed: int) -> Selection:
+        selection = self._plain(votes, reliability, truth, seed)
+        return balanced(selection, self.balance) if self.balance else selection
+
+    def _plain(self, votes: Votes, reliability: Reliability, truth: Ints, seed: int) -> Selection:
+        selection = self.selection.select(votes, reliability)
+        if self.role == "oracle":
+            return keep_right(selection, truth)
+        if self.control == "random_keep":
+            whole = Harden().select(votes, reliability)
+            of_each = isinstance(self.selection, KeepMostReliable) and self.selection.per_class
+            return random_keep(selection, whole, seed, per_class=of_each)
+        if self.control == "shuffled_weights":
+            return shuffled_weights(selection, seed)
+        return selection
+
+
+PARTS = ("reliability", "selection", "objective")
+
+Entry: TypeAlias = Annotated[
+    Annotated[str, Tag("preset")] | Annotated[Arm, Tag("own")],
+    Discriminator(lambda value: "preset" if isinstance(value, str) else "own"),
+]
+"""An arm as a study names it: a preset's name, or an arm of one's own."""
+
+PRESETS: dict[str, Arm] = {
+    arm.name: arm
+    for arm in (
+        Arm(
+            name="naive",
+            selection=FirstVoter(),
+            description="One weak label per example, the first voter's, without any selection.",
+        ),
+        Arm(
+            name="majority",
+            selection=Harden(),
+            description="The majority's answer on every example.",
+        ),
+        Arm(
+            name="balanced",
+            selection=Harden(),
+            balance=1.0,
+            description="The majority's answers, each class with the same weight in all.",
+        ),
+        Arm(
+            name="soft",
+            reliability=Confidence(),
+            selection=Soften(),
+            description="The mean of the voters' distributions as a soft target.",
+        ),
+        Arm(
+            name="filter",
+            reliability=VoteEntropy(),
+            selection=KeepMostReliable(),
+            description="The half of lowest vote entropy, ties kept (Guo and Yang, method 1).",
+        ),
+        Arm(
+            name="reweigh",
+            selection=WeighByShare(),
+            description="Answers weighted by sharpened vote share, T = 0.2 (Guo, Yang: method 2).",
+        ),
+        Arm(
+            name="filter_confidence",
+            reliability=Confidence(),
+            selection=KeepMostReliable(),
+            description="The half with the highest mean probability of the voters.",
+        ),
+        Arm(
+            name="filter_balanced",
+            reliability=Confidence(),
+            selection=KeepMostReliable(per_class=True),
+            balance=1.0,
+            description="The half of each class's labels with the highest mean probability of the "
+            "voters, each class with the same weight in all.",
+        ),
+        Arm(
+            name="reweigh_confidence",
+            reliability=Confidence(),
+            selection=WeighByScore(),
+            description="The majority's answer weighted by the voters' mean probability.",
+        ),
+        Arm(
+            name="reweigh_margin",
+            reliability=Margin(),
+            selection=WeighByScore(),
+            description="The likelier answer weighted by its lead in the voters' mean (CW-PO).",
+        ),
+        Arm(
+            name="hierarchical",
+            reliability=Hierarchical(),
+            selection=Harden(),
+            description="The most probable answer of a hierarchical model of voters.",
+        ),
+        Arm(
+            name="filter_hierarchical",
+            reliability=Hierarchical(),
+            selection=KeepMostReliable(),
+            description="The half of which the hierarchical model of voters is surest.",
+        ),
+        Arm(
+            name="confidence",
+            selection=Harden(),
+            objective=Confident(),
+            description="The majority's answers and the student's own, mixed (Burns et al.).",
+        ),
+        Arm(
+            name="naive_multi_weak",
+            selection=KeepApart(),
+            objective=NaiveMultiWeak(),
+            description="Every voter's label, each with a share of the loss (Cui et al.).",
+        ),
+        Arm(
+            name="joint",
+            selection=KeepApart(),
+            objective=Joint(),
+            description="The product of the voters' distributions as a soft target (Cui et al.).",
+        ),
+        Arm(
+            name="bayesian",
+            selection=KeepApart(),
+            objective=Bayesian(),
+            description="Every voter's label as evidence of a Dirichlet distribution (Cui et al.).",
+        ),
+        Arm(
+            name="truth_filter",
+            selection=Harden(),
+            role="oracle",
+            description="The majority's answers without the wrong ones: bounds any filter.",
+        ),
+    )
+}
+ALWAYS = ("naive", "majority")
+
+
+def complete(arms: tuple[Entry, ...]) -> tuple[Arm, ...]:
+    """The arms of a study: presets by name, own arms, and what always comes along.
+
+    `naive` and `majority` are added in front, and behind the arms a control for each that filters
+    (`random_keep`) or weighs (`shuffled_weights`).
+
+    Raises:
+        ConfigError: an unknown name (with the nearest known one), or a name given twice.
+    """
+    named = [_arm(entry) for entry in arms]
+    given = [arm.name for arm in named]
+    taught = [*(PRESETS[name] for name in ALWAYS if name not in given), *named]
+    whole = (*taught, *_controls(taught))
+    names = [arm.name for arm in whole]
+    for name in names:
+        if names.count(name) > 1:
+            raise ConfigError(
+                f"`arms`: the name {name!r} is given twice, or is a control's; arms need own names."
+            )
+    return whole
+
+
+def _arm(entry: Entry) -> Arm:
+    if isinstance(entry, Arm):
+        return entry
+    if entry in PRESETS:
+        return PRESETS[entry]
+    near = difflib.get_close_matches(entry, PRESETS, n=1)
+    hint = f"did you mean `{near[0]}`? " if near else ""
+    raise ConfigError(
+        f"`arms`: {entry!r} is not an arm; {hint}There are {', '.join(PRESETS)}, or give "
+        "`{name, reliability, selection}`."
+    )
+
+
+def _controls(arms: list[Arm]) -> list[Arm]:
+    controls = []
+    for control, kinds, text in (
+        ("random_keep", KeepMostReliable, "As many examples as `{}` keeps, drawn at random."),
+        ("shuffled_weights", (WeighByShare, WeighByScore), "The weights of `{}`, shuffled."),
+    ):
+        of = [arm for arm in arms if isinstance(arm.selection, kinds) and arm.control == "none"]
+        for arm in of:
+            told = text.format(arm.name)
+            if getattr(arm.selection, "per_class", False):
+                told = told.replace("examples as", "examples of each class as")
+            update = {
+                "name": control if len(of) == 1 else f"{control}.{arm.name}",
+                "role": "control",
+                "control": control,
+                "control_of": arm.name,
+                "description": told,
+            }
+            controls.append(arm.model_copy(update=update))
+    return controls

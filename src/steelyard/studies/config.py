@@ -1,0 +1,338 @@
+"""A study: data x supervisors x arms x seeds, as one YAML file."""
+
+import difflib
+import functools
+import re
+from collections.abc import Iterator, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from steelyard.data import Data
+from steelyard.errors import ConfigError
+from steelyard.evaluation import METRICS, SLOT_METRICS, metric, metrics_of
+from steelyard.io.yaml_file import MAX_BYTES, MAX_SEED, read_yaml
+from steelyard.reliability import GraphDenoising, OnFeatures
+from steelyard.student import CROSS_ENTROPY, Student
+from steelyard.studies.arms import Arm, Entry, complete
+from steelyard.supervision import Supervisor
+
+MAX_SEEDS = 1000
+WISHES = {
+    "tuple_type": "must be a list",
+    "too_short": "must have at least one entry",
+    "model_type": "must be `key: value` settings",
+    "model_attributes_type": "must be `key: value` settings",
+    "string_pattern_mismatch": "must be up to 64 letters, digits, `_`, `.` and `-`, and start with "
+    "a letter or digit",
+}
+"""What pydantic asks for, in the words of a study file."""
+DEFAULT_ARMS = ("naive", "majority", "soft", "filter", "reweigh")
+
+
+class Study(BaseModel):
+    """What is studied. Floor, naive, majority, ceiling and controls come along by themselves."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    name: str = Field("study", pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")
+    """Of its folder in `runs/` and in tables; by default the study file's name."""
+    task: Literal["classification", "multiple_choice", "preference", "generation"]
+    """One list of classes for all questions, options for each question, which of two answers is
+    better, or open answers."""
+    data: Data
+    """Where the rows come from and how many each split has."""
+    supervisors: tuple[Supervisor, ...] = Field(min_length=1)
+    """Who votes; at least one. The votes of all are taken together."""
+    student: Student
+    """The strong model: of every arm, of the controls and of the ceiling."""
+    arms: tuple[Entry, ...] = DEFAULT_ARMS
+    """Names of arms, or `{name, reliability, selection}`."""
+    seeds: int | tuple[int, ...] = 5
+    """How many (0, 1, ...), or which. A seed draws the splits, the supervisors and the student."""
+    metric: str = "accuracy"
+    """What scores and PGR are in; the other metrics are reported beside it. Open answers have
+    `accuracy`, which is equality in the student's spelling; slots have `slu_f1` and `span_f1` too.
+    """
+    match: Literal["epochs", "steps"] = "epochs"
+    """Whether arms that keep fewer examples take fewer steps, or repeat theirs to the same number
+    of steps as the ceiling."""
+
+    @field_validator("seeds")
+    @classmethod
+    def _some_seeds(cls, value: int | tuple[int, ...]) -> int | tuple[int, ...]:
+        seeds = range(min(value, MAX_SEEDS + 1)) if isinstance(value, int) else value
+        distinct = len(set(seeds)) == len(seeds)
+        if not distinct or not 1 <= len(seeds) <= MAX_SEEDS or min(seeds) < 0:
+            raise ValueError(
+                f"must be how many, from 1 to {MAX_SEEDS}, or distinct numbers >= 0; "
+                f"got {_shown(value)}"
+            )
+        if max(seeds) > MAX_SEED:
+            raise ValueError(f"must be numbers up to {MAX_SEED}, got {max(seeds)}")
+        return value
+
+    @model_validator(mode="after")
+    def _fits(self) -> "Study":
+        metric(self.metric)
+        if self.metric in SLOT_METRICS and self.metric not in self.metrics:
+            raise ValueError(
+                f"`metric: {self.metric}` scores slots, so it needs `task: generation` and "
+                "`student.reader: slots`"
+            )
+        if self.task == "generation" and self.metric not in self.metrics:
+            raise ValueError(
+                f"`metric: {self.metric}` needs classes, and open answers have none; use "
+                + " or ".join(f"`{name}`" for name in self.metrics)
+            )
+        if self.task == "preference" and self.metric != "accuracy":
+            raise ValueError(
+                f"`metric: {self.metric}` is of classes, and the two answers of a preference are "
+                "none; use `accuracy`: how often the better answer is preferred"
+            )
+        self.student.check_task(self.task)
+        _check_tuning(self.student)
+        for supervisor in self.supervisors:
+            supervisor.check_task(self.task)
+            _check_tuning(supervisor)
+            untaught = getattr(supervisor, "finetune", supervisor) is None
+            taught = supervisor.kind not in ("votes", "api") and not untaught
+            if taught and self.data.weak_train < 2:
+                raise ValueError(
+                    f"a {supervisor.kind} supervisor needs labelled rows; set `data.weak_train` "
+                    "to at least 2, or use `votes` only"
+                )
+        for arm in self.all_arms:
+            if isinstance(arm.reliability, OnFeatures | GraphDenoising):
+                arm.reliability.check_task(self.task)
+            if arm.objective != CROSS_ENTROPY:
+                self.student.check_objective(arm.objective)
+            if arm.preference is not None:
+                self._check_stage(arm)
+            if arm.balance and self.task != "classification":
+                raise ValueError(
+                    f"`balance` of arm `{arm.name}` is of classes, and {self.task} has none in "
+                    "common; leave it out"
+                )
+            if arm.objective.tokens and self.task != "generation":
+                raise ValueError(
+                    f"`objective: {arm.objective.kind}` of arm `{arm.name}` is of the words of "
+                    f"open answers, and the task is {self.task}; use another objective"
+                )
+        return self
+
+    def _check_stage(self, arm: Arm) -> None:
+        """A preference stage needs a model that writes and supervisors that weigh texts."""
+        weighs = any(getattr(weak, "beams", None) for weak in self.supervisors)
+        if self.task != "generation" or self.student.kind != "language_model" or not weighs:
+            raise ValueError(
+                f"`preference` of arm `{arm.name}` needs `task: generation`, a `language_model` "
+                "student and a `language_model` supervisor with `beams`, which weighs its answers"
+            )
+
+    @property
+    def metrics(self) -> tuple[str, ...]:
+        """Names of the metrics that suit the task and the student."""
+        reader = getattr(self.student, "spelling", "text")
+        return metrics_of(self.task, reader, self.student.kind in ("preference", "chooser"))
+
+    @cached_property
+    def all_arms(self) -> tuple[Arm, ...]:
+        """Every arm and control that is run."""
+        return complete(self.arms)
+
+    @property
+    def seed_list(self) -> tuple[int, ...]:
+        return tuple(range(self.seeds)) if isinstance(self.seeds, int) else self.seeds
+
+    def arm(self, name: str) -> Arm:
+        """The arm of a name.
+
+        Raises:
+            ConfigError: there is none; the nearest name is given.
+        """
+        for arm in self.all_arms:
+            if arm.name == name:
+                return arm
+        names = [arm.name for arm in self.all_arms]
+        near = difflib.get_close_matches(name, names, n=1)
+        hint = f"did you mean `{near[0]}`? " if near else ""
+        raise ConfigError(f"{name!r} is not an arm of the study; {hint}It has {', '.join(names)}.")
+
+
+def read_study(path: Path, overrides: Sequence[str] = ()) -> Study:
+    """A study file, checked, with `key.path=value` overrides.
+
+    Args:
+        path: a YAML file; relative paths in it start from its folder.
+        overrides: such as "student.epochs=2"; values are YAML.
+
+    Raises:
+        ConfigError: no such file, not YAML, or settings that cannot work; one line that names the
+            setting and the nearest right one.
+    """
+    try:
+        text = path.read_text(encoding="utf-8") if path.stat().st_size <= MAX_BYTES else None
+    except OSError as error:
+        raise ConfigError(f"{path} cannot be read: {error.strerror}. Give a study file.") from error
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{path} is not UTF-8 text (byte {error.start}).") from error
+    if text is None:
+        raise ConfigError(f"{path} is larger than {MAX_BYTES} bytes; a study file is a page long.")
+    settings = read_yaml(text, path.name)
+    if not isinstance(settings, dict):
+        raise ConfigError(f"{path.name} must be `key: value` settings, such as `name:`, `data:`.")
+    for override in overrides:
+        _override(settings, override)
+    stem = re.sub(r"[^A-Za-z0-9_.-]", "-", path.stem).lstrip("_.-")
+    settings.setdefault("name", stem[:64] or "study")
+    return make_study(settings, path.name, path.parent)
+
+
+def make_study(settings: dict[str, Any], source: str = "study", base: Path = Path()) -> Study:
+    """A study from plain settings; relative paths are resolved against `base`.
+
+    Raises:
+        ConfigError: settings that cannot work, as one sentence.
+    """
+    try:
+        study = Study.model_validate(settings)
+    except ValidationError as error:
+        raise ConfigError(f"{source}: {sentence(error)}") from error
+    supervisors = tuple(_based(supervisor, base) for supervisor in study.supervisors)
+    return study.model_copy(update={"supervisors": supervisors})
+
+
+def _based(supervisor: Any, base: Path) -> Any:
+    """A supervisor whose files are found from `base`."""
+    paths = {name: getattr(supervisor, name, None) for name in ("path", "paraphrases")}
+    found = {name: str(base / path) for name, path in paths.items() if path is not None}
+    return supervisor.model_copy(update=found) if found else supervisor
+
+
+def _override(settings: dict[str, Any], override: str) -> None:
+    path, equals, text = override.partition("=")
+    if not equals or not path:
+        raise ConfigError(
+            f"--set takes `key.path=value`, such as student.epochs=2; got {override!r}."
+        )
+    value = read_yaml(text, f"--set {override}")
+    place: Any = settings
+    *parents, last = path.split(".")
+    for key in parents:
+        if isinstance(place, dict):
+            place.setdefault(key, {})
+        place = place[_entry(place, key, override)]
+    place[_entry(place, last, override)] = value
+
+
+def _entry(place: Any, key: str, override: str) -> str | int:
+    """A key as the settings or the list `place` take it."""
+    if isinstance(place, dict):
+        return key
+    if not isinstance(place, list):
+        raise ConfigError(f"--set {override}: {_shown(place)} is a value and has no `{key}`.")
+    if not key.isdecimal() or len(key) > 9 or int(key) >= len(place):
+        raise ConfigError(
+            f"--set {override}: the list has no entry {key!r}; its {len(place)} entries are "
+            "numbered from 0."
+        )
+    return int(key)
+
+
+def _check_tuning(model: Any) -> None:
+    """Adapters or the top blocks are trained, not both; said before anything is."""
+    lora, layers = getattr(model, "lora", None), getattr(model, "train_layers", None)
+    if lora is not None and layers is not None:
+        raise ConfigError(
+            f"`lora` and `train_layers: {layers}` of the {model.kind} exclude each other; give one."
+        )
+
+
+def sentence(error: ValidationError) -> str:
+    """One problem of a failed validation, in words: an unknown setting, or the first."""
+    problem = min(error.errors(), key=lambda problem: problem["type"] != "extra_forbidden")
+    place, kind = _place(problem), problem["type"]
+    if kind == "extra_forbidden":
+        known = list(_settings_of(_models_at(problem["loc"][:-1])))
+        near = difflib.get_close_matches(str(problem["loc"][-1]), known, n=1)
+        hint = f" Did you mean `{near[0]}`?" if near else f" Known are {', '.join(known)}."
+        return f"`{place}` is not a setting.{hint}"
+    if kind == "missing":
+        return f"`{place}` is missing; it must be given."
+    if kind in ("union_tag_invalid", "union_tag_not_found"):
+        given = problem.get("ctx", {}).get("tag", "")
+        kinds = [str(_kind(model)) for model in _models_at(problem["loc"])]
+        near = difflib.get_close_matches(given, kinds, n=1)
+        hint = f" Did you mean `{near[0]}`?" if near else ""
+        found = f"got {given!r}" if given else "it is missing"
+        return f"`{place}.kind` must be one of {', '.join(kinds)}; {found}.{hint}"
+    message = problem["msg"].removeprefix("Value error, ")
+    if kind == "value_error":
+        return f"`{place}`: {message}" if place else message
+    message = WISHES.get(kind) or message.replace("Input should be", "must be")
+    return f"`{place}` {message}, got {_shown(problem['input'])}."
+
+
+def _shown(value: object) -> str:
+    """A value for a message, at most a line of it."""
+    text = repr(value)
+    return text if len(text) <= 80 else f"{text[:77]}..."
+
+
+def _place(problem: Any) -> str:
+    """Where a problem is, in the words of the study file, such as `student.epochs`."""
+    parts = [str(part) for part in problem["loc"]]
+    unknown = parts[-1:] if problem["type"] == "extra_forbidden" else []
+    return ".".join([p for p in parts[: len(parts) - len(unknown)] if p not in _tags()] + unknown)
+
+
+@functools.cache
+def _tags() -> set[str]:
+    """What pydantic puts into a place besides names of settings and numbers of entries."""
+    return {str(_kind(model)) for model in _below(Study)} | {
+        "preset",
+        "own",
+        "int",
+        "tuple[int, ...]",
+        "Wording",
+    }
+
+
+def _models_at(place: tuple[int | str, ...]) -> list[type[BaseModel]]:
+    """The models that may stand at a place of the study file."""
+    models: list[type[BaseModel]] = [Study]
+    for part in place:
+        fields = _settings_of(models)
+        if part in fields:
+            models = _models(fields[str(part)].annotation)
+        else:  # a kind leaves one model, the number of an entry all of them
+            models = [model for model in models if _kind(model) == part] or models
+    return models
+
+
+def _settings_of(models: Sequence[type[BaseModel]]) -> dict[str, Any]:
+    return {name: field for model in models for name, field in model.model_fields.items()}
+
+
+def _below(model: type[BaseModel]) -> Iterator[type[BaseModel]]:
+    for field in model.model_fields.values():
+        for part in _models(field.annotation):
+            yield part
+            yield from _below(part)
+
+
+def _models(annotation: Any) -> list[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return [annotation]
+    return [model for part in get_args(annotation) for model in _models(part)]
+
+
+def _kind(model: type[BaseModel]) -> Any:
+    field = model.model_fields.get("kind")
+    return None if field is None else field.default
+
+
+__all__ = ["DEFAULT_ARMS", "METRICS", "Study", "make_study", "read_study", "read_yaml"]

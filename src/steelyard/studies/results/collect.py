@@ -1,0 +1,125 @@
+"""From what is stored to results.json: every part, in the order of the file."""
+
+import platform
+from dataclasses import asdict
+from importlib.metadata import version
+from typing import Any
+
+import numpy as np
+
+from steelyard.errors import InputError
+from steelyard.studies.executors import cores
+from steelyard.studies.results.json_numbers import numbers
+from steelyard.studies.results.label_quality import estimators, quality_of, votes_said
+from steelyard.studies.results.scores import Judged
+from steelyard.studies.results.warnings import of_language_models, of_the_study
+from steelyard.studies.run import Run
+from steelyard.studies.training import CEILING, Taught
+
+CURVE_POINTS = 60
+
+
+def collect(run: Run) -> dict[str, Any]:
+    """Everything that results.json holds, read from the store; see docs/formats.md.
+
+    Raises:
+        Missing: with a store that only reads, if a result is not stored.
+    """
+    study = run.study
+    judged = Judged(run)
+    metrics, undefined = _other_metrics(judged)
+    reliability = {kind: quality_of(run, kind) for kind in estimators(run)}
+    results: dict[str, Any] = {
+        "steelyard": version("steelyard"),
+        "study": study.name,
+        "task": study.task,
+        "metric": study.metric,
+        "seeds": list(study.seed_list),
+        "data": _data(run, judged),
+        "weak": judged.floor(study.metric),
+        "weak_ensemble": judged.ensemble(study.metric),
+        "ceiling": judged.score(study.metric, CEILING),
+        "arms": {arm.name: judged.arm(arm.name) for arm in study.all_arms},
+        "metrics": metrics,
+        "votes": votes_said(run),
+        "reliability": reliability,
+        "curves": {name: _curve(taught) for name, taught in judged.first_seed().items()},
+        "match": study.match,
+    }
+    results["warnings"] = [*of_the_study(run, results), *of_language_models(judged), *undefined]
+    results["costs"] = _costs(run)
+    results["environment"] = environment()
+    results["artifacts"] = {k: v for k, v in sorted(run.store.roles.items()) if "/" in k}
+    return results
+
+
+def environment() -> dict[str, Any]:
+    """Versions and machine, without names of people or places."""
+    libraries = ("torch", "transformers", "numpy", "scikit-learn")
+    return {
+        "python": platform.python_version(),
+        **{name: version(name) for name in libraries},
+        "system": platform.system(),
+        "machine": platform.machine(),
+        "cores": cores(),
+    }
+
+
+def _other_metrics(judged: Judged) -> tuple[dict[str, Any], list[str]]:
+    """Scores by every metric but the study's, and why some are not defined on these test rows."""
+    study = judged.run.study
+    if study.metrics == ("accuracy",):
+        return {}, ["Open answers have no classes: accuracy is the only metric."]
+    metrics, undefined = {}, []
+    for name in study.metrics:
+        if name != study.metric:
+            try:
+                metrics[name] = judged.other(name)
+            except InputError as error:
+                undefined.append(f"No {name}: {error}")
+    return metrics, undefined
+
+
+def _data(run: Run, judged: Judged) -> dict[str, Any]:
+    task, leaks = run.splits(run.study.seed_list[0])
+    counts = np.bincount(task.test.truth, minlength=task.answers)[: task.answers]
+    cut = max(taught.record["cut"] for taught in judged.taught[CEILING])
+    return {
+        "name": run.source.name,
+        "weak_train": len(task.weak_train.truth),
+        "strong_train": len(task.strong_train.truth),
+        "test": len(task.test.truth),
+        "classes": list(task.classes),
+        "test_class_shares": numbers(counts / len(task.test.truth)),
+        "leaks": {
+            "exact": sum(leak.similarity == 1.0 for leak in leaks),
+            "near": sum(leak.similarity < 1.0 for leak in leaks),
+            "policy": run.study.data.leaks,
+            "examples": [asdict(leak) for leak in leaks[:5]],
+        },
+        "truncated": {"strong_train": cut},
+        "left_out": run.source.left_out,
+    }
+
+
+def _curve(taught: Taught) -> dict[str, list[float]]:
+    """Training loss, averaged over at most CURVE_POINTS stretches of steps."""
+    loss = np.array(taught.record["loss"])
+    if not len(loss):
+        return {"step": [], "loss": []}
+    parts = np.array_split(np.arange(len(loss)), min(CURVE_POINTS, len(loss)))
+    return {
+        "step": [float(part.mean() + 1) for part in parts],
+        "loss": [round(float(loss[part].mean()), 5) for part in parts],
+    }
+
+
+def _costs(run: Run) -> dict[str, Any]:
+    """Trainings and seconds of what is stored, by stage."""
+    names = {role: name for role, name in run.store.roles.items() if "/" in role}
+    seconds = {"supervision": 0.0, "student": 0.0}
+    for name in set(names.values()):
+        stage = "supervision" if name.startswith("votes-") else "student"
+        seconds[stage] += run.store.seconds(name)
+    students = {name for name in names.values() if name.startswith("student-")}
+    return {"trainings": len(students), "seconds": {k: round(v, 1) for k, v in seconds.items()}}

@@ -1,0 +1,94 @@
+"""How good the weak labels are: votes and reliability against the hidden truth."""
+
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+
+from steelyard.evaluation import judge
+from steelyard.studies.results.json_numbers import mean
+from steelyard.studies.run import Run
+from steelyard.types import ABSTAIN, Floats, Votes, rows_of
+
+
+def votes_said(run: Run) -> dict[str, Any]:
+    """How often votes on strong_train are right, over all seeds."""
+    right, read, total = 0, 0, 0
+    by_voter: dict[str, list[tuple[float, float]]] = {}
+    for seed in run.study.seed_list:
+        votes, truth = run.votes(seed).strong_train, run.truth(seed)
+        hit = votes.answer == truth[votes.example]
+        seen = votes.answer != ABSTAIN
+        right, read, total = right + hit.sum(), read + seen.sum(), total + len(seen)
+        for name, rates in _by_voter(votes, hit, seen).items():
+            by_voter.setdefault(name, []).append(rates)
+    return {
+        "accuracy": float(right / read) if read else None,
+        "abstained": float(1 - read / total),
+        "voters": len(votes.voters),
+        "queries": len(votes.queries),
+        "by_voter": [
+            {
+                "voter": name,
+                "accuracy": mean([r[0] for r in rates]),
+                "abstained": mean([r[1] for r in rates]),
+            }
+            for name, rates in by_voter.items()
+        ],
+    }
+
+
+def _by_voter(votes: Votes, hit: Any, seen: Any) -> dict[str, tuple[float, float]]:
+    size = len(votes.voters)
+    cast = np.bincount(votes.voter, minlength=size)
+    read = np.bincount(votes.voter[seen], minlength=size)
+    right = np.bincount(votes.voter[hit], minlength=size)
+    return {
+        name: (float(right[v] / read[v]) if read[v] else float("nan"), float(1 - read[v] / cast[v]))
+        for v, name in enumerate(votes.voters)
+        if cast[v]
+    }
+
+
+def estimators(run: Run) -> dict[str, Any]:
+    """One arm for each way that reliability is estimated; settings tell two of a kind apart."""
+    first: dict[str, Any] = {}
+    for arm in run.study.all_arms:
+        first.setdefault(arm.reliability.model_dump_json(), arm)
+    kinds = [arm.reliability.kind for arm in first.values()]
+    named = {}
+    for arm in first.values():
+        method = arm.reliability
+        settings = method.model_dump(exclude={"kind"}, exclude_none=True)
+        detail = ", ".join(f"{key}={value}" for key, value in settings.items())
+        several = kinds.count(method.kind) > 1 and detail
+        named[f"{method.kind}({detail})" if several else method.kind] = arm
+    return named
+
+
+def quality_of(run: Run, kind: str) -> dict[str, Any]:
+    """Does the score rank right labels first? Examples of all seeds, judged together."""
+    arm = estimators(run)[kind]
+    scores, rights = [], []
+    for seed in run.study.seed_list:
+        _, reliability = run.selection(seed, arm)
+        votes, split = run.votes(seed).strong_train, run.task(seed).strong_train
+        answered = votes.counts.sum(axis=1) > 0
+        rows = rows_of(split.ids, reliability.ids)
+        labels = _labels(votes, reliability.posterior)
+        scores.append(reliability.score[answered])
+        rights.append((labels == run.truth(seed)[rows])[answered])
+    quality = judge(np.concatenate(scores), np.concatenate(rights))
+    return {
+        "auroc": quality.auroc,
+        "aurc": quality.aurc,
+        "ece": quality.ece,
+        "bins": [asdict(part) for part in quality.bins],
+        "risk_coverage": [[point.coverage, point.risk] for point in quality.risk_coverage],
+    }
+
+
+def _labels(votes: Votes, posterior: Floats) -> Any:
+    from steelyard.selection.break_ties import most_probable
+
+    return most_probable(votes, posterior)

@@ -1,0 +1,69 @@
+"""From the log-probabilities of a reply's first token to a distribution over the options."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from steelyard.supervision.api.client import Logprobs
+from steelyard.types import Floats
+
+ENOUGH = 0.5
+"""Share of the first token that must be an option's; below it the reply begins with other words."""
+UNCLEAR = 0.05
+"""Share of the first token that may begin two options."""
+MARKS = " \t\n*\"'`([{_"
+"""What may stand before an answer in the token that begins it."""
+
+
+def option_probabilities(top: Logprobs, answers: Sequence[str]) -> Floats | None:
+    """P(option) of a closed question, (K,), sums to 1; None where the first token does not say.
+
+    A token counts for the option that it is, begins, or ends with punctuation ("A", " A", "A.",
+    "spa" of "spam"); all tokens of one option are added up. An option that no listed token begins
+    has the smaller of the smallest listed probability and an equal share of what is not listed.
+
+    None if there are no log-probabilities, one is NaN or above 0, less than half of the mass is on
+    options, or more than a twentieth on tokens that begin two of them ("not" of "not so" and "not
+    yet").
+
+    Args:
+        top: the most probable first tokens and their natural log-probabilities.
+        answers: K texts that may be replied, such as " A" or " spam".
+    """
+    values = [value for _, value in top]
+    if not top or any(value is None or value > 1e-3 for value in values):
+        return None
+    probs = np.exp([float(value) for value in values if value is not None])
+    mass = np.zeros(len(answers))
+    found = np.zeros(len(answers), dtype=bool)
+    unclear = 0.0
+    for (token, _), prob in zip(top, probs, strict=True):
+        begun = [o for o, answer in enumerate(answers) if begins(token, answer)]
+        found[begun] = True
+        if len(begun) == 1:
+            mass[begun[0]] += prob
+        elif begun:
+            unclear += prob
+    if mass.sum() < ENOUGH or unclear > UNCLEAR:
+        return None
+    missed = ~found
+    if missed.any():
+        rest = max(1.0 - probs.sum(), 0.0) / missed.sum()
+        mass[missed] = min(rest, probs.min())
+    share: Floats = mass / mass.sum()
+    return share
+
+
+def begins(token: str, answer: str) -> bool:
+    """Whether a reply whose first token this is may be the answer.
+
+    Letters keep their case: "a" begins an English sentence.
+    """
+    answer, token = answer.strip(), token.lstrip(MARKS).rstrip()
+    if len(answer) > 1:
+        answer, token = answer.casefold(), token.casefold()
+    if not token:
+        return False
+    if token.startswith(answer):
+        return not token[len(answer) :][:1].isalnum()
+    return answer.startswith(token)

@@ -1,0 +1,140 @@
+"""Option scores are those of reading every text alone."""
+
+import functools
+import itertools
+from typing import Any
+
+import numpy as np
+import pytest
+from transformers import MistralConfig
+
+import steelyard.models.lm.option_scores as ask_module
+from drawn_models import CONFIGS, HEADS, SIZES, built, check_naive, drawn, questions
+from steelyard.models.lm.option_scores import reads_trees, score_options
+from steelyard.models.lm.prompt_tokens import prompt_tokens
+from steelyard.prompts import Asked, Asking
+from steelyard.types import Question
+
+
+def test_scores_are_those_of_one_text_at_a_time(tiny: tuple[Any, Any]) -> None:
+    model, words = tiny
+    asked = questions(12)
+    scores = score_options(model, words, asked)
+    check_naive(model, words, asked, scores)
+    assert scores.probs.sum(axis=1) == pytest.approx(1)
+    assert scores.log_probs[0, 0] != pytest.approx(scores.log_probs[0, 1], abs=0.01)
+
+
+def test_scores_with_fused_attention() -> None:
+    """What is used on a GPU."""
+    model, words = built("llama", "sdpa")
+    assert reads_trees(model)
+    asked = questions(6)
+    check_naive(model, words, asked, score_options(model, words, asked))
+    exact = score_options(model, words, asked).probs
+    rough = score_options(model, words, asked, precision="bf16").probs
+    assert rough == pytest.approx(exact, abs=0.05)
+
+
+def test_scores_of_a_pretrained_model(stories: tuple[Any, Any]) -> None:
+    """Real words: answers of several tokens, letters behind a shared token for the space."""
+    model, words = stories
+    question = Question("q", "What did Lily see in the park?", ("a big red ball", "a cat", "rain"))
+    settings = [Asking(queries=3), Asking(queries=3, answer="text")]
+    asked = [one.ask(question, "multiple_choice", (), q, 0) for one in settings for q in range(3)]
+    check_naive(model, words, asked, score_options(model, words, asked))
+
+
+def test_which_models_read_trees() -> None:
+    found = {name: reads_trees(built(name)[0]) for name in CONFIGS}
+    assert found == {"llama": True, "gpt2": True, "mistral": True, "bloom": False}
+
+
+def test_texts_longer_than_a_sliding_window_are_read_alone() -> None:
+    """A window of 8 tokens: a tree's own mask would show the 9th the first. Shorter texts, which
+    the window does not touch, and longer ones have the model's own scores."""
+    config = MistralConfig(**SIZES, **HEADS, max_position_embeddings=64, sliding_window=8)
+    model, words = drawn(config)
+    asked = questions(12)
+    lengths = [len(ids) for ids in prompt_tokens(words, [one.prompt for one in asked])]
+    assert min(lengths) < 8 < max(lengths)
+    check_naive(model, words, asked, score_options(model, words, asked))
+
+
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+def test_a_question_is_one_forward_pass(
+    llama: tuple[Any, Any], monkeypatch: pytest.MonkeyPatch, precision: Any
+) -> None:
+    """5 prompts x 2 single-token answers: 1 pass, and no more tokens than the prompts have."""
+    model, words = llama
+    ends = (" is", " was", " is very", " was not", " is the")
+    asked = [
+        Asked("q", str(i), f"the plot{end}", (" good", " bad"), (), ("good", "bad"), (4, 8))
+        for i, end in enumerate(ends)
+    ]
+    seen = []
+    forward = type(model).forward
+
+    @functools.wraps(forward)
+    def counted(self: Any, *args: Any, **kwargs: Any) -> Any:
+        seen.append(kwargs["input_ids"].numel())
+        return forward(self, *args, **kwargs)
+
+    monkeypatch.setattr(model, "forward", counted.__get__(model))
+    assert reads_trees(model)
+    found_out = len(seen)
+    score_options(model, words, asked, precision=precision)
+    # the plot {is {very, the}, was {not}}: 2 + 2 + 3 distinct tokens of 13
+    assert seen[2 * found_out :] == [7]
+
+
+def test_batches_and_neighbours_change_nothing(
+    tiny: tuple[Any, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model, words = tiny
+    asked = questions(12)
+    whole = score_options(model, words, asked)
+    monkeypatch.setattr(ask_module, "BATCH_TOKENS", 1)
+    monkeypatch.setattr(ask_module, "TREE_TOKENS", 1)
+    alone = score_options(model, words, asked)
+    assert alone.log_probs == pytest.approx(whole.log_probs, abs=1e-4)
+    back = score_options(model, words, asked[::-1])
+    assert back.log_probs[::-1] == pytest.approx(whole.log_probs, abs=1e-4)
+
+
+def test_mean_divides_by_the_answers_tokens(llama: tuple[Any, Any]) -> None:
+    """ " not very bad" has three words, so three tokens of this tokenizer; " good" has one."""
+    model, words = llama
+    asked = questions(1)
+    sums = score_options(model, words, asked).log_probs
+    means = score_options(model, words, asked, normalise="mean").log_probs
+    assert means[:, :2] == pytest.approx(sums[:, :2] / [1, 3])
+    assert score_options(model, words, asked, normalise="mean").probs[0] == pytest.approx(
+        np.exp(means[0]) / np.exp(means[0]).sum()
+    )
+
+
+def test_bf16_is_near_float32(llama: tuple[Any, Any]) -> None:
+    model, words = llama
+    asked = questions(6)
+    exact = score_options(model, words, asked).probs
+    rough = score_options(model, words, asked, precision="bf16").probs
+    assert rough == pytest.approx(exact, abs=0.05)
+
+
+def test_permuting_options_leaves_an_order_insensitive_models_votes(
+    llama: tuple[Any, Any],
+) -> None:
+    """Options answered by their text behind a prompt that does not list them: the order that a
+    query draws cannot matter, so every query gives every option the same probability."""
+    model, words = llama
+    wording = {"name": "bare", "template": "{item} is"}
+    asking = Asking(queries=1, wordings=(wording,), answer="text")
+    question = Question("q", "the film", ("good", "very bad", "not fine"))
+    found = []
+    for order in itertools.permutations(range(3)):
+        shown = Question("q", "the film", tuple(question.choices[c] for c in order))
+        asked = asking.ask(shown, "multiple_choice", (), 0, 0)
+        probs = score_options(model, words, [asked]).probs[0]
+        found.append(probs[np.argsort(order)])
+    assert np.array(found) == pytest.approx(np.tile(found[0], (6, 1)), abs=1e-6)

@@ -1,0 +1,86 @@
+"""Arms whose estimator looks at the texts."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import steelyard as sy
+from steelyard.models.features import read_features
+from steelyard.models.load import Pretrained
+from steelyard.store.store import Store
+from steelyard.studies.config import make_study
+from steelyard.studies.run import Run
+from steelyard.types import Question
+
+ARMS = [
+    {"name": name, "reliability": reliability, "selection": selection}
+    for name, reliability, selection in (
+        ("knn", "knn", "hard"),
+        ("shallow", {"kind": "knn", "encoder": {"layers": 1}}, "hard"),
+        ("topological", "topological", "soft"),
+        ("logistic", "logistic", {"kind": "keep", "fraction": 0.5}),
+    )
+]
+SETTINGS: dict[str, Any] = {
+    "task": "classification",
+    "data": {"generated": "errands", "weak_train": 60, "strong_train": 150, "max_test": 100},
+    "supervisors": [{"kind": "tfidf", "voters": 3}],
+    "student": {"kind": "probe", "model": "minilm", "max_tokens": 64},
+    "arms": ARMS,
+    "seeds": 1,
+}
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[sy.Result, Path]:
+    folder = tmp_path_factory.mktemp("run")
+    return sy.study(SETTINGS, folder, workers=1), folder
+
+
+def test_a_study_relabels_and_filters_by_features(finished: tuple[sy.Result, Path]) -> None:
+    found = finished[0].results
+    assert {"knn", "shallow", "topological", "logistic", "random_keep"} <= set(found["arms"])
+    accuracy = {name: arm["seeds"][0]["label_accuracy"] for name, arm in found["arms"].items()}
+    assert accuracy["knn"] != accuracy["shallow"]  # the encoder of an estimator is its own
+    assert accuracy["logistic"] > accuracy["majority"]
+    assert len(found["reliability"]) == 5  # vote_share, two of knn, topological, logistic
+
+
+def test_what_an_arm_is_taught_comes_from_the_students_features(
+    finished: tuple[sy.Result, Path],
+) -> None:
+    run = Run(make_study(SETTINGS), Store(finished[1] / "store"))
+    votes, arm = run.votes(0).strong_train, run.study.arm("knn")
+    questions = run.task(0).strong_train.questions
+    features = read_features(Pretrained(), questions, arm.reliability.max_tokens)
+    plain = arm.reliability.estimate(votes, features)
+    np.testing.assert_allclose(run.selection(0, arm)[1].posterior, plain.posterior, atol=1e-6)
+
+
+def test_features_have_one_length_and_tell_texts_apart() -> None:
+    texts = ("Where is my parcel?", "My parcel has not come.", "Sing a song about the sea.")
+    rows = read_features(Pretrained(), [Question(t, t) for t in texts], 32)
+    assert rows.dtype == np.float32
+    np.testing.assert_allclose((rows**2).sum(axis=1), rows.shape[1], rtol=1e-5)
+    assert rows[0] @ rows[1] > rows[0] @ rows[2]
+
+
+@pytest.mark.parametrize("kind", ["knn", "topological", "logistic"])
+def test_open_and_own_answers_are_refused_before_anything_is_done(kind: str) -> None:
+    settings = {
+        **SETTINGS,
+        "task": "multiple_choice",
+        "supervisors": [{"kind": "chooser", "model": "minilm"}],
+        "student": {"kind": "chooser", "model": "minilm"},
+        "arms": [{"name": "mine", "reliability": kind, "selection": "hard"}],
+    }
+    with pytest.raises(sy.ConfigError, match=f"`{kind}` compares .* the task is multiple_choice"):
+        make_study(settings)
+
+
+def test_an_encoder_that_is_not_there_is_said_before_training(tmp_path: Path) -> None:
+    arm = {"name": "mine", "reliability": {"kind": "knn", "encoder": {"layers": 99}}}
+    with pytest.raises(sy.ConfigError, match="`layers: 99`: minilm has 6 blocks"):
+        sy.study({**SETTINGS, "arms": [{**arm, "selection": "hard"}]}, tmp_path, workers=1)
