@@ -29,7 +29,7 @@ from steelyard.models.lm.load_lm import load_causal
 from steelyard.models.lm.option_scores import BATCH_TOKENS, score_options
 from steelyard.models.lm.prompt_tokens import answer_tokens, prompt_tokens
 from steelyard.models.load import Pretrained, load_tokenizer
-from steelyard.prompts import Asked, Asking
+from steelyard.prompts import PromptedQuestion, PromptSettings
 from steelyard.types import Question
 
 SHARED = Path(__file__).parents[2] / "shared"
@@ -130,13 +130,13 @@ def gpt2_small() -> Any:
     return AutoModelForCausalLM.from_config(config, attn_implementation="eager").eval()
 
 
-def questions(case: Case, tokenizer: Any, limit: int, count: int) -> list[Asked]:
+def questions(case: Case, tokenizer: Any, limit: int, count: int) -> list[PromptedQuestion]:
     """Prompts of the first `count` questions that fit without a cut."""
     kind = "multiple_choice" if case.answer else "classification"
     folder = SHARED / "data" / case.data
     classes = () if case.answer else tuple(json.loads((folder / "labels.json").read_text()))
-    asking = Asking(queries=QUERIES, answer=case.answer)
-    found: list[Asked] = []
+    asking = PromptSettings(queries=QUERIES, answer=case.answer)
+    found: list[PromptedQuestion] = []
     with gzip.open(folder / "test.jsonl.gz", "rt", encoding="utf-8") as lines:
         for line in lines:
             row = json.loads(line)
@@ -151,11 +151,11 @@ def questions(case: Case, tokenizer: Any, limit: int, count: int) -> list[Asked]
     return found
 
 
-def tree_scores(model: Any, tokenizer: Any, asked: Sequence[Asked]) -> Any:
+def tree_scores(model: Any, tokenizer: Any, asked: Sequence[PromptedQuestion]) -> Any:
     return score_options(model, tokenizer, asked).log_probs
 
 
-def whole_prompts(model: Any, tokenizer: Any, asked: Sequence[Asked]) -> Any:
+def whole_prompts(model: Any, tokenizer: Any, asked: Sequence[PromptedQuestion]) -> Any:
     """ln P of every answer, (N, K), each read with all of its prompt."""
     sums = np.full((len(asked), max(len(one.answers) for one in asked)), -np.inf)
     texts = []
@@ -186,7 +186,9 @@ def whole_prompts(model: Any, tokenizer: Any, asked: Sequence[Asked]) -> Any:
     return sums
 
 
-def one_by_one(model: Any, tokenizer: Any, asked: Sequence[Asked], new_tokens: int) -> Any:
+def one_by_one(
+    model: Any, tokenizer: Any, asked: Sequence[PromptedQuestion], new_tokens: int
+) -> Any:
     """ln P of each answer's first token, (N, K), after a whole reply was written and decoded."""
     found = []
     for one in asked:
@@ -215,7 +217,7 @@ def agree(rows: Sequence[int], results: Sequence[Any]) -> None:
         np.testing.assert_allclose(ours[rows][single], first[single], rtol=0, atol=1e-4)
 
 
-def tokens(model: Any, tokenizer: Any, asked: Sequence[Asked]) -> tuple[int, int, int]:
+def tokens(model: Any, tokenizer: Any, asked: Sequence[PromptedQuestion]) -> tuple[int, int, int]:
     """How many each way reads: distinct beginnings, whole texts, prompts."""
     prompts = prompt_tokens(tokenizer, [one.prompt for one in asked])
     ours = whole = 0

@@ -41,7 +41,7 @@ def _compare(folder: Path) -> dict[str, Any]:
     best = shares == shares.max(axis=1, keepdims=True)
     sizes = {"examples": len(votes.ids), "votes": len(votes.answer), "voters": len(votes.voters)}
     entry: dict[str, Any] = {
-        **{"set": folder.name, **sizes, "classes": votes.answers, "judged": len(judged)},
+        **{"set": folder.name, **sizes, "classes": votes.num_classes, "judged": len(judged)},
         "coverage": float(heard.mean()),
         "fair ties": float((best[np.arange(len(judged)), gold[judged]] / best.sum(axis=1)).mean()),
         **{"steelyard": {}, "crowd-kit": {}},

@@ -64,11 +64,11 @@ def crowd_kits(name: str, **settings: Any) -> Way:
         data, aggregator = frame(votes), getattr(aggregation, name)(**settings)
 
         def estimate() -> tuple[Ints, Floats]:
-            rows = aggregator.fit_predict_proba(data).reindex(columns=range(votes.answers))
+            rows = aggregator.fit_predict_proba(data).reindex(columns=range(votes.num_classes))
             table = rows.to_numpy()[np.argsort(rows.index)]
             if name == "DawidSkene":
                 return table.argmax(axis=1), table.max(axis=1)
-            return table.argmax(axis=1), 1 - entropy(table, axis=1) / np.log(votes.answers)
+            return table.argmax(axis=1), 1 - entropy(table, axis=1) / np.log(votes.num_classes)
 
         return estimate
 

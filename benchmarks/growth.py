@@ -138,12 +138,12 @@ def line(cost: Cost) -> str:
     )
 
 
-Words = Callable[[int], list[str]]
+WordProbabilities = Callable[[int], list[str]]
 """The command's words for a repeat, which has outputs of its own."""
 
 
 @contextmanager
-def votes(folder: Path, size: int) -> Iterator[Words]:
+def votes(folder: Path, size: int) -> Iterator[WordProbabilities]:
     """Votes of four classes, six for each item, by voters of different accuracy."""
     import pyarrow as pa
     from pyarrow import csv
@@ -159,7 +159,7 @@ def votes(folder: Path, size: int) -> Iterator[Words]:
 
 
 @contextmanager
-def questions(folder: Path, size: int) -> Iterator[Words]:
+def questions(folder: Path, size: int) -> Iterator[WordProbabilities]:
     """Questions, and a server that answers them."""
     rows = ({"id": f"q{i}", "text": f"Is {i} an even number?"} for i in range(size))
     with (folder / "items.jsonl").open("w", encoding="utf-8") as file:
@@ -215,7 +215,7 @@ def server() -> Iterator[str]:
 
 
 @contextmanager
-def sentences(folder: Path, size: int) -> Iterator[Words]:
+def sentences(folder: Path, size: int) -> Iterator[WordProbabilities]:
     """A study of one seed: a fifth as many weak rows as strong ones, and as many test rows."""
     from steelyard.data import generate
 

@@ -50,14 +50,14 @@ STARTS = {"fixed sequence": 1, "two starts (default)": 2, "Bonferroni": 20}
 
 
 @dataclass(frozen=True, eq=False)
-class Answered:
+class ParsedReply:
     """Votes on open questions, and which candidate is true."""
 
     votes: Votes
     truth: Ints  # (N,), candidate numbers; ABSTAIN where nobody gave the true answer
 
 
-def read(path: Path, field: str) -> Answered:
+def read(path: Path, field: str) -> ParsedReply:
     """Every model is a voter; equal numbers are one candidate."""
     with gzip.open(path, "rt", encoding="utf-8") as lines:
         rows = [json.loads(line) for line in lines]
@@ -84,10 +84,10 @@ def read(path: Path, field: str) -> Answered:
         candidates=np.array([len(own) for own in texts]),
         candidate_texts=tuple(texts),
     )
-    return Answered(votes, np.array(truth))
+    return ParsedReply(votes, np.array(truth))
 
 
-def measure(answered: Answered) -> dict[str, Any]:
+def measure(answered: ParsedReply) -> dict[str, Any]:
     """Everything that is printed, of one set."""
     votes, truth = answered.votes, answered.truth
     said_right = (votes.answer == truth[votes.example]) & (votes.answer != ABSTAIN)
@@ -116,7 +116,7 @@ def measure(answered: Answered) -> dict[str, Any]:
     return out
 
 
-def label_rows(answered: Answered) -> list[dict[str, Any]]:
+def label_rows(answered: ParsedReply) -> list[dict[str, Any]]:
     """Accuracy of the labels of each way to make them, against the best single model's."""
     votes, truth = answered.votes, answered.truth
     alone = {name: labels_of(votes.of_voter(v), None) for v, name in enumerate(votes.voters)}
@@ -149,7 +149,7 @@ def labels_of(votes: Votes, estimator: Any) -> Ints:
     return np.where(votes.counts.sum(axis=1) > 0, most_probable(votes, posterior), ABSTAIN)
 
 
-def from_halves(answered: Answered, many: bool) -> Ints:
+def from_halves(answered: ParsedReply, many: bool) -> Ints:
     """Labels by weights that the truth of the other half gives, (N,)."""
     votes, truth = answered.votes, answered.truth
     first = np.zeros(len(truth), dtype=bool)
@@ -171,7 +171,7 @@ def log_odds(votes: Votes, truth: Ints, known: Any, many: bool) -> dict[str, flo
     weights = np.log(accuracy / (1 - accuracy))
     if many:
         # every voter answers once: n wrong answers of a question are n (n - 1) / 2 pairs
-        cell = votes.example[mine][~right] * votes.answers + votes.answer[mine][~right]
+        cell = votes.example[mine][~right] * votes.num_classes + votes.answer[mine][~right]
         same = np.bincount(cell)
         wrong = np.bincount(votes.example[mine][~right])
         weights -= np.log((same * (same - 1)).sum() / (wrong * (wrong - 1)).sum())

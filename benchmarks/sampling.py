@@ -23,7 +23,7 @@ from benchmarks.race import Claim, Way, claims, race, write
 from steelyard.models.lm.prompt_tokens import prompt_tokens
 from steelyard.models.lm.sampling import sample_replies
 from steelyard.models.score import Precision, autocast
-from steelyard.prompts import Asked
+from steelyard.prompts import PromptedQuestion
 
 ANSWERS = 10  # to each question
 
@@ -107,7 +107,7 @@ def ours(
     model: Any, tokenizer: Any, prompts: Sequence[str], new_tokens: int, precision: Precision
 ) -> Any:
     asked = [
-        Asked(str(q), str(n), prompt, seed=ANSWERS * q + n)
+        PromptedQuestion(str(q), str(n), prompt, seed=ANSWERS * q + n)
         for q, prompt in enumerate(prompts)
         for n in range(ANSWERS)
     ]
@@ -149,7 +149,7 @@ def at_once(
 
 def greedy(model: Any, tokenizer: Any, prompts: Sequence[str], new_tokens: int) -> None:
     """Replies without a draw are those of `generate`."""
-    asked = [Asked(str(q), "0", prompt) for q, prompt in enumerate(prompts)]
+    asked = [PromptedQuestion(str(q), "0", prompt) for q, prompt in enumerate(prompts)]
     replies = sample_replies(model, tokenizer, asked, max_new_tokens=new_tokens)
     for reply, ids in zip(replies, prompt_tokens(tokenizer, prompts), strict=True):
         row = torch.tensor([ids])
@@ -165,7 +165,7 @@ def greedy(model: Any, tokenizer: Any, prompts: Sequence[str], new_tokens: int) 
 
 def first_tokens(model: Any, tokenizer: Any, prompt: str, draws: int = 300) -> None:
     """Frequencies of sampled first tokens: each text's within 5 standard errors of its P."""
-    asked = [Asked("q", "0", prompt, seed=n) for n in range(draws)]
+    asked = [PromptedQuestion("q", "0", prompt, seed=n) for n in range(draws)]
     replies = sample_replies(model, tokenizer, asked, max_new_tokens=1, temperature=1.0)
     with torch.inference_mode():
         logits = model(torch.tensor(prompt_tokens(tokenizer, [prompt]))).logits[0, -1].double()

@@ -29,7 +29,7 @@ import numpy as np
 from benchmarks.race import Claim, Timed, Way, claims, race, write
 from steelyard.models.finetune import Finetuning, finetune
 from steelyard.models.frozen import Trunk
-from steelyard.models.logistic import Lesson, fit_heads
+from steelyard.models.logistic import HeadTargets, fit_heads
 from steelyard.store.store import Store
 from steelyard.student import Probe
 from steelyard.studies.arms import PRESETS
@@ -62,7 +62,7 @@ def rows_of_text(name: str, part: str, count: int) -> tuple[list[Question], Ints
     return [Question(row["id"], row["text"]) for row in rows], labels
 
 
-def weak_lessons(labels: Ints, count: int) -> list[Lesson]:
+def weak_lessons(labels: Ints, count: int) -> list[HeadTargets]:
     """Lessons like those of arms: 5 to 30 % wrong labels; all, a filtered half, weights, soft."""
     answers, lessons = int(labels.max()) + 1, []
     for number in range(count):
@@ -77,7 +77,7 @@ def weak_lessons(labels: Ints, count: int) -> list[Lesson]:
             weights = rng.exponential(size=len(labels))
         if number % 4 == 3:
             targets = 0.8 * targets + 0.2 / answers
-        lessons.append(Lesson(np.arange(len(labels)), targets, weights))
+        lessons.append(HeadTargets(np.arange(len(labels)), targets, weights))
     return lessons
 
 
@@ -86,7 +86,7 @@ class Students:
     """Students of some arms x seeds on the same texts."""
 
     questions: Sequence[Question]
-    lessons: Sequence[Lesson]
+    lessons: Sequence[HeadTargets]
     test: Sequence[Question]
     settings: Finetuning
 
@@ -203,7 +203,7 @@ def _times(what: str, against: str, ratios: Sequence[float], target: float | Non
     return Claim(what, against, middle, min(ratios), max(ratios), target, "times the time")
 
 
-def sklearn(features: Any, lessons: Sequence[Lesson], tolerance: float) -> list[Floats]:
+def sklearn(features: Any, lessons: Sequence[HeadTargets], tolerance: float) -> list[Floats]:
     """One head after another; a soft target is a row for each class."""
     from sklearn.linear_model import LogisticRegression
 

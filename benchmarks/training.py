@@ -22,7 +22,7 @@ import numpy as np
 import torch
 
 from benchmarks.race import Way, claims, matrix_peak, race, write
-from steelyard.models.batches import Reader, plan
+from steelyard.models.batches import Batcher, plan
 from steelyard.models.encode import Encoded, encode
 from steelyard.models.finetune import Finetuning
 from steelyard.models.load import find, load_classifier, load_tokenizer
@@ -98,7 +98,7 @@ def measure(rows: Rows, turns: int) -> tuple[list[Any], dict[str, Any]]:
 
     def judge(models: Sequence[Any]) -> None:
         for side, model in zip(sides, models, strict=True):
-            probs = probabilities(model, Reader(rows.held_out), 2, "bf16")
+            probs = probabilities(model, Batcher(rows.held_out), 2, "bf16")
             accuracy[side.name] = float((probs.argmax(axis=1) == rows.truth).mean())
 
     ways = [Way(s.name, lambda s=s: s.do(start, rows)) for s in sides]
@@ -181,7 +181,7 @@ def steelyard(model: Any, rows: Rows) -> None:
     count = len(rows.train)
     train(
         model,
-        Reader(rows.train),
+        Batcher(rows.train),
         targets(rows),
         np.ones(count),
         SETTINGS,
@@ -246,7 +246,7 @@ def equal_losses(rows: Rows, steps: int = 2) -> float:
     ours, plain = load_classifier(SETTINGS, 2, 0.0, 0), plain_model().eval()
     plain.load_state_dict(ours.state_dict())
     hard, weights = targets(rows), np.ones(len(rows.train))
-    log = train(ours, Reader(rows.train), hard, weights, exact, steps=steps, seed=0)
+    log = train(ours, Batcher(rows.train), hard, weights, exact, steps=steps, seed=0)
     decay = [p for p in plain.parameters() if p.ndim > 1]
     rest = [p for p in plain.parameters() if p.ndim <= 1]
     optimizer = torch.optim.AdamW(

@@ -40,7 +40,7 @@ class WeightedShare(BaseModel):
         cast = np.bincount(voter, minlength=len(votes.voters))
         agreed = np.bincount(voter, weights=with_majority, minlength=len(votes.voters))
         weight = (agreed + self.smoothing) / (cast + 2 * self.smoothing)
-        mass = np.zeros((len(votes.ids), votes.answers))
+        mass = np.zeros((len(votes.ids), votes.num_classes))
         np.add.at(mass, (example, answer), weight[voter])
         total = mass.sum(axis=1, keepdims=True)
         posterior = np.divide(mass, total, out=votes.uniform(), where=total > 0)

@@ -25,7 +25,7 @@ def main() -> None:
 
     # 4. Selection: what the student is taught. The ceiling is taught the truth instead.
     selection = sy.KeepMostReliable(fraction=0.5).select(votes, reliability)
-    truth = sy.teach_truth(task.strong_train.ids, task.strong_train.truth, task.answers)
+    truth = sy.select_truth(task.strong_train.ids, task.strong_train.truth, task.num_classes)
     print(f"kept {selection.kept} of {len(asked)} examples")
 
     # 5. Student: the same settings for the arm and the ceiling.

@@ -35,7 +35,7 @@ def main(study: Path, folder: Path) -> None:
 def orders(run: Run, seed: int) -> dict[str, tuple[float, float, int]]:
     """Of each way to order: share of pairs that it has right, SLU-F1 of what it puts first."""
     votes, split = run.votes(seed).strong_train, run.task(seed).strong_train
-    truth = read_truth(split.ids, split.answers, run.reader)
+    truth = read_truth(split.ids, split.reference_texts, run.reader)
     sizes = votes.candidates
     texts = [text for own in votes.candidate_texts for text in own]
     right = [answer for answer, size in zip(truth, sizes, strict=True) for _ in range(size)]

@@ -9,7 +9,7 @@ from pydantic import TypeAdapter
 from steelyard.models.checkpoints import Checkpoints
 from steelyard.models.finetune import Finetuned
 from steelyard.student import Classifier, Objective
-from steelyard.types import Apart, Floats, Question, one_hot
+from steelyard.types import Floats, Question, SupervisorTargets, one_hot
 
 TEXTS = ["good film", "the plot is awful", "a fine film", "bad", "very good", "not fine", "was bad"]
 QUESTIONS = [Question(str(i), TEXTS[i % len(TEXTS)]) for i in range(8)]
@@ -22,13 +22,13 @@ def objective(kind: str, **settings: Any) -> Any:
     return TypeAdapter(Objective).validate_python({"kind": kind, **settings})
 
 
-def apart(*labels: Floats, weights: tuple[float, ...] = ()) -> Apart:
+def apart(*labels: Floats, weights: tuple[float, ...] = ()) -> SupervisorTargets:
     names = tuple(f"v{m}" for m in range(len(labels)))
     even = weights or (1 / len(labels),) * len(labels)
-    return Apart(names, np.stack(labels, axis=1), np.array(even))
+    return SupervisorTargets(names, np.stack(labels, axis=1), np.array(even))
 
 
-def fit(model: str, kind: Any, labels: Apart | None = None, **more: Any) -> Finetuned:
+def fit(model: str, kind: Any, labels: SupervisorTargets | None = None, **more: Any) -> Finetuned:
     plain = {"model": model, "precision": "fp32", "learning_rate": 1e-2, "epochs": 3}
     settings = {**plain, "batch_size": 4, "warmup": 0.0, **more.pop("settings", {})}
     student = Classifier(**settings)

@@ -17,7 +17,7 @@ from transformers import (
 
 from steelyard.models.lm.option_scores import OptionScores
 from steelyard.models.lm.prompt_tokens import answer_tokens, prompt_tokens
-from steelyard.prompts import Asked
+from steelyard.prompts import PromptedQuestion
 from tiny_models import WORDS, tokenizer
 
 SIZES: dict[str, Any] = {"vocab_size": 32, "hidden_size": 16, "num_hidden_layers": 2}
@@ -45,7 +45,7 @@ def drawn(config: PretrainedConfig, attention: str = "eager") -> tuple[Any, Any]
     return model.eval(), words
 
 
-def questions(count: int, seed: int = 0) -> list[Asked]:
+def questions(count: int, seed: int = 0) -> list[PromptedQuestion]:
     """Prompts of unequal length, two wordings each, answers of one to three tokens."""
     rng = np.random.default_rng(seed)
     asked = []
@@ -55,7 +55,9 @@ def questions(count: int, seed: int = 0) -> list[Asked]:
             prompt = f"a plot {item}{end}"
             answers = (" good", " not very bad", " very fine")[: 2 + i % 2]
             asked.append(
-                Asked(str(i), str(query), prompt, answers, (), answers, (7, 7 + len(item)))
+                PromptedQuestion(
+                    str(i), str(query), prompt, answers, (), answers, (7, 7 + len(item))
+                )
             )
     return asked
 
@@ -68,7 +70,9 @@ def naive(model: Any, tokens: Sequence[int], answer: Sequence[int]) -> list[floa
     return [float(logs[len(tokens) - 1 + j, token]) for j, token in enumerate(answer)]
 
 
-def check_naive(model: Any, words: Any, asked: Sequence[Asked], scores: OptionScores) -> None:
+def check_naive(
+    model: Any, words: Any, asked: Sequence[PromptedQuestion], scores: OptionScores
+) -> None:
     for i, one in enumerate(asked):
         (prompt,) = prompt_tokens(words, [one.prompt])
         for k, answer in enumerate(answer_tokens(words, one.prompt, one.answers)):

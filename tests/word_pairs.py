@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from steelyard.student.preference import FittedPreference, Preference
+from steelyard.student.preference import PreferenceStudent, TrainedPreferenceStudent
 from steelyard.types import Floats, Question, one_hot
 
 GOOD = ["good", "very good", "fine", "not bad"]
@@ -26,9 +26,9 @@ def right(count: int) -> Floats:
     return one_hot(np.arange(count) % 2, 2)
 
 
-def student(model: str, **changes: Any) -> Preference:
+def student(model: str, **changes: Any) -> PreferenceStudent:
     plain = {"precision": "fp32", "learning_rate": 1e-2, "epochs": 2, "batch_size": 4}
-    return Preference(model=model, **{**plain, "lora": None, "warmup": 0.0, **changes})
+    return PreferenceStudent(model=model, **{**plain, "lora": None, "warmup": 0.0, **changes})
 
 
 SMALL = 1e-3
@@ -36,18 +36,24 @@ SMALL = 1e-3
 
 
 def fit(
-    settings: Preference, questions: list[Question], targets: Floats, weights: Any, **more: Any
-) -> FittedPreference:
+    settings: PreferenceStudent,
+    questions: list[Question],
+    targets: Floats,
+    weights: Any,
+    **more: Any,
+) -> TrainedPreferenceStudent:
     return settings.fit(questions, targets, np.asarray(weights, dtype=float), seed=1, **more)
 
 
-def assert_same(one: FittedPreference, other: FittedPreference, atol: float = 0.0) -> None:
+def assert_same(
+    one: TrainedPreferenceStudent, other: TrainedPreferenceStudent, atol: float = 0.0
+) -> None:
     others = dict(other.preferrer.model.named_parameters())
     for name, value in one.preferrer.model.named_parameters():
         torch.testing.assert_close(value, others[name], atol=atol, rtol=0, msg=name)
 
 
-def differ(one: FittedPreference, other: FittedPreference) -> float:
+def differ(one: TrainedPreferenceStudent, other: TrainedPreferenceStudent) -> float:
     others = dict(other.preferrer.model.named_parameters())
     each = one.preferrer.model.named_parameters()
     return max(float((p - others[name]).detach().abs().max()) for name, p in each)

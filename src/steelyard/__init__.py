@@ -56,7 +56,7 @@ _HOMES = {
     "read_study": "studies.config",
     "split": "data",
     "study": "studies.study",
-    "teach_truth": "selection",
+    "select_truth": "selection",
     "weigh": "weighing",
 }
 """Public name -> the module it lives in. Imported when first used: `import steelyard` is quick."""

@@ -29,7 +29,7 @@ def test_rows_have_a_prompt_and_the_text_of_the_answer(tmp_path: Path) -> None:
     source = load("generation", sums(tmp_path), tmp_path)
     assert source.classes == ()
     assert source.train.questions[2].text == "What is 2 plus 4?"
-    assert source.train.answers == ("0", "2", "6", "12", "20", "30")
+    assert source.train.reference_texts == ("0", "2", "6", "12", "20", "30")
     assert source.train.truth.tolist() == [0] * 6
 
 
@@ -38,7 +38,7 @@ def test_splits_keep_each_answer_with_its_question(tmp_path: Path) -> None:
     assert [len(part.questions) for part in (task.weak_train, task.strong_train)] == [2, 4]
     right = {row["id"]: str(row["answer"]) for row in SUMS}
     for part in (task.weak_train, task.strong_train, task.test):
-        assert part.answers == tuple(right[name] for name in part.ids)
+        assert part.reference_texts == tuple(right[name] for name in part.ids)
 
 
 def test_leaking_rows_are_dropped_with_their_answers(tmp_path: Path) -> None:
@@ -49,13 +49,13 @@ def test_leaking_rows_are_dropped_with_their_answers(tmp_path: Path) -> None:
     assert [leak.left for leak in leaks if leak.similarity == 1] == ["s1"]
     kept = apply_leak_policy(task, [leak for leak in leaks if leak.similarity == 1], "drop")
     assert "s1" not in kept.strong_train.ids
-    assert len(kept.strong_train.answers) == 5
+    assert len(kept.strong_train.reference_texts) == 5
 
 
 def test_a_file_to_be_scored_is_read_alike(tmp_path: Path) -> None:
     rows = [{"prompt": "How much?", "answer": "$1,200.50"}, {"prompt": "And now?", "answer": 0.5}]
     found = read_labelled("generation", write(tmp_path / "more.jsonl", rows), ())
-    assert found.answers == ("$1,200.50", "0.5")
+    assert found.reference_texts == ("$1,200.50", "0.5")
     assert found.ids == ("more-1", "more-2")
 
 
@@ -84,7 +84,7 @@ def test_columns_can_be_renamed(tmp_path: Path) -> None:
     for name, rows in (("train", SUMS[:6]), ("test", SUMS[6:])):
         renamed = [{"ask": row["prompt"], "gold": row["answer"]} for row in rows]
         write(tmp_path / f"{name}.jsonl", renamed)
-    assert load("generation", data, tmp_path).test.answers == ("42", "56", "72")
+    assert load("generation", data, tmp_path).test.reference_texts == ("42", "56", "72")
 
 
 def test_the_embedded_task_is_no_open_one() -> None:
@@ -99,4 +99,4 @@ def test_gsm8k_is_read(shared_data: Path) -> None:
     )
     source = load("generation", data)
     assert (len(source.train.questions), len(source.test.questions)) == (7473, 1319)
-    assert source.test.answers[0] == "18"
+    assert source.test.reference_texts[0] == "18"

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from steelyard.data import Data, Source, load, read_labelled
+from steelyard.data import Data, LoadedData, load, read_labelled
 from steelyard.errors import ConfigError, InputError
 from steelyard.types import PAIR
 
@@ -28,7 +28,9 @@ def write(folder: Path, name: str, rows: Rows) -> Path:
     return path
 
 
-def loaded(folder: Path, train: Rows, test: Rows = TEST, kind: Any = None, **more: Any) -> Source:
+def loaded(
+    folder: Path, train: Rows, test: Rows = TEST, kind: Any = None, **more: Any
+) -> LoadedData:
     write(folder, "train.jsonl", train)
     write(folder, "test.jsonl", test)
     kind = kind or ("multiple_choice" if "question" in train[0] else "classification")
@@ -41,7 +43,7 @@ def refusal(folder: Path, train: Rows, test: Rows = TEST, **more: Any) -> str:
     return str(error.value)
 
 
-def from_csv(folder: Path, train: str, test: str) -> Source:
+def from_csv(folder: Path, train: str, test: str) -> LoadedData:
     (folder / "train.csv").write_text(train)
     (folder / "test.csv").write_text(test)
     kind: Any = "multiple_choice" if "question" in train else "classification"

@@ -6,14 +6,14 @@ from typing import Any
 import pytest
 
 from steelyard.data.preference_rows import PairRows, read_pairs
-from steelyard.data.row_fields import Reader
+from steelyard.data.row_fields import RowParser
 from steelyard.errors import InputError
 from steelyard.io.rows import read_rows
 from steelyard.types import chosen_place
 
 
 def read(*rows: dict[str, Any], **options: Any) -> PairRows:
-    reader = Reader("preference", "pairs", options.get("columns", {}), 1000)
+    reader = RowParser("preference", "pairs", options.get("columns", {}), 1000)
     return read_pairs([(f"pairs.jsonl line {i}", row) for i, row in enumerate(rows, 1)], reader)
 
 
@@ -73,7 +73,7 @@ def test_columns_can_have_other_names() -> None:
 
 def test_real_pairs(shared_data: Path) -> None:
     rows = read_rows(shared_data / "hh_harmless_single" / "test.jsonl.gz")
-    found = read_pairs(rows, Reader("preference", "test", {}, 1_000_000))
+    found = read_pairs(rows, RowParser("preference", "test", {}, 1_000_000))
     assert len(found.split.questions) == 3000
     assert sum(found.left_out.values()) == 0
     assert 0.45 < found.split.truth.mean() < 0.55

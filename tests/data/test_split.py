@@ -8,23 +8,23 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from steelyard.data import Data, Source, split
+from steelyard.data import Data, LoadedData, split
 from steelyard.data.draw import draw_groups, largest_remainder
 from steelyard.errors import InputError
 from steelyard.types import PAIR, Question, Split, Task
 
 
-def made(truth: list[int], groups: list[int] | None = None, test: int = 40) -> Source:
+def made(truth: list[int], groups: list[int] | None = None, test: int = 40) -> LoadedData:
     part = Split(tuple(Question(f"r{i}", f"text {i}") for i in range(len(truth))), np.array(truth))
     tests = Split(
         tuple(Question(f"t{i}", f"test {i}") for i in range(test)), np.arange(test) % 4 // 3
     )
     keys = tuple(str(g) for g in groups or range(len(truth)))
     names = tuple(str(k) for k in range(max(truth) + 1))
-    return Source("made", "classification", names, part, tests, keys)
+    return LoadedData("made", "classification", names, part, tests, keys)
 
 
-def drawn(source: Source, seed: int = 0, **sizes: int) -> Task:
+def drawn(source: LoadedData, seed: int = 0, **sizes: int) -> Task:
     return split(source, Data(generated="errands", **sizes), seed)
 
 
@@ -142,7 +142,7 @@ def test_pairs_have_no_classes_that_a_split_must_have() -> None:
     questions = tuple(Question(f"q{i}", f"Why {i}?", ("a", "b")) for i in range(6))
     part = Split(questions, np.zeros(6, dtype=np.int64))
     keys = tuple(question.id for question in questions)
-    pairs = Source("pairs", "preference", PAIR, part, part, keys)
+    pairs = LoadedData("pairs", "preference", PAIR, part, part, keys)
     assert drawn(pairs, weak_train=2).weak_train.truth.tolist() == [0, 0]
     with pytest.raises(InputError, match="are of class 'first'"):
         drawn(replace(pairs, kind="multiple_choice"), weak_train=2)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from crowds import crowd, table
 from steelyard.diagnostics.copies import _count, _events, _surplus, find_copies
-from steelyard.diagnostics.leave_one_out import Others, stances
+from steelyard.diagnostics.leave_one_out import LeaveOneOut, stances
 from steelyard.types import Votes
 from vote_tables import votes
 
@@ -86,7 +86,7 @@ def test_sums_of_pairs_equal_the_formula(seed: int, by_class: bool) -> None:
     """One accuracy for all voters and equal weights, so that the sums can be written down."""
     cast, _, _ = crowd(seed, examples=6, voters=4, per=4)
     said = stances(cast)
-    pairs = _count(Others(said, np.full(4, log(3))), by_class)
+    pairs = _count(LeaveOneOut(said, np.full(4, log(3))), by_class)
     assert list(zip(pairs.left, pairs.right, strict=True)) == [
         (u, v) for u in range(4) for v in range(u + 1, 4)
     ]

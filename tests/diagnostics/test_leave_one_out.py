@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from crowds import crowd, table
-from steelyard.diagnostics.leave_one_out import Others, others, stances
+from steelyard.diagnostics.leave_one_out import LeaveOneOut, others, stances
 from steelyard.types import ABSTAIN
 from vote_tables import votes
 
@@ -41,7 +41,7 @@ def test_leaving_out_equals_weighing_without(seed: int) -> None:
     cast, _, _ = crowd(seed, examples=12, voters=6, per=4, answers=3)
     said = stances(cast)
     weight = np.random.default_rng(seed).uniform(0, 2, 6)
-    consensus = Others(said, weight)
+    consensus = LeaveOneOut(said, weight)
     q = consensus.without(np.arange(len(said.example)))
     for row in range(0, len(said.example), 7):
         kept = (said.example == said.example[row]) & (said.voter != said.voter[row])
@@ -54,7 +54,7 @@ def test_ones_own_answers_leave_what_the_others_say() -> None:
     turned = replace(cast, answer=np.where(cast.voter == 2, 1 - cast.answer, cast.answer))
     weight = np.ones(5)
     before, after = (
-        Others(stances(v), weight).without(np.flatnonzero(stances(v).voter == 2))
+        LeaveOneOut(stances(v), weight).without(np.flatnonzero(stances(v).voter == 2))
         for v in (cast, turned)
     )
     np.testing.assert_array_equal(before, after)

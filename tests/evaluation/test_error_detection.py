@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from steelyard.evaluation import Doubt, judge_doubts
+from steelyard.evaluation import ErrorDetection, judge_doubts
 
 PROBS = np.array([[0.9, 0.1], [0.6, 0.4], [0.3, 0.7], [0.45, 0.55]])
 
@@ -24,4 +24,4 @@ def test_by_hand() -> None:
 @pytest.mark.parametrize("truth", [[0, 0, 1, 1], [1, 1, 0, 0]])
 def test_where_all_are_right_or_all_wrong_there_is_nothing_to_rank(truth: list[int]) -> None:
     found = judge_doubts(PROBS, {}, np.array(truth))["least_confidence"]
-    assert found == Doubt(pytest.approx(1.25 / 4), None)  # type: ignore[arg-type]
+    assert found == ErrorDetection(pytest.approx(1.25 / 4), None)  # type: ignore[arg-type]

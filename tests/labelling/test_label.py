@@ -11,7 +11,7 @@ import pytest
 from faulty_server import Body, FaultyServer, completion, top
 from steelyard.errors import ConfigError, InputError
 from steelyard.labelling import Items, label, plan, read_items
-from steelyard.supervision import LanguageModel, Tfidf, VotesFile
+from steelyard.supervision import LanguageModelVoters, Tfidf, VotesFile
 from steelyard.supervision.api.request import Limits
 from steelyard.types import PAIR, Question, Split
 from steelyard.votes_io.read_votes import read_votes
@@ -69,7 +69,7 @@ def test_options_of_different_number_share_one_list_of_probabilities(tmp_path: P
     rows = rows_in(tmp_path / "votes.jsonl")
     assert [row["answer"] for row in rows] == [1, 1]
     assert rows[0]["probabilities"] == [0.2, 0.8, 0.0]
-    assert read_votes(tmp_path / "votes.jsonl", classes=("0", "1", "2")).votes.answers == 3
+    assert read_votes(tmp_path / "votes.jsonl", classes=("0", "1", "2")).votes.num_classes == 3
 
 
 def test_open_answers_are_written_in_one_spelling(tmp_path: Path) -> None:
@@ -163,24 +163,26 @@ def test_a_local_language_model_is_kept_part_by_part(
     tmp_path: Path, tiny_llama: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("steelyard.labelling.chunks.CHUNK", 5)
-    supervisor = LanguageModel(model=str(tiny_llama), queries=2, wordings=("short",))
+    supervisor = LanguageModelVoters(model=str(tiny_llama), queries=2, wordings=("short",))
     calls = []
-    whole = LanguageModel.vote
+    whole = LanguageModelVoters.vote
 
-    def vote(self: LanguageModel, labelled: Any, asked: Any, classes: Any, *, seed: int) -> Any:
+    def vote(
+        self: LanguageModelVoters, labelled: Any, asked: Any, classes: Any, *, seed: int
+    ) -> Any:
         calls.append(len(asked[0]))
         if len(calls) == 2:
             raise KeyboardInterrupt
         return whole(self, labelled, asked, classes, seed=seed)
 
-    monkeypatch.setattr(LanguageModel, "vote", vote)
+    monkeypatch.setattr(LanguageModelVoters, "vote", vote)
     with pytest.raises(KeyboardInterrupt):
         label(ITEMS, [supervisor], tmp_path / "one.jsonl")
     assert not (tmp_path / "one.jsonl").exists()
     label(ITEMS, [supervisor], tmp_path / "one.jsonl")
     assert calls == [5, 5, 5, 2]  # the first part was kept
     monkeypatch.setattr("steelyard.labelling.chunks.CHUNK", 100)
-    monkeypatch.setattr(LanguageModel, "vote", whole)
+    monkeypatch.setattr(LanguageModelVoters, "vote", whole)
     label(ITEMS, [supervisor], tmp_path / "two.jsonl")
     one, two = (rows_in(tmp_path / f"{name}.jsonl") for name in ("one", "two"))
     assert [row["prompt"] for row in one] == [row["prompt"] for row in two]
@@ -195,7 +197,7 @@ def test_what_cannot_work_is_said_before_anything_is_asked(tmp_path: Path) -> No
         cases: list[tuple[Any, dict[str, Any], type[Exception], str]] = [
             ([Tfidf()], {}, ConfigError, "A tfidf supervisor learns from labelled rows"),
             (
-                [LanguageModel(model="m")],
+                [LanguageModelVoters(model="m")],
                 {"budget": 5},
                 ConfigError,
                 "`--adaptive` decides query by query, and a language_model supervisor",

@@ -5,7 +5,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from steelyard.models.batches import CPU_TOKENS, NO_OPTION, Reader, micro_batches, plan
+from steelyard.models.batches import CPU_TOKENS, NO_OPTION, Batcher, micro_batches, plan
 from steelyard.models.encode import Encoded
 
 
@@ -49,25 +49,25 @@ def test_a_processor_s_passes_are_small_and_another_device_s_are_not(
     lengths: list[int], budget: int
 ) -> None:
     encoded, rows = ragged([[length] for length in lengths]), np.arange(len(lengths))
-    costs, near = encoded.costs, Reader(encoded).parts(rows, budget)
+    costs, near = encoded.costs, Batcher(encoded).parts(rows, budget)
     assert sorted(np.concatenate(near)) == rows.tolist()
     assert all(
         len(part) == 1 or len(part) * costs[part].max() <= min(budget, CPU_TOKENS) for part in near
     )
-    far = Reader(encoded, device="cuda:0").parts(rows, budget)
+    far = Batcher(encoded, device="cuda:0").parts(rows, budget)
     assert list(map(list, far)) == list(map(list, micro_batches(rows, costs, budget)))
 
 
 def test_padding_by_hand() -> None:
     # tokens: example 0 -> 1 2 3, example 1 -> 4
-    inputs = Reader(ragged([[3], [1]])).inputs(np.array([1, 0]))
+    inputs = Batcher(ragged([[3], [1]])).inputs(np.array([1, 0]))
     assert inputs["input_ids"].tolist() == [[4, 0, 0], [1, 2, 3]]
     assert inputs["attention_mask"].tolist() == [[1, 0, 0], [1, 1, 1]]
 
 
 def test_states_stand_in_for_tokens() -> None:
     states = np.arange(8, dtype=np.float32).reshape(4, 2)
-    inputs = Reader(ragged([[3], [1]]), states).inputs(np.array([1, 0]))
+    inputs = Batcher(ragged([[3], [1]]), states).inputs(np.array([1, 0]))
     assert inputs["inputs_embeds"].tolist() == [
         [[6, 7], [0, 0], [0, 0]],
         [[0, 1], [2, 3], [4, 5]],
@@ -76,7 +76,7 @@ def test_states_stand_in_for_tokens() -> None:
 
 
 def test_a_choosers_logits_are_dealt_to_the_options() -> None:
-    reader = Reader(ragged([[1, 1, 1], [1, 1]]))
+    reader = Batcher(ragged([[1, 1, 1], [1, 1]]))
     logits = torch.tensor([[4.0], [5.0], [1.0], [2.0], [3.0]])
     table = reader.answers(logits, np.array([1, 0]), width=3)
     assert table.tolist() == [[4.0, 5.0, NO_OPTION], [1.0, 2.0, 3.0]]

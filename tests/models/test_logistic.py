@@ -8,11 +8,11 @@ from sklearn.linear_model import LogisticRegression
 
 from steelyard.errors import InputError, TrainingError
 from steelyard.models import logistic
-from steelyard.models.logistic import Lesson, fit_heads
+from steelyard.models.logistic import HeadTargets, fit_heads
 from steelyard.types import Floats
 
 
-def reference(features: Floats, lesson: Lesson, strength: float) -> Floats:
+def reference(features: Floats, lesson: HeadTargets, strength: float) -> Floats:
     """scikit-learn's probabilities; a soft target is a row for each class."""
     i, k = np.nonzero(lesson.targets * lesson.weights[:, None])
     head = LogisticRegression(C=strength, tol=1e-11, max_iter=20_000)
@@ -24,14 +24,14 @@ def reference(features: Floats, lesson: Lesson, strength: float) -> Floats:
     return probs
 
 
-def draw(seed: int, rows: int = 60, answers: int = 3) -> Lesson:
+def draw(seed: int, rows: int = 60, answers: int = 3) -> HeadTargets:
     """Soft and hard targets, unequal weights, about a third of them 0, rows in any order."""
     rng = np.random.default_rng(seed)
     targets = np.eye(answers)[rng.integers(0, answers, rows)]
     soft = rng.random(rows) < 0.3
     targets[soft] = rng.dirichlet(np.ones(answers), int(soft.sum()))
     weights = np.where(rng.random(rows) < 0.3, 0.0, rng.exponential(size=rows))
-    return Lesson(rng.permutation(rows), targets, weights)
+    return HeadTargets(rng.permutation(rows), targets, weights)
 
 
 def features(seed: int = 0, rows: int = 60, columns: int = 5) -> Floats:
@@ -59,7 +59,7 @@ def test_stacked_heads_are_scikit_learns(
 
 def test_without_features_that_say_anything_a_head_is_the_share_of_each_class() -> None:
     # x = 0: the bias alone is fitted, without penalty. Weights 1, 1, 2 on classes 0, 0, 1: a half.
-    lesson = Lesson(np.arange(3), np.eye(2)[[0, 0, 1]], np.array([1.0, 1.0, 2.0]))
+    lesson = HeadTargets(np.arange(3), np.eye(2)[[0, 0, 1]], np.array([1.0, 1.0, 2.0]))
     (head,) = fit_heads(np.zeros((3, 2)), [lesson], 1.0)
     np.testing.assert_allclose(head.probabilities(np.zeros((1, 2))), [[0.5, 0.5]], atol=1e-6)
 
@@ -76,7 +76,7 @@ def test_lessons_on_other_rows_are_solved_apart_and_alike() -> None:
     # Three lessons on 20 rows each of 60: together they would have three times their rows.
     x = features()
     lessons = [
-        Lesson(np.arange(20 * n, 20 * n + 20)[::-1], draw(n, 20).targets, draw(n, 20).weights)
+        HeadTargets(np.arange(20 * n, 20 * n + 20)[::-1], draw(n, 20).targets, draw(n, 20).weights)
         for n in range(3)
     ]
     for head, lesson in zip(fit_heads(x, lessons, 1.0), lessons, strict=True):
@@ -98,7 +98,7 @@ def test_a_small_table_means_smaller_stacks_and_the_same_heads(
 def test_a_class_that_nobody_teaches_has_probability_0(classes: tuple[int, ...]) -> None:
     x, other = features(), draw(1, answers=4)
     labels = np.array(classes)[np.random.default_rng(0).integers(0, len(classes), 60)]
-    lesson = Lesson(np.arange(60), np.eye(4)[labels], np.ones(60))
+    lesson = HeadTargets(np.arange(60), np.eye(4)[labels], np.ones(60))
     head, _ = fit_heads(x, [lesson, other], 1.0)
     found = head.probabilities(x)
     np.testing.assert_allclose(found, reference(x, lesson, 1.0), atol=1e-4)
@@ -108,8 +108,8 @@ def test_a_class_that_nobody_teaches_has_probability_0(classes: tuple[int, ...])
 def test_a_row_of_weight_0_is_absent_and_weight_2_is_two_rows() -> None:
     x, lesson = features(), draw(3)
     keep = np.flatnonzero(lesson.weights > 0)
-    without = Lesson(lesson.rows[keep], lesson.targets[keep], lesson.weights[keep])
-    twice = Lesson(
+    without = HeadTargets(lesson.rows[keep], lesson.targets[keep], lesson.weights[keep])
+    twice = HeadTargets(
         np.concatenate([without.rows, without.rows + 60]),
         np.tile(without.targets, (2, 1)),
         np.tile(without.weights / 2, 2),
@@ -121,7 +121,7 @@ def test_a_row_of_weight_0_is_absent_and_weight_2_is_two_rows() -> None:
 
 
 def test_one_class_is_refused() -> None:
-    lesson = Lesson(np.arange(3), np.eye(2)[[0, 0, 1]], np.array([1.0, 1.0, 0.0]))
+    lesson = HeadTargets(np.arange(3), np.eye(2)[[0, 0, 1]], np.array([1.0, 1.0, 0.0]))
     with pytest.raises(InputError, match="at least two classes, got 1 on 2 rows"):
         fit_heads(features(rows=3), [lesson], 1.0)
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from steelyard.models.batches import Reader, plan, tensors
+from steelyard.models.batches import Batcher, plan, tensors
 from steelyard.models.encode import encode
 from steelyard.models.finetune import Finetuning, Lora, with_adapters
 from steelyard.models.load import load_classifier, load_tokenizer
@@ -37,7 +37,7 @@ def test_three_steps_are_those_of_a_plain_padded_loop(
     tokenizer = load_tokenizer(chosen)
     encoded = encode(tokenizer, questions(), 32)
     ours, plain = (load_classifier(chosen, 2, 0.0, 1) for _ in range(2))
-    log = train(ours, Reader(encoded), LABELS, WEIGHTS, chosen, steps=3, seed=0)
+    log = train(ours, Batcher(encoded), LABELS, WEIGHTS, chosen, steps=3, seed=0)
 
     # Every example alone and unpadded, the whole embedding table, torch's plain AdamW.
     groups = [
@@ -82,7 +82,7 @@ def test_inside_only_rows_in_use_exist_and_outside_all_are_back(
     encoded = encode(load_tokenizer(chosen), questions(), 32)
     model = load_classifier(chosen, 2, 0.0, 1)
     table = model.get_input_embeddings()
-    before, pad, inputs = table.weight.detach().clone(), table.padding_idx, Reader(encoded).inputs
+    before, pad, inputs = table.weight.detach().clone(), table.padding_idx, Batcher(encoded).inputs
     logits = model.base_model(**inputs(np.arange(6))).last_hidden_state
     used = np.union1d(encoded.tokens, [encoded.pad, 0 if pad is None else pad])
     with only_rows_in_use(model, encoded, [0.5, 0.25], 0.1):

@@ -20,7 +20,7 @@ from classifier_fits import (
 from steelyard.models.checkpoints import Checkpoints
 from steelyard.objectives.losses import dirichlet_mean
 from steelyard.studies.arms import Arm
-from steelyard.types import Apart
+from steelyard.types import SupervisorTargets
 
 SEVERAL = ["naive_multi_weak", "joint", "bayesian"]
 
@@ -105,7 +105,7 @@ def test_the_self_term_hardens_by_the_shares_of_the_pooled_labels(threshold: str
     # with logits (0, z), z = 1, 2, 3, all favour 1; 5/6 of them belong to 0: 2 of 3, rounded. The
     # threshold is the middle of 2 and 3, and the answer to z = 2 is 0.
     labels = torch.tensor([[[1, 0], [0, 0]], [[1, 0], [1, 0]], [[0, 1], [1, 0]]], dtype=torch.float)
-    several = Apart(("a", "b"), labels.double().numpy(), np.array([0.5, 0.5]))
+    several = SupervisorTargets(("a", "b"), labels.double().numpy(), np.array([0.5, 0.5]))
     settings = {"evidence": "exp", "kl_weight": 0.0, "self_weight": 1.0, "warmup": 0.0}
     goal = objective("bayesian", threshold=threshold, **settings).begin(LABELS, several)
     goal.begin_step(0.0)

@@ -16,10 +16,10 @@ from steelyard.models.lm.word_alignment import words_of
 from steelyard.objectives.losses import legacy_ramp, ramp
 from steelyard.objectives.losses import tokens as losses
 from steelyard.objectives.tokens import EdlStep, SoftStep
-from steelyard.student import FittedLanguageModel, LanguageModel, Objective
+from steelyard.student import LanguageModelStudent, Objective, TrainedLanguageModel
 from steelyard.studies.arms import Arm
 from steelyard.studies.config import make_study
-from steelyard.types import Question, Words, Written, one_hot
+from steelyard.types import Question, TokenTargets, WordProbabilities, one_hot
 
 KINDS = ["soft", "soft_step", "logconf_step", "edl", "edl_step"]
 KINDS += ["soft_confer", "edl_conf", "edl_confer", "dir", "logconf", "logconf_confer"]
@@ -39,7 +39,7 @@ def objective(kind: str, **settings: Any) -> Any:
     return TypeAdapter(Objective).validate_python({"kind": kind, **settings})
 
 
-def written(texts: list[list[tuple[int, float, float]]], entropy: float = 0.05) -> Written:
+def written(texts: list[list[tuple[int, float, float]]], entropy: float = 0.05) -> TokenTargets:
     """(candidate, share, ln P of each word) of each example's texts, and H of all lists."""
     example = [i for i, own in enumerate(texts) for _ in own]
     rows = [row for own in texts for row in own]
@@ -48,14 +48,16 @@ def written(texts: list[list[tuple[int, float, float]]], entropy: float = 0.05) 
     logs = np.array([each for _, _, each in rows])[spans.text]
     shares = np.array([share for _, share, _ in rows], dtype=float)
     entropies = np.full(len(rows), entropy)
-    return Written(np.array(example), candidate, shares, Words(spans, logs), entropies)
+    return TokenTargets(
+        np.array(example), candidate, shares, WordProbabilities(spans, logs), entropies
+    )
 
 
-def one_each(ln_p: float = log(0.9), **more: Any) -> Written:
+def one_each(ln_p: float = log(0.9), **more: Any) -> TokenTargets:
     return written([[(int(k), 1.0, ln_p)] for k in RIGHT], **more)
 
 
-def fit(model: str, goal: Any, words: Written | None, **changes: Any) -> FittedLanguageModel:
+def fit(model: str, goal: Any, words: TokenTargets | None, **changes: Any) -> TrainedLanguageModel:
     plain = {
         "wording": {"name": "s", "template": "<q>{item}</q>="},
         "lora": None,
@@ -67,11 +69,11 @@ def fit(model: str, goal: Any, words: Written | None, **changes: Any) -> FittedL
         **changes.pop("settings", {}),
     }
     more = {"seed": 0, "kind": "generation", "classes": (), **changes}
-    student = LanguageModel(model=model, **plain)
+    student = LanguageModelStudent(model=model, **plain)
     return student.fit(QUESTIONS, TARGETS, WEIGHTS, objective=goal, written=words, **more)
 
 
-def weights_of(fitted: FittedLanguageModel) -> torch.Tensor:
+def weights_of(fitted: TrainedLanguageModel) -> torch.Tensor:
     return torch.cat([p.detach().ravel() for p in fitted.completer.model.parameters()])
 
 

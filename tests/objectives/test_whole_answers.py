@@ -11,22 +11,22 @@ from steelyard.errors import InputError
 from steelyard.models.lm.word_alignment import words_of
 from steelyard.objectives import Logconf, LogconfConfer
 from steelyard.objectives.losses import logconf, logconf_confer
-from steelyard.student import LanguageModel
-from steelyard.types import Floats, Question, Words, Written
+from steelyard.student import LanguageModelStudent
+from steelyard.types import Floats, Question, TokenTargets, WordProbabilities
 
 ANSWERS = ("6 up", "7 down")
 QUESTIONS = [Question(f"q{i}", "xo"[i % 2], ANSWERS) for i in range(8)]
 
 
-def lists(entropies: Floats | None) -> Written:
+def lists(entropies: Floats | None) -> TokenTargets:
     """Every question's first answer, which its supervisor finds certain."""
     spans = words_of([ANSWERS[0]] * 8)
-    words = Words(spans, np.zeros(len(spans.begin)))
-    return Written(np.arange(8), np.zeros(8, dtype=np.int64), np.ones(8), words, entropies)
+    words = WordProbabilities(spans, np.zeros(len(spans.begin)))
+    return TokenTargets(np.arange(8), np.zeros(8, dtype=np.int64), np.ones(8), words, entropies)
 
 
-def losses_of(folder: Path, written: Written, epochs: int = 1) -> list[float]:
-    student = LanguageModel(
+def losses_of(folder: Path, written: TokenTargets, epochs: int = 1) -> list[float]:
+    student = LanguageModelStudent(
         model=save_byte_llama(folder / "bytes"),
         wording={"name": "s", "template": "<q>{item}</q>="},  # type: ignore[arg-type]
         lora=None,

@@ -7,10 +7,10 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from asked_texts import MAIL, MOOD, MORAL, OPEN, SKY, SUM
-from steelyard.prompts import Asked, ReaderName, canonical, read
+from steelyard.prompts import AnswerFormat, PromptedQuestion, canonical, read
 from steelyard.types import ABSTAIN
 
-TEXTS: list[tuple[str, ReaderName, str | None]] = [
+TEXTS: list[tuple[str, AnswerFormat, str | None]] = [
     ("The answer is Paris.", "text", "paris"),
     ("  PARIS \n", "text", "paris"),
     ("'New   York'", "text", "new york"),
@@ -35,7 +35,7 @@ TEXTS: list[tuple[str, ReaderName, str | None]] = [
 
 
 @pytest.mark.parametrize(("reply", "reader", "answer"), TEXTS)
-def test_texts_and_json(reply: str, reader: ReaderName, answer: str | None) -> None:
+def test_texts_and_json(reply: str, reader: AnswerFormat, answer: str | None) -> None:
     assert canonical(reply, reader) == answer
 
 
@@ -94,13 +94,13 @@ WORDS = st.sampled_from(
 )
 REPLIES = st.one_of(st.text(), st.lists(WORDS, max_size=12).map(" ".join))
 ASKED = st.sampled_from([MOOD, MAIL, MORAL, SKY, SUM, OPEN])
-READERS: st.SearchStrategy[ReaderName] = st.sampled_from(["number", "json", "slots", "text"])
+READERS: st.SearchStrategy[AnswerFormat] = st.sampled_from(["number", "json", "slots", "text"])
 
 
 @given(REPLIES, ASKED, READERS, st.sampled_from([None, "stop", "length"]))
 @example("\u0130 answer is \u0130", MOOD, "number", None)  # lower case has another length
 def test_any_reply_is_read_or_abstains(
-    reply: str, asked: Asked, reader: ReaderName, finish: str | None
+    reply: str, asked: PromptedQuestion, reader: AnswerFormat, finish: str | None
 ) -> None:
     reading = read(reply, asked, reader, finish)
     assert (reading.answer == ABSTAIN) == bool(reading.reason)
@@ -109,7 +109,7 @@ def test_any_reply_is_read_or_abstains(
 
 
 @given(REPLIES, READERS)
-def test_canonical_answers_are_their_own(reply: str, reader: ReaderName) -> None:
+def test_canonical_answers_are_their_own(reply: str, reader: AnswerFormat) -> None:
     answer = canonical(reply, reader)
     if answer is not None and reader != "text":
         assert canonical(answer, reader) == answer

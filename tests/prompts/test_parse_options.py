@@ -5,11 +5,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from asked_texts import MAIL, MOOD, MORAL, SKY, SUM
-from steelyard.prompts import Asked, read
+from steelyard.prompts import PromptedQuestion, read
 from steelyard.types import ABSTAIN
 
 NO = ABSTAIN
-CLOSED: list[tuple[Asked, str | None, int, str]] = [
+CLOSED: list[tuple[PromptedQuestion, str | None, int, str]] = [
     # a label's name
     (MOOD, "positive", 1, ""),
     (MOOD, " Positive.\n", 1, ""),
@@ -109,7 +109,9 @@ CLOSED: list[tuple[Asked, str | None, int, str]] = [
 
 
 @pytest.mark.parametrize(("asked", "reply", "answer", "reason"), CLOSED)
-def test_closed_answers(asked: Asked, reply: str | None, answer: int, reason: str) -> None:
+def test_closed_answers(
+    asked: PromptedQuestion, reply: str | None, answer: int, reason: str
+) -> None:
     reading = read(reply, asked)
     assert (reading.answer, reading.reason) == (answer, reason)
     assert reading.text == ("" if answer == ABSTAIN else asked.options[answer])
@@ -128,7 +130,9 @@ def test_closed_answers(asked: Asked, reply: str | None, answer: int, reason: st
         (MOOD, "positive", NO, "cut off"),  # or negative
     ],
 )
-def test_replies_that_were_cut(asked: Asked, reply: str, answer: int, reason: str) -> None:
+def test_replies_that_were_cut(
+    asked: PromptedQuestion, reply: str, answer: int, reason: str
+) -> None:
     """max_new_tokens was reached: what may have gone on is no answer yet."""
     reading = read(reply, asked, finish_reason="length")
     assert (reading.answer, reading.reason) == (answer, reason)
@@ -140,7 +144,7 @@ def test_withheld_replies_are_refusals() -> None:
 
 
 @given(st.sampled_from([MOOD, MAIL, MORAL, SKY]), st.data())
-def test_two_labels_are_never_one(asked: Asked, data: st.DataObject) -> None:
+def test_two_labels_are_never_one(asked: PromptedQuestion, data: st.DataObject) -> None:
     first, second = data.draw(st.permutations(range(len(asked.options))))[:2]
     joint = data.draw(st.sampled_from([" or ", " and ", "/", ", ", " & ", " or maybe "]))
     names = asked.answers if data.draw(st.booleans()) else asked.options

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from steelyard.errors import InputError
-from steelyard.prompts import Asked, canonical, read, spelling
+from steelyard.prompts import PromptedQuestion, canonical, read, spelling
 from steelyard.prompts.parse_slots import read_slots
 
 FOUR = (("date", "next friday"), ("person", "bob"))
@@ -118,7 +118,7 @@ def test_slots_have_one_spelling(reply: str, one: str | None) -> None:
     ],
 )
 def test_why_slots_cannot_be_read(reply: str, finish: str, text: str, reason: str) -> None:
-    found = read(reply, Asked("i", "q", "p"), "slots", finish)
+    found = read(reply, PromptedQuestion("i", "q", "p"), "slots", finish)
     assert (found.text, found.reason) == (text, reason)
 
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from steelyard.errors import ConfigError, InputError
-from steelyard.prompts import Asking, Wording, default_wordings, read
+from steelyard.prompts import PromptSettings, Wording, default_wordings, read
 from steelyard.prompts.option_orders import order_of
 from steelyard.types import Question
 
@@ -21,13 +21,15 @@ MAIL = Question("mail", "You won a prize!")
 KINDS = ("classification", "multiple_choice", "generation")
 
 
-def prompts(asking: Asking, question: Question, kind: str, classes: tuple[str, ...] = ()) -> list:
+def prompts(
+    asking: PromptSettings, question: Question, kind: str, classes: tuple[str, ...] = ()
+) -> list:
     count = len(asking.query_names(kind))
     return [asking.ask(question, kind, classes, query, seed=0) for query in range(count)]
 
 
 def test_a_prompt_by_hand() -> None:
-    asking = Asking(queries=1, orders=False)
+    asking = PromptSettings(queries=1, orders=False)
     asked = asking.ask(SKY, "multiple_choice", (), 0, seed=0)
     assert asked.prompt == (
         "<question>\nWhich colour has the sky?\n</question>\n"
@@ -41,14 +43,16 @@ def test_a_prompt_by_hand() -> None:
 
 
 def test_class_names_are_answers_as_they_are() -> None:
-    asked = Asking(queries=1, orders=False).ask(MAIL, "classification", ("ham", "spam"), 0, 0)
+    asked = PromptSettings(queries=1, orders=False).ask(
+        MAIL, "classification", ("ham", "spam"), 0, 0
+    )
     assert "Which of these fits the text: ham or spam?" in asked.prompt
     assert asked.answers == (" ham", " spam")
     assert not asked.lettered
 
 
 def test_letters_follow_the_order_and_answers_the_candidates() -> None:
-    for asked in prompts(Asking(), SKY, "multiple_choice"):
+    for asked in prompts(PromptSettings(), SKY, "multiple_choice"):
         for letter, candidate in zip("ABCD", asked.order, strict=True):
             assert f"{letter}. {SKY.choices[candidate]}\n" in asked.prompt
             assert asked.answers[candidate] == f" {letter}"
@@ -65,7 +69,7 @@ def test_orders_are_the_papers_distinct_permutations() -> None:
 
 def test_votes_of_an_order_insensitive_reader_are_the_same_in_every_order() -> None:
     """It looks for the line that says "blue" and replies with that line's letter."""
-    made = prompts(Asking(queries=24, wordings=("plain",)), SKY, "multiple_choice")
+    made = prompts(PromptSettings(queries=24, wordings=("plain",)), SKY, "multiple_choice")
     replies = [re.search(r"^([A-D])\. blue$", a.prompt, re.MULTILINE) for a in made]
     letters = [reply.group(1) for reply in replies if reply]
     assert set(letters) == set("ABCD")
@@ -91,7 +95,7 @@ def test_no_two_queries_are_alike_while_there_are_ways(
     names = ("ant", "bee", "cat", "dog")[:options]
     other = {name: tuple(f"{name}{a}" for a in range(aliases)) for name in names}
     ways = wordings * (1 + aliases) * len(list(permutations(names)))
-    asking = Asking(
+    asking = PromptSettings(
         queries=ways,
         wordings=tuple(w.name for w in default_wordings("classification")[:wordings]),
         aliases=other if aliases else None,
@@ -103,23 +107,23 @@ def test_no_two_queries_are_alike_while_there_are_ways(
 
 def test_the_papers_two_queries_swap_the_answer_words() -> None:
     """ETHICS in Guo and Yang 2024: one wording, k = 2, the two words swapped."""
-    asking = Asking(queries=2, wordings=("plain",))
+    asking = PromptSettings(queries=2, wordings=("plain",))
     made = prompts(asking, MAIL, "classification", ("acceptable", "unacceptable"))
     assert {asked.order for asked in made} == {(0, 1), (1, 0)}
     assert all(asked.answers == (" acceptable", " unacceptable") for asked in made)
 
 
 def test_a_query_depends_on_its_number_the_seed_and_the_question_alone() -> None:
-    whole = prompts(Asking(queries=5), SKY, "multiple_choice")
-    more = prompts(Asking(queries=9), SKY, "multiple_choice")
+    whole = prompts(PromptSettings(queries=5), SKY, "multiple_choice")
+    more = prompts(PromptSettings(queries=9), SKY, "multiple_choice")
     assert more[:5] == whole
-    again = Asking(queries=5).ask(SKY, "multiple_choice", (), 3, seed=0)
+    again = PromptSettings(queries=5).ask(SKY, "multiple_choice", (), 3, seed=0)
     assert again == whole[3]
-    assert Asking(queries=5).ask(SKY, "multiple_choice", (), 3, seed=1) != again
+    assert PromptSettings(queries=5).ask(SKY, "multiple_choice", (), 3, seed=1) != again
 
 
 def test_samples_share_the_prompt_and_have_seeds_of_their_own() -> None:
-    asking = Asking(queries=2, samples=3, temperature=1.0)
+    asking = PromptSettings(queries=2, samples=3, temperature=1.0)
     made = prompts(asking, Question("q", "1 + 1?"), "generation")
     assert [asked.query for asked in made] == [
         *("0-plain/0", "0-plain/1", "0-plain/2"),
@@ -130,7 +134,9 @@ def test_samples_share_the_prompt_and_have_seeds_of_their_own() -> None:
 
 
 def test_aliases_name_the_same_classes() -> None:
-    asking = Asking(queries=2, orders=False, wordings=("plain",), aliases={"b": ["y"], "a": ["x"]})
+    asking = PromptSettings(
+        queries=2, orders=False, wordings=("plain",), aliases={"b": ["y"], "a": ["x"]}
+    )
     own, other = prompts(asking, MAIL, "classification", ("a", "b"))
     assert own.answers == (" a", " b")
     assert other.answers == (" x", " y")
@@ -145,7 +151,7 @@ def test_wordings_share_the_item_in_front() -> None:
 
 
 def test_context_stands_before_the_question() -> None:
-    asked = Asking().ask(
+    asked = PromptSettings().ask(
         Question("q", "Who?", ("a", "b"), "Ann came."), "multiple_choice", (), 0, 0
     )
     assert asked.prompt[slice(*asked.item)] == "Ann came.\nWho?"
@@ -153,7 +159,9 @@ def test_context_stands_before_the_question() -> None:
 
 def test_more_options_than_letters_are_numbered() -> None:
     choices = tuple(f"option {i}" for i in range(30))
-    asked = Asking(orders=False).ask(Question("q", "Which?", choices), "multiple_choice", (), 0, 0)
+    asked = PromptSettings(orders=False).ask(
+        Question("q", "Which?", choices), "multiple_choice", (), 0, 0
+    )
     assert asked.answers[29] == " 30"
     assert "30. option 29" in asked.prompt
 
@@ -161,7 +169,7 @@ def test_more_options_than_letters_are_numbered() -> None:
 def test_texts_in_the_data_stay_texts() -> None:
     """Neither a place name in the item nor a line break in an option changes the prompt's form."""
     question = Question("q", "What is {options}? {answers}", ("red\nB. blue", "{item}"))
-    asked = Asking(orders=False).ask(question, "multiple_choice", (), 0, 0)
+    asked = PromptSettings(orders=False).ask(question, "multiple_choice", (), 0, 0)
     assert "What is {options}? {answers}" in asked.prompt
     assert "A. red B. blue\nB. {item}\n" in asked.prompt
 
@@ -169,7 +177,7 @@ def test_texts_in_the_data_stay_texts() -> None:
 def test_paraphrases_are_asked_instead(tmp_path: Path) -> None:
     path = tmp_path / "other.jsonl"
     path.write_text('{"id": "sky", "texts": ["Sky colour?", "The sky is what?"]}\n')
-    asking = Asking(queries=2, wordings=("plain",), paraphrases=str(path))
+    asking = PromptSettings(queries=2, wordings=("plain",), paraphrases=str(path))
     items = [a.prompt[slice(*a.item)] for a in prompts(asking, SKY, "multiple_choice")]
     assert items == ["Sky colour?", "The sky is what?"]
     with pytest.raises(InputError, match="no paraphrase of id 'mail'"):
@@ -195,7 +203,7 @@ def test_paraphrases_are_asked_instead(tmp_path: Path) -> None:
 def test_what_cannot_be_asked(settings: dict[str, Any], kind: str, message: str) -> None:
     classes = ("ham", "spam") if kind == "classification" else ()
     with pytest.raises(ConfigError, match=message):
-        Asking(**settings).check_asking(kind, classes)
+        PromptSettings(**settings).check_asking(kind, classes)
 
 
 @pytest.mark.parametrize(
@@ -212,12 +220,12 @@ def test_what_cannot_be_asked(settings: dict[str, Any], kind: str, message: str)
 )
 def test_settings_that_cannot_work(settings: dict[str, Any], message: str) -> None:
     with pytest.raises(ValidationError, match=message):
-        Asking(**settings)
+        PromptSettings(**settings)
 
 
 def test_a_template_may_have_braces_of_json() -> None:
     wording = Wording(name="slots", template='{item}\nAs {"type": "filler"}:')
-    asked = Asking(queries=1, wordings=(wording,)).ask(MAIL, "generation", (), 0, 0)
+    asked = PromptSettings(queries=1, wordings=(wording,)).ask(MAIL, "generation", (), 0, 0)
     assert asked.prompt == 'You won a prize!\nAs {"type": "filler"}:'
 
 
@@ -225,7 +233,9 @@ PAIR = Question("p", "Human: Hi!\n\nAssistant:", ("Hello  there.", "Go\naway."))
 
 
 def test_a_judge_sees_both_answers_of_a_preference() -> None:
-    asked = Asking(queries=1, orders=False).ask(PAIR, "preference", ("first", "second"), 0, 0)
+    asked = PromptSettings(queries=1, orders=False).ask(
+        PAIR, "preference", ("first", "second"), 0, 0
+    )
     assert asked.prompt == (
         "<prompt>\nHuman: Hi!\n\nAssistant:\n</prompt>\nA. Hello there.\nB. Go away.\n"
         "Which is the better answer to the prompt? Reply with A or B and nothing else.\n"
@@ -233,21 +243,23 @@ def test_a_judge_sees_both_answers_of_a_preference() -> None:
     )
     assert asked.answers == (" A", " B")
     assert not asked.keeps_end
-    made = prompts(Asking(), PAIR, "preference")
+    made = prompts(PromptSettings(), PAIR, "preference")
     assert len({one.prompt for one in made}) == 5
     assert {one.order for one in made} == {(0, 1), (1, 0)}
 
 
 def test_the_answers_of_a_preference_follow_its_prompt_as_that_stands() -> None:
-    asking = Asking(queries=1, answer="text")
+    asking = PromptSettings(queries=1, answer="text")
     asked = asking.ask(PAIR, "preference", ("first", "second"), 0, 0)
     assert asked.prompt == PAIR.text == asked.prompt[slice(*asked.item)]
     assert asked.answers == (" Hello  there.", " Go\naway.")
     assert asked.keeps_end
     assert asking.query_names("preference") == ("0-as_it_stands",)
-    own = Asking(queries=1, answer="text", wordings=(Wording(name="w", template="Q {item}\nA "),))
+    own = PromptSettings(
+        queries=1, answer="text", wordings=(Wording(name="w", template="Q {item}\nA "),)
+    )
     asked = own.ask(PAIR, "preference", ("first", "second"), 0, 0)
     assert asked.prompt.endswith("Assistant:\nA ")
     assert asked.answers == PAIR.choices  # the template brings the space
     with pytest.raises(ConfigError, match="more than the 1 different ways"):
-        Asking(queries=2, answer="text").check_asking("preference")
+        PromptSettings(queries=2, answer="text").check_asking("preference")

@@ -12,7 +12,7 @@ from crowd_tables import crowd_kit_frame, drawn, read_nested
 from steelyard.errors import InputError
 from steelyard.reliability import DawidSkene, Hierarchical, OneCoin
 from steelyard.reliability.dawid_skene import steps
-from steelyard.reliability.vote_table import Ballots
+from steelyard.reliability.vote_table import VoteTable
 from steelyard.types import ABSTAIN
 from vote_tables import votes
 
@@ -45,7 +45,7 @@ def test_one_step_by_hand() -> None:
     # accuracy over classes as they occur: v1 1/3 * 2/3 + 2/3 * 5/6 = 7/9; v2 2/3 * 1
     np.testing.assert_allclose(reliability.skill.accuracy, [2 / 3, 7 / 9, 2 / 3], atol=1e-8)
     # objective: ln of the sums above, 5/18, 0 + 2/3 * 1/2 * 5/6 = 5/18 and 7/18
-    step = next(steps(Ballots.of(table), 0.0))
+    step = next(steps(VoteTable.of(table), 0.0))
     assert step.objective == pytest.approx(np.log(5 / 18) * 2 + np.log(7 / 18), abs=1e-8)
 
 
@@ -66,7 +66,7 @@ def test_equal_to_crowd_kit_on_real_votes(shared_data: Path, name: str) -> None:
 
     table, _ = read_nested(shared_data / name)
     theirs = CrowdKit(n_iter=2, tol=-1e9).fit_predict_proba(crowd_kit_frame(table))
-    theirs = theirs.reindex(columns=range(table.answers), fill_value=0).sort_index()
+    theirs = theirs.reindex(columns=range(table.num_classes), fill_value=0).sort_index()
     ours = DawidSkene(iterations=2, tolerance=0).estimate(table).posterior
     np.testing.assert_allclose(ours[theirs.index], theirs, rtol=0, atol=1e-6)
 
@@ -82,7 +82,7 @@ def test_every_step_raises_the_objective(
 ) -> None:
     table, truth = drawn(seed, examples=12, voters=5, answers=3, cast=3, soft=soft)
     gold = np.where(np.arange(12) < told, truth, ABSTAIN)
-    objectives = [s.objective for s in islice(steps(Ballots.of(table, gold), smoothing), 12)]
+    objectives = [s.objective for s in islice(steps(VoteTable.of(table, gold), smoothing), 12)]
     assert (np.diff(objectives) >= -1e-6).all()  # 1e-6: no probability falls below 1e-10
 
 
@@ -93,7 +93,7 @@ def test_a_soft_vote_weighs_as_its_answer_leads() -> None:
         DawidSkene().estimate(one_hot).posterior, DawidSkene().estimate(hard).posterior
     )
     # leads .4 and .8, their mean .6: weights 2/3 and 4/3
-    soft = Ballots.of(votes([[0, 1]], answers=2, probs=np.array([[0.7, 0.3], [0.1, 0.9]])))
+    soft = VoteTable.of(votes([[0, 1]], answers=2, probs=np.array([[0.7, 0.3], [0.1, 0.9]])))
     np.testing.assert_allclose(soft.weight, [2 / 3, 4 / 3])
     # voters of accuracy .9 both ways: ln odds of 0 against 1 are (2/3 - 4/3) ln 9
     rows = np.log(np.array([[[0.9, 0.1], [0.1, 0.9]]] * 2))

@@ -12,7 +12,7 @@ from crowd_tables import accuracy, drawn, read_nested, table_of
 from steelyard.reliability import DawidSkene, Hierarchical, OneCoin
 from steelyard.reliability.hierarchical import spotting
 from steelyard.reliability.variational import coin, coin_by_others, rows
-from steelyard.reliability.vote_table import Ballots
+from steelyard.reliability.vote_table import VoteTable
 from steelyard.types import ABSTAIN, Floats, Ints, Votes
 from vote_tables import votes
 
@@ -23,7 +23,7 @@ A = ABSTAIN
 @pytest.mark.parametrize("model", ["coin", "rows"])
 def test_the_bound_is_below_the_exact_evidence_and_near(model: str, learn_shares: bool) -> None:
     table, _ = drawn(4, examples=7, voters=3, answers=2, cast=3)
-    ballots = Ballots.of(table)
+    ballots = VoteTable.of(table)
     if model == "coin":
         fit = coin(ballots, 300, 0, learn_shares=learn_shares, confusion=True)
     else:
@@ -34,7 +34,7 @@ def test_the_bound_is_below_the_exact_evidence_and_near(model: str, learn_shares
 
 def exact_evidence(table: Votes, prior: Floats, learn_shares: bool) -> float:
     """ln sum over all truths of P(truths) prod_v P(v's votes | truths), skills integrated out."""
-    n, v, k = len(table.ids), len(table.voters), table.answers
+    n, v, k = len(table.ids), len(table.voters), table.num_classes
     terms = []
     for truths in product(range(k), repeat=n):
         truth = np.array(truths)
@@ -62,7 +62,7 @@ def test_accuracy_by_others_by_hand() -> None:
     # One example, v0 says 0, v1 and v2 say 1. Begin: shares (1/3, 2/3), all log odds ln(.8/.2).
     # Right votes 1/3, 2/3, 2/3; of Beta(.8, .2) and one vote: means (.8 + c) / 2.
     fit = coin_by_others(
-        Ballots.of(votes([[0, 1, 1]], answers=2)), 1, 0, alike=False, confusion=True
+        VoteTable.of(votes([[0, 1, 1]], answers=2)), 1, 0, alike=False, confusion=True
     )
     np.testing.assert_allclose(fit.accuracy, [(0.8 + c) / 2 for c in (1 / 3, 2 / 3, 2 / 3)])
 
@@ -166,7 +166,7 @@ def test_of_two_functions_that_disagree_the_rarer_claim_wins() -> None:
 @pytest.mark.parametrize("seed", [0, 1, 2])
 def test_labelling_functions_do_not_collapse(seed: int, classes: int) -> None:
     table, truth = labelling_functions(seed, 20, classes)
-    assert spotting(Ballots.of(table))
+    assert spotting(VoteTable.of(table))
     assert accuracy(DawidSkene().estimate(table).posterior, table, truth) < 1.2 / classes
     majority = accuracy(table.shares(), table, truth)
     ours = Hierarchical().estimate(table).posterior

@@ -138,7 +138,7 @@ AWKWARD: dict[str, Votes] = {
 def test_awkward_votes_have_a_posterior_over_what_is_possible(kind: str, name: str) -> None:
     table = AWKWARD[name]
     reliability: Any = ESTIMATORS[kind]().estimate(table)
-    assert reliability.posterior.shape == (len(table.ids), table.answers)
+    assert reliability.posterior.shape == (len(table.ids), table.num_classes)
     assert (reliability.posterior[~table.possible] == 0).all()
     answered = table.counts.sum(axis=1) > 0
     assert (reliability.score[~answered] == 0).all()

@@ -7,24 +7,24 @@ import pytest
 
 from steelyard.errors import InputError
 from steelyard.reliability import VoteShare
-from steelyard.selection.per_supervisor import KeepApart
-from steelyard.types import ABSTAIN, Apart, Selection, VoterSkill, Votes
+from steelyard.selection.per_supervisor import PerSupervisor
+from steelyard.types import ABSTAIN, Selection, SupervisorTargets, VoterSkill, Votes
 from vote_tables import votes
 
 TABLE = [[0, 1, 1], [1, ABSTAIN, 1], [ABSTAIN, ABSTAIN, ABSTAIN], [0, 0, 0]]
 
 
 def kept(table: Votes, **settings: object) -> Selection:
-    return KeepApart(**settings).select(table, VoteShare().estimate(table))  # type: ignore[arg-type]
+    return PerSupervisor(**settings).select(table, VoteShare().estimate(table))  # type: ignore[arg-type]
 
 
 def test_each_voter_has_its_own_target_and_a_silent_one_has_none() -> None:
     selection = kept(votes(TABLE, answers=2))
-    assert selection.apart is not None
-    assert selection.apart.supervisors == ("v0", "v1", "v2")
-    assert selection.apart.targets[0].tolist() == [[1, 0], [0, 1], [0, 1]]
-    assert selection.apart.targets[1].tolist() == [[0, 1], [0, 0], [0, 1]]
-    assert not selection.apart.targets[2].any()
+    assert selection.per_supervisor is not None
+    assert selection.per_supervisor.supervisors == ("v0", "v1", "v2")
+    assert selection.per_supervisor.targets[0].tolist() == [[1, 0], [0, 1], [0, 1]]
+    assert selection.per_supervisor.targets[1].tolist() == [[0, 1], [0, 0], [0, 1]]
+    assert not selection.per_supervisor.targets[2].any()
     assert selection.weights[2] == 0
     assert "no readable vote" in selection.reasons[2]
 
@@ -49,17 +49,17 @@ def test_several_queries_of_a_voter_are_averaged() -> None:
         candidates=asked.candidates,
     )
     selection = kept(asked)
-    assert selection.apart is not None
-    assert selection.apart.targets[0].tolist() == [[0.5, 0.5], [0.0, 1.0]]
+    assert selection.per_supervisor is not None
+    assert selection.per_supervisor.targets[0].tolist() == [[0.5, 0.5], [0.0, 1.0]]
 
 
 def test_weights_by_accuracy_follow_what_the_estimator_learnt() -> None:
     table = votes(TABLE, answers=2)
     skill = VoterSkill(table.voters, np.array([0.95, 0.8, 0.4]))
     learnt = replace(VoteShare().estimate(table), skill=skill)
-    selection = KeepApart(weights="accuracy").select(table, learnt)
+    selection = PerSupervisor(weights="accuracy").select(table, learnt)
     # over chance .45, .3 and nothing, of which 0.001 is left
-    np.testing.assert_allclose(selection.apart.weights, np.array([450, 300, 1]) / 751)  # type: ignore[union-attr]
+    np.testing.assert_allclose(selection.per_supervisor.weights, np.array([450, 300, 1]) / 751)  # type: ignore[union-attr]
 
 
 def test_what_does_not_fit_is_refused() -> None:
@@ -69,6 +69,6 @@ def test_what_does_not_fit_is_refused() -> None:
     with pytest.raises(InputError, match="cannot be kept apart"):
         kept(table, max_supervisors=2)
     with pytest.raises(InputError, match="learns how accurate"):
-        KeepApart(weights="accuracy").select(table, VoteShare().estimate(table))
+        PerSupervisor(weights="accuracy").select(table, VoteShare().estimate(table))
     with pytest.raises(InputError, match="sum to 1"):
-        Apart(("a",), np.ones((1, 1, 2)), np.ones(1))
+        SupervisorTargets(("a",), np.ones((1, 1, 2)), np.ones(1))

@@ -19,8 +19,8 @@ from steelyard.selection import (
     keep_right,
     random_keep,
     refuse_one_label,
+    select_truth,
     shuffled_weights,
-    teach_truth,
 )
 from steelyard.selection.break_ties import most_probable
 from steelyard.selection.keep import most_reliable
@@ -168,7 +168,7 @@ def test_a_selection_of_one_class_is_refused() -> None:
 
 
 def test_the_ceiling_is_taught_the_truth() -> None:
-    selection = teach_truth(("a", "b"), np.array([1, 0]), answers=3)
+    selection = select_truth(("a", "b"), np.array([1, 0]), answers=3)
     assert selection.targets.tolist() == [[0, 1, 0], [1, 0, 0]]
     assert selection.weights.tolist() == [1, 1]
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from steelyard.reliability import Majority
-from steelyard.selection import FirstVoter, Harden, KeepApart, Soften, written
-from steelyard.types import ABSTAIN, Selection, Spans, Votes, Words
+from steelyard.selection import FirstVoter, Harden, PerSupervisor, Soften, written
+from steelyard.types import ABSTAIN, Selection, Spans, Votes, WordProbabilities
 from vote_tables import votes
 
 TEXTS = (("go a", "b"), ("never",))
@@ -25,7 +25,9 @@ def table(answers: list[list[int]]) -> Votes:
         answers,
         candidates=np.array([2, 1]),
         candidate_texts=TEXTS,
-        words=Words(Spans(np.cumsum([0, *map(len, spans)]), *flat.T), np.array(logs, dtype=float)),
+        word_probs=WordProbabilities(
+            Spans(np.cumsum([0, *map(len, spans)]), *flat.T), np.array(logs, dtype=float)
+        ),
     )
 
 
@@ -58,7 +60,7 @@ def test_the_first_voter_is_not_pooled() -> None:
 def test_supervisors_kept_apart_teach_their_own_answers_with_their_own_words() -> None:
     """v0 says "go a", v1 "b"; of "never" v1 has no words, so that v0 has all of its weight."""
     cast = table([[0, 1], [0, 0]])
-    kept = KeepApart(weights=(0.25, 0.75)).select(cast, Majority().estimate(cast))
+    kept = PerSupervisor(weights=(0.25, 0.75)).select(cast, Majority().estimate(cast))
     found = written(cast, kept)
     assert found is not None
     assert found.example.tolist() == [0, 0, 1]
@@ -80,7 +82,7 @@ def test_an_answer_has_the_mean_entropy_of_the_lists_that_are_pooled() -> None:
     """v0's lists have .2 and .6, v1's .4 and 1: pooled (.2 + .4) / 2 and (.6 + 1) / 2."""
     cast = replace(table([[0, 1], [0, 0]]), entropy=np.array([0.2, 0.4, 0.6, 1.0]))
     majority = Majority().estimate(cast)
-    first, kept = FirstVoter(), KeepApart().select(cast, majority)
+    first, kept = FirstVoter(), PerSupervisor().select(cast, majority)
     for found, expected in (
         (written(cast, Soften().select(cast, majority)), [0.3, 0.3, 0.8]),
         (written(cast, first.select(cast, majority), first.heard(cast)), [0.2, 0.6]),
@@ -98,4 +100,4 @@ def test_examples_left_out_and_votes_without_words_teach_no_word() -> None:
     found = written(cast, hard(cast))
     assert found is not None
     assert found.example.tolist() == [0]
-    assert written(replace(cast, words=None), hard(cast)) is None
+    assert written(replace(cast, word_probs=None), hard(cast)) is None

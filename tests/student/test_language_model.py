@@ -12,7 +12,7 @@ from steelyard.cli.models import evaluate_model, train_model
 from steelyard.errors import ConfigError, InputError
 from steelyard.models.load import Pretrained
 from steelyard.selection.selection_file import read_open_selection
-from steelyard.student import FittedLanguageModel, LanguageModel
+from steelyard.student import LanguageModelStudent, TrainedLanguageModel
 from steelyard.student.language_model import taught
 from steelyard.student.saved import load_model
 from steelyard.studies.config import make_study
@@ -27,7 +27,7 @@ def llama(tmp_path_factory: pytest.TempPathFactory) -> str:
     return save_byte_llama(tmp_path_factory.mktemp("bytes"))
 
 
-def student(model: str, **changes: Any) -> LanguageModel:
+def student(model: str, **changes: Any) -> LanguageModelStudent:
     plain = {
         "model": model,
         "wording": SHORT,
@@ -38,7 +38,7 @@ def student(model: str, **changes: Any) -> LanguageModel:
         "precision": "fp32",
         "max_new_tokens": 8,
     }
-    return LanguageModel(**{**plain, **changes})
+    return LanguageModelStudent(**{**plain, **changes})
 
 
 def texts(count: int) -> tuple[list[Question], Floats]:
@@ -52,7 +52,7 @@ def texts(count: int) -> tuple[list[Question], Floats]:
     return [Question(f"t{i}", text) for i, text in enumerate(made)], one_hot(labels, 2)
 
 
-def fit(settings: LanguageModel, **more: Any) -> FittedLanguageModel:
+def fit(settings: LanguageModelStudent, **more: Any) -> TrainedLanguageModel:
     questions, targets = texts(64)
     plain = {"kind": "classification", "classes": ("cross", "ring"), "seed": 0}
     return settings.fit(questions, targets, np.ones(64), **{**plain, **more})
@@ -64,7 +64,7 @@ def test_it_learns_and_both_ways_of_asking_agree(llama: str) -> None:
     probs = fitted.probabilities(questions)
     assert (probs.argmax(axis=1) == targets.argmax(axis=1)).all()
     np.testing.assert_allclose(probs.sum(axis=1), 1)
-    written = FittedLanguageModel(
+    written = TrainedLanguageModel(
         student(llama, evaluate_by="generation"), fitted.kind, fitted.classes, fitted.completer
     )
     np.testing.assert_array_equal(written.probabilities(questions), targets)

@@ -98,13 +98,13 @@ def run(folder: Path) -> Run:
 def test_supervisors_of_one_study_weigh_each_others_answers(run: Run) -> None:
     votes = run.votes(0).strong_train
     assert len(votes.voters) == 3
-    assert votes.words is not None
+    assert votes.word_probs is not None
     assert votes.entropy is not None
     assert votes.probs is not None
     assert ((votes.probs > 0).sum(axis=1) == votes.candidates[votes.example]).all()
     again = Run(run.study, Store(run.store.root, read_only=True)).votes(0).strong_train
-    assert again.words is not None
-    np.testing.assert_array_equal(again.words.log_probs, votes.words.log_probs)
+    assert again.word_probs is not None
+    np.testing.assert_array_equal(again.word_probs.log_probs, votes.word_probs.log_probs)
 
 
 def test_every_arm_is_taught_and_the_stage_is_recorded(run: Run) -> None:
@@ -193,8 +193,8 @@ def test_a_server_and_models_that_write_lists_teach_together(folder: Path, tmp_p
             run.selection(0, run.study.arm(arm["name"])),
         )
         assert votes.voters == ("m", "model/0")
-        assert selection.written is not None
-        logs = selection.written.words.log_probs
+        assert selection.token_targets is not None
+        logs = selection.token_targets.words.log_probs
         served = np.abs(logs - log(0.8)) < 1e-12
         assert served.sum() == len(votes.ids)  # the server's answers are one token each
         assert (~served).any()

@@ -85,7 +85,7 @@ def test_the_ceiling_learns_and_the_floor_is_the_voters(files: Path, finished: P
     assert found["task"] == "generation"
     assert found["ceiling"]["value"] == 1.0
     run = Run(make_study(settings(files)), Store(finished / "store"))
-    votes, answers = run.votes(0).test, run.task(0).test.answers
+    votes, answers = run.votes(0).test, run.task(0).test.reference_texts
     right = [
         votes.answer[m] != -1 and votes.candidate_texts[i][votes.answer[m]] == answers[i]
         for m, i in enumerate(votes.example)
@@ -106,9 +106,11 @@ def test_labels_are_right_where_the_majority_has_the_number(files: Path, finishe
     split, votes, truth = run.task(0).strong_train, run.votes(0).strong_train, run.truth(0)
     for i, number in enumerate(truth):
         if number == NOBODY:
-            assert split.answers[i] not in votes.candidate_texts[i]  # and it is no candidate
+            assert (
+                split.reference_texts[i] not in votes.candidate_texts[i]
+            )  # and it is no candidate
         else:
-            assert votes.candidate_texts[i][number] == split.answers[i]
+            assert votes.candidate_texts[i][number] == split.reference_texts[i]
     assert (truth == NOBODY).any()
     arms = results(finished)["arms"]
     assert arms["truth_filter"]["seeds"][0]["label_accuracy"] == 1.0
@@ -124,7 +126,7 @@ def test_running_again_makes_nothing(
 ) -> None:
     before = results(finished)
     monkeypatch.setattr(
-        "steelyard.student.LanguageModel.fit", lambda *_, **__: pytest.fail("fitted again")
+        "steelyard.student.LanguageModelStudent.fit", lambda *_, **__: pytest.fail("fitted again")
     )
     sy.study(settings(files), finished, workers=1)
     for name in ("arms", "ceiling", "weak", "reliability", "votes"):

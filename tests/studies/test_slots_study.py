@@ -17,10 +17,10 @@ from steelyard.models.train import TrainingLog
 from steelyard.prompts import canonical
 from steelyard.selection.selection_file import read_open_selection
 from steelyard.store.store import Store
-from steelyard.student import FittedLanguageModel
+from steelyard.student import TrainedLanguageModel
 from steelyard.studies.config import make_study
 from steelyard.studies.run import Run
-from steelyard.supervision.language_model import LanguageModel
+from steelyard.supervision.language_model import LanguageModelVoters
 from steelyard.types import Question, Split
 
 GOLD = '[{"type": "person", "filler": "Bob"}, {"type": "date", "filler": "next Friday"}]'
@@ -88,7 +88,7 @@ def settings(files: Path, **student: Any) -> dict[str, Any]:
 
 
 @dataclass(frozen=True, eq=False)
-class Memory(FittedLanguageModel):
+class Memory(TrainedLanguageModel):
     """Answers a question with the text that was taught for it."""
 
     known: dict[str, str]
@@ -115,7 +115,7 @@ def remember(
 @pytest.fixture(scope="module")
 def finished(files: Path) -> Path:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("steelyard.student.LanguageModel.fit", remember)
+        patch.setattr("steelyard.student.LanguageModelStudent.fit", remember)
         sy.study(settings(files), files / "run", workers=1)
     return files / "run"
 
@@ -225,7 +225,7 @@ def test_a_trained_model_is_evaluated_by_slots(
         made.append(remember(*args, **more))
         return made[-1]
 
-    monkeypatch.setattr("steelyard.student.LanguageModel.fit", fit)
+    monkeypatch.setattr("steelyard.student.LanguageModelStudent.fit", fit)
     chosen = tmp_path / "labels.jsonl"
     chosen.write_text(lines([{"id": f"train-{i}", "label": ROWS[i][2]} for i in range(4)]))
     student = json.dumps(settings(files)["student"])
@@ -249,18 +249,18 @@ def test_a_trained_model_is_evaluated_by_slots(
 def test_a_supervisor_is_taught_slots_in_the_one_spelling(
     files: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    class Taught(Exception):
+    class TrainedStudent(Exception):
         pass
 
     def teach(_: Any, __: Any, lesson: Any, *___: Any, **____: Any) -> None:
-        raise Taught([one.answers for one in lesson])
+        raise TrainedStudent([one.answers for one in lesson])
 
-    monkeypatch.setattr("steelyard.supervision.language_model.teach_answers", teach)
-    one = LanguageModel(
+    monkeypatch.setattr("steelyard.supervision.language_model.finetune_lm", teach)
+    one = LanguageModelVoters(
         model=str(files / "model"), finetune={}, reader="slots", queries=1, orders=False
     )
     split = Split((Question("q", "a"),), np.zeros(1, dtype=np.int64), (GOLD,))
-    with pytest.raises(Taught) as taught:
+    with pytest.raises(TrainedStudent) as taught:
         one.vote(split, [split.questions], (), seed=0)
     assert taught.value.args[0] == [(' {"date": "next friday", "person": "bob"}',)]
 

@@ -18,7 +18,7 @@ from steelyard.studies.arms import Arm
 from steelyard.studies.config import make_study
 from steelyard.studies.run import Run
 from steelyard.studies.training import _heard
-from steelyard.types import Words, Written
+from steelyard.types import TokenTargets, WordProbabilities
 
 
 @pytest.fixture
@@ -68,9 +68,9 @@ def with_words(run: Run, monkeypatch: pytest.MonkeyPatch, ln_p: float) -> None:
         texts = [own[0] for own in run.votes(seed).strong_train.candidate_texts]
         spans = words_of(texts)
         rows, zeros = np.arange(len(texts)), np.zeros(len(texts), dtype=np.int64)
-        words = Words(spans, np.full(len(spans.begin), ln_p))
-        written = Written(rows, zeros, np.ones(len(texts)), words)
-        return replace(chosen, written=written), reliability
+        words = WordProbabilities(spans, np.full(len(spans.begin), ln_p))
+        written = TokenTargets(rows, zeros, np.ones(len(texts)), words)
+        return replace(chosen, token_targets=written), reliability
 
     monkeypatch.setattr(Run, "selection", selection)
 
@@ -90,9 +90,9 @@ def test_words_reach_the_student_and_name_its_result(
 
 
 def test_entropies_name_results_of_the_objectives_that_ask_for_them() -> None:
-    words = Words(words_of(["go"]), np.array([log(0.9)]))
+    words = WordProbabilities(words_of(["go"]), np.array([log(0.9)]))
     zero = np.zeros(1, dtype=np.int64)
-    plain = Written(zero, zero, np.ones(1), words)
+    plain = TokenTargets(zero, zero, np.ones(1), words)
     listed = replace(plain, entropy=np.array([0.2]))
     same = [_heard({"objective": Soft(), "written": one}) for one in (plain, listed)]
     assert same[0] == same[1]

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from transformers import AutoModelForCausalLM
 
 from steelyard.errors import ConfigError
-from steelyard.supervision import LanguageModel
+from steelyard.supervision import LanguageModelVoters
 from steelyard.types import ABSTAIN, Question, Split, Votes
 from tiny_models import llama_config, tokenizer
 
@@ -31,9 +31,9 @@ def causal(tmp_path_factory: pytest.TempPathFactory) -> str:
     return str(folder)
 
 
-def supervisor(model: str, **settings: Any) -> LanguageModel:
+def supervisor(model: str, **settings: Any) -> LanguageModelVoters:
     plain = {"queries": 2, "wordings": (BARE, LISTED), "orders": False, "precision": "fp32"}
-    return LanguageModel(model=model, **{**plain, **settings})
+    return LanguageModelVoters(model=model, **{**plain, **settings})
 
 
 def asked(count: int = 5) -> list[Question]:
@@ -181,7 +181,7 @@ def test_settings_that_cannot_work(settings: dict[str, Any], message: str) -> No
 
 def test_a_model_must_be_named() -> None:
     with pytest.raises(ValidationError, match="model"):
-        LanguageModel.model_validate({"kind": "language_model"})
+        LanguageModelVoters.model_validate({"kind": "language_model"})
 
 
 def test_closed_answers_are_not_sampled() -> None:

@@ -9,9 +9,16 @@ import pytest
 
 from byte_models import save_byte_llama
 from steelyard.errors import ConfigError
-from steelyard.supervision import LanguageModel
-from steelyard.supervision.nbest import UNSCORED, Lists, Weighed, _candidates, _votes, vote_by_beam
-from steelyard.types import ABSTAIN, Question, Spans, Split, Votes, Words
+from steelyard.supervision import LanguageModelVoters
+from steelyard.supervision.nbest import (
+    UNSCORED,
+    Lists,
+    ScoredLists,
+    _candidates,
+    _votes,
+    vote_by_beam,
+)
+from steelyard.types import ABSTAIN, Question, Spans, Split, Votes, WordProbabilities
 
 NOBODY = Split((), np.zeros(0, dtype=np.int64))
 BARE = {"name": "bare", "template": "{item}"}
@@ -22,12 +29,12 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> str:
     return save_byte_llama(tmp_path_factory.mktemp("bytes"))
 
 
-def weak(model: str, **settings: Any) -> LanguageModel:
+def weak(model: str, **settings: Any) -> LanguageModelVoters:
     plain = {"queries": 1, "wordings": (BARE,), "beams": 3, "max_new_tokens": 6}
-    return LanguageModel(model=model, **{**plain, "precision": "fp32", **settings})
+    return LanguageModelVoters(model=model, **{**plain, "precision": "fp32", **settings})
 
 
-def taught(model: str, **settings: Any) -> LanguageModel:
+def taught(model: str, **settings: Any) -> LanguageModelVoters:
     tuning = {"lora": None, "epochs": 40, "learning_rate": 1e-2, "batch_size": 8}
     return weak(model, finetune={**tuning, "precision": "fp32"}, **settings)
 
@@ -61,11 +68,11 @@ def test_taught_voters_say_what_they_were_taught(voted: Votes) -> None:
 
 def test_every_voter_weighs_the_answers_of_all(voted: Votes) -> None:
     assert voted.probs is not None
-    assert voted.words is not None
+    assert voted.word_probs is not None
     counts = voted.candidates[voted.example]
     assert (voted.probs > 0).sum(axis=1).tolist() == counts.tolist()
-    assert len(voted.words.spans.rows) == counts.sum() + 1
-    sums = np.bincount(voted.words.spans.text, weights=voted.words.log_probs)
+    assert len(voted.word_probs.spans.rows) == counts.sum() + 1
+    sums = np.bincount(voted.word_probs.spans.text, weights=voted.word_probs.log_probs)
     for m, (count, start) in enumerate(zip(counts, counts.cumsum() - counts, strict=True)):
         whole = np.exp(sums[start : start + count])  # P(text, end) of its words' product
         np.testing.assert_allclose(voted.probs[m, :count], whole / whole.sum(), rtol=1e-6)
@@ -74,8 +81,8 @@ def test_every_voter_weighs_the_answers_of_all(voted: Votes) -> None:
 
 
 def test_words_are_those_of_the_candidates(voted: Votes) -> None:
-    assert voted.words is not None
-    spans, text = voted.words.spans, -1
+    assert voted.word_probs is not None
+    spans, text = voted.word_probs.spans, -1
     for m, i in enumerate(voted.example):
         for candidate in voted.candidate_texts[i]:
             text += 1
@@ -99,10 +106,12 @@ def test_an_answer_is_the_best_of_ones_own_list(model: str) -> None:
     own = [lists(("a", "b"), ()), lists(("c",), ("d",))]
     candidates = _candidates([(one.answers, 1) for one in own], 2)
     assert candidates == [("a", "b", "c"), ("d",)]
-    nothing = Words(Spans(np.arange(5), np.zeros(4, dtype=int), np.ones(4, dtype=int)), -np.ones(4))
+    nothing = WordProbabilities(
+        Spans(np.arange(5), np.zeros(4, dtype=int), np.ones(4, dtype=int)), -np.ones(4)
+    )
     weighed = [
-        Weighed(np.array([[log(0.2), log(0.3), log(0.5)], [-1.0, -inf, -inf]]), nothing),
-        Weighed(np.array([[-inf, -inf, inf], [-1.0, -inf, -inf]]), nothing),
+        ScoredLists(np.array([[log(0.2), log(0.3), log(0.5)], [-1.0, -inf, -inf]]), nothing),
+        ScoredLists(np.array([[-inf, -inf, inf], [-1.0, -inf, -inf]]), nothing),
     ]
     votes = _votes(
         weak(model).model_copy(update={"voters": 2}), ("x", "y"), candidates, own, weighed

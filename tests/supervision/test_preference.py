@@ -9,7 +9,7 @@ import torch
 from transformers import AutoModelForCausalLM
 
 from steelyard.errors import ConfigError
-from steelyard.student import Preference
+from steelyard.student import PreferenceStudent
 from steelyard.supervision import PreferenceVoters
 from steelyard.types import ABSTAIN, PAIR, Question, Split, one_hot
 from tiny_models import llama_config, tokenizer
@@ -44,7 +44,7 @@ def test_a_voter_says_what_a_student_of_the_same_pairs_says(llama: str) -> None:
     data = labelled(8)
     votes = PreferenceVoters(model=llama, **PLAIN).vote(data, [data.questions], PAIR, seed=3)[0]
     seed = int(np.random.default_rng([3, 0]).integers(2**31))
-    student = Preference(model=llama, **PLAIN)
+    student = PreferenceStudent(model=llama, **PLAIN)
     fitted = student.fit(data.questions, one_hot(data.truth, 2), np.ones(8), seed=seed)
     assert votes.probs is not None
     np.testing.assert_allclose(votes.probs, fitted.probabilities(data.questions), atol=1e-6)

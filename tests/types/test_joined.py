@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from steelyard.errors import InputError
-from steelyard.types import Spans, Votes, Words, join_votes
+from steelyard.types import Spans, Votes, WordProbabilities, join_votes
 from vote_tables import votes
 
 
@@ -37,7 +37,7 @@ def spoken(voters: int = 2) -> Votes:
         rows,
         candidates=np.array([2, 1]),
         candidate_texts=(("go a", "b"), ("never",)),
-        words=Words(
+        word_probs=WordProbabilities(
             Spans(np.cumsum([0, *map(len, spans)]), *np.array(flat).T),
             -np.arange(1.0, len(flat) + 1),
         ),
@@ -46,20 +46,20 @@ def spoken(voters: int = 2) -> Votes:
 
 def test_words_stay_with_their_votes() -> None:
     table = spoken()  # votes: q0 v0, q0 v1, q1 v0, q1 v1; words of 3, 3, 1, 1
-    second = table.of_voter(1).words
+    second = table.of_voter(1).word_probs
     assert second is not None
     np.testing.assert_array_equal(second.spans.rows, [0, 2, 3, 4])
     np.testing.assert_array_equal(second.log_probs, [-4, -5, -6, -8])
     np.testing.assert_array_equal(second.spans.end, [2, 4, 1, 5])
     again = join_votes([table.of_voter(0), table.of_voter(1)])
-    assert again.words is not None
-    np.testing.assert_array_equal(again.words.log_probs, table.words.log_probs)
-    np.testing.assert_array_equal(again.words.spans.rows, table.words.spans.rows)
+    assert again.word_probs is not None
+    np.testing.assert_array_equal(again.word_probs.log_probs, table.word_probs.log_probs)
+    np.testing.assert_array_equal(again.word_probs.spans.rows, table.word_probs.spans.rows)
 
 
 def test_words_are_dropped_where_one_of_several_does_not_know_them() -> None:
     table = spoken(1)
-    assert join_votes([table, replace(table, words=None)]).words is None
+    assert join_votes([table, replace(table, word_probs=None)]).word_probs is None
 
 
 def test_words_of_answers_that_only_others_gave_are_unknown() -> None:
@@ -68,8 +68,10 @@ def test_words_of_answers_that_only_others_gave_are_unknown() -> None:
     both = join_votes([table, other])
     assert both.candidate_texts == (("go a", "b", "c"), ("never",))
     assert both.answer.tolist() == [0, 2, 0, 0]
-    assert both.words is not None
-    np.testing.assert_array_equal(both.words.spans.rows, [0, 2, 3, 4, 5, 6, 8, 9, 10])
+    assert both.word_probs is not None
+    np.testing.assert_array_equal(both.word_probs.spans.rows, [0, 2, 3, 4, 5, 6, 8, 9, 10])
     nan = np.nan
-    np.testing.assert_array_equal(both.words.log_probs, [-1, -2, -3, nan, -3, nan, -1, -2, -4, -4])
-    np.testing.assert_array_equal(both.words.spans.end, [2, 4, 1, 0, 1, 0, 2, 4, 5, 5])
+    np.testing.assert_array_equal(
+        both.word_probs.log_probs, [-1, -2, -3, nan, -3, nan, -1, -2, -4, -4]
+    )
+    np.testing.assert_array_equal(both.word_probs.spans.end, [2, 4, 1, 0, 1, 0, 2, 4, 5, 5])

@@ -16,8 +16,8 @@ from steelyard.errors import InputError
 from steelyard.io.columns import Column, _read_by_rows, read_columns
 from steelyard.types import ABSTAIN, Votes
 from steelyard.types.build_votes import open_votes, vote_order
-from steelyard.votes_io.classes import NOBODY, Classes, find_classes, whole_number
-from steelyard.votes_io.raw_votes import read_cast
+from steelyard.votes_io.classes import NOBODY, FileClasses, find_classes, whole_number
+from steelyard.votes_io.raw_votes import read_raw_votes
 from steelyard.votes_io.read_votes import read_truth, read_votes
 
 LONG = [
@@ -190,14 +190,14 @@ def test_whole_numbers_have_one_name(value: Any, whole: str | None) -> None:
 
 def test_numbers_are_names_where_a_name_is_a_number() -> None:
     """With classes 1, 2, 3 the answer 1 is the first class, and 0 is none."""
-    assert Classes(("1", "2", "3")).numbers([1, "3", 0, 2.0]).tolist() == [0, 2, -2, 1]
-    assert Classes(("no", "yes")).numbers([1, "no", 2, "1.0"]).tolist() == [1, 0, -2, 1]
-    assert Classes(("-1", "1")).numbers([-1, "1", "", None]).tolist() == [0, 1, -1, -1]
+    assert FileClasses(("1", "2", "3")).numbers([1, "3", 0, 2.0]).tolist() == [0, 2, -2, 1]
+    assert FileClasses(("no", "yes")).numbers([1, "no", 2, "1.0"]).tolist() == [1, 0, -2, 1]
+    assert FileClasses(("-1", "1")).numbers([-1, "1", "", None]).tolist() == [0, 1, -1, -1]
 
 
 def test_class_numbers_are_sorted_as_numbers(tmp_path: Path) -> None:
     rows = "".join(f"q{i},a,{i}\n" for i in (10, 9, 2))
-    cast = read_cast(text(tmp_path / "v.csv", f"id,voter,answer\n{rows}"))
+    cast = read_raw_votes(text(tmp_path / "v.csv", f"id,voter,answer\n{rows}"))
     assert find_classes(cast)[0].names == ("2", "9", "10")
 
 

@@ -11,7 +11,7 @@ from pydantic import ValidationError, create_model
 
 from steelyard.errors import ConfigError, SteelyardError
 from steelyard.io.yaml_file import MAX_BYTES, MAX_SEED, read_yaml
-from steelyard.labelling import Labelled, check_out, label, plan, read_items
+from steelyard.labelling import LabellingResult, check_out, label, plan, read_items
 from steelyard.supervision.api.request import Limits
 from steelyard.supervision.api.supervisor import Api
 from steelyard.supervision.parsed_replies import counted
@@ -185,7 +185,7 @@ def _planned(plans: list[Any], questions: int) -> list[str]:
     return lines
 
 
-def _summary(result: Labelled, supervisors: list[Any]) -> list[str]:
+def _summary(result: LabellingResult, supervisors: list[Any]) -> list[str]:
     abstained = result.abstained.total()
     share = abstained / max(result.votes, 1)
     lines = [

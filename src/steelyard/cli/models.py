@@ -20,7 +20,7 @@ from steelyard.io.rows import READERS, read_rows
 from steelyard.io.yaml_file import MAX_SEED, read_yaml
 from steelyard.selection.selection_file import read_open_selection, read_selection
 from steelyard.store.store import Store
-from steelyard.student import FittedLanguageModel, FittedPreference
+from steelyard.student import TrainedLanguageModel, TrainedPreferenceStudent
 from steelyard.student.saved import check_free, load_model, save_model
 from steelyard.studies.config import make_study, read_study
 from steelyard.studies.run import Run
@@ -59,7 +59,7 @@ def train_model(
     print(f"training on {chosen.kept} of {len(questions)} examples, {answers}")
     more = told(settings, kind, classes)
     fitted = settings.fit(questions, chosen.targets, chosen.weights, seed=seed, **more)
-    if isinstance(fitted, FittedLanguageModel | FittedPreference) and fitted.left_out:
+    if isinstance(fitted, TrainedLanguageModel | TrainedPreferenceStudent) and fitted.left_out:
         print(f"note: {fitted.left_out} examples were left out: too long for their answer")
     save_model(fitted, out, kind, classes)
     print(f"model: {out}")
@@ -119,11 +119,11 @@ def _chosen(
 
 def _judged(fitted: Any, task: Kind, split: Split) -> dict[str, Floats]:
     """What each metric takes: class probabilities, or graded open answers, (N, K)."""
-    if not split.answers:
+    if not split.reference_texts:
         probs = fitted.probabilities(split.questions)
         return dict.fromkeys(metrics_of(task, rewards=True), probs)
     reader = fitted.settings.spelling
-    truth = read_truth(split.ids, split.answers, reader)
+    truth = read_truth(split.ids, split.reference_texts, reader)
     said = fitted.answers(split.questions)
     return {name: grade_texts(said, truth, reader, name) for name in metrics_of(task, reader)}
 

@@ -3,7 +3,7 @@
 from steelyard.data.generated import generate
 from steelyard.data.hub import hub_rows
 from steelyard.data.leaks import Leak, apply_leak_policy, find_leaks
-from steelyard.data.load import Source, load, read_labelled, read_questions
+from steelyard.data.load import LoadedData, load, read_labelled, read_questions
 from steelyard.data.settings import Data
 from steelyard.data.split import split
 from steelyard.io.rows import read_rows
@@ -11,7 +11,7 @@ from steelyard.io.rows import read_rows
 __all__ = [
     "Data",
     "Leak",
-    "Source",
+    "LoadedData",
     "apply_leak_policy",
     "find_leaks",
     "generate",

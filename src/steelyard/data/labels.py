@@ -16,7 +16,7 @@ INTEGER = re.compile(r"-?(0|[1-9][0-9]{0,17})")
 
 
 @dataclass(frozen=True)
-class Labelled:
+class LabelledRow:
     """A question with the label that stands in the file."""
 
     place: str
@@ -35,7 +35,7 @@ class Classes:
     names: tuple[str, ...]
     by_name: bool  # an integer is a class's name; else its number from 0
 
-    def answer(self, row: Labelled, from_csv: bool) -> int:
+    def answer(self, row: LabelledRow, from_csv: bool) -> int:
         """The class number of a row's label; digits in a CSV that are no name are an integer.
 
         Raises:
@@ -59,13 +59,13 @@ class Classes:
         raise InputError(f"{row.where}: `label` must be {wish}; got {shown(row.label)}.{hint}")
 
 
-def find_classes(rows: Sequence[Labelled], from_csv: bool) -> Classes:
+def find_classes(rows: Sequence[LabelledRow], from_csv: bool) -> Classes:
     """Classes named by the labels themselves: sorted names, or integers in their order.
 
     Raises:
         InputError: strings and integers are mixed, names differ only in case or white space.
     """
-    values: dict[str | int, Labelled] = {}
+    values: dict[str | int, LabelledRow] = {}
     for row in rows:
         values.setdefault(_integer(row.label) if from_csv else row.label, row)
     strings = {label: row for label, row in values.items() if isinstance(label, str)}
@@ -76,7 +76,7 @@ def find_classes(rows: Sequence[Labelled], from_csv: bool) -> Classes:
             f"`label` must be all names or all integers; {text.where} has {shown(text.label)}, "
             f"{number.where} has {shown(number.label)}. Write all of them one way."
         )
-    folded: dict[str, Labelled] = {}
+    folded: dict[str, LabelledRow] = {}
     for label, row in strings.items():
         other = folded.setdefault(" ".join(label.casefold().split()), row)
         if other is not row:
@@ -117,7 +117,7 @@ def names_in(path: Path) -> tuple[str, ...]:
     return tuple(names)
 
 
-def option_number(row: Labelled, from_csv: bool) -> int:
+def option_number(row: LabelledRow, from_csv: bool) -> int:
     """The option a multiple-choice label means: its number, or its text if no other has it.
 
     Raises:

@@ -9,10 +9,10 @@ import numpy as np
 
 from steelyard.data.generated import generate
 from steelyard.data.hub import class_names, open_hub, table_rows
-from steelyard.data.labels import Classes, Labelled, find_classes, option_number, read_names
+from steelyard.data.labels import Classes, LabelledRow, find_classes, option_number, read_names
 from steelyard.data.normalize_text import group_keys
 from steelyard.data.preference_rows import PairRows, read_pairs
-from steelyard.data.row_fields import Reader, shown
+from steelyard.data.row_fields import RowParser, shown
 from steelyard.data.settings import Data
 from steelyard.errors import ConfigError, InputError
 from steelyard.io.rows import Placed, is_csv, read_rows, stem
@@ -23,7 +23,7 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, eq=False)
-class Source:
+class LoadedData:
     """A data set as it was published: all train rows, all test rows."""
 
     name: str
@@ -40,20 +40,22 @@ class _File:
     """Rows of one split, and how they are read."""
 
     rows: Iterable[Placed]
-    reader: Reader
+    reader: RowParser
 
-    def read(self) -> list[Labelled]:
+    def read(self) -> list[LabelledRow]:
         labelled = []
         for number, (place, row) in enumerate(self.rows, start=1):
             question = self.reader.question(row, place, number)
-            labelled.append(Labelled(place, question, self.reader.label(row, place, question.id)))
+            labelled.append(
+                LabelledRow(place, question, self.reader.label(row, place, question.id))
+            )
         return labelled
 
     def read_pairs(self) -> PairRows:
         return read_pairs(self.rows, self.reader)
 
 
-def load(kind: Kind, data: Data, base: Path = Path()) -> Source:
+def load(kind: Kind, data: Data, base: Path = Path()) -> LoadedData:
     """Read and check all rows of a data set.
 
     Args:
@@ -77,7 +79,7 @@ def load(kind: Kind, data: Data, base: Path = Path()) -> Source:
     _check_ids([*train, *test])
     if kind == "generation":
         first, second = _open_split(train), _open_split(test)
-        return Source(name, kind, (), first, second, group_keys(first.questions))
+        return LoadedData(name, kind, (), first, second, group_keys(first.questions))
     from_csv = (train_file.reader.from_csv, test_file.reader.from_csv)
     if kind == "multiple_choice":
         classes = tuple(str(i) for i in range(max(len(r.question.choices) for r in train + test)))
@@ -89,7 +91,7 @@ def load(kind: Kind, data: Data, base: Path = Path()) -> Source:
         _check_classes_seen(truths[0], test, truths[1], classes)
     _check_two_answers(train, truths[0])
     questions = tuple(row.question for row in train)
-    return Source(
+    return LoadedData(
         name=name,
         kind=kind,
         classes=classes,
@@ -114,7 +116,7 @@ def read_labelled(
     Raises:
         InputError: the file does not fit, or its `labels.json` has other classes.
     """
-    reader = Reader(kind, stem(path), dict(columns or {}), max_characters, is_csv(path))
+    reader = RowParser(kind, stem(path), dict(columns or {}), max_characters, is_csv(path))
     if kind == "preference":
         return _one_file_of_pairs(path, reader)
     rows = _File(read_rows(path), reader).read()
@@ -150,11 +152,11 @@ def read_questions(
     Raises:
         InputError: the file does not fit, or two rows have one id.
     """
-    reader = Reader(kind, stem(path), dict(columns or {}), max_characters, is_csv(path))
+    reader = RowParser(kind, stem(path), dict(columns or {}), max_characters, is_csv(path))
     if kind == "preference":
         return _one_file_of_pairs(path, reader).questions
     rows = [
-        Labelled(place, reader.question(row, place, number), 0)
+        LabelledRow(place, reader.question(row, place, number), 0)
         for number, (place, row) in enumerate(read_rows(path), start=1)
     ]
     _check_ids(rows)
@@ -171,7 +173,9 @@ def _open_files(
     if stems[0] == stems[1]:
         stems = ("train", "test")
     files = [
-        _File(read_rows(path), Reader(kind, name, data.columns, data.max_characters, is_csv(path)))
+        _File(
+            read_rows(path), RowParser(kind, name, data.columns, data.max_characters, is_csv(path))
+        )
         for path, name in zip((train, test), stems, strict=True)
     ]
     names = None
@@ -197,7 +201,7 @@ def _open_hub(
     names, files = None, []
     for split in (data.train, data.test):
         table = open_hub(data, split, base)
-        reader = Reader(kind, split, data.columns, data.max_characters)
+        reader = RowParser(kind, split, data.columns, data.max_characters)
         if kind == "classification":
             names = names or class_names(table, reader.column("label"))
         files.append(_File(table_rows(table, f"{data.hub} {split}"), reader))
@@ -205,7 +209,7 @@ def _open_hub(
     return name, names, files[0], files[1]
 
 
-def _generated(kind: Kind, name: str) -> Source:
+def _generated(kind: Kind, name: str) -> LoadedData:
     if kind != "classification":
         raise ConfigError(f"`generated: {name}` is a classification task; got kind {kind!r}.")
     train_rows, test_rows = 4000, 1000
@@ -215,20 +219,20 @@ def _generated(kind: Kind, name: str) -> Source:
         questions = tuple(Question(f"{name}-{split}-{i}", text) for i, (text, _) in enumerate(part))
         splits.append(Split(questions, np.array([label for _, label in part], dtype=np.int64)))
     groups = group_keys(splits[0].questions)
-    return Source(name, kind, classes, splits[0], splits[1], groups)
+    return LoadedData(name, kind, classes, splits[0], splits[1], groups)
 
 
-def _pairs(name: str, train: PairRows, test: PairRows) -> Source:
+def _pairs(name: str, train: PairRows, test: PairRows) -> LoadedData:
     """Preferences: two answers, and no classes that have to be seen."""
     _check_ids([*train.rows, *test.rows])
     left_out = {reason: train.left_out[reason] + test.left_out[reason] for reason in test.left_out}
     first = train.split
-    return Source(
+    return LoadedData(
         name, "preference", PAIR, first, test.split, group_keys(first.questions), left_out
     )
 
 
-def _one_file_of_pairs(path: Path, reader: Reader) -> Split:
+def _one_file_of_pairs(path: Path, reader: RowParser) -> Split:
     pairs = read_pairs(read_rows(path), reader)
     _check_ids(pairs.rows)
     if sum(pairs.left_out.values()):
@@ -237,7 +241,7 @@ def _one_file_of_pairs(path: Path, reader: Reader) -> Split:
     return pairs.split
 
 
-def _open_split(rows: list[Labelled]) -> Split:
+def _open_split(rows: list[LabelledRow]) -> Split:
     """Open questions: the true answer of each is number 0 of a list of its own."""
     questions = tuple(row.question for row in rows)
     return Split(
@@ -245,17 +249,17 @@ def _open_split(rows: list[Labelled]) -> Split:
     )
 
 
-def _answers(rows: list[Labelled], classes: Classes, from_csv: bool) -> Ints:
+def _answers(rows: list[LabelledRow], classes: Classes, from_csv: bool) -> Ints:
     return np.array([classes.answer(row, from_csv) for row in rows], dtype=np.int64)
 
 
-def _options(rows: list[Labelled], from_csv: bool) -> Ints:
+def _options(rows: list[LabelledRow], from_csv: bool) -> Ints:
     return np.array([option_number(row, from_csv) for row in rows], dtype=np.int64)
 
 
-def _check_ids(rows: Sequence[Labelled]) -> None:
+def _check_ids(rows: Sequence[LabelledRow]) -> None:
     """Ids that differ only in case or outer white space are one id to a reader, so refused."""
-    seen: dict[str, Labelled] = {}
+    seen: dict[str, LabelledRow] = {}
     for row in rows:
         other = seen.setdefault(row.question.id.strip().casefold(), row)
         if other is not row:
@@ -269,7 +273,7 @@ def _check_ids(rows: Sequence[Labelled]) -> None:
 
 
 def _check_classes_seen(
-    train: Ints, test_rows: list[Labelled], test: Ints, classes: tuple[str, ...]
+    train: Ints, test_rows: list[LabelledRow], test: Ints, classes: tuple[str, ...]
 ) -> None:
     new = ~np.isin(test, train)
     if new.any():
@@ -280,7 +284,7 @@ def _check_classes_seen(
         )
 
 
-def _check_two_answers(rows: list[Labelled], truth: Ints) -> None:
+def _check_two_answers(rows: list[LabelledRow], truth: Ints) -> None:
     if (truth == truth[0]).all():
         raise InputError(
             f"All {len(rows):,} train rows have the same label, first {rows[0].where}: "

@@ -9,8 +9,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from steelyard.data.labels import Labelled
-from steelyard.data.row_fields import Reader, shown
+from steelyard.data.labels import LabelledRow
+from steelyard.data.row_fields import RowParser, shown
 from steelyard.errors import InputError
 from steelyard.io.rows import Placed, Row
 from steelyard.types import Split, chosen_place
@@ -22,7 +22,7 @@ SIDES = ("chosen", "rejected")
 class PairRows:
     """The usable pairs of a file, and how many say nothing."""
 
-    rows: tuple[Labelled, ...]  # a label is the number of the chosen answer, 0 or 1
+    rows: tuple[LabelledRow, ...]  # a label is the number of the chosen answer, 0 or 1
     left_out: dict[str, int]  # reason -> rows
 
     @property
@@ -31,7 +31,7 @@ class PairRows:
         return Split(tuple(row.question for row in self.rows), truth)
 
 
-def read_pairs(rows: Iterable[Placed], reader: Reader) -> PairRows:
+def read_pairs(rows: Iterable[Placed], reader: RowParser) -> PairRows:
     """Pairs of a file; rows with two equal answers or an empty one are left out and counted.
 
     Args:
@@ -55,7 +55,7 @@ def read_pairs(rows: Iterable[Placed], reader: Reader) -> PairRows:
         else:
             right = chosen_place(asked.id)
             choices = tuple(answers if right == 0 else answers[::-1])
-            pairs.append(Labelled(place, replace(asked, choices=choices), right))
+            pairs.append(LabelledRow(place, replace(asked, choices=choices), right))
     if not pairs:
         raise InputError(
             f"No pair is left up to {place}: each row must have two different answers. Found "
@@ -65,7 +65,7 @@ def read_pairs(rows: Iterable[Placed], reader: Reader) -> PairRows:
     return PairRows(tuple(pairs), left_out)
 
 
-def _answer(reader: Reader, row: Row, field: str, where: str) -> str:
+def _answer(reader: RowParser, row: Row, field: str, where: str) -> str:
     """One side of a pair; empty is allowed here, because such rows are counted."""
     value = reader._cell(row, field, where)
     if value is None or (isinstance(value, str) and not value.strip()):

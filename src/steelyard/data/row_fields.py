@@ -11,7 +11,7 @@ from steelyard.types import Question
 
 
 @dataclass(frozen=True)
-class Reader:
+class RowParser:
     """How the rows of one file are read."""
 
     kind: str  # "classification", "multiple_choice", "preference" or "generation"

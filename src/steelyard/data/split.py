@@ -5,13 +5,13 @@ from collections.abc import Sequence
 import numpy as np
 
 from steelyard.data.draw import draw_groups, largest_remainder
-from steelyard.data.load import Source
+from steelyard.data.load import LoadedData
 from steelyard.data.settings import Data
 from steelyard.errors import InputError
 from steelyard.types import Ints, Split, Task
 
 
-def split(source: Source, data: Data, seed: int) -> Task:
+def split(source: LoadedData, data: Data, seed: int) -> Task:
     """Draw `weak_train` and `strong_train` from the train rows, and the test rows.
 
     Rows of one group go to one split. Class proportions are those of the train rows, as far as
@@ -55,7 +55,7 @@ def take(part: Split, rows: Ints | Sequence[int]) -> Split:
     return Split(
         tuple(part.questions[i] for i in rows),
         part.truth[np.asarray(rows, dtype=int)],
-        tuple(part.answers[i] for i in rows) if part.answers else (),
+        tuple(part.reference_texts[i] for i in rows) if part.reference_texts else (),
     )
 
 
@@ -73,7 +73,7 @@ def _test_rows(truth: Ints, most: int | None) -> Ints:
     return np.sort(np.concatenate(kept))
 
 
-def _check_classes(source: Source, rows: Ints, name: str) -> None:
+def _check_classes(source: LoadedData, rows: Ints, name: str) -> None:
     truth = source.train.truth[rows]
     if len(truth) and (truth == truth[0]).all():
         raise InputError(

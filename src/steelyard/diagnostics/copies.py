@@ -5,7 +5,7 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 
-from steelyard.diagnostics.leave_one_out import Others, Stances, others, stances
+from steelyard.diagnostics.leave_one_out import LeaveOneOut, VoterLabels, others, stances
 from steelyard.diagnostics.spammers import benjamini_hochberg
 from steelyard.types import Floats, Ints, Votes
 
@@ -35,9 +35,9 @@ def find_copies(votes: Votes, *, level: float = 0.05, most: int = 200) -> tuple[
     """Pairs of voters that share mistakes, surest first, at most `most`.
 
     For each pair u, v and each example i that both answered, with q_i what the *remaining* voters
-    say (`Others` without u and v), t_i its best answer and C_u, C_v the voters' confusion matrices
-    (two more votes in each row, as the common matrix has them; one accuracy each for open answers
-    and above 20 classes),
+    say (`LeaveOneOut` without u and v), t_i its best answer and C_u, C_v the voters' confusion
+    matrices (two more votes in each row, as the common matrix has them; one accuracy each for open
+    answers and above 20 classes),
 
         S = number of i with q_i(t_i) > 1/2 and a_u = a_v != t_i
         L = sum over those i of sum_{c != t_i} sum_k q_i(k) C_u[k, c] C_v[k, c]
@@ -60,7 +60,7 @@ def find_copies(votes: Votes, *, level: float = 0.05, most: int = 200) -> tuple[
     """
     if len(votes.voters) < 4:
         return ()
-    by_class = not votes.candidate_texts and votes.answers <= _MOST_CLASSES
+    by_class = not votes.candidate_texts and votes.num_classes <= _MOST_CLASSES
     cast = _sampled(stances(votes), by_class)
     pairs = _count(others(cast, are_alike=True), by_class)
     pairs = pairs.where(pairs.items >= _FEWEST)
@@ -98,7 +98,7 @@ class _Pairs:
         return _Pairs(*(getattr(self, field.name)[rows] for field in fields(self)))
 
 
-def _sampled(cast: Stances, by_class: bool) -> Stances:
+def _sampled(cast: VoterLabels, by_class: bool) -> VoterLabels:
     """Every n-th example, if all pairs of stances on all examples are too many."""
     size = np.bincount(cast.example, minlength=len(cast.candidates)).astype(np.float64)
     cost = max(1.0, (cast.answers**2 if by_class else cast.answers) / 4)  # of an event
@@ -106,7 +106,7 @@ def _sampled(cast: Stances, by_class: bool) -> Stances:
     return cast.every(int(np.ceil(events / _EVENTS))) if events > _EVENTS else cast
 
 
-def _events(cast: Stances, size: int) -> Iterator[tuple[Ints, Ints]]:
+def _events(cast: VoterLabels, size: int) -> Iterator[tuple[Ints, Ints]]:
     """Pairs of stances on the same example, each once, some at a time."""
     for apart in range(1, len(cast.example)):
         left = np.flatnonzero(cast.example[apart:] == cast.example[:-apart])
@@ -117,7 +117,7 @@ def _events(cast: Stances, size: int) -> Iterator[tuple[Ints, Ints]]:
             yield part, part + apart
 
 
-def _count(consensus: Others, by_class: bool) -> _Pairs:
+def _count(consensus: LeaveOneOut, by_class: bool) -> _Pairs:
     cast = consensus.stances
     k = cast.answers
     skill = _confusions(consensus) if by_class else _accuracies(consensus)
@@ -154,7 +154,7 @@ def _count(consensus: Others, by_class: bool) -> _Pairs:
     return _Pairs(key // cast.voters, key % cast.voters, *totals)
 
 
-def _confusions(consensus: Others) -> Floats:
+def _confusions(consensus: LeaveOneOut) -> Floats:
     """Confusion matrix of each voter, (V, K, K)."""
     cast = consensus.stances
     k, common = cast.answers, consensus.confusion
@@ -172,7 +172,7 @@ def _confusions(consensus: Others) -> Floats:
     return confusion
 
 
-def _accuracies(consensus: Others) -> Floats:
+def _accuracies(consensus: LeaveOneOut) -> Floats:
     """Accuracy of each voter, (V,)."""
     cast = consensus.stances
     right = np.zeros(cast.voters)

@@ -15,7 +15,7 @@ _STEPS = 30  # of EM; the weights of the crowd sets stand still after about ten
 
 
 @dataclass(frozen=True, eq=False)
-class Stances:
+class VoterLabels:
     """One answer for each voter and example: the one that the voter gave most often.
 
     A voter of two minds about an example, as often this as that, takes no stance on it. So a model
@@ -57,12 +57,12 @@ class Stances:
         sums = np.bincount(cell, weight[self.voter], shape[0] * shape[1]).reshape(shape)
         return sums.astype(np.float64)
 
-    def every(self, step: int) -> "Stances":
+    def every(self, step: int) -> "VoterLabels":
         """Those on every `step`-th example."""
         if step <= 1:
             return self
         rows = self.example % step == 0
-        return Stances(
+        return VoterLabels(
             self.example[rows] // step,
             self.voter[rows],
             self.answer[rows],
@@ -91,7 +91,7 @@ class Stances:
         return mean
 
 
-def stances(votes: Votes) -> Stances:
+def stances(votes: Votes) -> VoterLabels:
     """The readable votes, one answer for each voter and example."""
     read = votes.answer != ABSTAIN
     width = max(1, len(votes.voters))
@@ -99,8 +99,8 @@ def stances(votes: Votes) -> Stances:
     order = np.argsort(pair, kind="stable")
     pair, answer = pair[order], votes.answer[read][order]
     if (np.diff(pair) == 0).any():
-        pair, answer = _most_frequent(pair, answer, votes.answers)
-    return Stances(pair // width, pair % width, answer, votes.candidates, len(votes.voters))
+        pair, answer = _most_frequent(pair, answer, votes.num_classes)
+    return VoterLabels(pair // width, pair % width, answer, votes.candidates, len(votes.voters))
 
 
 def _most_frequent(pair: Ints, answer: Ints, k: int) -> tuple[Ints, Ints]:
@@ -117,7 +117,7 @@ def _most_frequent(pair: Ints, answer: Ints, k: int) -> tuple[Ints, Ints]:
 
 
 @dataclass(frozen=True, eq=False)
-class Others:
+class LeaveOneOut:
     """The truth of an example as the other voters see it.
 
     With w_v the weight of voter v, and n(k) the sum of the weights of the *other* voters that
@@ -133,7 +133,7 @@ class Others:
     Source: Dawid and Skene 1979, doi:10.2307/2346806, with one parameter for each voter.
     """
 
-    stances: Stances
+    stances: VoterLabels
     weight: Floats  # (V,)
 
     @cached_property
@@ -168,21 +168,21 @@ class Others:
             yield rows, self.without(np.arange(rows.start, rows.stop))
 
 
-def others(cast: Stances, *, are_alike: bool = False) -> Others:
+def others(cast: VoterLabels, *, are_alike: bool = False) -> LeaveOneOut:
     """Fit the weights, on some of the examples if there are many.
 
     With `are_alike` all voters have one weight, so that two who copy each other gain none by it.
     """
-    return Others(cast, _weights(_sampled(cast), are_alike))
+    return LeaveOneOut(cast, _weights(_sampled(cast), are_alike))
 
 
-def _sampled(cast: Stances) -> Stances:
+def _sampled(cast: VoterLabels) -> VoterLabels:
     """Every n-th example, if there are more than weights need."""
     cells = len(cast.example) * cast.answers
     return cast.every(max(-(-len(cast.candidates) // _EXAMPLES), -(-cells // _MOST_CELLS)))
 
 
-def _weights(cast: Stances, are_alike: bool) -> Floats:
+def _weights(cast: VoterLabels, are_alike: bool) -> Floats:
     accuracy = np.full(cast.voters, 0.75)
     weight = np.zeros(cast.voters)
     for _ in range(_STEPS):
@@ -195,10 +195,10 @@ def _weights(cast: Stances, are_alike: bool) -> Floats:
     return weight
 
 
-def _common_confusion(cast: Stances, weight: Floats) -> Floats:
+def _common_confusion(cast: VoterLabels, weight: Floats) -> Floats:
     """EM with the others' q held fixed, so that what blurs q does not blur the matrix."""
     k = cast.answers
-    q = Others(cast, weight).without(np.arange(len(cast.example))).T
+    q = LeaveOneOut(cast, weight).without(np.arange(len(cast.example))).T
     voice = weight[cast.voter]
     start = (np.ones((k, k)) + np.eye(k) * k) / (2 * max(1, k))
     confusion = start

@@ -9,7 +9,7 @@ from steelyard.types import ABSTAIN, Floats, Ints, Reliability, Votes
 
 
 @dataclass(frozen=True)
-class Doubt:
+class RelabelPosterior:
     """An example to ask about again."""
 
     id: str
@@ -76,7 +76,7 @@ def typical_voter(votes: Votes, reliability: Reliability) -> Floats:
     """
     from scipy.sparse import csr_array
 
-    k, read = votes.answers, votes.answer != ABSTAIN
+    k, read = votes.num_classes, votes.answer != ABSTAIN
     skill = reliability.skill
     if skill is not None and skill.confusion is not None and read.any():
         number = np.bincount(votes.voter[read], minlength=len(votes.voters))
@@ -93,7 +93,7 @@ def gains(votes: Votes, reliability: Reliability) -> Floats:
     """Expected gain of one more vote by a typical voter, for each example, (N,)."""
     skill = reliability.skill
     coin = bool(votes.candidate_texts) or (skill is not None and skill.confusion is None)
-    if not coin and len(votes.ids) and (votes.candidates == votes.answers).all():
+    if not coin and len(votes.ids) and (votes.candidates == votes.num_classes).all():
         return expected_gain(reliability.posterior, typical_voter(votes, reliability))
     read = votes.answer != ABSTAIN
     right = reliability.posterior[votes.example[read], votes.answer[read]]
@@ -103,7 +103,7 @@ def gains(votes: Votes, reliability: Reliability) -> Floats:
 
 def relabel_first(
     votes: Votes, reliability: Reliability, label: Ints, *, most: int = 100
-) -> tuple[Doubt, ...]:
+) -> tuple[RelabelPosterior, ...]:
     """The examples where one more vote helps most, at most `most`; the least sure first of equals.
 
     `label` (N,) are the answer numbers to report, ABSTAIN for none.
@@ -111,7 +111,7 @@ def relabel_first(
     gain = gains(votes, reliability)
     order = np.lexsort((reliability.posterior.max(axis=1), -np.round(gain, 12)))[:most]
     return tuple(
-        Doubt(
+        RelabelPosterior(
             id=votes.ids[i],
             label=_name(votes, int(i), int(label[i])),
             score=float(reliability.score[i]),

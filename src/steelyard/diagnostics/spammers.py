@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from steelyard.diagnostics.leave_one_out import Others, Stances
+from steelyard.diagnostics.leave_one_out import LeaveOneOut, VoterLabels
 from steelyard.types import Floats, Ints
 
 Bools = npt.NDArray[np.bool_]
@@ -26,11 +26,11 @@ class Suspicion:
     usual: Floats  # how often the average voter would give it on the same examples
 
 
-def suspect(consensus: Others) -> Suspicion:
+def suspect(consensus: LeaveOneOut) -> Suspicion:
     """Test every voter by its stances a_m on n examples of closed answers.
 
-    q_m is what the other voters say (`Others`), C their common confusion matrix, r_m = q_m C the
-    answers to expect of an average voter, and p(k) the share of the voter's own answers k.
+    q_m is what the other voters say (`LeaveOneOut`), C their common confusion matrix, r_m = q_m C
+    the answers to expect of an average voter, and p(k) the share of the voter's own answers k.
 
     against, related: T = sum_m q_m(a_m), compared with the same answers dealt to the same examples
         at random. Mean and variance over all n! deals are exact (Hoeffding 1951), the tail is
@@ -90,7 +90,7 @@ def suspect(consensus: Others) -> Suspicion:
     )
 
 
-def _sums(consensus: Others, share: Floats, favourite: Ints) -> Floats:
+def _sums(consensus: LeaveOneOut, share: Floats, favourite: Ints) -> Floats:
     """Sums over each voter's stances, (V, 6 + 2 K): see the columns below."""
     from scipy.sparse import csr_array
 
@@ -121,7 +121,7 @@ def _sums(consensus: Others, share: Floats, favourite: Ints) -> Floats:
     return total
 
 
-def suspect_open(cast: Stances) -> Floats:
+def suspect_open(cast: VoterLabels) -> Floats:
     """p of "agrees with the others at least half as often as they agree with each other", (V,).
 
     For open answers, which have no names in common. With x_m the others' share that has the

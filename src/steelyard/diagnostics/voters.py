@@ -133,7 +133,7 @@ def _accuracy(
 def _confusion(
     votes: Votes, posterior: Floats, example: Ints, voter: Ints, answer: Ints
 ) -> tuple[Floats | None, Floats | None]:
-    k, size = votes.answers, len(votes.voters)
+    k, size = votes.num_classes, len(votes.voters)
     if votes.candidate_texts or not 0 < k <= MOST_CLASSES:
         return None, None
     counts = np.empty((size, k, k))

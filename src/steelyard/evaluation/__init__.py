@@ -1,7 +1,7 @@
 """What is shown to be true of the models: scores, intervals, the gap recovered, label quality."""
 
 from steelyard.evaluation.calibration import Calibration, calibrate
-from steelyard.evaluation.error_detection import Doubt, judge_doubts
+from steelyard.evaluation.error_detection import ErrorDetection, judge_doubts
 from steelyard.evaluation.floor import floor_members, single_voters
 from steelyard.evaluation.interval import Scores, draw_resamples, mean_interval, measure
 from steelyard.evaluation.label_quality import CoverageRisk, ScoreBin, ScoreQuality, judge
@@ -39,7 +39,7 @@ __all__ = [
     "Calibration",
     "CoverageRisk",
     "Difference",
-    "Doubt",
+    "ErrorDetection",
     "Metric",
     "ScoreBin",
     "ScoreQuality",

@@ -13,7 +13,7 @@ LEAST_CONFIDENCE = "least_confidence"
 
 
 @dataclass(frozen=True)
-class Doubt:
+class ErrorDetection:
     """A measure of how unsure a model is, judged by truth."""
 
     mean: float  # over the answers, in the measure's unit
@@ -22,7 +22,7 @@ class Doubt:
 
 def judge_doubts(
     probs: Floats, doubts: Mapping[str, Floats], truth: npt.NDArray[np.int64]
-) -> dict[str, Doubt]:
+) -> dict[str, ErrorDetection]:
     """How well measures of doubt find the wrong answers among a model's most probable ones.
 
     least_confidence   1 - max_k p_k, in [0, 1 - 1/K], which every model has
@@ -42,6 +42,6 @@ def judge_doubts(
     return {name: _judge(values, wrong) for name, values in every.items()}
 
 
-def _judge(doubt: Floats, wrong: npt.NDArray[np.int64]) -> Doubt:
+def _judge(doubt: Floats, wrong: npt.NDArray[np.int64]) -> ErrorDetection:
     value = float(auroc(wrong, np.column_stack([-doubt, doubt]))[0])
-    return Doubt(float(doubt.mean()), None if np.isnan(value) else value)
+    return ErrorDetection(float(doubt.mean()), None if np.isnan(value) else value)

@@ -8,7 +8,7 @@ import numpy.typing as npt
 from steelyard.errors import InputError
 from steelyard.evaluation.metrics import SLOT_METRICS
 from steelyard.evaluation.slot_metrics import count_slots
-from steelyard.prompts import ReaderName, canonical
+from steelyard.prompts import AnswerFormat, canonical
 from steelyard.prompts.parse_slots import Slot, read_slots
 from steelyard.types import Floats, Ints, Votes
 
@@ -17,7 +17,7 @@ NOBODY = -2
 """Number of a true answer that no voter gave: no candidate's, and not ABSTAIN."""
 
 
-def read_truth(ids: Sequence[str], answers: Sequence[str], reader: ReaderName) -> tuple[str, ...]:
+def read_truth(ids: Sequence[str], answers: Sequence[str], reader: AnswerFormat) -> tuple[str, ...]:
     """True answers in the reader's spelling; closed questions have none.
 
     Raises:
@@ -33,7 +33,7 @@ def read_truth(ids: Sequence[str], answers: Sequence[str], reader: ReaderName) -
     return tuple(text for text in spelled if text is not None)
 
 
-def candidate_numbers(votes: Votes, truth: Sequence[str], reader: ReaderName) -> Ints:
+def candidate_numbers(votes: Votes, truth: Sequence[str], reader: AnswerFormat) -> Ints:
     """Number of each example's candidate that is the true answer, NOBODY if none is, (N,).
 
     A truth that nobody gave is no candidate: it may not become a label.
@@ -63,7 +63,7 @@ def right_or_wrong(right: Bools) -> Floats:
 def grade_texts(
     said: Sequence[str | None],
     truth: Sequence[str],
-    reader: ReaderName,
+    reader: AnswerFormat,
     metric: str = "accuracy",
 ) -> Floats:
     """Answers (N) against true ones of `read_truth`, as the metric takes them.
@@ -92,7 +92,7 @@ def winners(votes: Votes) -> tuple[str | None, ...]:
 
     A tie goes to a draw that depends on the row alone, never to the lower number.
     """
-    if not votes.answers:
+    if not votes.num_classes:
         return (None,) * len(votes.ids)
     tied = votes.counts == votes.counts.max(axis=1, keepdims=True)
     draw = np.random.default_rng(0).random(tied.shape)

@@ -9,17 +9,21 @@ import numpy as np
 from steelyard.labelling.items import Items
 from steelyard.labelling.rows import Row, rows_of
 from steelyard.store.store import fingerprint, library_versions
-from steelyard.supervision.api.request import Answers, Watch, key_of
+from steelyard.supervision.api.request import ReplyCache, RequestProgress, key_of
 from steelyard.types import Split
 
 if TYPE_CHECKING:
-    from steelyard.supervision.language_model import LanguageModel
+    from steelyard.supervision.language_model import LanguageModelVoters
 
 CHUNK = 500  # questions; the model is loaded once for each part
 
 
 def chunked_rows(
-    supervisor: "LanguageModel", items: Items, seed: int, answers: Answers, watch: Watch
+    supervisor: "LanguageModelVoters",
+    items: Items,
+    seed: int,
+    answers: ReplyCache,
+    watch: RequestProgress,
 ) -> Iterator[Row]:
     """Rows of all votes; those of a part are kept as one answer, under all that decides them."""
     common = {

@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import cast, get_args
 
 from steelyard.data import read_labelled, read_questions
-from steelyard.data.labels import Labelled as LabelledRow
+from steelyard.data.labels import LabelledRow as LabelledRow
 from steelyard.data.labels import find_classes, read_names
-from steelyard.data.row_fields import Reader
+from steelyard.data.row_fields import RowParser
 from steelyard.errors import ConfigError, InputError
 from steelyard.io.rows import is_csv, read_rows, stem
 from steelyard.types import PAIR, Question, Split
@@ -105,7 +105,7 @@ def _classes_of(labelled: Path, columns: dict[str, str]) -> tuple[str, ...]:
     names = read_names(labelled.parent)
     if names is not None:
         return names
-    reader = Reader("classification", stem(labelled), columns, 1_000_000, is_csv(labelled))
+    reader = RowParser("classification", stem(labelled), columns, 1_000_000, is_csv(labelled))
     rows = []
     for number, (place, row) in enumerate(read_rows(labelled), start=1):
         question = reader.question(row, place, number)

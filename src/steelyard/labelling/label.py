@@ -17,12 +17,18 @@ from steelyard.labelling.chunks import chunked_rows
 from steelyard.labelling.items import Items
 from steelyard.labelling.rounds import ask_in_rounds
 from steelyard.labelling.rows import Row, rows_of, told_apart, write_rows
-from steelyard.prompts import Asking
+from steelyard.prompts import PromptSettings
 from steelyard.store.ledger import Ledger
-from steelyard.supervision.api.ask_server import NOT_ASKED, Inquiry
-from steelyard.supervision.api.request import Answers, InMemory, Limits, Silent, Watch
+from steelyard.supervision.api.ask_server import NOT_ASKED, RequestBatch
+from steelyard.supervision.api.request import (
+    InMemory,
+    Limits,
+    NoRequestProgress,
+    ReplyCache,
+    RequestProgress,
+)
 from steelyard.supervision.api.supervisor import Api
-from steelyard.supervision.parsed_replies import Answered, votes_of
+from steelyard.supervision.parsed_replies import ParsedReply, votes_of
 from steelyard.supervision.votes_file import VotesFile
 from steelyard.types import Split
 
@@ -30,7 +36,7 @@ ENDING = ".jsonl"
 
 
 @dataclass
-class Labelled:
+class LabellingResult:
     """What was asked, and what came of it."""
 
     out: Path
@@ -82,8 +88,8 @@ def label(
     ledger: Path | None = None,
     limits: Limits | None = None,
     budget: int | None = None,
-    watch: Watch | None = None,
-) -> Labelled:
+    watch: RequestProgress | None = None,
+) -> LabellingResult:
     """Ask each supervisor about each question and write their votes as JSON lines.
 
     Rows have `id, voter, query, answer` (class name, option number or open answer; null abstains),
@@ -109,13 +115,13 @@ def label(
     """
     check_out(out)
     check(items, supervisors, limits, budget)
-    limits, watch = limits or Limits(), watch or Silent()
+    limits, watch = limits or Limits(), watch or NoRequestProgress()
     place = ledger or out.with_name(f"{stem(out)}.ledger.sqlite")
-    result = Labelled(out, place, len(items.questions), None)
-    kept = any(isinstance(one, Asking) for one in supervisors)
+    result = LabellingResult(out, place, len(items.questions), None)
+    kept = any(isinstance(one, PromptSettings) for one in supervisors)
     book = Ledger(place) if kept else None
     try:
-        answers: Answers = InMemory() if book is None else book
+        answers: ReplyCache = InMemory() if book is None else book
         inquiries = {
             n: one.inquiry(answers, limits, watch)
             for n, one in enumerate(supervisors)
@@ -149,7 +155,7 @@ def plan(
     plans = []
     for one in supervisors:
         if not isinstance(one, Api):
-            ways = len(one.query_names(items.kind)) if isinstance(one, Asking) else 1
+            ways = len(one.query_names(items.kind)) if isinstance(one, PromptSettings) else 1
             plans.append(Plan(one.kind, ways * len(items.questions) * getattr(one, "voters", 1)))
             continue
         asked = one.queries_about(items.questions, items.classes, seed)
@@ -180,7 +186,7 @@ def check(
         one.check_task(items.kind)
         if isinstance(one, VotesFile):
             one.check_ids({question.id for question in items.questions})
-        if isinstance(one, Asking):
+        if isinstance(one, PromptSettings):
             one.check_asking(items.kind, items.classes if items.kind == "classification" else ())
         if learns(one) and items.labelled is None:
             raise ConfigError(
@@ -230,10 +236,10 @@ def learns(supervisor: Any) -> bool:
 def _ask(
     items: Items,
     supervisors: Sequence[Any],
-    inquiries: Mapping[int, Inquiry],
+    inquiries: Mapping[int, RequestBatch],
     budget: int | None,
     seed: int,
-) -> dict[int, list[Answered]]:
+) -> dict[int, list[ParsedReply]]:
     """What servers say, by the supervisor's number; without what was not asked."""
     if budget is None:
         said = {}
@@ -249,10 +255,10 @@ def _ask(
 def _rows(
     items: Items,
     supervisors: Sequence[Any],
-    said: Mapping[int, Sequence[Answered]],
+    said: Mapping[int, Sequence[ParsedReply]],
     seed: int,
-    answers: Answers,
-    watch: Watch,
+    answers: ReplyCache,
+    watch: RequestProgress,
 ) -> Iterator[Row]:
     """Rows of each supervisor, their voters told apart."""
     taken: set[str] = set()
@@ -267,10 +273,10 @@ def _rows(
 def _rows_of(
     supervisor: Any,
     items: Items,
-    said: Sequence[Answered] | None,
+    said: Sequence[ParsedReply] | None,
     seed: int,
-    answers: Answers,
-    watch: Watch,
+    answers: ReplyCache,
+    watch: RequestProgress,
 ) -> Iterator[Row]:
     if said is not None:
         names = supervisor.query_names(items.kind)

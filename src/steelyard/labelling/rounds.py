@@ -8,9 +8,9 @@ import numpy as np
 from steelyard.labelling.adaptive import ask_next
 from steelyard.labelling.items import Items
 from steelyard.reliability.hierarchical import Hierarchical
-from steelyard.supervision.api.ask_server import NOT_ASKED, Inquiry
+from steelyard.supervision.api.ask_server import NOT_ASKED, RequestBatch
 from steelyard.supervision.api.supervisor import Api
-from steelyard.supervision.parsed_replies import Answered, votes_of
+from steelyard.supervision.parsed_replies import ParsedReply, votes_of
 from steelyard.types import Floats
 
 START = 2  # queries about every question, before any is asked again
@@ -18,8 +18,8 @@ ROUNDS = 4  # that a question's worth of queries for all is spread over
 
 
 def ask_in_rounds(
-    items: Items, askers: Sequence[tuple[Api, Inquiry]], budget: int, seed: int
-) -> list[list[Answered]]:
+    items: Items, askers: Sequence[tuple[Api, RequestBatch]], budget: int, seed: int
+) -> list[list[ParsedReply]]:
     """At most `budget` queries in all: two about each question, then again where doubt is largest.
 
     A question's queries take turns over the supervisors: the first query of each, then the second
@@ -33,7 +33,7 @@ def ask_in_rounds(
     ways = _ways(askers, items.kind)
     size = len(items.questions)
     asked = np.zeros(size, dtype=np.int64)
-    said: list[Answered] = []
+    said: list[ParsedReply] = []
     left = budget
     while left > 0:
         if len(said) == 0 or asked.min() < min(START, len(ways)):
@@ -55,7 +55,7 @@ def ask_in_rounds(
     ]
 
 
-def _ways(askers: Sequence[tuple[Api, Inquiry]], kind: str) -> list[tuple[int, int]]:
+def _ways(askers: Sequence[tuple[Api, RequestBatch]], kind: str) -> list[tuple[int, int]]:
     """Every way of asking, (asker, query), in turns over the askers."""
     counts = [len(api.query_names(kind)) for api, _ in askers]
     return [(n, q) for q in range(max(counts)) for n in range(len(askers)) if q < counts[n]]
@@ -63,14 +63,14 @@ def _ways(askers: Sequence[tuple[Api, Inquiry]], kind: str) -> list[tuple[int, i
 
 def _ask(
     items: Items,
-    askers: Sequence[tuple[Api, Inquiry]],
+    askers: Sequence[tuple[Api, RequestBatch]],
     ways: Sequence[tuple[int, int]],
     rows: np.ndarray,
     asked: np.ndarray,
     seed: int,
-) -> list[Answered]:
+) -> list[ParsedReply]:
     """The next query of each row; `voter` is the number of its way."""
-    heard: list[Answered] = []
+    heard: list[ParsedReply] = []
     for n, (api, inquiry) in enumerate(askers):
         own = [(i, int(asked[i])) for i in rows if ways[asked[i]][0] == n]
         queries = [
@@ -83,7 +83,9 @@ def _ask(
     return heard
 
 
-def _posterior(items: Items, ways: Sequence[tuple[int, int]], said: Sequence[Answered]) -> Floats:
+def _posterior(
+    items: Items, ways: Sequence[tuple[int, int]], said: Sequence[ParsedReply]
+) -> Floats:
     names = tuple(f"{asker}/{query}" for asker, query in ways)
     queries = tuple(dict.fromkeys(one.asked.query for one in said))
     votes = votes_of(items.questions, items.classes, names, queries, said)

@@ -7,7 +7,7 @@ from typing import Any
 
 from steelyard.io import atomic as sealed
 from steelyard.labelling.items import Items
-from steelyard.prompts import Asked, Asking
+from steelyard.prompts import PromptedQuestion, PromptSettings
 from steelyard.prompts.option_orders import draw_seed
 from steelyard.types import ABSTAIN, Votes
 
@@ -34,7 +34,7 @@ def rows_of(votes: Votes, supervisor: Any, items: Items, seed: int) -> Iterator[
             row["text"] = votes.texts[m]
         if votes.reasons:
             row["reason"] = votes.reasons[m]
-        if isinstance(supervisor, Asking):
+        if isinstance(supervisor, PromptSettings):
             asked = supervisor.ask(question, items.kind, items.classes, number[query], seed)
             row |= _reproduced(asked, supervisor, int(votes.voter[m]))
         else:
@@ -53,7 +53,7 @@ def _answer(votes: Votes, m: int, kind: str) -> Any:
     return votes.candidate_texts[votes.example[m]][answer]
 
 
-def _reproduced(asked: Asked, supervisor: Any, voter: int) -> Row:
+def _reproduced(asked: PromptedQuestion, supervisor: Any, voter: int) -> Row:
     several = supervisor.kind == "language_model"  # each voter draws samples of its own
     seed = draw_seed(asked.seed, voter) if several else asked.seed
     return {"seed": seed, "order": list(asked.order), "prompt": asked.prompt}

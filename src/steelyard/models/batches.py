@@ -19,7 +19,7 @@ NO_OPTION = -1e9  # logit of an option that an example does not have
 
 
 @dataclass(frozen=True, eq=False)
-class Reader:
+class Batcher:
     """Makes model inputs of examples, from tokens or from cached hidden states."""
 
     encoded: Encoded

@@ -13,7 +13,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
 from steelyard.errors import ConfigError
-from steelyard.models.batches import Reader
+from steelyard.models.batches import Batcher
 from steelyard.models.checkpoints import Checkpoints
 from steelyard.models.encode import Encoded, encode
 from steelyard.models.frozen import Trunk
@@ -90,10 +90,12 @@ class Finetuned:
         place = str(next(self.model.parameters()).device)
         precision = self.settings.precision
         if self.trunk is None:
-            return answer_logits(self.model, Reader(encoded, None, place), self.answers, precision)
+            return answer_logits(self.model, Batcher(encoded, None, place), self.answers, precision)
         below = _states(self.trunk, self.tokenizer, self.settings, questions, states)
         with self.trunk.top():
-            return answer_logits(self.model, Reader(encoded, below, place), self.answers, precision)
+            return answer_logits(
+                self.model, Batcher(encoded, below, place), self.answers, precision
+            )
 
     def save(self, folder: Path) -> None:
         """Write weights (safetensors), config and tokenizer in Hugging Face's format."""
@@ -141,7 +143,7 @@ def finetune(
     model, trunk = _prepare(settings, model, encoded, seed)
     place = str(next(model.parameters()).device)
 
-    def run(reader: Reader) -> TrainingLog:
+    def run(reader: Batcher) -> TrainingLog:
         return train(
             model,
             reader,
@@ -155,11 +157,11 @@ def finetune(
         )
 
     if trunk is None:
-        log = run(Reader(encoded, None, place))
+        log = run(Batcher(encoded, None, place))
     else:
         below = _states(trunk, tokenizer, settings, questions, states)
         with trunk.top():
-            log = run(Reader(encoded, below, place))
+            log = run(Batcher(encoded, below, place))
     answers = targets.shape[-1]
     return Finetuned(settings, model, tokenizer, answers, trunk, encoded.cut, log, objective)
 

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from steelyard.errors import ConfigError
-from steelyard.models.batches import Reader, micro_batches, sequences_of
+from steelyard.models.batches import Batcher, micro_batches, sequences_of
 from steelyard.models.encode import Encoded
 from steelyard.models.first_token import first_token_only
 from steelyard.models.score import autocast, logits_of
@@ -116,11 +116,11 @@ class Trunk:
         rows = np.arange(len(few))
         device = str(next(self.model.parameters()).device)
         with torch.inference_mode():
-            whole = logits_of(self.model, Reader(few, device=device).inputs(rows))
+            whole = logits_of(self.model, Batcher(few, device=device).inputs(rows))
             states = self.states(few, "fp32")
             with self.top():
                 try:
-                    top = logits_of(self.model, Reader(few, states, device).inputs(rows))
+                    top = logits_of(self.model, Batcher(few, states, device).inputs(rows))
                 except (TypeError, ValueError, IndexError, RuntimeError):
                     return False
         return bool(torch.allclose(whole, top, atol=1e-4, rtol=1e-4))
@@ -151,7 +151,7 @@ def framed(model: Any, encoded: Encoded) -> Iterator[tuple[Ints, dict[str, Tenso
     model makes of it then depends on nothing but itself, down to the last bit, and can be shared
     by all who ask about that text.
     """
-    reader = Reader(encoded, device=str(next(model.parameters()).device))
+    reader = Batcher(encoded, device=str(next(model.parameters()).device))
     lengths = np.maximum.reduceat(encoded.lengths, encoded.rows[:-1])
     most = getattr(model.config, "max_position_embeddings", None) or lengths.max()
     frames = np.maximum(lengths, np.minimum(-(-lengths // FRAME) * FRAME, most))

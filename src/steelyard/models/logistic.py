@@ -24,7 +24,7 @@ PART = 2**18  # logits that are made at once: they stay in the processor's cache
 
 
 @dataclass(frozen=True, eq=False)
-class Lesson:
+class HeadTargets:
     """What one head is taught."""
 
     rows: Ints  # (n,), different rows of the features
@@ -50,7 +50,7 @@ class Head:
         return probs
 
 
-def fit_heads(features: Features, lessons: Sequence[Lesson], strength: float) -> list[Head]:
+def fit_heads(features: Features, lessons: Sequence[HeadTargets], strength: float) -> list[Head]:
     """The head of each lesson: the one that minimises over W (d, P) and b
 
         C sum_i w_i (-sum_k t_ik ln p_ik) + |W|^2 / 2
@@ -78,7 +78,7 @@ def fit_heads(features: Features, lessons: Sequence[Lesson], strength: float) ->
     return [heads[i] for i in range(len(lessons))]
 
 
-def _classes(lesson: Lesson) -> Ints:
+def _classes(lesson: HeadTargets) -> Ints:
     classes = np.flatnonzero(lesson.weights @ lesson.targets)
     if len(classes) < 2:
         raise InputError(
@@ -88,7 +88,7 @@ def _classes(lesson: Lesson) -> Ints:
     return classes
 
 
-def _groups(lessons: Sequence[Lesson], alike: Sequence[int]) -> Iterator[list[int]]:
+def _groups(lessons: Sequence[HeadTargets], alike: Sequence[int]) -> Iterator[list[int]]:
     """Lessons that share most of their rows, as many as fit into TABLE."""
     if not alike:
         return
@@ -125,7 +125,7 @@ class _Stack:
 
     @classmethod
     def of(
-        cls, features: Features, lessons: Sequence[Lesson], binary: bool, strength: float
+        cls, features: Features, lessons: Sequence[HeadTargets], binary: bool, strength: float
     ) -> "_Stack":
         kept = [lesson.rows[lesson.weights > 0] for lesson in lessons]
         rows = np.unique(np.concatenate(kept))

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from steelyard.models.batches import Reader
+from steelyard.models.batches import Batcher
 from steelyard.types import Floats
 
 Precision = Literal["bf16", "fp32"]
@@ -34,7 +34,7 @@ def logits_of(model: Any, inputs: dict[str, Tensor]) -> Tensor:
     return torch.as_tensor(inner.score(hidden[torch.arange(len(last)), last]))
 
 
-def answer_logits(model: Any, reader: Reader, answers: int, precision: str) -> Tensor:
+def answer_logits(model: Any, reader: Batcher, answers: int, precision: str) -> Tensor:
     """Logits of each example's answers in float64, (N, answers)."""
     table = torch.empty((len(reader.encoded), answers), dtype=torch.float64)
     model.eval()
@@ -46,7 +46,7 @@ def answer_logits(model: Any, reader: Reader, answers: int, precision: str) -> T
     return table
 
 
-def features(model: Any, reader: Reader, precision: str) -> Floats:
+def features(model: Any, reader: Batcher, precision: str) -> Floats:
     """Mean of the last hidden states over each sequence's tokens, (S, d)."""
     encoded = reader.encoded
     out: list[tuple[Any, Floats]] = []

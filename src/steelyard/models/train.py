@@ -13,7 +13,7 @@ import torch
 from pydantic import BaseModel, ConfigDict, Field
 
 from steelyard.errors import TrainingError
-from steelyard.models.batches import Reader, plan, tensors
+from steelyard.models.batches import Batcher, plan, tensors
 from steelyard.models.checkpoints import Checkpoints
 from steelyard.models.score import autocast, logits_of
 from steelyard.models.sparse_embeddings import only_rows_in_use
@@ -70,7 +70,7 @@ class TrainingLog:
 
 def train(
     model: Any,
-    reader: Reader,
+    reader: Batcher,
     targets: Floats,
     weights: Floats,
     settings: Training,
@@ -134,7 +134,7 @@ def train(
 
 def _add_gradients(
     model: Any,
-    reader: Reader,
+    reader: Batcher,
     targets: Floats,
     weights: Floats,
     rows: Ints,

@@ -13,7 +13,7 @@ from pydantic import Field
 from steelyard.errors import ConfigError
 from steelyard.objectives.multi_supervisor import Bayesian, Joint, NaiveMultiWeak
 from steelyard.objectives.one_label import (
-    Confidence,
+    ConfidenceLoss,
     CrossEntropy,
     Entropy,
     Product,
@@ -23,7 +23,7 @@ from steelyard.objectives.one_label import (
 from steelyard.objectives.tokens import Edl, EdlStep, LogconfStep, Soft, SoftStep
 from steelyard.objectives.uniform_tokens import Dir, EdlConf, EdlConfer, SoftConfer
 from steelyard.objectives.whole_answers import Logconf, LogconfConfer
-from steelyard.types import Apart, Floats
+from steelyard.types import Floats, SupervisorTargets
 
 if TYPE_CHECKING:
     from steelyard.objectives.state import Objective as Running
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 __all__ = [
     "CROSS_ENTROPY",
     "Bayesian",
-    "Confidence",
+    "ConfidenceLoss",
     "CrossEntropy",
     "Dir",
     "Edl",
@@ -57,7 +57,7 @@ __all__ = [
 
 Objective: TypeAlias = Annotated[
     CrossEntropy
-    | Confidence
+    | ConfidenceLoss
     | Product
     | Window
     | Entropy
@@ -92,7 +92,9 @@ def refuse_tokens(objective: Objective, student: str) -> None:
         )
 
 
-def begin(objective: Any, targets: Floats, weights: Floats, apart: Apart | None) -> "Running":
+def begin(
+    objective: Any, targets: Floats, weights: Floats, apart: SupervisorTargets | None
+) -> "Running":
     """The objective of a training run on the examples with a weight.
 
     Args:

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from pydantic import BaseModel, ConfigDict
 
-from steelyard.types import Apart, Floats
+from steelyard.types import Floats, SupervisorTargets
 
 if TYPE_CHECKING:
     from steelyard.objectives.state import Objective as Running
@@ -20,7 +20,7 @@ class _Objective(BaseModel):
     tokens: ClassVar[bool] = False
     """Whether it is of single tokens, which a language model alone has."""
 
-    def begin(self, targets: Floats, apart: Apart | None) -> "Running":
+    def begin(self, targets: Floats, apart: SupervisorTargets | None) -> "Running":
         """The objective of one training run.
 
         Args:

@@ -6,7 +6,7 @@ from pydantic import Field
 
 from steelyard.errors import ConfigError
 from steelyard.objectives.base import _Objective
-from steelyard.types import Apart, Floats
+from steelyard.types import Floats, SupervisorTargets
 
 if TYPE_CHECKING:
     from steelyard.objectives.state import Objective as Running
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 class _Shares:
     """Supervisors' weights, of those that answered an example."""
 
-    def __init__(self, apart: Apart | None) -> None:
+    def __init__(self, apart: SupervisorTargets | None) -> None:
         import torch
 
         if apart is None:
@@ -50,7 +50,7 @@ class NaiveMultiWeak(_Objective):
     temperature: float = Field(0.1, gt=0)
     """Of learnt weights, in nats: so much worse a fit costs a supervisor a factor e."""
 
-    def begin(self, targets: Floats, apart: Apart | None) -> "Running":
+    def begin(self, targets: Floats, apart: SupervisorTargets | None) -> "Running":
         from steelyard.objectives.losses import (
             cross_entropy,
             label_entropies,
@@ -98,7 +98,7 @@ class Joint(_Objective):
     pool: Literal["product", "mean"] = "product"
     """The weighted geometric mean of the supervisors' distributions, or their mean."""
 
-    def begin(self, targets: Floats, apart: Apart | None) -> "Running":
+    def begin(self, targets: Floats, apart: SupervisorTargets | None) -> "Running":
         from steelyard.objectives.losses import joint
         from steelyard.objectives.state import Objective
 
@@ -144,7 +144,7 @@ class Bayesian(_Objective):
     """The student's own answers in the shares that the supervisors' labels have, or its most
     probable ones (the source), with which it may end at one class."""
 
-    def begin(self, targets: Floats, apart: Apart | None) -> "Running":
+    def begin(self, targets: Floats, apart: SupervisorTargets | None) -> "Running":
         from steelyard.objectives.losses import RecentPredictions, bayesian, pool_mean, ramp
         from steelyard.objectives.state import Evidential
 

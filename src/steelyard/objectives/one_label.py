@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from pydantic import Field
 
 from steelyard.objectives.base import _Objective
-from steelyard.types import Apart, Floats
+from steelyard.types import Floats, SupervisorTargets
 
 if TYPE_CHECKING:
     from steelyard.objectives.state import Objective as Running
@@ -16,14 +16,14 @@ class CrossEntropy(_Objective):
 
     kind: Literal["cross_entropy"] = "cross_entropy"
 
-    def begin(self, targets: Floats, apart: Apart | None) -> "Running":
+    def begin(self, targets: Floats, apart: SupervisorTargets | None) -> "Running":
         from steelyard.objectives.losses import cross_entropy
         from steelyard.objectives.state import Objective
 
         return Objective(cross_entropy)
 
 
-class Confidence(_Objective):
+class ConfidenceLoss(_Objective):
     """The label mixed with the student's own hardened answer, (1 - c) q + c e.
 
     c rises from 0 to `maximum` over the first `warmup` of training. The student's answers are
@@ -45,7 +45,7 @@ class Confidence(_Objective):
     legacy_ramp: bool = False
     """c = maximum * progress until `warmup`, then `maximum`: it jumps, as in the authors' code."""
 
-    def begin(self, targets: Floats, apart: Apart | None) -> "Running":
+    def begin(self, targets: Floats, apart: SupervisorTargets | None) -> "Running":
         import torch
 
         from steelyard.objectives.losses import RecentPredictions, confidence, legacy_ramp, ramp
@@ -74,7 +74,7 @@ class Product(_Objective):
     label_power: float = Field(1.0, ge=0)
     """a of target proportional to p^b q^a."""
 
-    def begin(self, targets: Floats, apart: Apart | None) -> "Running":
+    def begin(self, targets: Floats, apart: SupervisorTargets | None) -> "Running":
         from steelyard.objectives.losses import product
         from steelyard.objectives.state import Objective
 
@@ -100,7 +100,7 @@ class Window(_Objective):
     """An example teaches while the student's best answer is below 1/2 + radius; None takes the
     median of the weak labels' own lead (of one-hot labels that is everything)."""
 
-    def begin(self, targets: Floats, apart: Apart | None) -> "Running":
+    def begin(self, targets: Floats, apart: SupervisorTargets | None) -> "Running":
         import torch
 
         from steelyard.objectives.losses import midweak_radius, window
@@ -124,7 +124,7 @@ class Entropy(_Objective):
     warmup: float = Field(0.2, ge=0, le=1)
     """Share of training over which c rises."""
 
-    def begin(self, targets: Floats, apart: Apart | None) -> "Running":
+    def begin(self, targets: Floats, apart: SupervisorTargets | None) -> "Running":
         from steelyard.objectives.losses import entropy, ramp
         from steelyard.objectives.state import Scheduled
 
@@ -145,7 +145,7 @@ class ReverseKl(_Objective):
     floor: float = Field(1e-4, gt=0, lt=1)
     """Smaller targets count as this: it bounds the price of an excluded answer."""
 
-    def begin(self, targets: Floats, apart: Apart | None) -> "Running":
+    def begin(self, targets: Floats, apart: SupervisorTargets | None) -> "Running":
         from steelyard.objectives.losses import reverse_kl
         from steelyard.objectives.state import Objective
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 from pydantic import Field
 
 from steelyard.objectives.base import _Objective
-from steelyard.types import Apart, Floats
+from steelyard.types import Floats, SupervisorTargets
 
 if TYPE_CHECKING:
     from steelyard.objectives.state import OfTokens
@@ -26,7 +26,7 @@ class _OfTokens(_Objective):
     by_entropy: ClassVar[bool] = False
     """Whether it compares the student with the entropy of the supervisors' lists."""
 
-    def begin(self, targets: Floats, apart: Apart | None) -> "OfTokens":
+    def begin(self, targets: Floats, apart: SupervisorTargets | None) -> "OfTokens":
         from steelyard.objectives.state import OfTokens
 
         return OfTokens(self.losses, getattr(self, "temperature", None), self.by_entropy)

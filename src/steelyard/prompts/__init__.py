@@ -5,15 +5,15 @@ Supervisors and students ask with the same words: a prompt is made here and nowh
 
 from steelyard.prompts.escaping import escape
 from steelyard.prompts.paraphrases import read_paraphrases, write_paraphrases
-from steelyard.prompts.parse_answer import ReaderName, Reading, canonical, read, spelling
-from steelyard.prompts.prompted_question import Asked
-from steelyard.prompts.settings import Asking
+from steelyard.prompts.parse_answer import AnswerFormat, Reading, canonical, read, spelling
+from steelyard.prompts.prompted_question import PromptedQuestion
+from steelyard.prompts.settings import PromptSettings
 from steelyard.prompts.templates import Wording, default_wordings
 
 __all__ = [
-    "Asked",
-    "Asking",
-    "ReaderName",
+    "PromptedQuestion",
+    "PromptSettings",
+    "AnswerFormat",
     "Reading",
     "Wording",
     "canonical",

@@ -64,7 +64,7 @@ def write_paraphrases(
     count: int,
     path: Path,
 ) -> tuple[str, ...]:
-    """Have a model write paraphrases to a file that `Asking.paraphrases` reads.
+    """Have a model write paraphrases to a file that `PromptSettings.paraphrases` reads.
 
     Args:
         questions: N of them.

@@ -9,10 +9,10 @@ from steelyard.prompts.parse_json import canonical_json
 from steelyard.prompts.parse_number import canonical_number
 from steelyard.prompts.parse_options import read_closed
 from steelyard.prompts.parse_slots import canonical_slots
-from steelyard.prompts.prompted_question import Asked
+from steelyard.prompts.prompted_question import PromptedQuestion
 from steelyard.types import ABSTAIN
 
-ReaderName: TypeAlias = Literal["number", "json", "text", "slots"]
+AnswerFormat: TypeAlias = Literal["number", "json", "text", "slots"]
 UNANSWERED = {"content_filter": "refused", "too long": "too long"}
 
 
@@ -27,8 +27,8 @@ class Reading:
 
 def read(
     reply: str | None,
-    asked: Asked,
-    reader: ReaderName | None = None,
+    asked: PromptedQuestion,
+    reader: AnswerFormat | None = None,
     finish_reason: str | None = None,
 ) -> Reading:
     """The answer in a reply.
@@ -58,7 +58,7 @@ def read(
         return Reading(ABSTAIN, why.reason, "")
 
 
-def canonical(reply: str | None, reader: ReaderName = "text") -> str | None:
+def canonical(reply: str | None, reader: AnswerFormat = "text") -> str | None:
     """One spelling for equal open answers; None where there is no answer.
 
     >>> canonical("The answer is $1,200.00.", "number")
@@ -70,7 +70,7 @@ def canonical(reply: str | None, reader: ReaderName = "text") -> str | None:
         return None
 
 
-def spelling(answer: str, reader: ReaderName | None) -> str:
+def spelling(answer: str, reader: AnswerFormat | None) -> str:
     """How a true answer is taught: slots in their one spelling, other answers as they stand.
 
     >>> spelling('[{"type": "date", "filler": "Today"}]', "slots"), spelling(" 1,200", "number")
@@ -90,7 +90,7 @@ def spelling(answer: str, reader: ReaderName | None) -> str:
     return text
 
 
-def _canonical(text: str, reader: ReaderName, cut: bool) -> str:
+def _canonical(text: str, reader: AnswerFormat, cut: bool) -> str:
     if reader == "number":
         return canonical_number(text, cut)
     if reader == "json":

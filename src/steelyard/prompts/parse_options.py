@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from functools import cached_property
 
 from steelyard.prompts.clean_reply import SENTENCE_ENDS, Unreadable, key, refused, statements
-from steelyard.prompts.prompted_question import Asked
+from steelyard.prompts.prompted_question import PromptedQuestion
 
 LEAD = re.compile(
     r"^(?:[\s*`\"'(\[{<>#:]|- )*"
@@ -35,7 +35,7 @@ TURNS = re.compile(
 MENTION_WORDS = 20  # a label named once is the answer of a reply of at most so many words
 
 
-def read_closed(text: str, asked: Asked, cut: bool) -> int:
+def read_closed(text: str, asked: PromptedQuestion, cut: bool) -> int:
     """The candidate that a cleaned reply names.
 
     An answer is what the reply is as a whole, what it begins with ("B. Because ...") and what
@@ -79,7 +79,7 @@ def read_closed(text: str, asked: Asked, cut: bool) -> int:
 class _Names:
     """The ways each candidate may be written, longest first."""
 
-    def __init__(self, asked: Asked) -> None:
+    def __init__(self, asked: PromptedQuestion) -> None:
         self.asked = asked
         self.marks: dict[str, int] = {}
         if asked.lettered:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class PromptedQuestion:
     """One query about one question: the exact text, and what each answer would read like.
 
     `prompt` ends where the model goes on. `answers` are the texts that may follow it, one for each
@@ -13,7 +13,7 @@ class Asked:
     """
 
     id: str  # of the question
-    query: str  # name of the way of asking, one of `Asking.query_names()`
+    query: str  # name of the way of asking, one of `PromptSettings.query_names()`
     prompt: str
     answers: tuple[str, ...] = ()  # such as (" A", " B"): with the white space that belongs to them
     order: tuple[int, ...] = ()  # order[i] is the candidate shown in place i; empty: as they stand

@@ -10,15 +10,15 @@ from steelyard.errors import ConfigError, InputError
 from steelyard.prompts.escaping import escape, tags_of
 from steelyard.prompts.option_orders import draw_seed, order_of, ways
 from steelyard.prompts.paraphrases import read_paraphrases
-from steelyard.prompts.parse_answer import ReaderName
-from steelyard.prompts.prompted_question import Asked
+from steelyard.prompts.parse_answer import AnswerFormat
+from steelyard.prompts.prompted_question import PromptedQuestion
 from steelyard.prompts.templates import AS_IT_STANDS, Wording, default_wordings, fill
 from steelyard.types import Question
 
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 
-class Asking(BaseModel):
+class PromptSettings(BaseModel):
     """K queries of one question: wordings x option orders x other label names x paraphrases.
 
     Query q uses wording q mod W, then the next label names, then the next paraphrase (the wording
@@ -55,7 +55,7 @@ class Asking(BaseModel):
     """Sample from the fewest tokens that have this much probability."""
     max_new_tokens: int = Field(256, ge=1)
     """Longest reply; one that is cut off there and has no answer yet abstains."""
-    reader: ReaderName | None = None
+    reader: AnswerFormat | None = None
     """How replies to open questions are read: `number`, `json`, `slots` or `text`; None is text."""
 
     @field_validator("orders")
@@ -66,7 +66,7 @@ class Asking(BaseModel):
         return value
 
     @model_validator(mode="after")
-    def _fits(self) -> "Asking":
+    def _fits(self) -> "PromptSettings":
         if self.samples > 1 and self.temperature == 0:
             raise ValueError(
                 f"`samples: {self.samples}` at `temperature: 0` are copies of one reply; "
@@ -151,7 +151,7 @@ class Asking(BaseModel):
         classes: Sequence[str],
         query: int,
         seed: int,
-    ) -> Asked:
+    ) -> PromptedQuestion:
         """One query about one question.
 
         Args:
@@ -186,7 +186,7 @@ class Asking(BaseModel):
         if self._follows(kind):
             answers = tuple(set_off(prompt, escape(text)) for text in names)
         name = self.query_names(kind)[query]
-        return Asked(
+        return PromptedQuestion(
             id=question.id,
             query=name,
             prompt=prompt,

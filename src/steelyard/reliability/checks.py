@@ -43,10 +43,10 @@ def refuse_many(votes: Votes, kind: str, instead: str) -> None:
     Raises:
         InputError: they would have more than four times CELLS.
     """
-    cells = len(votes.voters) * votes.answers**2
+    cells = len(votes.voters) * votes.num_classes**2
     if cells > 4 * CELLS:
         raise InputError(
             f"`{kind}` has a confusion matrix for each voter: {len(votes.voters):,} voters and "
-            f"{votes.answers:,} classes make {cells:,} cells, more than {4 * CELLS:,}; use "
+            f"{votes.num_classes:,} classes make {cells:,} cells, more than {4 * CELLS:,}; use "
             f"{instead}."
         )

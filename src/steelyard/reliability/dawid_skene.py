@@ -9,7 +9,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
 from steelyard.reliability.checks import refuse_many, refuse_open, reliability_of
-from steelyard.reliability.vote_table import LEAST, Ballots
+from steelyard.reliability.vote_table import LEAST, VoteTable
 from steelyard.types import Floats, Ints, Reliability, VoterSkill, Votes
 
 
@@ -54,7 +54,7 @@ class DawidSkene(BaseModel):
     def estimate(self, votes: Votes, gold: Ints | None = None) -> Reliability:
         refuse_open(votes, self.kind, "`one_coin` or `hierarchical`")
         refuse_many(votes, self.kind, "`one_coin` or `hierarchical`")
-        ballots = Ballots.of(votes, gold)
+        ballots = VoteTable.of(votes, gold)
         before = -np.inf
         for step in islice(steps(ballots, self.smoothing), self.iterations):
             if step.objective - before < self.tolerance * len(ballots.weight):
@@ -76,7 +76,7 @@ class Step:
     objective: float  # of `prior` and `rows`, in nats
 
 
-def steps(ballots: Ballots, smoothing: float) -> Iterator[Step]:
+def steps(ballots: VoteTable, smoothing: float) -> Iterator[Step]:
     """EM without end, from `begin`."""
     posterior = begin(ballots)
     while True:
@@ -99,7 +99,7 @@ def log_rows(counts: Floats) -> Floats:
     return np.log(np.where(named, rows, LEAST))
 
 
-def begin(ballots: Ballots) -> Floats:
+def begin(ballots: VoteTable) -> Floats:
     """Where EM begins, (N, K): the mean votes, or what trusted answers alone say about the voters.
 
     From mean votes a majority that is wrong in one way stays so, however many answers are known.

@@ -75,7 +75,7 @@ class Dirichlet(BaseModel):
         mixed = (1 - self.smoothing) * votes.distributions[read] + self.smoothing / k[example]
         logs = np.log(mixed)
         size = len(votes.ids)
-        columns = [np.bincount(example, logs[:, a], size) for a in range(votes.answers)]
+        columns = [np.bincount(example, logs[:, a], size) for a in range(votes.num_classes)]
         n = np.bincount(example, minlength=size)[:, None]
         uniform = digamma(np.ones(1)) - digamma(k.astype(np.float64))
         sums = np.stack(columns, axis=1) if columns else np.zeros((size, 0))

@@ -6,7 +6,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
 from steelyard.reliability.checks import refuse_open, reliability_of
-from steelyard.reliability.vote_table import Ballots
+from steelyard.reliability.vote_table import VoteTable
 from steelyard.types import ABSTAIN, Floats, Ints, Reliability, VoterSkill, Votes
 
 CENTRE = 1.0  # of the unit normal priors, the authors'
@@ -44,7 +44,7 @@ class Glad(BaseModel):
 
     def estimate(self, votes: Votes, gold: Ints | None = None) -> Reliability:
         refuse_open(votes, self.kind, "`one_coin`, `majority` or `open_agreement`")
-        cast = Ballots.of(votes, gold)
+        cast = VoteTable.of(votes, gold)
         size, voters, k = cast.shape
         ease = voters + cast.example  # place in `point`: first abilities, then eases
         weight = cast.weight * (votes.candidates[cast.example] > 1)  # where there is a choice
@@ -98,4 +98,4 @@ def _skill(votes: Votes, point: Floats, voter: Ints, example: Ints, weight: Floa
     right = weight * expit(_strength(point, voter, example))
     cast = np.bincount(voter, weight, size)
     mean = np.bincount(voter, right, size) / np.maximum(cast, 1e-300)
-    return VoterSkill(votes.voters, np.where(cast > 0, mean, 1 / max(votes.answers, 1)))
+    return VoterSkill(votes.voters, np.where(cast > 0, mean, 1 / max(votes.num_classes, 1)))

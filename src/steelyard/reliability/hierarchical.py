@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from steelyard.reliability.checks import reliability_of
 from steelyard.reliability.variational import Fit, coin, coin_by_others, rows
-from steelyard.reliability.vote_table import CELLS, Ballots, shared_classes
+from steelyard.reliability.vote_table import CELLS, VoteTable, shared_classes
 from steelyard.types import Floats, Ints, Reliability, VoterSkill, Votes
 
 CHOSEN_ON = (30_000, 200_000)
@@ -79,7 +79,7 @@ class Hierarchical(BaseModel):
     """Of these divisions, and of the sample on which a large table's model is chosen."""
 
     def estimate(self, votes: Votes, gold: Ints | None = None) -> Reliability:
-        whole = Ballots.of(votes, gold)
+        whole = VoteTable.of(votes, gold)
         shared = shared_classes(votes)
         if not shared or spotting(whole):
             alike = shared and not (whole.known >= 0).any()
@@ -92,7 +92,7 @@ class Hierarchical(BaseModel):
             best = max(fits, key=lambda fit: fit.bound)
             posterior = averaged(fits)
         else:
-            sample = Ballots.of(*_sample(votes, whole.known, chosen_on(whole), self.seed))
+            sample = VoteTable.of(*_sample(votes, whole.known, chosen_on(whole), self.seed))
             rough = self.model_copy(update={"tolerance": max(self.tolerance, ROUGH)})
             learn, kinds, fit = max(rough._fits(sample), key=lambda entry: entry[2].bound)
             best = self._fit(whole, learn, kinds, start=fit if kinds > 1 else None)
@@ -100,7 +100,7 @@ class Hierarchical(BaseModel):
         skill = VoterSkill(votes.voters, np.clip(best.accuracy, 0, 1), best.confusion)
         return reliability_of(votes, posterior, gold, skill)
 
-    def _fits(self, ballots: Ballots) -> list[tuple[bool, int, Fit]]:
+    def _fits(self, ballots: VoteTable) -> list[tuple[bool, int, Fit]]:
         """Whether class shares are learnt, kinds per class (0 for `coin`), and the fit."""
         _, v, k = ballots.shape
         most = min(self.kinds, max(1, int(ballots.answered.sum()) // (KIND_EXAMPLES * k)))
@@ -126,7 +126,12 @@ class Hierarchical(BaseModel):
         return fits
 
     def _fit(
-        self, ballots: Ballots, learn: bool, kinds: int, restart: int = 0, start: Fit | None = None
+        self,
+        ballots: VoteTable,
+        learn: bool,
+        kinds: int,
+        restart: int = 0,
+        start: Fit | None = None,
     ) -> Fit:
         stop = (self.iterations, self.tolerance)
         if kinds == 0:
@@ -135,7 +140,7 @@ class Hierarchical(BaseModel):
         return rows(ballots, *stop, learn_shares=learn, kinds=kinds, seed=seed, start=start)
 
 
-def spotting(ballots: Ballots) -> bool:
+def spotting(ballots: VoteTable) -> bool:
     """Whether voters (nearly) always give the same answer, each its own; so too if nobody votes."""
     _, v, k = ballots.shape
     cell = ballots.voter * k + ballots.answer
@@ -148,7 +153,7 @@ def spotting(ballots: Ballots) -> bool:
     return bool(own.sum() <= SPOTTERS * spread * size.sum())
 
 
-def chosen_on(ballots: Ballots) -> int:
+def chosen_on(ballots: VoteTable) -> int:
     """Most votes on which the model is chosen."""
     _, v, k = ballots.shape
     return min(max(CHOSEN_ON[0], ROW_VOTES * v * k), CHOSEN_ON[1])

@@ -5,7 +5,7 @@ from typing import ClassVar, Literal
 import numpy as np
 from pydantic import Field
 
-from steelyard.models.logistic import Lesson, fit_heads
+from steelyard.models.logistic import HeadTargets, fit_heads
 from steelyard.reliability.on_features import Features, OnFeatures, checked
 from steelyard.types import Floats, Ints, Reliability, Votes
 
@@ -46,5 +46,5 @@ class Logistic(OnFeatures):
         if (share > 0).sum() < 2:
             return np.tile(share, (len(labels), 1))
         strength = 1 / (2 * len(taught) * self.l2)
-        (head,) = fit_heads(features, [Lesson(taught, own, np.ones(len(taught)))], strength)
+        (head,) = fit_heads(features, [HeadTargets(taught, own, np.ones(len(taught)))], strength)
         return head.probabilities(features)

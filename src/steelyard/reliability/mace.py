@@ -7,7 +7,7 @@ import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict, Field
 
 from steelyard.reliability.checks import refuse_open, reliability_of
-from steelyard.reliability.vote_table import CELLS, Ballots
+from steelyard.reliability.vote_table import CELLS, VoteTable
 from steelyard.types import Floats, Ints, Reliability, VoterSkill, Votes
 
 KNOWS = 0.5  # Beta(0.5, 0.5), the paper's
@@ -42,7 +42,7 @@ class Mace(BaseModel):
 
     def estimate(self, votes: Votes, gold: Ints | None = None) -> Reliability:
         refuse_open(votes, self.kind, "`one_coin`, `majority` or `open_agreement`")
-        cast = Ballots.of(votes, gold)
+        cast = VoteTable.of(votes, gold)
         size, voters, k = cast.shape
         knows = np.full((voters, 2), 0.5)  # to know, to guess
         guess = np.full((voters, k), 1 / max(k, 1))
@@ -72,11 +72,11 @@ def _expected(counts: npt.ArrayLike, prior: float) -> Floats:
 
 
 def _skill(votes: Votes, posterior: Floats, knows: Floats, guess: Floats) -> VoterSkill:
-    share = posterior.mean(axis=0) if len(posterior) else np.zeros(votes.answers)
+    share = posterior.mean(axis=0) if len(posterior) else np.zeros(votes.num_classes)
     c = (knows[:, 0] / knows.sum(axis=1))[:, None]
     xi = guess / guess.sum(axis=1, keepdims=True)
     accuracy = c[:, 0] + (1 - c[:, 0]) * (xi @ share)
-    if len(xi) * votes.answers**2 > CELLS:
+    if len(xi) * votes.num_classes**2 > CELLS:
         return VoterSkill(votes.voters, accuracy)
-    confusion = c[:, :, None] * np.eye(votes.answers) + ((1 - c) * xi)[:, None, :]
+    confusion = c[:, :, None] * np.eye(votes.num_classes) + ((1 - c) * xi)[:, None, :]
     return VoterSkill(votes.voters, accuracy, confusion)

@@ -6,7 +6,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
 from steelyard.reliability.checks import reliability_of
-from steelyard.reliability.vote_table import CELLS, LEAST, Ballots, shared_classes, tally
+from steelyard.reliability.vote_table import CELLS, LEAST, VoteTable, shared_classes, tally
 from steelyard.types import Floats, Ints, Reliability, VoterSkill, Votes
 
 
@@ -41,7 +41,7 @@ class OneCoin(BaseModel):
     """EM ends when a step gains less of the objective per vote, in nats."""
 
     def estimate(self, votes: Votes, gold: Ints | None = None) -> Reliability:
-        ballots = Ballots.of(votes, gold)
+        ballots = VoteTable.of(votes, gold)
         shared = shared_classes(votes)
         posterior = begin(ballots)
         wrong_ways = float(ballots.weight @ ballots.others[ballots.example])
@@ -66,7 +66,7 @@ class OneCoin(BaseModel):
         return reliability_of(votes, posterior, gold, skill)
 
 
-def rightness(ballots: Ballots, posterior: Floats) -> Floats:
+def rightness(ballots: VoteTable, posterior: Floats) -> Floats:
     """Expected number of right votes of each voter, (V,)."""
     right = ballots.weight * posterior.ravel()[ballots.cell]
     return tally(ballots.voter, right, ballots.shape[1])
@@ -83,7 +83,7 @@ def coin_rows(accuracy: Floats, answers: int) -> Floats | None:
     return rows
 
 
-def begin(ballots: Ballots) -> Floats:
+def begin(ballots: VoteTable) -> Floats:
     """Where EM begins, (N, K): the mean votes, or what trusted answers alone say about the voters.
 
     To what a voter did where the truth is known, five votes are added that are right four times.

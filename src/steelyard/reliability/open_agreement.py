@@ -86,7 +86,7 @@ class OpenAgreement(BaseModel):
 
     def _embed(self, texts: list[str]) -> Floats:
         """Unit vectors of the texts, (T, d)."""
-        from steelyard.models.batches import Reader
+        from steelyard.models.batches import Batcher
         from steelyard.models.encode import encode
         from steelyard.models.load import Pretrained, load_classifier, load_tokenizer
         from steelyard.models.score import features
@@ -96,7 +96,7 @@ class OpenAgreement(BaseModel):
         model = load_classifier(pretrained, 2, 0.0, 0).to(device())
         questions = [Question(id=str(i), text=text) for i, text in enumerate(texts)]
         encoded = encode(load_tokenizer(pretrained), questions, MAX_TOKENS)
-        rows = features(model, Reader(encoded, None, device()), "fp32")
+        rows = features(model, Batcher(encoded, None, device()), "fp32")
         unit: Floats = rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-12)
         return unit
 

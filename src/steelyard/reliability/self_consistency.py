@@ -34,7 +34,7 @@ class SelfConsistency(BaseModel):
 
     def estimate(self, votes: Votes, gold: Ints | None = None) -> Reliability:
         read = votes.answer != ABSTAIN
-        k, voters = votes.answers, len(votes.voters)
+        k, voters = votes.num_classes, len(votes.voters)
         answer = votes.answer[read]
         asked, pair = np.unique(
             votes.example[read] * voters + votes.voter[read], return_inverse=True

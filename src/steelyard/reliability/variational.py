@@ -12,7 +12,7 @@ import numpy as np
 from steelyard.reliability.dawid_skene import begin, row_prior
 from steelyard.reliability.one_coin import begin as begin_coin
 from steelyard.reliability.one_coin import coin_rows, rightness
-from steelyard.reliability.vote_table import Ballots, normalised, tally
+from steelyard.reliability.vote_table import VoteTable, normalised, tally
 from steelyard.types import Floats
 
 FIRST = (4.0, 1.0)
@@ -42,7 +42,7 @@ class Fit:
 
 
 def coin(
-    ballots: Ballots, iterations: int, tolerance: float, *, learn_shares: bool, confusion: bool
+    ballots: VoteTable, iterations: int, tolerance: float, *, learn_shares: bool, confusion: bool
 ) -> Fit:
     """One accuracy a_v ~ Beta(h_1, h_2) for each voter, h learnt; uniform errors.
 
@@ -84,7 +84,7 @@ def coin(
 
 
 def coin_by_others(
-    ballots: Ballots, iterations: int, tolerance: float, *, alike: bool, confusion: bool
+    ballots: VoteTable, iterations: int, tolerance: float, *, alike: bool, confusion: bool
 ) -> Fit:
     """One accuracy a_v ~ Beta(0.8, 0.2) for each voter, by what the others say; equal classes.
 
@@ -130,7 +130,7 @@ def coin_by_others(
     return Fit(posterior, np.nan, accuracy, np.array(FAINT), confused)
 
 
-def _rarity(ballots: Ballots) -> Floats:
+def _rarity(ballots: VoteTable) -> Floats:
     """How rare the answers are that a voter gives, (V,), from -1 to 1 about a mean of 0.
 
     The mean over its votes of -ln(share of all votes that name the same answer). Where classes are
@@ -147,13 +147,13 @@ def _rarity(ballots: Ballots) -> Floats:
     return apart
 
 
-def _wrong_ways(ballots: Ballots, posterior: Floats) -> float:
+def _wrong_ways(ballots: VoteTable, posterior: Floats) -> float:
     """Expected wrong votes, each times ln of the number of wrong answers it could have been."""
     wrong = ballots.weight * (1 - posterior.ravel()[ballots.cell])
     return float(wrong @ ballots.others[ballots.example])
 
 
-def _right_by_others(ballots: Ballots, posterior: Floats, shift: Floats) -> Floats:
+def _right_by_others(ballots: VoteTable, posterior: Floats, shift: Floats) -> Floats:
     """Expected right votes (V,), each vote's own log odds changed by its voter's `shift` (V,).
 
     A vote for l changes one logit: P'(l) = P(l) e^s / (1 - P(l) + P(l) e^s). Trusted answers stay.
@@ -179,7 +179,7 @@ def _learn_coin(prior: Floats, right: Floats, wrong: Floats) -> Floats:
 
 
 def rows(
-    ballots: Ballots,
+    ballots: VoteTable,
     iterations: int,
     tolerance: float,
     *,
@@ -247,7 +247,7 @@ def rows(
     )
 
 
-def _expect(ballots: Ballots, log_rows: Floats, log_shares: Floats) -> Floats:
+def _expect(ballots: VoteTable, log_rows: Floats, log_shares: Floats) -> Floats:
     """Posterior over states (N, S); of trusted examples those of the true class; 0 if silent."""
     logits = ballots.log_likelihood(log_rows)
     logits += log_shares

@@ -31,7 +31,7 @@ two voters who differ would leave one wrong answer, as likely as a right one."""
 
 
 @dataclass(frozen=True, eq=False)
-class Ballots:
+class VoteTable:
     """The readable votes with their weights, sorted by example.
 
     A vote with a distribution q weighs as its answer leads: its q over the second largest, divided
@@ -49,7 +49,7 @@ class Ballots:
     weight: Floats  # (E,), above 0
 
     @classmethod
-    def of(cls, votes: Votes, gold: Ints | None = None) -> "Ballots":
+    def of(cls, votes: Votes, gold: Ints | None = None) -> "VoteTable":
         """Reads a table.
 
         Raises:
@@ -77,7 +77,7 @@ class Ballots:
     @property
     def shape(self) -> tuple[int, int, int]:
         """Examples N, voters V, answers K."""
-        return len(self.votes.ids), len(self.votes.voters), self.votes.answers
+        return len(self.votes.ids), len(self.votes.voters), self.votes.num_classes
 
     @cached_property
     def answered(self) -> npt.NDArray[np.bool_]:
@@ -198,4 +198,4 @@ def normalised(logits: Floats) -> tuple[Floats, Floats]:
 
 def shared_classes(votes: Votes) -> bool:
     """Whether answer l means the same for every example, so that confusions can be learnt."""
-    return not votes.candidate_texts and bool((votes.candidates == votes.answers).all())
+    return not votes.candidate_texts and bool((votes.candidates == votes.num_classes).all())

@@ -6,4 +6,10 @@ from steelyard.report.tables import terminal_table
 from steelyard.report.weighing import write_weighing
 from steelyard.report.write import write
 
-__all__ = ["markdown", "page", "terminal_table", "write", "write_weighing"]
+__all__ = [
+    "markdown",
+    "page",
+    "terminal_table",
+    "write",
+    "write_weighing",
+]

@@ -9,14 +9,14 @@ from steelyard.selection.class_balance import balanced
 from steelyard.selection.controls import random_keep, shuffled_weights
 from steelyard.selection.keep import KeepMostReliable
 from steelyard.selection.pairs import BestAndWorst, best_and_worst
-from steelyard.selection.per_supervisor import KeepApart
+from steelyard.selection.per_supervisor import PerSupervisor
 from steelyard.selection.reweight import WeighByScore, WeighByShare
 from steelyard.selection.risk_controlled import RiskControl, control_risk
 from steelyard.selection.token_targets import written
-from steelyard.selection.truth import keep_right, teach_truth
+from steelyard.selection.truth import keep_right, select_truth
 
 Selector: TypeAlias = Annotated[
-    FirstVoter | Harden | Soften | KeepMostReliable | WeighByShare | WeighByScore | KeepApart,
+    FirstVoter | Harden | Soften | KeepMostReliable | WeighByShare | WeighByScore | PerSupervisor,
     Field(discriminator="kind"),
 ]
 
@@ -24,7 +24,7 @@ __all__ = [
     "BestAndWorst",
     "FirstVoter",
     "Harden",
-    "KeepApart",
+    "PerSupervisor",
     "KeepMostReliable",
     "RiskControl",
     "Selector",
@@ -38,6 +38,6 @@ __all__ = [
     "random_keep",
     "refuse_one_label",
     "shuffled_weights",
-    "teach_truth",
+    "select_truth",
     "written",
 ]

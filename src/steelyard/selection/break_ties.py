@@ -114,7 +114,7 @@ class FirstVoter(BaseModel):
         silent[votes.example[rows]] = False
         return select(
             votes.ids,
-            one_hot(labels, votes.answers),
+            one_hot(labels, votes.num_classes),
             np.ones(len(votes.ids)),
             {"the first voter gave no readable answer": silent},
         )
@@ -132,7 +132,7 @@ class Harden(BaseModel):
 
     def select(self, votes: Votes, reliability: Reliability) -> Selection:
         labels = most_probable(votes, reliability.posterior, self.seed)
-        targets = one_hot(labels, votes.answers)
+        targets = one_hot(labels, votes.num_classes)
         return select(votes.ids, targets, np.ones(len(labels)), {UNANSWERED: ~answered(votes)})
 
 

@@ -64,7 +64,7 @@ class KeepMostReliable(BaseModel):
         for group in self._groups(votes, labels):
             some = has & ~dropped & group
             kept |= most_reliable(reliability.score, some, self.fraction, self.ties, self.seed)
-        targets = votes.shares() if self.labels == "votes" else one_hot(labels, votes.answers)
+        targets = votes.shares() if self.labels == "votes" else one_hot(labels, votes.num_classes)
         return select(
             votes.ids,
             targets,
@@ -82,7 +82,7 @@ class KeepMostReliable(BaseModel):
             return [np.ones(len(labels), dtype=bool)]
         if votes.candidate_texts:
             raise InputError("`per_class` is of classes, and open answers have none; leave it out.")
-        return [labels == k for k in range(votes.answers)]
+        return [labels == k for k in range(votes.num_classes)]
 
 
 def most_reliable(

@@ -8,12 +8,12 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from steelyard.errors import InputError
 from steelyard.selection.break_ties import UNANSWERED, answered, select
-from steelyard.types import ABSTAIN, Apart, Floats, Reliability, Selection, Votes
+from steelyard.types import ABSTAIN, Floats, Reliability, Selection, SupervisorTargets, Votes
 
 MAX_SUPERVISORS = 64
 
 
-class KeepApart(BaseModel):
+class PerSupervisor(BaseModel):
     """Every example with the distribution of each voter, (N, M, K).
 
     A voter's distribution is the mean of its readable votes about the example; it is silent where
@@ -42,7 +42,7 @@ class KeepApart(BaseModel):
                 f"{voters} voters cannot be kept apart (at most {self.max_supervisors}); estimate "
                 "one label for each example, with `dawid_skene` for example, or name fewer."
             )
-        table = np.zeros((size, voters, votes.answers))
+        table = np.zeros((size, voters, votes.num_classes))
         read = votes.answer != ABSTAIN
         said = replace(votes, probs=None) if votes.candidate_texts else votes
         np.add.at(table, (votes.example[read], votes.voter[read]), said.distributions[read])
@@ -54,7 +54,11 @@ class KeepApart(BaseModel):
         pooled = np.divide(pooled, mass, out=votes.uniform(), where=mass > 0)
         kept = select(votes.ids, pooled, np.ones(size), {UNANSWERED: ~answered(votes)})
         return Selection(
-            kept.ids, kept.targets, kept.weights, kept.reasons, Apart(votes.voters, table, weights)
+            kept.ids,
+            kept.targets,
+            kept.weights,
+            kept.reasons,
+            SupervisorTargets(votes.voters, table, weights),
         )
 
     def _weights(self, votes: Votes, reliability: Reliability) -> Floats:
@@ -75,7 +79,7 @@ class KeepApart(BaseModel):
                     "`weights: accuracy` needs an estimator that learns how accurate each voter "
                     "is; use `reliability: dawid_skene`, `one_coin` or `hierarchical`."
                 )
-            chance = 1 / max(votes.answers, 2)
+            chance = 1 / max(votes.num_classes, 2)
             raw = np.maximum(skill.accuracy - chance, 1e-3)
         weights: Floats = raw / raw.sum()
         return weights

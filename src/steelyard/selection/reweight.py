@@ -67,5 +67,5 @@ class WeighByScore(BaseModel):
 
     def select(self, votes: Votes, reliability: Reliability) -> Selection:
         labels = most_probable(votes, reliability.posterior, self.seed)
-        targets = one_hot(labels, votes.answers)
+        targets = one_hot(labels, votes.num_classes)
         return select(votes.ids, targets, reliability.score, {UNANSWERED: ~answered(votes)})

@@ -9,7 +9,7 @@ import numpy as np
 
 from steelyard.errors import InputError
 from steelyard.io.rows import read_rows
-from steelyard.prompts import ReaderName, spelling
+from steelyard.prompts import AnswerFormat, spelling
 from steelyard.types import Question, Selection, one_hot
 
 
@@ -54,7 +54,7 @@ def read_selection(
 
 
 def read_open_selection(
-    path: Path, questions: Sequence[Question], reader: ReaderName | None = None
+    path: Path, questions: Sequence[Question], reader: AnswerFormat | None = None
 ) -> tuple[Selection, tuple[Question, ...]]:
     """A file of `id, label` and optionally `weight`, where a label is the answer to be learnt.
 

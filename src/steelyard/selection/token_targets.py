@@ -6,12 +6,21 @@ from itertools import pairwise
 import numpy as np
 import numpy.typing as npt
 
-from steelyard.types import ABSTAIN, Floats, Ints, Selection, Spans, Votes, Words, Written
+from steelyard.types import (
+    ABSTAIN,
+    Floats,
+    Ints,
+    Selection,
+    Spans,
+    TokenTargets,
+    Votes,
+    WordProbabilities,
+)
 
 
 def written(
     votes: Votes, selection: Selection, heard: npt.NDArray[np.bool_] | None = None
-) -> Written | None:
+) -> TokenTargets | None:
     """The answers that a selection teaches, with their words; None if the votes have no words.
 
     An answer's word has the mean log-probability that the supervisors give it: the logarithmic pool
@@ -30,7 +39,7 @@ def written(
     Source: Cui et al. 2024, arXiv:2406.03199 (their joint decoding keeps the words of the first
         supervisor that gave the answer; the pool is ours).
     """
-    if votes.words is None:
+    if votes.word_probs is None:
         return None
     counts = votes.candidates[votes.example]
     starts = np.cumsum(counts) - counts  # of each vote's candidates
@@ -40,7 +49,7 @@ def written(
         if selection.weights[i] > 0:
             spoken = rows if heard is None else rows[heard[rows]]
             for k, share, who in _lessons(votes, selection, i, spoken):
-                words = _pool(votes.words, starts[who] + k)
+                words = _pool(votes.word_probs, starts[who] + k)
                 if words:
                     found.append((i, k, share, float(entropies[who].mean()), words))
     example = np.array([i for i, *_ in found], dtype=np.int64)
@@ -48,11 +57,11 @@ def written(
     total = np.bincount(example, weights=shares, minlength=len(votes.ids))
     flat = [word for *_, words in found for word in words]
     table = np.array(flat, dtype=np.float64).reshape(-1, 3)
-    return Written(
+    return TokenTargets(
         example=example,
         candidate=np.array([k for _, k, *_ in found], dtype=np.int64),
         share=shares / total[example],
-        words=Words(
+        words=WordProbabilities(
             Spans(
                 np.cumsum([0, *(len(words) for *_, words in found)]),
                 table[:, 0].astype(np.int64),
@@ -77,10 +86,10 @@ def _lessons(
 ) -> list[tuple[int, float, Ints]]:
     """Answers of example i that are taught, their shares, and the votes whose words count."""
     rows = rows[votes.answer[rows] != ABSTAIN]
-    if selection.apart is None:
+    if selection.per_supervisor is None:
         targets: Floats = selection.targets[i]
         return [(int(k), float(targets[k]), rows) for k in np.flatnonzero(targets)]
-    of, weights = selection.apart.targets[i], selection.apart.weights
+    of, weights = selection.per_supervisor.targets[i], selection.per_supervisor.weights
     return [
         (int(k), float(weights[m] * of[m, k]), rows[votes.voter[rows] == m])
         for m in range(len(weights))
@@ -88,7 +97,7 @@ def _lessons(
     ]
 
 
-def _pool(words: Words, texts: Ints) -> list[tuple[int, int, float]]:
+def _pool(words: WordProbabilities, texts: Ints) -> list[tuple[int, int, float]]:
     """Begin, end and mean ln P of the words of one answer that several supervisors weighed."""
     spans = words.spans
     parts = [slice(spans.rows[t], spans.rows[t + 1]) for t in texts]

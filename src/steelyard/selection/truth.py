@@ -6,7 +6,7 @@ from steelyard.selection.break_ties import select
 from steelyard.types import Ints, Selection, one_hot
 
 
-def teach_truth(ids: tuple[str, ...], truth: Ints, answers: int) -> Selection:
+def select_truth(ids: tuple[str, ...], truth: Ints, answers: int) -> Selection:
     """The ceiling's selection: every example with its true answer."""
     return select(ids, one_hot(truth, answers), np.ones(len(ids)), {})
 

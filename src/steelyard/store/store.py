@@ -32,10 +32,18 @@ NOUNS = {
     noun.__name__: noun
     for noun in (
         *(types.Votes, types.Reliability, types.Selection),
-        *(types.Predictions, types.VoterSkill, types.Apart),
-        *(types.Written, types.Words, types.Spans),
+        *(types.Predictions, types.VoterSkill, types.SupervisorTargets),
+        *(types.TokenTargets, types.WordProbabilities, types.Spans),
     )
 }
+OLD_NOUNS = {
+    "Apart": types.SupervisorTargets,
+    "Written": types.TokenTargets,
+    "Words": types.WordProbabilities,
+}
+"""Nouns by the names that version 0.1 stored them under."""
+OLD_FIELDS = {"apart": "per_supervisor", "written": "token_targets"}
+"""Fields of a Selection by the names that version 0.1 stored them under."""
 Content = dict[str, Any]
 """Named parts of a result: nouns, arrays, or plain JSON values."""
 Make = Callable[[Path], Content]
@@ -276,15 +284,18 @@ def _split_arrays(noun: Any, prefix: str, arrays: dict[str, np.ndarray]) -> dict
 
 def _join_arrays(words: dict[str, Any], prefix: str, arrays: Mapping[str, np.ndarray]) -> Any:
     """The noun that `_split_arrays` took apart."""
+    nouns = {**OLD_NOUNS, **NOUNS}
+    noun = nouns[words["type"]]
     fields: dict[str, Any] = {}
     for key, value in words["fields"].items():
-        noun = isinstance(value, dict) and value.get("type") in NOUNS
-        fields[key] = _join_arrays(value, f"{prefix}{key}.", arrays) if noun else _tuples(value)
+        is_noun = isinstance(value, dict) and value.get("type") in nouns
+        fields[key] = _join_arrays(value, f"{prefix}{key}.", arrays) if is_noun else _tuples(value)
     for key in arrays:
-        own = key.removeprefix(prefix)
-        if key.startswith(prefix) and "." not in own:
-            fields[own] = arrays[key]
-    return NOUNS[words["type"]](**fields)
+        name = key.removeprefix(prefix)
+        if key.startswith(prefix) and "." not in name:
+            fields[name] = arrays[key]
+    renamed = {types.Selection: OLD_FIELDS, types.Votes: {"words": "word_probs"}}.get(noun, {})
+    return noun(**{renamed.get(name, name): value for name, value in fields.items()})
 
 
 def _read_content(folder: Path) -> Content:

@@ -6,24 +6,25 @@ from pydantic import Field
 
 from steelyard.objectives import CROSS_ENTROPY, Objective
 from steelyard.student.finetuned import Chooser, Classifier
-from steelyard.student.language_model import FittedLanguageModel, LanguageModel
-from steelyard.student.preference import FittedPreference, Preference
-from steelyard.student.probe import FittedProbe, Probe
+from steelyard.student.language_model import LanguageModelStudent, TrainedLanguageModel
+from steelyard.student.preference import PreferenceStudent, TrainedPreferenceStudent
+from steelyard.student.probe import Probe, TrainedProbe
 
 Student: TypeAlias = Annotated[
-    Classifier | Chooser | Probe | LanguageModel | Preference, Field(discriminator="kind")
+    Classifier | Chooser | Probe | LanguageModelStudent | PreferenceStudent,
+    Field(discriminator="kind"),
 ]
 
 __all__ = [
     "CROSS_ENTROPY",
     "Chooser",
     "Classifier",
-    "FittedLanguageModel",
-    "FittedPreference",
-    "FittedProbe",
-    "LanguageModel",
+    "TrainedLanguageModel",
+    "TrainedPreferenceStudent",
+    "TrainedProbe",
+    "LanguageModelStudent",
     "Objective",
-    "Preference",
+    "PreferenceStudent",
     "Probe",
     "Student",
 ]

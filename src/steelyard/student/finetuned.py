@@ -7,7 +7,7 @@ from steelyard.errors import ConfigError
 from steelyard.models.checkpoints import Checkpoints
 from steelyard.models.finetune import Finetuned, Finetuning, StatesCache, finetune
 from steelyard.objectives import CROSS_ENTROPY, Objective, begin, refuse_tokens
-from steelyard.types import Apart, Floats, Question
+from steelyard.types import Floats, Question, SupervisorTargets
 
 
 class _Finetuned(Finetuning):
@@ -27,7 +27,7 @@ class _Finetuned(Finetuning):
         checkpoints: Checkpoints | None = None,
         states: StatesCache | None = None,
         objective: Objective = CROSS_ENTROPY,
-        apart: Apart | None = None,
+        apart: SupervisorTargets | None = None,
     ) -> Finetuned:
         """Train on questions (N) with targets (N, K) and weights (N,); see `models.finetune`.
 

@@ -12,22 +12,22 @@ from pydantic import Field
 from steelyard.errors import ConfigError
 from steelyard.models.checkpoints import Checkpoints
 from steelyard.models.lm.beam_search import n_best
-from steelyard.models.lm.dpo import PreferenceTuning, teach_preferences
-from steelyard.models.lm.finetune_lm import Completer, Tuning, teach_answers
+from steelyard.models.lm.dpo import PreferenceTuning, train_dpo
+from steelyard.models.lm.finetune_lm import Completer, Tuning, finetune_lm
 from steelyard.models.lm.option_scores import Normalise, score_options
-from steelyard.models.lm.sampling import Reply, sample_replies
+from steelyard.models.lm.sampling import SampledReply, sample_replies
 from steelyard.models.lm.token_targets import shifted
 from steelyard.models.load import Pretrained
 from steelyard.models.train import TrainingLog
 from steelyard.objectives import CROSS_ENTROPY, Objective
-from steelyard.prompts import Asked, Asking, ReaderName, Wording, read
+from steelyard.prompts import AnswerFormat, PromptedQuestion, PromptSettings, Wording, read
 from steelyard.student.preference_stage import PreferenceStage
-from steelyard.types import ABSTAIN, Floats, Ints, Question, Written, one_hot
+from steelyard.types import ABSTAIN, Floats, Ints, Question, TokenTargets, one_hot
 
 FRONT = " "  # of an open answer as it is taught, behind its prompt
 
 
-class LanguageModel(Pretrained, Tuning):
+class LanguageModelStudent(Pretrained, Tuning):
     """A language model taught the answers that follow a prompt (see `models.completion`).
 
     Every arm, the ceiling and the test are asked with the same prompt: one wording, options in
@@ -52,7 +52,7 @@ class LanguageModel(Pretrained, Tuning):
     writes (unreadable is wrong, and counted). Open answers are always written."""
     normalise: Normalise = "sum"
     """Log-probability of an answer: the sum over its tokens or their mean."""
-    reader: ReaderName | None = None
+    reader: AnswerFormat | None = None
     """How open answers are read and compared: `number`, `json`, `slots` or `text`; None is text."""
     max_new_tokens: int = Field(64, ge=1)
     """Longest answer that is written."""
@@ -65,9 +65,9 @@ class LanguageModel(Pretrained, Tuning):
         """
         self.asking(kind).check_asking(kind)
 
-    def asking(self, kind: str) -> Asking:
+    def asking(self, kind: str) -> PromptSettings:
         """The one way in which this model is taught and tested."""
-        whole = Asking(queries=1, orders=False, answer=self.answer)
+        whole = PromptSettings(queries=1, orders=False, answer=self.answer)
         wording = whole.wordings_of(kind)[0] if self.wording is None else self.wording
         return whole.model_copy(
             update={
@@ -78,7 +78,7 @@ class LanguageModel(Pretrained, Tuning):
         )
 
     @property
-    def spelling(self) -> ReaderName:
+    def spelling(self) -> AnswerFormat:
         """How open answers are read and compared."""
         return self.reader or "text"
 
@@ -111,8 +111,8 @@ class LanguageModel(Pretrained, Tuning):
         kind: str,
         classes: tuple[str, ...],
         objective: Objective = CROSS_ENTROPY,
-        written: Written | None = None,
-    ) -> "FittedLanguageModel":
+        written: TokenTargets | None = None,
+    ) -> "TrainedLanguageModel":
         """Train on questions (N) with targets (N, K) and weights (N,).
 
         An objective of single tokens takes the texts of `written` for targets.
@@ -138,7 +138,7 @@ class LanguageModel(Pretrained, Tuning):
         asking = self.asking(kind)
         asked = [taught(asking, question, kind, classes) for question in questions]
         run: Any = objective.begin(targets, None) if objective.tokens else None
-        completer = teach_answers(
+        completer = finetune_lm(
             self.pretrained,
             Tuning(**self.model_dump(include=set(Tuning.model_fields))),
             asked,
@@ -150,14 +150,14 @@ class LanguageModel(Pretrained, Tuning):
             objective=run,
             written=None if written is None else shifted(written, len(FRONT)),
         )
-        return FittedLanguageModel(self, kind, classes, completer)
+        return TrainedLanguageModel(self, kind, classes, completer)
 
 
 @dataclass(frozen=True, eq=False)
-class FittedLanguageModel:
+class TrainedLanguageModel:
     """A taught language model that answers questions."""
 
-    settings: LanguageModel
+    settings: LanguageModelStudent
     kind: str
     classes: tuple[str, ...]
     completer: Completer
@@ -234,7 +234,7 @@ class FittedLanguageModel:
         stage: PreferenceStage,
         *,
         seed: int,
-    ) -> tuple["FittedLanguageModel", Floats]:
+    ) -> tuple["TrainedLanguageModel", Floats]:
         """The model after preference training, with itself as the reference.
 
         Args:
@@ -254,9 +254,7 @@ class FittedLanguageModel:
         tuning = PreferenceTuning(**stage.model_dump(include=set(PreferenceTuning.model_fields)))
         with TemporaryDirectory() as folder:
             self.completer.save(Path(folder))
-            taught = teach_preferences(
-                Pretrained(model=folder), tuning, pairs, targets, weights, seed=seed
-            )
+            taught = train_dpo(Pretrained(model=folder), tuning, pairs, targets, weights, seed=seed)
             rewards = taught.rewards(pairs)
         before = self.completer
         after = Completer(taught.model, taught.tokenizer, before.cut, before.left_out, before.log)
@@ -266,11 +264,11 @@ class FittedLanguageModel:
         """Write weights, adapters merged, config and tokenizer in Hugging Face's format."""
         self.completer.save(folder)
 
-    def _asked(self, questions: Sequence[Question]) -> list[Asked]:
+    def _asked(self, questions: Sequence[Question]) -> list[PromptedQuestion]:
         asking = self.settings.asking(self.kind)
         return [asking.ask(question, self.kind, self.classes, 0, 0) for question in questions]
 
-    def _read(self, asked: Sequence[Asked]) -> Ints:
+    def _read(self, asked: Sequence[PromptedQuestion]) -> Ints:
         return np.array(
             [
                 read(reply.text, one, None, reply.finish_reason).answer
@@ -279,7 +277,7 @@ class FittedLanguageModel:
             dtype=np.int64,
         )
 
-    def _replies(self, asked: Sequence[Asked]) -> list[Reply]:
+    def _replies(self, asked: Sequence[PromptedQuestion]) -> list[SampledReply]:
         return sample_replies(
             self.completer.model,
             self.completer.tokenizer,
@@ -289,7 +287,9 @@ class FittedLanguageModel:
         )
 
 
-def taught(asking: Asking, question: Question, kind: str, classes: tuple[str, ...]) -> Asked:
+def taught(
+    asking: PromptSettings, question: Question, kind: str, classes: tuple[str, ...]
+) -> PromptedQuestion:
     """The question as it is asked; an open one with its candidates as answers to be taught."""
     asked = asking.ask(question, kind, classes, query=0, seed=0)
     if kind != "generation":

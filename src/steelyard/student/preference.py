@@ -9,14 +9,14 @@ from pydantic import Field
 
 from steelyard.errors import ConfigError
 from steelyard.models.checkpoints import Checkpoints
-from steelyard.models.lm.dpo import PreferenceTuning, Preferrer, teach_preferences
+from steelyard.models.lm.dpo import PreferenceTuning, Preferrer, train_dpo
 from steelyard.models.load import Pretrained
 from steelyard.models.train import TrainingLog
 from steelyard.objectives import Objective
 from steelyard.types import Floats, Question
 
 
-class Preference(Pretrained, PreferenceTuning):
+class PreferenceStudent(Pretrained, PreferenceTuning):
     """Direct preference optimization of weighted pairs, a doubt for each (see `losses.preference`).
 
     A pair is a question with two choices. The target (1 - eps, eps) says how sure its label is, the
@@ -79,9 +79,9 @@ class Preference(Pretrained, PreferenceTuning):
         steps: int | None = None,
         checkpoints: Checkpoints | None = None,
         states: Any = None,
-    ) -> "FittedPreference":
+    ) -> "TrainedPreferenceStudent":
         """Train on pairs (N) with targets (N, 2) and weights (N,); see `models.preference`."""
-        preferrer = teach_preferences(
+        preferrer = train_dpo(
             self.pretrained,
             self.tuning,
             questions,
@@ -91,14 +91,14 @@ class Preference(Pretrained, PreferenceTuning):
             steps=steps,
             checkpoints=checkpoints,
         )
-        return FittedPreference(self, preferrer)
+        return TrainedPreferenceStudent(self, preferrer)
 
 
 @dataclass(frozen=True, eq=False)
-class FittedPreference:
+class TrainedPreferenceStudent:
     """A taught language model that prefers."""
 
-    settings: Preference
+    settings: PreferenceStudent
     preferrer: Preferrer
 
     @property

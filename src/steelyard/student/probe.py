@@ -13,7 +13,7 @@ from steelyard.models.encode import encode
 from steelyard.models.features import read_features
 from steelyard.models.finetune import StatesCache
 from steelyard.models.load import Pretrained, load_tokenizer
-from steelyard.models.logistic import Features, Head, Lesson, fit_heads
+from steelyard.models.logistic import Features, Head, HeadTargets, fit_heads
 from steelyard.models.score import Precision
 from steelyard.models.train import TrainingLog
 from steelyard.objectives import Objective, refuse_tokens
@@ -59,17 +59,17 @@ class Probe(Pretrained):
         steps: int | None = None,
         checkpoints: Any = None,
         states: StatesCache | None = None,
-    ) -> "FittedProbe":
+    ) -> "TrainedProbe":
         """Fit the head; `seed`, `steps` and `checkpoints` have no part in it."""
-        lesson = Lesson(np.arange(len(questions)), targets, weights)
+        lesson = HeadTargets(np.arange(len(questions)), targets, weights)
         return self.fit_together(questions, [lesson], states)[0]
 
     def fit_together(
         self,
         questions: Sequence[Question],
-        lessons: Sequence[Lesson],
+        lessons: Sequence[HeadTargets],
         states: StatesCache | None = None,
-    ) -> list["FittedProbe"]:
+    ) -> list["TrainedProbe"]:
         """A probe for each lesson, in one solve: arms, seeds, bootstraps of the same questions.
 
         Args:
@@ -83,7 +83,7 @@ class Probe(Pretrained):
         """
         heads = fit_heads(self.features(questions, states), lessons, self.regularization)
         cut = self._cut(questions, lessons)
-        return [FittedProbe(self, head, n) for head, n in zip(heads, cut, strict=True)]
+        return [TrainedProbe(self, head, n) for head, n in zip(heads, cut, strict=True)]
 
     def features(self, questions: Sequence[Question], states: StatesCache | None) -> Features:
         """What the heads see of each question, (N, d)."""
@@ -106,7 +106,7 @@ class Probe(Pretrained):
         """A probe is solved, not stepped."""
         return 0
 
-    def _cut(self, questions: Sequence[Question], lessons: Sequence[Lesson]) -> list[int]:
+    def _cut(self, questions: Sequence[Question], lessons: Sequence[HeadTargets]) -> list[int]:
         """How many texts of each lesson are cut; lessons of a seed have the same."""
         tokenizer = load_tokenizer(self)
         found: dict[bytes, int] = {}
@@ -119,7 +119,7 @@ class Probe(Pretrained):
 
 
 @dataclass(frozen=True, eq=False)
-class FittedProbe:
+class TrainedProbe:
     """A probe that answers questions."""
 
     settings: Probe

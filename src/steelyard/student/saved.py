@@ -9,8 +9,8 @@ from typing import Any
 from steelyard.errors import InputError
 from steelyard.io import atomic as sealed
 from steelyard.models.finetune import Finetuned, Finetuning
-from steelyard.student.language_model import FittedLanguageModel
-from steelyard.student.preference import FittedPreference
+from steelyard.student.language_model import TrainedLanguageModel
+from steelyard.student.preference import TrainedPreferenceStudent
 from steelyard.types.task_kinds import Kind
 
 CARD = "steelyard.json"
@@ -59,7 +59,7 @@ def check_free(folder: Path) -> None:
 
 def load_model(
     folder: Path,
-) -> tuple[Finetuned | FittedLanguageModel | FittedPreference, Kind, tuple[str, ...]]:
+) -> tuple[Finetuned | TrainedLanguageModel | TrainedPreferenceStudent, Kind, tuple[str, ...]]:
     """A saved student, its task and its classes.
 
     Of a preference student the model that it was made from is read as well: rewards are what
@@ -96,29 +96,29 @@ def load_model(
 
 def _load_language_model(
     settings: dict[str, Any], task: str, classes: tuple[str, ...]
-) -> FittedLanguageModel:
+) -> TrainedLanguageModel:
     from steelyard.models.lm.finetune_lm import Completer
     from steelyard.models.lm.load_lm import load_causal
     from steelyard.models.load import Pretrained, load_tokenizer
     from steelyard.models.train import device
-    from steelyard.student import LanguageModel
+    from steelyard.student import LanguageModelStudent
 
     place = Pretrained(model=settings["model"])
     model = load_causal(place).to(device())
     completer = Completer(model, load_tokenizer(place), cut=0, left_out=0)
-    return FittedLanguageModel(LanguageModel(**settings), task, classes, completer)
+    return TrainedLanguageModel(LanguageModelStudent(**settings), task, classes, completer)
 
 
-def _load_preference(settings: dict[str, Any], folder: Path) -> FittedPreference:
+def _load_preference(settings: dict[str, Any], folder: Path) -> TrainedPreferenceStudent:
     from steelyard.models.lm.dpo import Preferrer
     from steelyard.models.lm.load_lm import load_causal
     from steelyard.models.load import Pretrained, load_tokenizer
     from steelyard.models.train import device
-    from steelyard.student import Preference
+    from steelyard.student import PreferenceStudent
 
-    student, place = Preference(**settings), Pretrained(model=str(folder))
+    student, place = PreferenceStudent(**settings), Pretrained(model=str(folder))
     model = load_causal(place).to(device())
     preferrer = Preferrer(
         student.pretrained, student.tuning, model, load_tokenizer(place), cut=0, left_out={}
     )
-    return FittedPreference(student, preferrer)
+    return TrainedPreferenceStudent(student, preferrer)

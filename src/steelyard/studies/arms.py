@@ -7,8 +7,7 @@ from typing import Annotated, Any, Literal, TypeAlias
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, model_validator
 
 from steelyard.errors import ConfigError
-from steelyard.objectives import Bayesian, Joint, NaiveMultiWeak
-from steelyard.objectives import Confidence as Confident
+from steelyard.objectives import Bayesian, ConfidenceLoss, Joint, NaiveMultiWeak
 from steelyard.reliability import (
     Confidence,
     Estimator,
@@ -22,8 +21,8 @@ from steelyard.reliability import (
 from steelyard.selection import (
     FirstVoter,
     Harden,
-    KeepApart,
     KeepMostReliable,
+    PerSupervisor,
     Selector,
     Soften,
     WeighByScore,
@@ -75,12 +74,12 @@ class Arm(BaseModel):
 
     @model_validator(mode="after")
     def _hears_each(self) -> "Arm":
-        if self.objective.several and not isinstance(self.selection, KeepApart):
+        if self.objective.several and not isinstance(self.selection, PerSupervisor):
             raise ValueError(
                 f"`objective: {self.objective.kind}` hears each supervisor and needs "
                 f"`selection: apart`, got `{self.selection.kind}`"
             )
-        if self.balance and isinstance(self.selection, KeepApart):
+        if self.balance and isinstance(self.selection, PerSupervisor):
             raise ValueError("`balance` needs one label for each example, and `apart` has several")
         return self
 
@@ -107,7 +106,7 @@ class Arm(BaseModel):
             return selection
         # number 0 of open answers is another text everywhere
         heard = self.selection.heard(votes) if isinstance(self.selection, FirstVoter) else None
-        return replace(selection, written=written(votes, selection, heard))
+        return replace(selection, token_targets=written(votes, selection, heard))
 
     def _select(self, votes: Votes, reliability: Reliability, truth: Ints, seed: int) -> Selection:
         selection = self._plain(votes, reliability, truth, seed)
@@ -211,24 +210,24 @@ PRESETS: dict[str, Arm] = {
         Arm(
             name="confidence",
             selection=Harden(),
-            objective=Confident(),
+            objective=ConfidenceLoss(),
             description="The majority's answers and the student's own, mixed (Burns et al.).",
         ),
         Arm(
             name="naive_multi_weak",
-            selection=KeepApart(),
+            selection=PerSupervisor(),
             objective=NaiveMultiWeak(),
             description="Every voter's label, each with a share of the loss (Cui et al.).",
         ),
         Arm(
             name="joint",
-            selection=KeepApart(),
+            selection=PerSupervisor(),
             objective=Joint(),
             description="The product of the voters' distributions as a soft target (Cui et al.).",
         ),
         Arm(
             name="bayesian",
-            selection=KeepApart(),
+            selection=PerSupervisor(),
             objective=Bayesian(),
             description="Every voter's label as evidence of a Dirichlet distribution (Cui et al.).",
         ),

@@ -12,7 +12,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from steelyard.data import Leak, Source, apply_leak_policy, find_leaks, load, split
+from steelyard.data import Leak, LoadedData, apply_leak_policy, find_leaks, load, split
 from steelyard.errors import InputError
 from steelyard.evaluation import (
     candidate_numbers,
@@ -26,19 +26,19 @@ from steelyard.models.features import read_features
 from steelyard.models.finetune import StatesCache
 from steelyard.models.load import Pretrained, identity
 from steelyard.models.load import check as check_model
-from steelyard.prompts import ReaderName, canonical
+from steelyard.prompts import AnswerFormat, canonical
 from steelyard.reliability import GraphDenoising, OnFeatures, Pairs
 from steelyard.store.store import Recipe, Store, fingerprint, library_versions
 from steelyard.student import (
-    LanguageModel,
+    LanguageModelStudent,
     Probe,
 )
 from steelyard.studies import training as teaching
 from steelyard.studies.arms import Arm
 from steelyard.studies.config import Study
 from steelyard.studies.hidden_states import TextStates
-from steelyard.studies.training import CEILING, Said, Taught
-from steelyard.studies.votes import Supervised, hear
+from steelyard.studies.training import CEILING, StudentAnswers, TrainedStudent
+from steelyard.studies.votes import SeedVotes, hear
 from steelyard.supervision import VotesFile
 from steelyard.types import (
     Floats,
@@ -70,7 +70,7 @@ class Run:
     base: Path = Path()
 
     @functools.cached_property
-    def source(self) -> Source:
+    def source(self) -> LoadedData:
         """All rows of the data set, checked."""
         source = load(self.study.task, self.study.data, self.base)
         known = {*source.train.ids, *source.test.ids}
@@ -90,7 +90,7 @@ class Run:
             task = self.task(seed)
             size = len(task.test.truth)
             for rows in (task.strong_train, task.test):
-                read_truth(rows.ids, rows.answers, self.reader)
+                read_truth(rows.ids, rows.reference_texts, self.reader)
         if size < 2:
             raise InputError(
                 f"{self.source.name!r} has {size} test row; intervals need at least 2. Give more "
@@ -109,7 +109,7 @@ class Run:
         """The seed's splits after the leak policy."""
         return self.splits(seed)[0]
 
-    def votes(self, seed: int) -> Supervised:
+    def votes(self, seed: int) -> SeedVotes:
         """Votes of all supervisors on strong_train and on test."""
         return _votes(self, seed)
 
@@ -117,30 +117,30 @@ class Run:
         """Answer number of each strong_train example, NOBODY for an open one nobody got right."""
         return _truth(self, seed)
 
-    def members(self, seed: int) -> Sequence[Said]:
+    def members(self, seed: int) -> Sequence[StudentAnswers]:
         """What each weak supervisor says to the test questions."""
         votes = self.votes(seed).test
         if not votes.candidate_texts:
             return floor_members(votes)
         return [winners(part) for part in single_voters(votes)]
 
-    def ensemble(self, seed: int) -> Said:
+    def ensemble(self, seed: int) -> StudentAnswers:
         """What all weak supervisors together say to the test questions."""
         votes = self.votes(seed).test
         return winners(votes) if votes.candidate_texts else votes.means()
 
-    def said(self, taught: Taught) -> Said:
+    def said(self, taught: TrainedStudent) -> StudentAnswers:
         """What a student says to the test questions."""
         answers = taught.record.get("answers")
         return taught.predictions.probs if answers is None else tuple(answers)
 
-    def grade(self, split: Split, said: Said, metric: str) -> Floats:
+    def grade(self, split: Split, said: StudentAnswers, metric: str) -> Floats:
         """Answers to the questions of a split as the metric takes them, (N, K)."""
         if not isinstance(said, tuple):
             return said
         return grade_texts(said, _right_answers(self, split), self.reader, metric)
 
-    def agreement(self, seed: int, taught: Taught) -> float:
+    def agreement(self, seed: int, taught: TrainedStudent) -> float:
         """Share of the test questions on which a student says what the supervisors' majority says.
 
         An answer that cannot be read agrees with nothing.
@@ -207,7 +207,7 @@ class Run:
         asked = self.task(seed).strong_train.questions
         return read_features(pretrained, asked, method.max_tokens, self.states(probe))
 
-    def teach(self, seed: int, name: str) -> Taught:
+    def teach(self, seed: int, name: str) -> TrainedStudent:
         """Train the student of an arm, or of the ceiling, and ask it the test questions."""
         return teaching.teach(self, seed, name)
 
@@ -220,10 +220,10 @@ class Run:
         return _questions(self, seed, split)
 
     @property
-    def reader(self) -> ReaderName:
+    def reader(self) -> AnswerFormat:
         """How open answers are read and compared."""
         student = self.study.student
-        return student.spelling if isinstance(student, LanguageModel) else "text"
+        return student.spelling if isinstance(student, LanguageModelStudent) else "text"
 
     def _numbers(self, votes: Votes, split: Split) -> Ints:
         """Numbers of the true answers of open questions among the votes' candidates."""
@@ -269,7 +269,7 @@ def _splits(run: Run, seed: int) -> tuple[Task, tuple[Leak, ...]]:
 
 
 @functools.lru_cache(maxsize=16)
-def _votes(run: Run, seed: int) -> Supervised:
+def _votes(run: Run, seed: int) -> SeedVotes:
     return hear(run, seed)
 
 
@@ -281,13 +281,15 @@ def _selection(run: Run, seed: int, name: str) -> tuple[Selection, Reliability]:
 @functools.lru_cache(maxsize=16)
 def _truth(run: Run, seed: int) -> Ints:
     split = run.task(seed).strong_train
-    return run._numbers(run.votes(seed).strong_train, split) if split.answers else split.truth
+    return (
+        run._numbers(run.votes(seed).strong_train, split) if split.reference_texts else split.truth
+    )
 
 
 @functools.lru_cache(maxsize=16)
 def _right_answers(run: Run, split: Split) -> tuple[str, ...]:
     """True answers of open questions in the reader's spelling."""
-    return read_truth(split.ids, split.answers, run.reader)
+    return read_truth(split.ids, split.reference_texts, run.reader)
 
 
 @functools.lru_cache(maxsize=2)

@@ -26,7 +26,7 @@ from steelyard.studies.run import Jobs, Run
 RESULTS, LOCK, STORE = "results.json", "study.lock.yaml", "store"
 
 
-class Watch(Protocol):
+class StudyProgress(Protocol):
     """Is told how a study gets on."""
 
     def begin(self, jobs: int) -> None:
@@ -36,7 +36,7 @@ class Watch(Protocol):
         """One job is done."""
 
 
-class Silent:
+class NoStudyProgress:
     """Watches and says nothing."""
 
     def begin(self, jobs: int) -> None: ...
@@ -73,7 +73,7 @@ def study(
     overrides: Sequence[str] = (),
     executor: executors.Name = "local",
     workers: int | None = None,
-    watch: Watch | None = None,
+    watch: StudyProgress | None = None,
     command: str | None = None,
 ) -> Result:
     """Run a study, or read it if it was run: the same call goes on where a stopped one ended.
@@ -100,7 +100,7 @@ def study(
     _prepare(folder)
     run = Run(settings, Store(folder / STORE), base)
     if not _stored(settings, base, folder):
-        _do(run, base, folder, doer, watch or Silent())
+        _do(run, base, folder, doer, watch or NoStudyProgress())
     results = collect(run)
     results["reproduce"] = {
         "command": command or f"steelyard study {LOCK} --out {folder.name}",
@@ -168,7 +168,7 @@ def _stored(settings: Study, base: Path, folder: Path) -> bool:
 
 
 def _do(
-    run: Run, base: Path, folder: Path, doer: executors.Local | executors.Ray, watch: Watch
+    run: Run, base: Path, folder: Path, doer: executors.Local | executors.Ray, watch: StudyProgress
 ) -> None:
     rounds = run.jobs()
     run.check()

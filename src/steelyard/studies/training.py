@@ -11,26 +11,26 @@ import numpy as np
 from steelyard.models.checkpoints import Checkpoints
 from steelyard.models.finetune import Finetuned, StatesCache
 from steelyard.models.load import identity
-from steelyard.models.logistic import Lesson
-from steelyard.prompts import ReaderName, spelling
-from steelyard.selection import best_and_worst, teach_truth
+from steelyard.models.logistic import HeadTargets
+from steelyard.prompts import AnswerFormat, spelling
+from steelyard.selection import best_and_worst, select_truth
 from steelyard.store.store import Recipe, fingerprint, library_versions
 from steelyard.student import (
     CROSS_ENTROPY,
-    FittedLanguageModel,
-    FittedPreference,
-    FittedProbe,
-    LanguageModel,
+    LanguageModelStudent,
     Probe,
+    TrainedLanguageModel,
+    TrainedPreferenceStudent,
+    TrainedProbe,
 )
 from steelyard.student.preference_stage import PreferenceStage
 from steelyard.studies.arms import Arm
-from steelyard.studies.votes import Splits, Supervised, weighing
+from steelyard.studies.votes import SeedVotes, Splits, weighing
 from steelyard.supervision.nbest import weigh_answers
 from steelyard.types import Floats, Predictions, Question, Reliability, Selection, Split
 
 CEILING = "ceiling"
-Said: TypeAlias = Floats | tuple[str | None, ...]
+StudentAnswers: TypeAlias = Floats | tuple[str | None, ...]
 """Answers to N questions: class probabilities (N, K), or texts of open ones, None if unreadable."""
 
 
@@ -38,10 +38,10 @@ class Selected(Splits, Protocol):
     """A study with its votes and selections: what students are made of."""
 
     @property
-    def reader(self) -> ReaderName:
+    def reader(self) -> AnswerFormat:
         """How open answers are read and compared."""
 
-    def votes(self, seed: int) -> Supervised:
+    def votes(self, seed: int) -> SeedVotes:
         """Votes of all supervisors."""
 
     def selection(self, seed: int, arm: Arm) -> tuple[Selection, Reliability]:
@@ -53,7 +53,7 @@ class Selected(Splits, Protocol):
     def states(self, student: Any) -> StatesCache | None:
         """What frozen layers make of a text."""
 
-    def grade(self, split: Split, said: Said, metric: str) -> Floats:
+    def grade(self, split: Split, said: StudentAnswers, metric: str) -> Floats:
         """Open answers as the metric takes them."""
 
     def __hash__(self) -> int: ...
@@ -62,7 +62,7 @@ class Selected(Splits, Protocol):
         """All votes, and all students."""
 
 
-class Taught(NamedTuple):
+class TrainedStudent(NamedTuple):
     """A student after training, in one seed and arm."""
 
     predictions: Predictions  # on the test split; of open answers right or other
@@ -70,7 +70,7 @@ class Taught(NamedTuple):
     doubts: Mapping[str, Floats]  # on the test split, (N,) each: see `Finetuned.ask`
 
 
-def teach(run: Selected, seed: int, name: str) -> Taught:
+def teach(run: Selected, seed: int, name: str) -> TrainedStudent:
     """Train the student of an arm, or of the ceiling, and ask it the test questions."""
     task, student = run.task(seed), run.study.student
     asked, selection = run.lesson(seed, name)
@@ -78,9 +78,9 @@ def teach(run: Selected, seed: int, name: str) -> Taught:
     objective = CROSS_ENTROPY if name == CEILING else run.study.arm(name).objective
     heard: dict[str, Any] = {}
     if objective.tokens:
-        heard = {"objective": objective, "written": selection.written}
+        heard = {"objective": objective, "written": selection.token_targets}
     elif objective != CROSS_ENTROPY:
-        heard = {"objective": objective, "apart": selection.apart}
+        heard = {"objective": objective, "apart": selection.per_supervisor}
     stage = None if name == CEILING else run.study.arm(name).preference
     steps = student.planned_steps(len(asked) if run.study.match == "steps" else selection.kept)
     recipe = Recipe(
@@ -123,12 +123,12 @@ def teach(run: Selected, seed: int, name: str) -> Taught:
             "loss": fitted.log.loss,
             "cut": fitted.cut,
         }
-        if isinstance(fitted, FittedLanguageModel | FittedPreference):
+        if isinstance(fitted, TrainedLanguageModel | TrainedPreferenceStudent):
             record["left_out"] = fitted.left_out
         if stage is not None:
             kept = [one for one, w in zip(asked, selection.weights, strict=True) if w > 0]
             fitted, record["preference"] = _prefer(run, seed, fitted, stage, kept)
-        if isinstance(fitted, FittedLanguageModel) and not task.classes:
+        if isinstance(fitted, TrainedLanguageModel) and not task.classes:
             return {"record": {**record, "answers": fitted.answers(test)}}
         doubts: dict[str, Floats] = {}
         if isinstance(fitted, Finetuned):
@@ -145,17 +145,17 @@ def teach(run: Selected, seed: int, name: str) -> Taught:
     kept = run.store.keep(f"seed-{seed}/{name}/student", recipe, make)
     if "test" in kept:
         doubts = {name: kept[name] for name in kept if name not in ("test", "record")}
-        return Taught(kept["test"], kept["record"], doubts)
+        return TrainedStudent(kept["test"], kept["record"], doubts)
     probs = run.grade(task.test, tuple(kept["record"]["answers"]), "accuracy")
-    return Taught(Predictions(model, task.test.ids, probs), kept["record"], {})
+    return TrainedStudent(Predictions(model, task.test.ids, probs), kept["record"], {})
 
 
 def lesson(run: Selected, seed: int, name: str) -> tuple[tuple[Question, ...], Selection]:
     """What is taught about which questions; open ones bring their candidates as `choices`."""
     task, split = run.task(seed), run.task(seed).strong_train
     if name == CEILING:
-        selection = teach_truth(split.ids, split.truth, max(task.answers, 1))
-        candidates: Any = ((spelling(text, run.reader),) for text in split.answers)
+        selection = select_truth(split.ids, split.truth, max(task.num_classes, 1))
+        candidates: Any = ((spelling(text, run.reader),) for text in split.reference_texts)
     else:
         selection, _ = run.selection(seed, run.study.arm(name))
         candidates = run.votes(seed).strong_train.candidate_texts
@@ -168,10 +168,10 @@ def lesson(run: Selected, seed: int, name: str) -> tuple[tuple[Question, ...], S
 def _prefer(
     run: Selected,
     seed: int,
-    fitted: FittedLanguageModel,
+    fitted: TrainedLanguageModel,
     stage: PreferenceStage,
     taught: Sequence[Question],
-) -> tuple[FittedLanguageModel, dict[str, Any]]:
+) -> tuple[TrainedLanguageModel, dict[str, Any]]:
     """A student after its preference stage, and what it was taught there."""
     questions = taught[: stage.questions]
     texts = fitted.lists(questions, stage.beams)
@@ -206,7 +206,7 @@ def _stage_of(run: Selected, seed: int, stage: PreferenceStage) -> str:
 
 
 @functools.lru_cache(maxsize=2)
-def _probes(run: Selected) -> dict[tuple[int, str], FittedProbe]:
+def _probes(run: Selected) -> dict[tuple[int, str], TrainedProbe]:
     """The probes of all arms and seeds. All, even where one is missing: so each is what it was."""
     student = run.study.student
     assert isinstance(student, Probe)
@@ -214,7 +214,7 @@ def _probes(run: Selected) -> dict[tuple[int, str], FittedProbe]:
     taught = [run.lesson(seed, name) for seed, name in jobs]
     row: dict[Question, int] = {}
     lessons = [
-        Lesson(
+        HeadTargets(
             np.array([row.setdefault(question, len(row)) for question in asked], dtype=np.int64),
             selection.targets,
             selection.weights,
@@ -227,7 +227,7 @@ def _probes(run: Selected) -> dict[tuple[int, str], FittedProbe]:
 
 def told(student: Any, kind: str, classes: tuple[str, ...]) -> dict[str, Any]:
     """What a language model must know of the task to put a question in words."""
-    return {"kind": kind, "classes": classes} if isinstance(student, LanguageModel) else {}
+    return {"kind": kind, "classes": classes} if isinstance(student, LanguageModelStudent) else {}
 
 
 def _heard(heard: dict[str, Any]) -> dict[str, str]:

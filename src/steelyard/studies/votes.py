@@ -32,14 +32,14 @@ class Splits(Protocol):
         """Fingerprint of the questions of one split."""
 
 
-class Supervised(NamedTuple):
+class SeedVotes(NamedTuple):
     """What the weak supervisors said in one seed."""
 
     strong_train: Votes
     test: Votes
 
 
-def hear(run: Splits, seed: int) -> Supervised:
+def hear(run: Splits, seed: int) -> SeedVotes:
     """Votes of all supervisors on strong_train and on test.
 
     Raises:
@@ -49,7 +49,7 @@ def hear(run: Splits, seed: int) -> Supervised:
     beams = _with_beams(run)
     alone = [(n,) for n in range(len(run.study.supervisors)) if n not in beams]
     parts = [_votes_of(run, n, seed) for n in sorted([*alone, *([beams] if beams else [])])]
-    joined = Supervised(*(join_votes(side) for side in zip(*parts, strict=True)))
+    joined = SeedVotes(*(join_votes(side) for side in zip(*parts, strict=True)))
     if not joined.strong_train.counts.any():
         voters = len(joined.strong_train.voters)
         raise InputError(

@@ -6,13 +6,19 @@ from pydantic import Field
 
 from steelyard.supervision.api import Api
 from steelyard.supervision.finetuned import ChooserVoters, ClassifierVoters
-from steelyard.supervision.language_model import LanguageModel
+from steelyard.supervision.language_model import LanguageModelVoters
 from steelyard.supervision.preference import PreferenceVoters
 from steelyard.supervision.tfidf import Tfidf
 from steelyard.supervision.votes_file import VotesFile
 
 Supervisor: TypeAlias = Annotated[
-    Tfidf | ClassifierVoters | ChooserVoters | PreferenceVoters | LanguageModel | VotesFile | Api,
+    Tfidf
+    | ClassifierVoters
+    | ChooserVoters
+    | PreferenceVoters
+    | LanguageModelVoters
+    | VotesFile
+    | Api,
     Field(discriminator="kind"),
 ]
 
@@ -20,7 +26,7 @@ __all__ = [
     "Api",
     "ChooserVoters",
     "ClassifierVoters",
-    "LanguageModel",
+    "LanguageModelVoters",
     "PreferenceVoters",
     "Supervisor",
     "Tfidf",

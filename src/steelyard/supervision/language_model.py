@@ -11,14 +11,14 @@ from pydantic import Field, model_validator
 
 from steelyard.errors import ConfigError
 from steelyard.io.atomic import file_sum
-from steelyard.models.lm.finetune_lm import Completer, Tuning, teach_answers
+from steelyard.models.lm.finetune_lm import Completer, Tuning, finetune_lm
 from steelyard.models.lm.load_lm import load_causal
 from steelyard.models.lm.option_scores import Normalise, score_options
 from steelyard.models.lm.sampling import sample_replies
 from steelyard.models.load import Pretrained, identity, load_tokenizer
 from steelyard.models.score import Precision
 from steelyard.models.train import device
-from steelyard.prompts import Asked, Asking, read, spelling
+from steelyard.prompts import PromptedQuestion, PromptSettings, read, spelling
 from steelyard.prompts.option_orders import draw_seed
 from steelyard.supervision.nbest import vote_by_beam
 from steelyard.supervision.parsed_replies import kind_of
@@ -29,7 +29,7 @@ from steelyard.types.build_votes import open_votes, votes_from_probabilities
 log = logging.getLogger(__name__)
 
 
-class LanguageModel(Pretrained, Asking):
+class LanguageModelVoters(Pretrained, PromptSettings):
     """A causal language model, asked as it is or first taught the answers of weak_train.
 
     Closed answers are not written but weighed: a vote's distribution is the softmax of the
@@ -62,7 +62,7 @@ class LanguageModel(Pretrained, Asking):
     of all voters that do so: for `joint_decoding`, and for objectives of single tokens."""
 
     @model_validator(mode="after")
-    def _taught(self) -> "LanguageModel":
+    def _taught(self) -> "LanguageModelVoters":
         if self.voters > 1 and self.finetune is None:
             raise ValueError(
                 f"`voters: {self.voters}` without `finetune` are copies of one model; "
@@ -120,7 +120,7 @@ class LanguageModel(Pretrained, Asking):
 
     def prompts_of(
         self, questions: Sequence[Question], kind: str, classes: tuple[str, ...], seed: int
-    ) -> list[Asked]:
+    ) -> list[PromptedQuestion]:
         """Every query about the first question, then about the second, ..."""
         queries = range(len(self.query_names(kind)))
         return [self.ask(one, kind, classes, query, seed) for one in questions for query in queries]
@@ -146,10 +146,10 @@ class LanguageModel(Pretrained, Asking):
         ]
         if kind == "generation":
             lesson = [
-                replace(one, answers=(f" {spelling(labelled.answers[i], self.reader)}",))
+                replace(one, answers=(f" {spelling(labelled.reference_texts[i], self.reader)}",))
                 for one, i in zip(lesson, rows, strict=True)
             ]
-        return teach_answers(
+        return finetune_lm(
             self.pretrained,
             self.finetune,
             lesson,
@@ -158,7 +158,9 @@ class LanguageModel(Pretrained, Asking):
             seed=int(rng.integers(2**31)),
         )
 
-    def _answers(self, model: Any, tokenizer: Any, asked: Sequence[Asked], kind: str) -> Any:
+    def _answers(
+        self, model: Any, tokenizer: Any, asked: Sequence[PromptedQuestion], kind: str
+    ) -> Any:
         if kind == "generation":
             return sample_replies(
                 model,
@@ -178,7 +180,7 @@ class LanguageModel(Pretrained, Asking):
     def _closed(
         self,
         questions: Sequence[Question],
-        asked: Sequence[Asked],
+        asked: Sequence[PromptedQuestion],
         scores: Sequence[Any],
         classes: tuple[str, ...],
         queries: tuple[str, ...],
@@ -208,7 +210,7 @@ class LanguageModel(Pretrained, Asking):
     def _open(
         self,
         questions: Sequence[Question],
-        asked: Sequence[Asked],
+        asked: Sequence[PromptedQuestion],
         written: Sequence[Any],
         classes: tuple[str, ...],
         queries: tuple[str, ...],

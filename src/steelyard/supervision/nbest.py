@@ -19,11 +19,21 @@ from steelyard.models.lm.load_lm import load_causal
 from steelyard.models.lm.sequence_scores import score_texts
 from steelyard.models.load import Pretrained, load_tokenizer
 from steelyard.models.train import device
-from steelyard.prompts import Asked
-from steelyard.types import ABSTAIN, Floats, Ints, Question, Spans, Split, Votes, Words, join_votes
+from steelyard.prompts import PromptedQuestion
+from steelyard.types import (
+    ABSTAIN,
+    Floats,
+    Ints,
+    Question,
+    Spans,
+    Split,
+    Votes,
+    WordProbabilities,
+    join_votes,
+)
 
 if TYPE_CHECKING:
-    from steelyard.supervision.language_model import LanguageModel
+    from steelyard.supervision.language_model import LanguageModelVoters
 
 log = logging.getLogger(__name__)
 NOTHING = "no answer"
@@ -38,15 +48,15 @@ class Lists(NamedTuple):
     reasons: list[str]  # why a prompt has no answer that can be read, else ""
 
 
-class Weighed(NamedTuple):
+class ScoredLists(NamedTuple):
     """What one voter thinks of the candidates of P prompts."""
 
     scores: Floats  # (P, K), -inf beyond the candidates and where it cannot spell one
-    words: Words  # of each prompt's candidates in turn
+    words: WordProbabilities  # of each prompt's candidates in turn
 
 
 def vote_by_beam(
-    supervisors: Sequence["LanguageModel"],
+    supervisors: Sequence["LanguageModelVoters"],
     labelled: Split,
     asked: Sequence[Sequence[Question]],
     *,
@@ -60,7 +70,7 @@ def vote_by_beam(
 
     Args:
         supervisors: those that have `beams`.
-        labelled: what they are taught, as in `LanguageModel.vote`.
+        labelled: what they are taught, as in `LanguageModelVoters.vote`.
         asked: lists of questions.
         seeds: one for each supervisor.
 
@@ -114,7 +124,7 @@ def vote_by_beam(
 
 
 def weigh_answers(
-    supervisors: Sequence["LanguageModel"],
+    supervisors: Sequence["LanguageModelVoters"],
     labelled: Split,
     questions: Sequence[Question],
     texts: Sequence[Sequence[str]],
@@ -149,7 +159,9 @@ def weigh_answers(
     return [table[i, : len(own)] for i, own in enumerate(texts)]
 
 
-def _write(weak: "LanguageModel", voter: Completer, prompts: Sequence[Asked]) -> Lists:
+def _write(
+    weak: "LanguageModelVoters", voter: Completer, prompts: Sequence[PromptedQuestion]
+) -> Lists:
     assert weak.beams is not None
     found = n_best(
         voter.model,
@@ -188,7 +200,7 @@ def _candidates(
     return [tuple(sorted(texts)) or ("",) for texts in own]
 
 
-def _again(weak: "LanguageModel", folder: Path) -> Completer:
+def _again(weak: "LanguageModelVoters", folder: Path) -> Completer:
     """A voter that wrote before."""
     if weak.finetune is None:
         return weak.voter(Split((), np.zeros(0, dtype=np.int64)), "generation", (), 0, 0)
@@ -197,12 +209,12 @@ def _again(weak: "LanguageModel", folder: Path) -> Completer:
 
 
 def _weigh(
-    weak: "LanguageModel",
+    weak: "LanguageModelVoters",
     voter: Completer,
-    prompts: Sequence[Asked],
+    prompts: Sequence[PromptedQuestion],
     candidates: Sequence[tuple[str, ...]],
     ways: int,
-) -> Weighed:
+) -> ScoredLists:
     asked = [
         replace(one, answers=tuple(f" {text}" for text in candidates[p // ways]))
         for p, one in enumerate(prompts)
@@ -212,15 +224,17 @@ def _weigh(
     words = scored.words()
     spans = words.spans
     shifted = Spans(spans.rows, np.maximum(spans.begin - 1, 0), np.maximum(spans.end - 1, 0))
-    return Weighed(np.where(np.isnan(scores), -np.inf, scores), Words(shifted, words.log_probs))
+    return ScoredLists(
+        np.where(np.isnan(scores), -np.inf, scores), WordProbabilities(shifted, words.log_probs)
+    )
 
 
 def _votes(
-    weak: "LanguageModel",
+    weak: "LanguageModelVoters",
     ids: tuple[str, ...],
     candidates: Sequence[tuple[str, ...]],
     lists: Sequence[Lists],
-    weighed: Sequence[Weighed],
+    weighed: Sequence[ScoredLists],
 ) -> Votes:
     """Votes of one supervisor's V voters with Q prompts for each of N questions, (N * V * Q)."""
     names, voters = weak.query_names("generation"), len(lists)
@@ -249,7 +263,7 @@ def _votes(
         candidate_texts=tuple(candidates),
         probs=_softmax(scores, even[example]),
         reasons=tuple(reasons),
-        words=Words.stack([one.words for one in weighed]).take(
+        word_probs=WordProbabilities.stack([one.words for one in weighed]).take(
             _texts(counts, ways, voter, prompt, example)
         ),
         entropy=np.array([one.entropy for one in lists])[voter, prompt],

@@ -6,17 +6,17 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from steelyard.prompts import Asked
+from steelyard.prompts import PromptedQuestion
 from steelyard.supervision.api.client import Logprobs
 from steelyard.types import ABSTAIN, PAIR, Floats, Question, Votes
 from steelyard.types.build_votes import candidates_of, open_votes, vote_order
 
 
 @dataclass(frozen=True, slots=True)
-class Answered:
+class ParsedReply:
     """One query and what came of it."""
 
-    asked: Asked
+    asked: PromptedQuestion
     answer: int  # a candidate's number, or ABSTAIN; 0 for an open answer
     reason: str  # why it abstains, else ""
     canonical: str = ""  # an open answer in its one spelling
@@ -40,7 +40,7 @@ def votes_of(
     classes: tuple[str, ...],
     voters: tuple[str, ...],
     queries: tuple[str, ...],
-    answered: Sequence[Answered],
+    answered: Sequence[ParsedReply],
 ) -> Votes:
     """Answers, in any order and not of every query, as votes about the questions.
 

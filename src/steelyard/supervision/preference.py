@@ -8,7 +8,7 @@ import numpy as np
 from pydantic import Field
 
 from steelyard.errors import ConfigError
-from steelyard.models.lm.dpo import PreferenceTuning, bradley_terry, teach_preferences
+from steelyard.models.lm.dpo import PreferenceTuning, bradley_terry, train_dpo
 from steelyard.models.load import Pretrained, identity
 from steelyard.supervision.tfidf import bootstrap
 from steelyard.types import ABSTAIN, Floats, Question, Split, Votes, one_hot
@@ -67,7 +67,7 @@ class PreferenceVoters(Pretrained, PreferenceTuning):
             rows = np.arange(len(labelled.truth))
             if self.voters > 1:
                 rows = bootstrap(labelled.truth, rng)
-            voter = teach_preferences(
+            voter = train_dpo(
                 self.pretrained,
                 PreferenceTuning(**self.model_dump(include=set(PreferenceTuning.model_fields))),
                 [labelled.questions[i] for i in rows],

@@ -10,11 +10,11 @@ from pydantic import BaseModel, ConfigDict
 
 from steelyard.errors import ConfigError, InputError
 from steelyard.io.atomic import file_sum
-from steelyard.prompts.parse_answer import ReaderName
+from steelyard.prompts.parse_answer import AnswerFormat
 from steelyard.types import ABSTAIN, PAIR, Question, Split, Votes, chosen_place
 from steelyard.types.build_votes import candidates_of, open_votes, vote_order
-from steelyard.votes_io.classes import Classes, canonical_value, refuse
-from steelyard.votes_io.raw_votes import Cast, read_cast
+from steelyard.votes_io.classes import FileClasses, canonical_value, refuse
+from steelyard.votes_io.raw_votes import RawVotes, read_raw_votes
 from steelyard.votes_io.tabulate import given_probabilities, refuse_repeats
 
 NUMBER = re.compile("[0-9]{1,9}")
@@ -39,7 +39,7 @@ class VotesFile(BaseModel):
     kind: Literal["votes"] = "votes"
     path: str
     """Of the file, from the study file's folder."""
-    reader: ReaderName | None = None
+    reader: AnswerFormat | None = None
     """How open answers are read: `number`, `json`, `slots` or `text`; None is text."""
 
     def check_task(self, kind: str) -> None:
@@ -59,7 +59,7 @@ class VotesFile(BaseModel):
         Raises:
             InputError: naming the first such vote.
         """
-        cast = read_cast(Path(self.path))
+        cast = read_raw_votes(Path(self.path))
         strange = np.array([name not in known for name in cast.ids])[cast.example]
         if strange.any():
             vote = int(np.argmax(strange))
@@ -77,7 +77,7 @@ class VotesFile(BaseModel):
         seed: int,
     ) -> list[Votes]:
         """The file's votes about each list of questions; a list may have none."""
-        cast = read_cast(Path(self.path))
+        cast = read_raw_votes(Path(self.path))
         if not classes:
             return [_open_table(questions, cast, self.reader or "text") for questions in asked]
         said = _numbers(cast, classes)[cast.answer.codes]
@@ -91,7 +91,7 @@ class VotesFile(BaseModel):
         return {"votes": file_sum(Path(self.path))}
 
 
-def _numbers(cast: Cast, classes: tuple[str, ...]) -> np.ndarray:
+def _numbers(cast: RawVotes, classes: tuple[str, ...]) -> np.ndarray:
     """The number of each distinct answer: of its name, else the number itself, else -2."""
     names = {name: i for i, name in enumerate(classes)}
     if classes == PAIR:
@@ -108,7 +108,7 @@ def _numbers(cast: Cast, classes: tuple[str, ...]) -> np.ndarray:
     return numbers
 
 
-def _open_table(questions: Sequence[Question], cast: Cast, reader: ReaderName) -> Votes:
+def _open_table(questions: Sequence[Question], cast: RawVotes, reader: AnswerFormat) -> Votes:
     """Votes on open questions: the distinct answers of each are its candidates."""
     example, mine = _mine(questions, cast)
     values, codes = cast.answer.values, cast.answer.codes[mine]
@@ -129,7 +129,7 @@ def _open_table(questions: Sequence[Question], cast: Cast, reader: ReaderName) -
     )
 
 
-def _mine(questions: Sequence[Question], cast: Cast) -> tuple[np.ndarray, np.ndarray]:
+def _mine(questions: Sequence[Question], cast: RawVotes) -> tuple[np.ndarray, np.ndarray]:
     """The question of each vote, -1 where it is about none of them, and which votes are."""
     row = {question.id: i for i, question in enumerate(questions)}
     example = np.array([row.get(name, -1) for name in cast.ids], dtype=np.int64)[cast.example]
@@ -137,7 +137,7 @@ def _mine(questions: Sequence[Question], cast: Cast) -> tuple[np.ndarray, np.nda
 
 
 def _table(
-    questions: Sequence[Question], cast: Cast, said: np.ndarray, classes: tuple[str, ...]
+    questions: Sequence[Question], cast: RawVotes, said: np.ndarray, classes: tuple[str, ...]
 ) -> Votes:
     example, mine = _mine(questions, cast)
     candidates = candidates_of(questions, len(classes))
@@ -158,7 +158,7 @@ def _table(
         refuse_repeats(cast, mine[order], repeats, "Keep one, or tell them apart by `query`.")
     probs = None
     if (candidates == len(classes)).all():  # else a row has no fixed length
-        probs = given_probabilities(cast, said, Classes(classes), sure=True)
+        probs = given_probabilities(cast, said, FileClasses(classes), sure=True)
     return Votes(
         ids=tuple(question.id for question in questions),
         voters=cast.voters,

@@ -9,13 +9,13 @@ from steelyard.types.joined import join_votes
 from steelyard.types.predictions import Interval, Predictions
 from steelyard.types.questions import PAIR, Question, Split, Task, chosen_place
 from steelyard.types.reliability import Reliability, VoterSkill
-from steelyard.types.selection import Apart, Selection, Written
+from steelyard.types.selection import Selection, SupervisorTargets, TokenTargets
 from steelyard.types.votes import ABSTAIN, Votes
-from steelyard.types.words import Spans, Words
+from steelyard.types.words import Spans, WordProbabilities
 
 __all__ = [
     "ABSTAIN",
-    "Apart",
+    "SupervisorTargets",
     "Floats",
     "Interval",
     "Ints",
@@ -29,8 +29,8 @@ __all__ = [
     "Task",
     "VoterSkill",
     "Votes",
-    "Words",
-    "Written",
+    "WordProbabilities",
+    "TokenTargets",
     "chosen_place",
     "join_votes",
     "one_hot",

@@ -8,7 +8,7 @@ import numpy as np
 from steelyard.errors import InputError
 from steelyard.types.arrays import Floats, Ints
 from steelyard.types.votes import ABSTAIN, Votes, distinct
-from steelyard.types.words import Spans, Words
+from steelyard.types.words import Spans, WordProbabilities
 
 
 def join_votes(parts: Sequence[Votes]) -> Votes:
@@ -35,7 +35,7 @@ def join_votes(parts: Sequence[Votes]) -> Votes:
     offsets = np.cumsum([0, *(len(part.voters) for part in parts)])
     example = np.concatenate([part.example for part in parts])
     order = np.argsort(example, kind="stable")
-    known, sure = [part.words for part in parts], [part.entropy for part in parts]
+    known, sure = [part.word_probs for part in parts], [part.entropy for part in parts]
     query = [np.array([row[q] for q in p.queries], dtype=np.int64)[p.query] for p in parts]
     soft = any(part.probs is not None for part in parts)
     return Votes(
@@ -50,16 +50,18 @@ def join_votes(parts: Sequence[Votes]) -> Votes:
         classes=first.classes,
         probs=_stack_probs(parts)[order] if soft else None,
         candidate_texts=first.candidate_texts,
-        words=None if None in known else _stack_words(parts, order),
+        word_probs=None if None in known else _stack_words(parts, order),
         entropy=np.concatenate([e for e in sure if e is not None])[order]
         if all(e is not None for e in sure)
         else None,
     )
 
 
-def _stack_words(parts: Sequence[Votes], order: Ints) -> Words:
+def _stack_words(parts: Sequence[Votes], order: Ints) -> WordProbabilities:
     """Words of all parts' votes, votes in the given order."""
-    whole = Words.stack([part.words for part in parts if part.words is not None])
+    whole = WordProbabilities.stack(
+        [part.word_probs for part in parts if part.word_probs is not None]
+    )
     counts = np.concatenate([part.candidates[part.example] for part in parts])
     many = counts[order]
     first = (np.cumsum(counts) - counts)[order] - (np.cumsum(many) - many)
@@ -93,13 +95,15 @@ def _share_candidates(parts: Sequence[Votes]) -> list[Votes]:
             candidates=counts,
             candidate_texts=texts,
             probs=None,
-            words=None if part.words is None else _about(part, part.words, texts),
+            word_probs=None if part.word_probs is None else _about(part, part.word_probs, texts),
         )
         for part, answer in zip(parts, renamed, strict=True)
     ]
 
 
-def _about(part: Votes, words: Words, texts: Sequence[Sequence[str]]) -> Words:
+def _about(
+    part: Votes, words: WordProbabilities, texts: Sequence[Sequence[str]]
+) -> WordProbabilities:
     """Words of each vote's candidates in turn where these are `texts` of each example."""
     own = [{text: k for k, text in enumerate(known)} for known in part.candidate_texts]
     counts = part.candidates[part.example]
@@ -110,8 +114,10 @@ def _about(part: Votes, words: Words, texts: Sequence[Sequence[str]]) -> Words:
         for m, i in enumerate(part.example)
         for text in texts[i]
     ]
-    nothing = Words(Spans(np.array([0, 1]), np.array([0]), np.array([0])), np.array([np.nan]))
-    return Words.stack([words, nothing]).take(np.array(rows, dtype=np.int64))
+    nothing = WordProbabilities(
+        Spans(np.array([0, 1]), np.array([0]), np.array([0])), np.array([np.nan])
+    )
+    return WordProbabilities.stack([words, nothing]).take(np.array(rows, dtype=np.int64))
 
 
 def _stack_probs(parts: Sequence[Votes]) -> Floats:

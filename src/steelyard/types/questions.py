@@ -37,19 +37,21 @@ class Question:
 class Split:
     """Questions with their true answers, kept apart so that truth is handed over on purpose.
 
-    Closed questions have answer numbers. Open ones have the true text in `answers`, and `truth` is
-    all 0: the number of that text in a list of its own.
+    Closed questions have answer numbers. Open ones have the true text in `reference_texts`, and
+    `truth` is all 0: the number of that text in a list of its own.
     """
 
     questions: tuple[Question, ...]
     truth: Ints  # (N,), answer numbers
-    answers: tuple[str, ...] = ()  # (N,), true texts of open questions; empty for closed ones
+    reference_texts: tuple[
+        str, ...
+    ] = ()  # (N,), true texts of open questions; empty for closed ones
 
     def __post_init__(self) -> None:
-        if self.answers and len(self.answers) != len(self.questions):
+        if self.reference_texts and len(self.reference_texts) != len(self.questions):
             raise InputError(
-                f"`answers` must have one text per question, {len(self.questions)}; "
-                f"got {len(self.answers)}."
+                f"`reference_texts` must have one text per question, {len(self.questions)}; "
+                f"got {len(self.reference_texts)}."
             )
         if self.truth.shape != (len(self.questions),):
             raise InputError(
@@ -74,6 +76,6 @@ class Task:
     test: Split
 
     @property
-    def answers(self) -> int:
+    def num_classes(self) -> int:
         """K, the number of classes or the largest number of options."""
         return len(self.classes)

@@ -6,11 +6,11 @@ import numpy as np
 
 from steelyard.errors import InputError
 from steelyard.types.arrays import Floats, Ints, check_rows
-from steelyard.types.words import Words
+from steelyard.types.words import WordProbabilities
 
 
 @dataclass(frozen=True, eq=False)
-class Apart:
+class SupervisorTargets:
     """The labels of several weak supervisors, each for itself."""
 
     supervisors: tuple[str, ...]  # M
@@ -29,7 +29,7 @@ class Apart:
 
 
 @dataclass(frozen=True, eq=False)
-class Written:
+class TokenTargets:
     """The answers to open questions that a student is taught, word by word.
 
     Text s is candidate `candidate[s]` of example `example[s]`. An answer stands more than once
@@ -39,7 +39,7 @@ class Written:
     example: Ints  # (S,), ascending
     candidate: Ints  # (S,)
     share: Floats  # (S,), positive, those of an example sum to 1
-    words: Words  # of the S texts; characters are those of the candidate's text
+    words: WordProbabilities  # of the S texts; characters are those of the candidate's text
     entropy: Floats | None = None  # (S,), of the supervisors' lists, their mean in nats a token
 
     def __post_init__(self) -> None:
@@ -60,13 +60,13 @@ class Selection:
     targets: Floats  # (N, K), rows sum to 1; a one-hot row is a hard label
     weights: Floats  # (N,), >= 0, mean 1 over the kept examples
     reasons: tuple[str, ...]  # (N,), empty for a kept example
-    apart: Apart | None = None  # for objectives that hear each supervisor
-    written: Written | None = None  # for objectives of single tokens
+    per_supervisor: SupervisorTargets | None = None  # for objectives that hear each supervisor
+    token_targets: TokenTargets | None = None  # for objectives of single tokens
 
     def __post_init__(self) -> None:
         check_rows(self.targets, len(self.ids), self.ids, "targets")
-        if self.apart is not None and len(self.apart.targets) != len(self.ids):
-            raise InputError(f"`apart` must have {len(self.ids)} rows.")
+        if self.per_supervisor is not None and len(self.per_supervisor.targets) != len(self.ids):
+            raise InputError(f"`per_supervisor` must have {len(self.ids)} rows.")
         if self.weights.shape != (len(self.ids),) or len(self.reasons) != len(self.ids):
             raise InputError(f"`weights` and `reasons` must have {len(self.ids)} rows.")
         bad = ~(np.isfinite(self.weights) & (self.weights >= 0))

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from steelyard.errors import InputError
 from steelyard.types.arrays import Floats, Ints, check_rows
-from steelyard.types.words import Words
+from steelyard.types.words import WordProbabilities
 
 ABSTAIN = -1
 """The answer of a voter that names no class: unreadable, refused, or not given."""
@@ -38,7 +38,9 @@ class Votes:
     texts: tuple[str, ...] = ()  # (M,) raw answers, or none kept
     candidate_texts: tuple[tuple[str, ...], ...] = ()  # (N,) of open answers
     reasons: tuple[str, ...] = ()  # (M,) why a vote abstains, else ""; or none
-    words: Words | None = None  # of each vote's candidates in turn, (sum of candidates[example])
+    word_probs: WordProbabilities | None = (
+        None  # of each vote's candidates in turn, (sum of candidates[example])
+    )
     entropy: Floats | None = None  # (M,), of the voter's list of answers, nats a token, or nan
 
     def __post_init__(self) -> None:
@@ -74,20 +76,20 @@ class Votes:
             check_rows(self.probs, size, [self.ids[i] for i in self.example[:1]], "probs")
 
     @property
-    def answers(self) -> int:
+    def num_classes(self) -> int:
         """K, the largest number of candidates of any example."""
         return int(self.candidates.max()) if len(self.candidates) else 0
 
     @cached_property
     def possible(self) -> npt.NDArray[np.bool_]:
         """Which answers each example has, (N, K)."""
-        mask: npt.NDArray[np.bool_] = np.arange(self.answers) < self.candidates[:, None]
+        mask: npt.NDArray[np.bool_] = np.arange(self.num_classes) < self.candidates[:, None]
         return mask
 
     @cached_property
     def counts(self) -> Floats:
         """Readable votes for each answer, (N, K)."""
-        k = self.answers
+        k = self.num_classes
         read = self.answer != ABSTAIN
         cell = self.example[read] * k + self.answer[read]
         table = np.bincount(cell, minlength=len(self.ids) * k).reshape(len(self.ids), k)
@@ -100,7 +102,7 @@ class Votes:
         The voter's own probabilities where it gave them, else one-hot.
         """
         read = self.answer != ABSTAIN
-        rows = np.zeros((len(self.answer), self.answers))
+        rows = np.zeros((len(self.answer), self.num_classes))
         if self.probs is None:
             rows[np.flatnonzero(read), self.answer[read]] = 1.0
         else:
@@ -138,14 +140,14 @@ class Votes:
         if self.probs is None:
             return self.shares()
         read = self.answer != ABSTAIN
-        total = np.zeros((len(self.ids), self.answers))
+        total = np.zeros((len(self.ids), self.num_classes))
         np.add.at(total, self.example[read], self.distributions[read])
         votes = np.bincount(self.example[read], minlength=len(self.ids))[:, None]
         means: Floats = np.divide(total, votes, out=self.uniform(), where=votes > 0)
         return means
 
     def text_rows(self, votes: Ints) -> Ints:
-        """Number in `words` of each candidate of some votes, one vote after the other."""
+        """Number in `word_probs` of each candidate of some votes, one vote after the other."""
         counts = self.candidates[self.example]
         starts = np.cumsum(counts) - counts
         many = counts[votes]
@@ -165,7 +167,9 @@ class Votes:
             probs=None if self.probs is None else self.probs[rows],
             texts=tuple(np.array(self.texts, dtype=object)[rows]) if self.texts else (),
             reasons=tuple(np.array(self.reasons, dtype=object)[rows]) if self.reasons else (),
-            words=None if self.words is None else self.words.take(self.text_rows(rows)),
+            word_probs=None
+            if self.word_probs is None
+            else self.word_probs.take(self.text_rows(rows)),
             entropy=None if self.entropy is None else self.entropy[rows],
         )
 

@@ -23,14 +23,14 @@ class Spans:
 
 
 @dataclass(frozen=True, eq=False)
-class Words:
+class WordProbabilities:
     """Words of S texts, and how probable a supervisor finds each of them."""
 
     spans: Spans  # of W words
     log_probs: Floats  # (W,), ln P; nan in a text that the supervisor cannot score
 
     @staticmethod
-    def stack(parts: "Sequence[Words]") -> "Words":
+    def stack(parts: "Sequence[WordProbabilities]") -> "WordProbabilities":
         """The texts of all parts, one part after the other."""
         sizes = np.cumsum([0, *(part.spans.rows[-1] for part in parts)])
         rows = [part.spans.rows[1:] + size for part, size in zip(parts, sizes, strict=False)]
@@ -39,12 +39,12 @@ class Words:
             np.concatenate([part.spans.begin for part in parts]),
             np.concatenate([part.spans.end for part in parts]),
         )
-        return Words(spans, np.concatenate([part.log_probs for part in parts]))
+        return WordProbabilities(spans, np.concatenate([part.log_probs for part in parts]))
 
-    def take(self, texts: Ints) -> "Words":
+    def take(self, texts: Ints) -> "WordProbabilities":
         """The words of some of the texts, in the order of `texts`."""
         counts = np.diff(self.spans.rows)[texts]
         rows = np.concatenate([[0], np.cumsum(counts)])
         place = np.arange(rows[-1]) + np.repeat(self.spans.rows[texts] - rows[:-1], counts)
         spans = Spans(rows, self.spans.begin[place], self.spans.end[place])
-        return Words(spans, self.log_probs[place])
+        return WordProbabilities(spans, self.log_probs[place])

@@ -13,9 +13,9 @@ import numpy.typing as npt
 
 from steelyard.errors import InputError
 from steelyard.types import ABSTAIN, Ints
-from steelyard.votes_io.raw_votes import Cast, empty, shown
+from steelyard.votes_io.raw_votes import RawVotes, empty, shown
 
-Reader = Literal["number", "text", "json", "slots"]
+OpenAnswerFormat = Literal["number", "text", "json", "slots"]
 """What open answers are read as."""
 Answers = Literal["closed", "number", "text", "json", "slots"]
 """Closed answers name classes."""
@@ -50,7 +50,7 @@ LARGE = 300_000_000
 
 
 @dataclass(frozen=True)
-class Classes:
+class FileClasses:
     """K class names; a whole number is a name if any name is one, else a number from 0."""
 
     names: tuple[str, ...]
@@ -88,7 +88,7 @@ class Classes:
 class OpenAnswers:
     """Candidates of each example: the distinct canonical texts that its voters gave."""
 
-    reader: Reader
+    reader: OpenAnswerFormat
     names: tuple[str, ...]  # canonical texts of all examples, sorted
     pairs: Ints  # sorted distinct example * len(names) + name: what was given where
 
@@ -129,7 +129,7 @@ def abstains(value: Any) -> bool:
     return word or empty(value) or whole_number(value) == "-1"
 
 
-def canonical_value(value: Any, reader: Reader) -> str | None:
+def canonical_value(value: Any, reader: OpenAnswerFormat) -> str | None:
     """An open answer in its one spelling; None where there is none."""
     from steelyard.prompts.parse_answer import canonical
 
@@ -140,7 +140,7 @@ def canonical_value(value: Any, reader: Reader) -> str | None:
     return canonical(value, reader)
 
 
-def find_classes(cast: Cast) -> tuple[Classes, list[str]]:
+def find_classes(cast: RawVotes) -> tuple[FileClasses, list[str]]:
     """Classes named by the votes themselves, sorted, and what is to be said about them.
 
     Raises:
@@ -179,10 +179,10 @@ def find_classes(cast: Cast) -> tuple[Classes, list[str]]:
             f"{cast.path.name} has the answers 1 and -1, and -1 abstains: only one class is left. "
             "If -1 is a class, list both classes in a file for `--classes`."
         )
-    return Classes(tuple(sorted(spelled, key=_order))), _remarks(cast, spelled)
+    return FileClasses(tuple(sorted(spelled, key=_order))), _remarks(cast, spelled)
 
 
-def refuse(cast: Cast, vote: int, why: str) -> None:
+def refuse(cast: RawVotes, vote: int, why: str) -> None:
     """Name a vote and say what is wrong with its answer.
 
     Raises:
@@ -193,7 +193,7 @@ def refuse(cast: Cast, vote: int, why: str) -> None:
     )
 
 
-def _value(cast: Cast, vote: int) -> Any:
+def _value(cast: RawVotes, vote: int) -> Any:
     return cast.answer.values[cast.answer.codes[vote]]
 
 
@@ -212,7 +212,7 @@ def _no_name(value: Any) -> str:
     return "is no class name or number. For open answers there is `--answers json`."
 
 
-def _check_columns(cast: Cast) -> None:
+def _check_columns(cast: RawVotes) -> None:
     """Refuse a column of a wide file that is hardly a voter: most of its answers are its own."""
     voters = len(cast.voters)
     if cast.header.layout != "wide" or voters < 2:
@@ -235,7 +235,7 @@ def _check_columns(cast: Cast) -> None:
         )
 
 
-def _check_folded(cast: Cast, spelled: dict[str, list[int]]) -> None:
+def _check_folded(cast: RawVotes, spelled: dict[str, list[int]]) -> None:
     folded: dict[str, str] = {}
     for text in spelled:
         other = folded.setdefault(
@@ -249,7 +249,7 @@ def _check_folded(cast: Cast, spelled: dict[str, list[int]]) -> None:
             )
 
 
-def _check_closed(cast: Cast, names: list[str]) -> None:
+def _check_closed(cast: RawVotes, names: list[str]) -> None:
     items = len(cast.ids)
     if len(names) > 20 and (2 * len(names) > items or len(names) * items > LARGE):
         raise InputError(
@@ -260,7 +260,7 @@ def _check_closed(cast: Cast, names: list[str]) -> None:
         )
 
 
-def _remarks(cast: Cast, spelled: dict[str, list[int]]) -> list[str]:
+def _remarks(cast: RawVotes, spelled: dict[str, list[int]]) -> list[str]:
     values, said = cast.answer.values, []
     for text, codes in spelled.items():
         if len(codes) > 1:

@@ -18,7 +18,7 @@ QUERY = "as it stands"
 
 
 @dataclass(frozen=True, eq=False)
-class Cast:
+class RawVotes:
     """M votes in R rows of a file about N ids. Vote m said `answer.values[answer.codes[m]]`."""
 
     path: Path
@@ -49,7 +49,7 @@ class Cast:
         return f"{self.voters[self.voter[vote]]!r} on {name!r}"
 
 
-def read_cast(path: Path, truth: Collection[str] = ()) -> Cast:
+def read_raw_votes(path: Path, truth: Collection[str] = ()) -> RawVotes:
     """The votes of a file, long, nested or one column per voter.
 
     Args:
@@ -121,13 +121,15 @@ def require(place: str, row: Row, name: str, votes_have: str = "`id, voter, answ
         )
 
 
-def _long(path: Path, header: Header, columns: dict[str, Column], truth: Collection[str]) -> Cast:
+def _long(
+    path: Path, header: Header, columns: dict[str, Column], truth: Collection[str]
+) -> RawVotes:
     if MISSING in (values := columns["answer"].values):  # JSON rows may lack what the first has
         require(*row_at(path, columns["answer"].first(values.index(MISSING))), "answer")
     ids, row_id = name_column(path, columns["id"], "id")
     voters, voter = name_column(path, columns["voter"], "voter")
     queries, query = _queries(columns.get("query"), len(voter))
-    return Cast(
+    return RawVotes(
         path=path,
         header=header,
         ids=ids,
@@ -153,7 +155,9 @@ def _queries(column: Column | None, votes: int) -> tuple[tuple[str, ...], Codes]
     return tuple(names), same[column.codes]
 
 
-def _wide(path: Path, header: Header, columns: dict[str, Column], truth: Collection[str]) -> Cast:
+def _wide(
+    path: Path, header: Header, columns: dict[str, Column], truth: Collection[str]
+) -> RawVotes:
     """One column per voter; an empty cell is no vote."""
     header = find_layout(path, list(columns), truth)  # later JSON rows may have more
     ids, row_id = name_column(path, columns["id"], "id")
@@ -164,7 +168,7 @@ def _wide(path: Path, header: Header, columns: dict[str, Column], truth: Collect
         table[:, v] = np.array(same, dtype=np.int32)[columns[name].codes]
     given = np.array([value is not None for value in distinct.values])[table]
     row, voter = (part.astype(np.int32) for part in np.nonzero(given))
-    return Cast(
+    return RawVotes(
         path=path,
         header=header,
         ids=ids,
@@ -186,7 +190,7 @@ def empty(value: Any) -> bool:
     return value is None or value is MISSING or value != value or str(value).strip() == ""
 
 
-def _nested(path: Path, header: Header, truth: Collection[str]) -> Cast:
+def _nested(path: Path, header: Header, truth: Collection[str]) -> RawVotes:
     names, ids = {name: Encoder() for name in truth}, Encoder()
     voters, answers, queries, probabilities, reasons = (Encoder() for _ in range(5))
     rows = array("i")
@@ -212,7 +216,7 @@ def _nested(path: Path, header: Header, truth: Collection[str]) -> Cast:
     ids_, row_id = name_column(path, ids.column(), "id")
     voters_, voter = name_column(path, voters.column(), "annotator", of_vote)
     queries_, query = _queries(queries.column(), len(rows))
-    return Cast(
+    return RawVotes(
         path=path,
         header=header,
         ids=ids_,

@@ -16,27 +16,27 @@ from steelyard.types.build_votes import given_pairs
 from steelyard.votes_io.classes import (
     NO_CLASS,
     Answers,
-    Classes,
+    FileClasses,
+    OpenAnswerFormat,
     OpenAnswers,
-    Reader,
     canonical_value,
     find_classes,
     refuse,
 )
 from steelyard.votes_io.layout import TRUTH, Header, check_named
-from steelyard.votes_io.raw_votes import Cast, empty, name_column, read_cast, shown
+from steelyard.votes_io.raw_votes import RawVotes, empty, name_column, read_raw_votes, shown
 from steelyard.votes_io.tabulate import Duplicates, given_probabilities, tabulate
 
-_Read: TypeAlias = tuple[Classes | OpenAnswers, Ints, list[str]]
+_Read: TypeAlias = tuple[FileClasses | OpenAnswers, Ints, list[str]]
 
 
 @dataclass(frozen=True, eq=False)
-class Ballots:
+class LoadedVotes:
     """A votes file as it was read."""
 
     votes: Votes
     header: Header  # what each column was read as
-    meaning: Classes | OpenAnswers
+    meaning: FileClasses | OpenAnswers
     duplicates: int  # votes that repeat an earlier one
     truth: dict[str, Ints] = field(default_factory=dict)  # of each column named, as `read_truth`
     remarks: tuple[str, ...] = ()  # sentences about how doubtful things were read
@@ -50,7 +50,7 @@ def read_votes(
     answers: Answers = "closed",
     duplicates: Duplicates = "error",
     truth: Collection[str] = (),
-) -> Ballots:
+) -> LoadedVotes:
     """Votes of a file, long, nested or one column per voter.
 
     Ids and voters keep the order of the file. Empty answers, NaN and -1 abstain, unless they are
@@ -68,7 +68,7 @@ def read_votes(
     Raises:
         InputError: whatever does not fit, with its file, line and value.
     """
-    cast = read_cast(path, truth)
+    cast = read_raw_votes(path, truth)
     _check_ids(cast)
     meaning, numbers, said = (
         _closed(cast, classes, named_in) if answers == "closed" else _open(cast, answers)
@@ -80,10 +80,10 @@ def read_votes(
         name: truth_of(path, column, cast.row_id, len(cast.ids), meaning, name)
         for name, column in cast.truth.items()
     }
-    return Ballots(votes, cast.header, meaning, found, known, tuple(said))
+    return LoadedVotes(votes, cast.header, meaning, found, known, tuple(said))
 
 
-def read_truth(path: Path, ballots: Ballots) -> Ints:
+def read_truth(path: Path, ballots: LoadedVotes) -> Ints:
     """The true answers in a file of `id, truth`, joined to the votes by id, (N,).
 
     ABSTAIN where the truth is not known, NOBODY where no vote of the item has it.
@@ -110,11 +110,16 @@ def read_truth(path: Path, ballots: Ballots) -> Ints:
 
 
 def truth_of(
-    path: Path, column: Column, row_id: Codes, size: int, meaning: Classes | OpenAnswers, name: str
+    path: Path,
+    column: Column,
+    row_id: Codes,
+    size: int,
+    meaning: FileClasses | OpenAnswers,
+    name: str,
 ) -> Ints:
     """The true answer of each example, (N,); rows of one id must agree."""
     numbers = meaning.numbers(column.values)
-    if isinstance(meaning, Classes):
+    if isinstance(meaning, FileClasses):
         for code in np.flatnonzero(numbers == NO_CLASS):
             raise InputError(
                 f"{row_at(path, column.first(int(code)))[0]}: `{name}` "
@@ -141,7 +146,7 @@ def truth_of(
     return truth
 
 
-def _check_ids(cast: Cast) -> None:
+def _check_ids(cast: RawVotes) -> None:
     """Ids that differ only in case or outer white space are one id to a reader, so refused."""
     folded = list(map(str.casefold, map(str.strip, cast.ids)))
     if len(set(folded)) == len(folded):
@@ -157,8 +162,8 @@ def _check_ids(cast: Cast) -> None:
             )
 
 
-def _closed(cast: Cast, classes: tuple[str, ...] | None, named_in: str) -> _Read:
-    meaning, said = (Classes(classes), []) if classes is not None else find_classes(cast)
+def _closed(cast: RawVotes, classes: tuple[str, ...] | None, named_in: str) -> _Read:
+    meaning, said = (FileClasses(classes), []) if classes is not None else find_classes(cast)
     numbers = meaning.numbers(cast.answer.values)
     wrong = np.isin(cast.answer.codes, np.flatnonzero(numbers == NO_CLASS))
     if wrong.any():
@@ -167,14 +172,14 @@ def _closed(cast: Cast, classes: tuple[str, ...] | None, named_in: str) -> _Read
     return meaning, numbers, said + _abstentions(cast, numbers)
 
 
-def _unknown(value: Any, meaning: Classes, named_in: str) -> str:
+def _unknown(value: Any, meaning: FileClasses, named_in: str) -> str:
     near = difflib.get_close_matches(str(value), meaning.names, n=1)
     hint = f"Did you mean {near[0]!r}?" if near else "Leave it empty to abstain."
     names = shown(list(meaning.names)) + (f" of {named_in}" if named_in else "")
     return f"is neither a class {names} nor a number in [0, {len(meaning.names)}). {hint}"
 
 
-def _open(cast: Cast, answers: Reader) -> _Read:
+def _open(cast: RawVotes, answers: OpenAnswerFormat) -> _Read:
     texts = [canonical_value(value, answers) for value in cast.answer.values]
     names = tuple(sorted({text for text in texts if text is not None}))
     if not names:
@@ -198,7 +203,7 @@ def _open(cast: Cast, answers: Reader) -> _Read:
     return OpenAnswers(answers, names, pairs), numbers, said
 
 
-def _abstentions(cast: Cast, numbers: Ints) -> list[str]:
+def _abstentions(cast: RawVotes, numbers: Ints) -> list[str]:
     """Words that were read as abstentions are counted; nulls and empty cells are what they are."""
     said = []
     for code, value in enumerate(cast.answer.values):

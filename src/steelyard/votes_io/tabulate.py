@@ -10,15 +10,15 @@ from steelyard.errors import InputError
 from steelyard.io.columns import Column
 from steelyard.types import ABSTAIN, Floats, Ints, Votes
 from steelyard.types.build_votes import candidates_of_pairs, vote_order
-from steelyard.votes_io.classes import Classes, OpenAnswers
-from steelyard.votes_io.raw_votes import Cast, empty, shown
+from steelyard.votes_io.classes import FileClasses, OpenAnswers
+from steelyard.votes_io.raw_votes import RawVotes, empty, shown
 
 Duplicates = Literal["error", "last", "mean"]
 """Of one voter's votes on one item, asked the same way: refuse, keep the last, take the mean."""
 
 
 def given_probabilities(
-    cast: Cast, number: Ints, meaning: Classes | OpenAnswers, *, sure: bool
+    cast: RawVotes, number: Ints, meaning: FileClasses | OpenAnswers, *, sure: bool
 ) -> Floats | None:
     """Distributions of the votes, (M, K): as given, else one-hot; uniform of an abstention."""
     column = cast.probabilities
@@ -48,7 +48,7 @@ def given_probabilities(
     return probs
 
 
-def _distribution(cast: Cast, code: int, value: Any, size: int) -> Any:
+def _distribution(cast: RawVotes, code: int, value: Any, size: int) -> Any:
     given = value
     if isinstance(given, str):
         try:
@@ -70,9 +70,9 @@ def _distribution(cast: Cast, code: int, value: Any, size: int) -> Any:
 
 
 def tabulate(
-    cast: Cast,
+    cast: RawVotes,
     number: Ints,
-    meaning: Classes | OpenAnswers,
+    meaning: FileClasses | OpenAnswers,
     probs: Floats | None,
     duplicates: Duplicates,
 ) -> tuple[Votes, int]:
@@ -108,7 +108,7 @@ def tabulate(
         query=cast.query[order].astype(np.int64),
         answer=answer[order],
         candidates=candidates,
-        classes=meaning.names if isinstance(meaning, Classes) else (),
+        classes=meaning.names if isinstance(meaning, FileClasses) else (),
         probs=None if probs is None else probs[order],
         texts=_strings(cast.answer, order) if isinstance(meaning, OpenAnswers) else (),
         candidate_texts=texts,
@@ -122,7 +122,9 @@ def _strings(column: Column, order: Ints) -> tuple[str, ...]:
     return tuple(texts[column.codes[order]])
 
 
-def refuse_repeats(cast: Cast, order: Ints, repeats: npt.NDArray[np.bool_], advice: str) -> None:
+def refuse_repeats(
+    cast: RawVotes, order: Ints, repeats: npt.NDArray[np.bool_], advice: str
+) -> None:
     """Name the first vote that repeats another one.
 
     Args:

@@ -2,4 +2,7 @@
 
 from steelyard.weighing.weigh import Weighed, weigh
 
-__all__ = ["Weighed", "weigh"]
+__all__ = [
+    "Weighed",
+    "weigh",
+]

@@ -14,7 +14,7 @@ import numpy as np
 from steelyard.errors import InputError
 from steelyard.report import write_weighing
 from steelyard.types import Votes
-from steelyard.weighing.summary import Judged
+from steelyard.weighing.summary import MethodScores
 
 SUMMARY = "summary.json"
 FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "|", "%")
@@ -48,7 +48,7 @@ def check_out(out: Path) -> None:
 
 
 def write_files(
-    out: Path, votes: Votes, judged: Mapping[str, Judged], summary: dict[str, Any]
+    out: Path, votes: Votes, judged: Mapping[str, MethodScores], summary: dict[str, Any]
 ) -> Path:
     """Write all files beside `out`, then put them into it; returns the path of the report.
 
@@ -78,7 +78,7 @@ def write_files(
     return out / str(report.name)
 
 
-def write_reliability(path: Path, votes: Votes, judged: Judged) -> None:
+def write_reliability(path: Path, votes: Votes, judged: MethodScores) -> None:
     """One method's items as Parquet: `id, label, score, posterior` in the order of the votes.
 
     `label` is null where nobody answered; `posterior` has a number for each class, or for each of
@@ -105,13 +105,13 @@ def write_reliability(path: Path, votes: Votes, judged: Judged) -> None:
     _flush(path)
 
 
-def _labels(votes: Votes, judged: Judged) -> Any:
+def _labels(votes: Votes, judged: MethodScores) -> Any:
     import pyarrow as pa
 
     if votes.candidate_texts:
         pairs = zip(votes.candidate_texts, judged.label.tolist(), strict=True)
         return pa.array([texts[a] if a >= 0 else None for texts, a in pairs], pa.string())
-    names = votes.classes or tuple(str(k) for k in range(votes.answers))
+    names = votes.classes or tuple(str(k) for k in range(votes.num_classes))
     numbers = pa.array(judged.label, mask=judged.label < 0)
     return pa.DictionaryArray.from_arrays(numbers, pa.array(names, pa.string())).cast(pa.string())
 

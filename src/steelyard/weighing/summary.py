@@ -23,7 +23,7 @@ FEW = 30  # labels of known truth below which an accuracy says little
 
 
 @dataclass(frozen=True)
-class Source:
+class VotesSource:
     """Where the votes come from and how they were read."""
 
     name: str
@@ -34,7 +34,7 @@ class Source:
 
 
 @dataclass(frozen=True, eq=False)
-class Judged:
+class MethodScores:
     """One method's labels, and how good they are where the truth is known."""
 
     reliability: Reliability
@@ -46,7 +46,7 @@ class Judged:
     uncalibrated: str  # why there is no calibration
 
     @classmethod
-    def of(cls, votes: Votes, reliability: Reliability, truth: Ints, gold: Ints) -> "Judged":
+    def of(cls, votes: Votes, reliability: Reliability, truth: Ints, gold: Ints) -> "MethodScores":
         """Judge by `truth`, (N,), where the item is answered; labels of `gold` (N,) are its own."""
         reliability = _held(reliability, gold)
         labelled = answered(votes)
@@ -92,8 +92,8 @@ class Judged:
 
 def summarize(
     votes: Votes,
-    judged: dict[str, Judged],
-    source: Source,
+    judged: dict[str, MethodScores],
+    source: VotesSource,
     truth: Ints,
     gold: Ints,
     alpha: float | None,
@@ -142,7 +142,9 @@ def summarize(
     }
 
 
-def _by_voter(votes: Votes, first: Judged, truth: Ints | None, gold: Ints) -> list[dict[str, Any]]:
+def _by_voter(
+    votes: Votes, first: MethodScores, truth: Ints | None, gold: Ints
+) -> list[dict[str, Any]]:
     """What is known of each voter; nothing of the accuracy of one that answered alone.
 
     Where there is neither another voter nor a held answer, the posterior repeats the voter.
@@ -178,7 +180,7 @@ def _tied(votes: Votes, reliability: Reliability) -> npt.NDArray[np.bool_]:
     return tied
 
 
-def _risk_control(first: Judged, gold: Ints, alpha: float, delta: float) -> dict[str, Any]:
+def _risk_control(first: MethodScores, gold: Ints, alpha: float, delta: float) -> dict[str, Any]:
     rows = (first.label != ABSTAIN) & (gold == ABSTAIN)
     found = control_risk(first.reliability.score[rows], first.right[rows], alpha, delta)
     kept = int(found.kept.sum())
@@ -195,12 +197,12 @@ def _risk_control(first: Judged, gold: Ints, alpha: float, delta: float) -> dict
     }
 
 
-def _class_scores(first: Judged, truth: Ints, votes: Votes) -> list[dict[str, Any]]:
+def _class_scores(first: MethodScores, truth: Ints, votes: Votes) -> list[dict[str, Any]]:
     found = class_scores(first.label, first.reliability.score, truth, votes.classes)
     return [{"class": one.name, "right": one.right, "wrong": one.wrong} for one in found]
 
 
-def _warnings(votes: Votes, first: Judged, truth: Ints) -> list[str]:
+def _warnings(votes: Votes, first: MethodScores, truth: Ints) -> list[str]:
     counts = votes.counts
     total = counts.sum(axis=1)
     said = []

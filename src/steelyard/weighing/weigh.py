@@ -14,11 +14,11 @@ from steelyard.io.rows import READERS
 from steelyard.reliability import Majority
 from steelyard.types import ABSTAIN, Ints, Reliability, Votes
 from steelyard.votes_io.classes import NOBODY, Answers
-from steelyard.votes_io.read_votes import Ballots, read_truth, read_votes
+from steelyard.votes_io.read_votes import LoadedVotes, read_truth, read_votes
 from steelyard.votes_io.tabulate import Duplicates
 from steelyard.weighing.files import check_out, write_files
 from steelyard.weighing.methods import DEFAULT, read_methods
-from steelyard.weighing.summary import Judged, Source, summarize
+from steelyard.weighing.summary import MethodScores, VotesSource, summarize
 
 DELTA = 0.1
 """Probability that the labels kept for `alpha` have a larger error, unless it is given."""
@@ -85,7 +85,7 @@ def weigh(
     if out is not None:
         check_out(Path(out))
     if isinstance(votes, Votes):
-        table, source = votes, Source("votes in memory", "table", duplicates)
+        table, source = votes, VotesSource("votes in memory", "table", duplicates)
         known, trusted = _given(truth, table, "truth"), _given(gold, table, "gold")
     else:
         columns = [str(x) for x in (truth, gold) if _is_column(x)]
@@ -105,7 +105,7 @@ def weigh(
     judged = {}
     for name, estimator in estimators.items():
         reliability = estimator.estimate(table, held)
-        judged[name] = Judged.of(table, reliability, known, trusted)
+        judged[name] = MethodScores.of(table, reliability, known, trusted)
     summary = summarize(table, judged, source, known, trusted, alpha, delta or DELTA)
     report = None if out is None else write_files(Path(out), table, judged, summary)
     return Weighed(
@@ -141,7 +141,7 @@ def _read(
     duplicates: Duplicates,
     classes: str | Path | Sequence[str] | None,
     columns: Sequence[str],
-) -> Ballots:
+) -> LoadedVotes:
     named_in = ""
     if answers != "closed":
         classes = None
@@ -161,7 +161,7 @@ def _read(
     )
 
 
-def _source(path: Path, ballots: Ballots, duplicates: Duplicates) -> Source:
+def _source(path: Path, ballots: LoadedVotes, duplicates: Duplicates) -> VotesSource:
     remarks = list(ballots.remarks)
     if ballots.header.layout == "wide":
         voters, over = (
@@ -175,7 +175,9 @@ def _source(path: Path, ballots: Ballots, duplicates: Duplicates) -> Source:
             f"Column {name!r} looks like the truth and was not looked at; `--truth {name}` would "
             "judge by it."
         )
-    return Source(path.name, ballots.header.layout, duplicates, ballots.duplicates, tuple(remarks))
+    return VotesSource(
+        path.name, ballots.header.layout, duplicates, ballots.duplicates, tuple(remarks)
+    )
 
 
 def _is_column(truth: object) -> bool:
@@ -183,7 +185,7 @@ def _is_column(truth: object) -> bool:
     return isinstance(truth, str) and not truth.lower().endswith(tuple(READERS))
 
 
-def _known(truth: str | Path | Ints | None, ballots: Ballots, name: str) -> Ints:
+def _known(truth: str | Path | Ints | None, ballots: LoadedVotes, name: str) -> Ints:
     if isinstance(truth, str) and truth in ballots.truth:
         return ballots.truth[truth]
     if isinstance(truth, str | Path):

@@ -24,7 +24,7 @@ from steelyard.models.lm.load_lm import load_causal
 from steelyard.models.lm.option_scores import Normalise, score_options
 from steelyard.models.lm.sequence_scores import TOO_LONG, UNSPELLED, Scored, score_texts
 from steelyard.models.load import Pretrained, load_tokenizer
-from steelyard.prompts import Asked
+from steelyard.prompts import PromptedQuestion
 
 ALPHABET = {"<pad>": 0, "<s>": 1, "</s>": 2, "<unk>": 3, "Ġ": 4, "a": 5, "b": 6, "Ġa": 7}
 
@@ -82,8 +82,10 @@ def gpt2(seed: int) -> Any:
     return GPT2LMHeadModel(config).eval()
 
 
-def asks(*prompts: str, texts: tuple[str, ...] = ()) -> list[Asked]:
-    return [Asked(f"q{i}", "0", p, texts, item=(0, len(p))) for i, p in enumerate(prompts)]
+def asks(*prompts: str, texts: tuple[str, ...] = ()) -> list[PromptedQuestion]:
+    return [
+        PromptedQuestion(f"q{i}", "0", p, texts, item=(0, len(p))) for i, p in enumerate(prompts)
+    ]
 
 
 def log_prob(model: Any, prompt: list[int], answer: list[int]) -> float:
@@ -241,7 +243,11 @@ def test_an_answer_without_an_end_is_said_to_have_none() -> None:
 def test_prompts_longer_than_the_context_are_cut_or_left_out() -> None:
     model, tokenizer = llama(0), tokenizer_of_few_letters()
     long = "ab" * 40
-    asked = [Asked("q0", "0", long, (), item=(0, 80)), Asked("q1", "0", long, ()), *asks("ab")]
+    asked = [
+        PromptedQuestion("q0", "0", long, (), item=(0, 80)),
+        PromptedQuestion("q1", "0", long, ()),
+        *asks("ab"),
+    ]
     found = n_best(model, tokenizer, asked, beams=2, max_new_tokens=4)
     assert found.reasons == ("", TOO_LONG, "")
     assert found.scored.cut.tolist() == [True, False, False]
@@ -316,8 +322,8 @@ def test_texts_without_a_score_say_why() -> None:
     model, tokenizer = llama(0), tokenizer_of_few_letters()
     asked = [
         *asks("ab", texts=("a", "a{b")),
-        Asked("q1", "0", "ab" * 20, ("a", "b")),
-        Asked("q2", "0", "ab" * 20, ("a",), item=(0, 40)),
+        PromptedQuestion("q1", "0", "ab" * 20, ("a", "b")),
+        PromptedQuestion("q2", "0", "ab" * 20, ("a",), item=(0, 40)),
     ]
     found = score_texts(model, tokenizer, asked)
     assert found.reasons == ("", UNSPELLED, TOO_LONG, TOO_LONG, "")

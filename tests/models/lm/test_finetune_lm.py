@@ -16,10 +16,10 @@ from transformers import AutoModelForCausalLM, GPT2Config, PreTrainedModel
 from steelyard.errors import ConfigError, InputError, TrainingError
 from steelyard.models.checkpoints import Checkpoints
 from steelyard.models.lm.completion_batches import AnswerReader, encode_answers
-from steelyard.models.lm.finetune_lm import Adapters, Completer, Tuning, teach_answers
+from steelyard.models.lm.finetune_lm import Adapters, Completer, Tuning, finetune_lm
 from steelyard.models.load import Pretrained
 from steelyard.objectives.losses import answer_likelihoods, completion_loss
-from steelyard.prompts import Asked
+from steelyard.prompts import PromptedQuestion
 from steelyard.types import Floats, one_hot
 from tiny_models import llama_config, tokenizer
 
@@ -49,12 +49,16 @@ def save(family: str, folder: Path) -> str:
     return str(folder)
 
 
-def asked(count: int) -> list[Asked]:
+def asked(count: int) -> list[PromptedQuestion]:
     made = []
     for i in range(count):
         item = ITEMS[i % len(ITEMS)]
         prompt = f"a plot {item} is"
-        made.append(Asked(str(i), "plain", prompt, (" good", " very bad"), item=(7, 7 + len(item))))
+        made.append(
+            PromptedQuestion(
+                str(i), "plain", prompt, (" good", " very bad"), item=(7, 7 + len(item))
+            )
+        )
     return made
 
 
@@ -68,9 +72,14 @@ def tuning(**changes: Any) -> Tuning:
 
 
 def teach(
-    model: str, settings: Tuning, prompts: Sequence[Asked], of: Floats, weights: Any, **more: Any
+    model: str,
+    settings: Tuning,
+    prompts: Sequence[PromptedQuestion],
+    of: Floats,
+    weights: Any,
+    **more: Any,
 ) -> Completer:
-    return teach_answers(Pretrained(model=model), settings, prompts, of, weights, seed=1, **more)
+    return finetune_lm(Pretrained(model=model), settings, prompts, of, weights, seed=1, **more)
 
 
 def parameters(fitted: Completer) -> dict[str, torch.Tensor]:
@@ -140,7 +149,9 @@ def test_weights_of_one_are_torchs_and_scale_the_loss(seed: int, factor: float) 
 # The rows
 
 
-def reader_of(model: str, prompts: list[Asked], of: Floats, **options: Any) -> AnswerReader:
+def reader_of(
+    model: str, prompts: list[PromptedQuestion], of: Floats, **options: Any
+) -> AnswerReader:
     from steelyard.models.load import load_tokenizer
 
     taught = encode_answers(load_tokenizer(Pretrained(model=model)), prompts, of, 64)
@@ -182,7 +193,7 @@ def test_likelihoods_are_those_of_each_row_alone(causal: str, trims: bool) -> No
 
 def test_padded_mean_divides_by_the_longest_row(llama: str) -> None:
     model = AutoModelForCausalLM.from_pretrained(llama).eval()
-    prompts = [*asked(2), Asked("long", "plain", "very " * 20 + "is", (" good", " bad"))]
+    prompts = [*asked(2), PromptedQuestion("long", "plain", "very " * 20 + "is", (" good", " bad"))]
     rows, of = np.arange(3), np.array([[1.0, 0], [0, 1], [1, 0]])
     sums = []
     for reduction in ("row_mean", "padded_mean"):
@@ -317,7 +328,9 @@ def test_an_exploding_run_stops(llama: str) -> None:
 
 def test_a_long_prompt_is_cut_in_its_item_and_the_answer_stays(llama: str) -> None:
     item = "very " * 90 + "bad"
-    long = Asked("l", "plain", f"a plot {item} is", (" good", " very bad"), item=(7, 7 + len(item)))
+    long = PromptedQuestion(
+        "l", "plain", f"a plot {item} is", (" good", " very bad"), item=(7, 7 + len(item))
+    )
     from steelyard.models.load import load_tokenizer
 
     words = load_tokenizer(Pretrained(model=llama))
@@ -329,7 +342,7 @@ def test_a_long_prompt_is_cut_in_its_item_and_the_answer_stays(llama: str) -> No
 
 
 def test_an_answer_that_does_not_fit_is_left_out_and_counted(llama: str) -> None:
-    long = Asked("l", "plain", "a plot is", (" good", " very" * 70))
+    long = PromptedQuestion("l", "plain", "a plot is", (" good", " very" * 70))
     prompts, of = [*asked(4), long], np.array([[0, 1.0]] * 5)
     weights = np.array([1.0, 1, 1, 2, 5])
     fitted = teach(llama, tuning(epochs=1, batch_size=8), prompts, of, weights)

@@ -3,7 +3,7 @@
 import torch
 from transformers import DynamicCache
 
-from steelyard.models.lm.kv_cache import with_room
+from steelyard.models.lm.kv_cache import with_preallocated_cache
 
 
 def test_a_cache_with_room_is_the_grown_one() -> None:
@@ -15,7 +15,7 @@ def test_a_cache_with_room_is_the_grown_one() -> None:
     for cache in (grown, roomy):
         cache.update(*start, layer_idx=0)
     grown.batch_select_indices(index)
-    roomy = with_room(roomy, index, 2)
+    roomy = with_preallocated_cache(roomy, index, 2)
     for step, new in enumerate(more):
         for one, other in zip(grown.update(*new, 0), roomy.update(*new, 0), strict=True):
             assert torch.equal(one, other)

@@ -12,7 +12,7 @@ import steelyard.models.lm.option_scores as ask_module
 from drawn_models import CONFIGS, HEADS, SIZES, built, check_naive, drawn, questions
 from steelyard.models.lm.option_scores import reads_trees, score_options
 from steelyard.models.lm.prompt_tokens import prompt_tokens
-from steelyard.prompts import Asked, Asking
+from steelyard.prompts import PromptedQuestion, PromptSettings
 from steelyard.types import Question
 
 
@@ -40,7 +40,7 @@ def test_scores_of_a_pretrained_model(stories: tuple[Any, Any]) -> None:
     """Real words: answers of several tokens, letters behind a shared token for the space."""
     model, words = stories
     question = Question("q", "What did Lily see in the park?", ("a big red ball", "a cat", "rain"))
-    settings = [Asking(queries=3), Asking(queries=3, answer="text")]
+    settings = [PromptSettings(queries=3), PromptSettings(queries=3, answer="text")]
     asked = [one.ask(question, "multiple_choice", (), q, 0) for one in settings for q in range(3)]
     check_naive(model, words, asked, score_options(model, words, asked))
 
@@ -69,7 +69,9 @@ def test_a_question_is_one_forward_pass(
     model, words = llama
     ends = (" is", " was", " is very", " was not", " is the")
     asked = [
-        Asked("q", str(i), f"the plot{end}", (" good", " bad"), (), ("good", "bad"), (4, 8))
+        PromptedQuestion(
+            "q", str(i), f"the plot{end}", (" good", " bad"), (), ("good", "bad"), (4, 8)
+        )
         for i, end in enumerate(ends)
     ]
     seen = []
@@ -129,7 +131,7 @@ def test_permuting_options_leaves_an_order_insensitive_models_votes(
     query draws cannot matter, so every query gives every option the same probability."""
     model, words = llama
     wording = {"name": "bare", "template": "{item} is"}
-    asking = Asking(queries=1, wordings=(wording,), answer="text")
+    asking = PromptSettings(queries=1, wordings=(wording,), answer="text")
     question = Question("q", "the film", ("good", "very bad", "not fine"))
     found = []
     for order in itertools.permutations(range(3)):

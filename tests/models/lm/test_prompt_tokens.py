@@ -7,7 +7,7 @@ import pytest
 from drawn_models import naive
 from steelyard.models.lm.option_scores import score_options
 from steelyard.models.lm.prompt_tokens import answer_tokens, fit_prompt, prompt_tokens
-from steelyard.prompts import Asked
+from steelyard.prompts import PromptedQuestion
 
 
 def test_long_prompts_are_cut_in_their_item(llama: tuple[Any, Any]) -> None:
@@ -16,8 +16,10 @@ def test_long_prompts_are_cut_in_their_item(llama: tuple[Any, Any]) -> None:
     item = " ".join(["film"] * 100)
     prompt = f"a plot {item} is the film very"
     asked = [
-        Asked("long", "0", prompt, (" good", " not bad"), (), ("", ""), (7, 7 + len(item))),
-        Asked("short", "0", "a plot is", (" good", " bad"), (), ("", ""), (7, 7)),
+        PromptedQuestion(
+            "long", "0", prompt, (" good", " not bad"), (), ("", ""), (7, 7 + len(item))
+        ),
+        PromptedQuestion("short", "0", "a plot is", (" good", " bad"), (), ("", ""), (7, 7)),
     ]
     scores = score_options(model, words, asked)
     assert scores.cut == 1
@@ -38,8 +40,8 @@ def test_a_prompt_that_cannot_fit_has_no_probabilities(llama: tuple[Any, Any]) -
     model, words = llama
     long = " ".join(["film"] * 100)
     asked = [
-        Asked("a", "0", f"bad {long}", (" good", " bad"), (), ("", ""), (0, 3)),
-        Asked("b", "0", "a plot", (" good", " bad"), (), ("", ""), (0, 1)),
+        PromptedQuestion("a", "0", f"bad {long}", (" good", " bad"), (), ("", ""), (0, 3)),
+        PromptedQuestion("b", "0", "a plot", (" good", " bad"), (), ("", ""), (0, 1)),
     ]
     scores = score_options(model, words, asked)
     assert scores.fits.tolist() == [False, True]
@@ -58,7 +60,9 @@ def test_control_tokens_of_the_data_are_text(stories: tuple[Any, Any]) -> None:
 def test_a_prompt_that_is_followed_keeps_its_end(llama: tuple[Any, Any]) -> None:
     _, words = llama
     item = " ".join(["film"] * 100) + " plot is"
-    asked = Asked("long", "0", item, (" good",), (), ("good",), (0, len(item)), keeps_end=True)
+    asked = PromptedQuestion(
+        "long", "0", item, (" good",), (), ("good",), (0, len(item)), keeps_end=True
+    )
     shorter = fit_prompt(words, asked, 10)
     assert shorter is not None
     assert shorter.prompt.split() == ["film"] * 8 + ["plot", "is"]

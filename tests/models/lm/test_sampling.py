@@ -10,14 +10,14 @@ from transformers import Lfm2Config, MambaConfig, MistralConfig, PretrainedConfi
 from drawn_models import HEADS, SIZES, check_naive, drawn, questions
 from steelyard.models.lm.option_scores import score_options
 from steelyard.models.lm.prompt_tokens import prompt_tokens
-from steelyard.models.lm.sampling import Reply, sample_replies
-from steelyard.prompts import Asked
+from steelyard.models.lm.sampling import SampledReply, sample_replies
+from steelyard.prompts import PromptedQuestion
 from tiny_models import WORDS
 
 
-def told(count: int, seed: int = 0) -> list[Asked]:
+def told(count: int, seed: int = 0) -> list[PromptedQuestion]:
     prompts = ["a plot is", "the film was not very", "bad"]
-    return [Asked(str(i), "0", prompts[i % 3], seed=seed + i) for i in range(count)]
+    return [PromptedQuestion(str(i), "0", prompts[i % 3], seed=seed + i) for i in range(count)]
 
 
 def test_greedy_replies_are_those_of_generate(tiny: tuple[Any, Any]) -> None:
@@ -65,7 +65,7 @@ def test_a_reply_does_not_depend_on_its_batch(tiny: tuple[Any, Any]) -> None:
 
 
 def first_tokens(model: Any, words: Any, count: int, **settings: Any) -> dict[str, float]:
-    asked = [Asked("q", "0", "a plot is", seed=i) for i in range(count)]
+    asked = [PromptedQuestion("q", "0", "a plot is", seed=i) for i in range(count)]
     replies = sample_replies(model, words, asked, max_new_tokens=1, **settings)
     texts = sorted({reply.text for reply in replies})
     return {text: sum(reply.text == text for reply in replies) / count for text in texts}
@@ -106,11 +106,11 @@ def test_replies_end_at_the_context_and_prompts_leave_room(llama: tuple[Any, Any
     model, words = llama
     item = " ".join(["film"] * 100)
     asked = [
-        Asked("cut", "0", f"{item} is very", item=(0, len(item))),
-        Asked("never", "0", f"bad {item}", item=(0, 3)),
-        Asked("short", "0", "a plot is"),
+        PromptedQuestion("cut", "0", f"{item} is very", item=(0, len(item))),
+        PromptedQuestion("never", "0", f"bad {item}", item=(0, 3)),
+        PromptedQuestion("short", "0", "a plot is"),
     ]
     replies = sample_replies(model, words, asked, max_new_tokens=20)
     assert [reply.cut for reply in replies] == [True, False, False]
-    assert replies[1] == Reply("", "too long")
+    assert replies[1] == SampledReply("", "too long")
     assert replies[2] == sample_replies(model, words, asked[2:], max_new_tokens=20)[0]

@@ -30,8 +30,8 @@ from steelyard.objectives.losses import (
     soft,
 )
 from steelyard.objectives.state import Objective, OfTokens
-from steelyard.prompts import Asked
-from steelyard.types import Floats, Words, Written
+from steelyard.prompts import PromptedQuestion
+from steelyard.types import Floats, TokenTargets, WordProbabilities
 
 PROMPT = "<q>set</q>="
 LOGS = [log(0.9), log(0.5), log(0.25), log(0.8)]
@@ -47,22 +47,26 @@ def tokenizer(llama: str) -> Any:
     return load_tokenizer(Pretrained(model=llama))
 
 
-def ask(*answers: str, prompt: str = PROMPT, item: tuple[int, int] = (3, 6)) -> Asked:
-    return Asked(f"q{len(prompt)}", "s", prompt, answers, item=item)
+def ask(*answers: str, prompt: str = PROMPT, item: tuple[int, int] = (3, 6)) -> PromptedQuestion:
+    return PromptedQuestion(f"q{len(prompt)}", "s", prompt, answers, item=item)
 
 
 def write(
-    asked: list[Asked], which: list[tuple[int, int, float]], logs: Any = None
-) -> tuple[Written, list[str]]:
+    asked: list[PromptedQuestion], which: list[tuple[int, int, float]], logs: Any = None
+) -> tuple[TokenTargets, list[str]]:
     """(example, candidate, share) of each text, with ln P of its words in turn from LOGS."""
     texts = [asked[i].answers[c] for i, c, _ in which]
     spans = words_of(texts)
     drawn = np.resize(LOGS, len(spans.begin)) if logs is None else np.asarray(logs, dtype=float)
     example, candidate, share = (np.array(column) for column in zip(*which, strict=True))
-    return Written(example, candidate, share.astype(float), Words(spans, drawn)), texts
+    return TokenTargets(
+        example, candidate, share.astype(float), WordProbabilities(spans, drawn)
+    ), texts
 
 
-def rows_of(tokenizer: Any, asked: list[Asked], which: Any, limit: int = 64, **more: Any) -> Any:
+def rows_of(
+    tokenizer: Any, asked: list[PromptedQuestion], which: Any, limit: int = 64, **more: Any
+) -> Any:
     return encode_written(tokenizer, asked, write(asked, which, **more)[0], limit)
 
 

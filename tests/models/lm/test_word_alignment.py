@@ -23,8 +23,8 @@ from steelyard.models.lm.word_alignment import (
     words_of,
 )
 from steelyard.models.load import Pretrained, load_tokenizer
-from steelyard.prompts import Asked
-from steelyard.types import Spans, Words
+from steelyard.prompts import PromptedQuestion
+from steelyard.types import Spans, WordProbabilities
 
 REAL = ("stories260K", "TinyStories-656K", "nlu-llama-base", "nlu-llama-small")
 TEXTS = (
@@ -48,8 +48,8 @@ def spans(*texts: list[tuple[int, int]]) -> Spans:
     return Spans(np.cumsum([0, *map(len, texts)]), table[:, 0], table[:, 1])
 
 
-def answers(*texts: str, prompt: str = "say:") -> list[Asked]:
-    return [Asked("q", "0", prompt, texts)]
+def answers(*texts: str, prompt: str = "say:") -> list[PromptedQuestion]:
+    return [PromptedQuestion("q", "0", prompt, texts)]
 
 
 # Words of tokens
@@ -246,7 +246,9 @@ def test_a_tokenizer_without_an_end_or_offsets_is_refused() -> None:
 
 
 def test_bridging_to_the_same_tokens_changes_nothing() -> None:
-    words = Words(words_of(["set an alarm", "x"]), np.array([log(0.5), log(0.25), log(0.5), -1.0]))
+    words = WordProbabilities(
+        words_of(["set an alarm", "x"]), np.array([log(0.5), log(0.25), log(0.5), -1.0])
+    )
     tokens = spans([(0, 3), (3, 6), (6, 12), (12, 12)], [(0, 1), (1, 1)])
     joined, word = bridge(words, tokens)
     assert word.tolist() == [0, 1, 2, 2, 3, 3]

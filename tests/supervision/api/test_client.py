@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from faulty_server import completion, top
-from steelyard.supervision.api.client import Chat, Fault, Reply
+from steelyard.supervision.api.client import Chat, Fault, ServerReply
 from steelyard.supervision.api.option_probabilities import option_probabilities
 from steelyard.supervision.api.token_logprobs import spoken_words
 
@@ -35,7 +35,7 @@ WHOLE["choices"][0]["logprobs"]["content"][0] |= {"logprob": -0.1, "bytes": [65]
 PLACES = places(WHOLE)
 
 
-def tried(raw: bytes, each: bool = False) -> Reply | None:
+def tried(raw: bytes, each: bool = False) -> ServerReply | None:
     with contextlib.suppress(Fault):
         return CHAT._parsed(raw, 0.1, each)
     return None
@@ -53,7 +53,7 @@ def test_a_completion_with_anything_anywhere(
     inner[last] = value
     reply = tried(json.dumps(words["whole"]).encode(), each)
     if reply is not None:  # it can be written down and read back
-        assert Reply.of(json.loads(json.dumps(reply.record(), allow_nan=False))) == reply
+        assert ServerReply.of(json.loads(json.dumps(reply.record(), allow_nan=False))) == reply
         reply.text.encode()
         probs = option_probabilities(reply.logprobs, (" A", " B"))
         assert probs is None or abs(probs.sum() - 1) < 1e-9

@@ -19,7 +19,7 @@ from faulty_server import BEHAVIOURS, Body, FaultyServer, Script, completion, ht
 from steelyard.errors import ConfigError, SteelyardError
 from steelyard.store.ledger import Ledger
 from steelyard.supervision import Api
-from steelyard.supervision.api.ask_server import Inquiry
+from steelyard.supervision.api.ask_server import RequestBatch
 from steelyard.supervision.api.client import retry_after
 from steelyard.supervision.api.request import InMemory, Limits
 from steelyard.types import ABSTAIN, Question, Split, Votes
@@ -316,10 +316,10 @@ def test_a_wish_to_wait_is_everybodys(monkeypatch: pytest.MonkeyPatch) -> None:
     """The server's wish of 1,000 seconds is cut to `longest_wait`, and all wait for it."""
     pauses: list[float] = []
 
-    async def pause(self: Inquiry, seconds: float, reason: str = "") -> None:
+    async def pause(self: RequestBatch, seconds: float, reason: str = "") -> None:
         pauses.append(seconds)
 
-    monkeypatch.setattr(Inquiry, "_pause", pause)
+    monkeypatch.setattr(RequestBatch, "_pause", pause)
     with FaultyServer(answer, where("text 3", "429 long", tries=1)) as server:
         ask(server, longest_wait=50, concurrency=1)
     long = [seconds for seconds in pauses if seconds > 0]
@@ -331,10 +331,10 @@ def test_a_wish_to_wait_is_everybodys(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_waits_double_up_to_a_bound_and_jitter(monkeypatch: pytest.MonkeyPatch) -> None:
     pauses: list[float] = []
 
-    async def pause(self: Inquiry, seconds: float, reason: str = "") -> None:
+    async def pause(self: RequestBatch, seconds: float, reason: str = "") -> None:
         pauses.extend([seconds] if reason else [])
 
-    monkeypatch.setattr(Inquiry, "_pause", pause)
+    monkeypatch.setattr(RequestBatch, "_pause", pause)
     script = where("text 3", "500", tries=6)
     with FaultyServer(answer, script) as server:
         ask(server, first_wait=4, longest_wait=20, tries=7)

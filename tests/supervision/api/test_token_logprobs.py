@@ -99,7 +99,7 @@ def ask(server: FaultyServer, answers: Any = None, **changes: Any) -> Votes:
 
 def table(votes: Votes) -> list[list[float]]:
     """ln P of each candidate, one row for each vote."""
-    words = votes.words
+    words = votes.word_probs
     assert words is not None
     sums = np.add.reduceat(words.log_probs, words.spans.rows[:-1])
     return np.split(sums, np.cumsum(votes.candidates[votes.example])[:-1])
@@ -129,14 +129,14 @@ def test_samples_are_a_list_whose_words_every_vote_of_the_voter_has(tmp_path: Pa
     assert all(isnan(row[0]) for row in rows[6:])
     # pi = e^-1, e^-2 over their sum = .731, .269; H = .731 * 1/2 + .269 * 2/2
     pi = exp(-1) / (exp(-1) + exp(-2))
-    assert votes.words is not None
-    assert again.words is not None
+    assert votes.word_probs is not None
+    assert again.word_probs is not None
     assert votes.entropy is not None
     assert again.entropy is not None
     np.testing.assert_allclose(votes.entropy[:6], pi / 2 + (1 - pi))
     assert np.isnan(votes.entropy[6:]).all()
     np.testing.assert_array_equal(votes.entropy, again.entropy)
-    np.testing.assert_array_equal(votes.words.log_probs, again.words.log_probs)
+    np.testing.assert_array_equal(votes.word_probs.log_probs, again.word_probs.log_probs)
     score = BeamEntropy().estimate(votes).score
     np.testing.assert_allclose(score, [exp(-pi / 2 - (1 - pi)), 0.0])
     pooled = JointDecoding(weights="certainty").estimate(votes)
@@ -155,8 +155,8 @@ def test_characters_of_several_tokens_come_back() -> None:
 
     with FaultyServer(halves) as server:
         votes = ask(server)
-    assert votes.words is not None
-    np.testing.assert_allclose(votes.words.log_probs, [-0.875, -0.875])
+    assert votes.word_probs is not None
+    np.testing.assert_allclose(votes.word_probs.log_probs, [-0.875, -0.875])
 
 
 @pytest.mark.parametrize(
@@ -236,8 +236,8 @@ def test_a_student_learns_from_a_servers_words(tmp_path: Path) -> None:
         settings = open_study(tmp_path, server.url)
         run = Run(make_study(settings), Store(tmp_path / "store"))
         lesson = run.selection(0, run.study.arm("words"))[0]
-        assert lesson.written is not None
-        np.testing.assert_allclose(lesson.written.words.log_probs, log(0.8))
+        assert lesson.token_targets is not None
+        np.testing.assert_allclose(lesson.token_targets.words.log_probs, log(0.8))
         found = study(settings, tmp_path / "run", workers=1).results
     assert set(found["arms"]) >= {"naive", "words", "sure"}
     assert found["votes"]["accuracy"] == 1

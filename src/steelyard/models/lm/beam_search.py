@@ -19,7 +19,7 @@ from steelyard.models.lm.sequence_scores import (
     score_texts,
 )
 from steelyard.models.score import Precision, autocast
-from steelyard.prompts import Asked, ReaderName, Reading, read
+from steelyard.prompts import AnswerFormat, PromptedQuestion, Reading, read
 from steelyard.types import Floats, Ints
 
 
@@ -33,7 +33,7 @@ class NBest:
     reasons: tuple[str, ...]  # (N,), why a prompt has no answers, "" if it has
 
     def read(
-        self, asked: Sequence[Asked], reader: ReaderName | None, *, whole: bool = False
+        self, asked: Sequence[PromptedQuestion], reader: AnswerFormat | None, *, whole: bool = False
     ) -> list[list[Reading]]:
         """The answers to each of N open questions as they are read; one that has no end is cut.
 
@@ -56,7 +56,7 @@ class NBest:
 def n_best(
     model: Any,
     tokenizer: Any,
-    asked: Sequence[Asked],
+    asked: Sequence[PromptedQuestion],
     *,
     beams: int = 5,
     max_new_tokens: int = 64,
@@ -174,7 +174,7 @@ def _says_nothing(text: str) -> bool:
 def _search(
     model: Any,
     tokenizer: Any,
-    asked: Sequence[Asked],
+    asked: Sequence[PromptedQuestion],
     beams: int,
     longest: int,
     normalise: Normalise,

@@ -9,11 +9,11 @@ import torch
 from torch import Tensor
 
 from steelyard.errors import ConfigError
-from steelyard.models.batches import Reader, sequences_of
+from steelyard.models.batches import Batcher, sequences_of
 from steelyard.models.encode import Encoded, flat
 from steelyard.models.lm.prompt_tokens import answer_tokens, fit_prompt, prompt_tokens
 from steelyard.objectives.losses import answer_likelihoods
-from steelyard.prompts import Asked
+from steelyard.prompts import PromptedQuestion
 from steelyard.types import Floats, Ints
 
 Reduction = Literal["row_mean", "padded_mean"]
@@ -34,7 +34,7 @@ class AnswerRows:
 
 
 def encode_answers(
-    tokenizer: Any, asked: Sequence[Asked], targets: Floats, limit: int
+    tokenizer: Any, asked: Sequence[PromptedQuestion], targets: Floats, limit: int
 ) -> AnswerRows:
     """A row for each answer with a target above 0.
 
@@ -70,7 +70,7 @@ def encode_answers(
 
 def lay_out(
     tokenizer: Any,
-    asked: Sequence[Asked],
+    asked: Sequence[PromptedQuestion],
     prompts: Sequence[list[int]],
     answers: Sequence[list[list[int]]],
     numbers: Sequence[Ints],
@@ -114,7 +114,7 @@ def lay_out(
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
-class AnswerReader(Reader):
+class AnswerReader(Batcher):
     """Gives the training loop the likelihoods of answers as a classifier's gives logits."""
 
     taught: AnswerRows
@@ -135,7 +135,7 @@ class AnswerReader(Reader):
     def answers(self, logits: Tensor, rows: Ints, width: int) -> Tensor:
         """Mean ln P of each answer's tokens, (B, width); 0 for answers that are not taught."""
         sequences, start = sequences_of(self.encoded, rows), self._start(rows)
-        tokens = Reader.inputs(self, rows)["input_ids"][:, start + 1 :]
+        tokens = Batcher.inputs(self, rows)["input_ids"][:, start + 1 :]
         if not self.trims:
             logits = logits[:, start:]
         lengths, prompt = self.encoded.lengths[sequences], self.taught.prompt[sequences]

@@ -107,7 +107,7 @@ def bradley_terry(rewards: Floats) -> Floats:
     return np.stack([expit(lead), expit(-lead)], axis=1)
 
 
-def teach_preferences(
+def train_dpo(
     pretrained: Pretrained,
     tuning: PreferenceTuning,
     questions: Sequence[Question],

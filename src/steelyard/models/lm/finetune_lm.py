@@ -29,8 +29,8 @@ from steelyard.models.load import Pretrained, load_tokenizer
 from steelyard.models.train import Training, TrainingLog, device, train
 from steelyard.objectives.losses import completion_loss
 from steelyard.objectives.state import Objective, OfTokens
-from steelyard.prompts import Asked
-from steelyard.types import Floats, Ints, Written
+from steelyard.prompts import PromptedQuestion
+from steelyard.types import Floats, Ints, TokenTargets
 
 
 class Adapters(Lora):
@@ -73,10 +73,10 @@ class Completer:
         self.tokenizer.save_pretrained(folder)
 
 
-def teach_answers(
+def finetune_lm(
     pretrained: Pretrained,
     tuning: Tuning,
-    asked: Sequence[Asked],
+    asked: Sequence[PromptedQuestion],
     targets: Floats,
     weights: Floats,
     *,
@@ -84,7 +84,7 @@ def teach_answers(
     steps: int | None = None,
     checkpoints: Checkpoints | None = None,
     objective: OfTokens | None = None,
-    written: Written | None = None,
+    written: TokenTargets | None = None,
 ) -> Completer:
     """Train a causal language model on prompts and their answers.
 
@@ -150,7 +150,7 @@ def teach_answers(
     return Completer(model, tokenizer, taught.encoded.cut, left_out, log)
 
 
-def _words(objective: OfTokens, written: Written | None, kept: Ints) -> Written:
+def _words(objective: OfTokens, written: TokenTargets | None, kept: Ints) -> TokenTargets:
     if written is None:
         raise InputError(
             "An objective of single tokens needs the words' probabilities; use `language_model` "

@@ -7,7 +7,7 @@ from torch import Tensor
 from transformers.cache_utils import DynamicLayer
 
 
-class Room(DynamicLayer):  # type: ignore[misc]  # transformers has no types
+class PreallocatedCache(DynamicLayer):  # type: ignore[misc]  # transformers has no types
     """A layer of a cache with room for what will be written.
 
     Growing by concatenation copies every earlier token for each new one. Here a token is written
@@ -18,7 +18,7 @@ class Room(DynamicLayer):  # type: ignore[misc]  # transformers has no types
         """Rows of a filled layer, each as often as it stands in `rows`, and `room` more places."""
         super().__init__()
         self.lazy_initialization(layer.keys, layer.values)
-        self._whole = [_roomy(old[rows], room) for old in (layer.keys, layer.values)]
+        self._whole = [_preallocated(old[rows], room) for old in (layer.keys, layer.values)]
         self._show(layer.keys.shape[-2])
 
     def update(
@@ -40,18 +40,18 @@ class Room(DynamicLayer):  # type: ignore[misc]  # transformers has no types
         self.keys, self.values = (whole[:, :, :size] for whole in self._whole)
 
 
-def with_room(cache: Any, rows: Tensor, room: int) -> Any:
+def with_preallocated_cache(cache: Any, rows: Tensor, room: int) -> Any:
     """A prompt cache for replies: reply r goes on from prompt `rows[r]`, by `room` tokens at most.
 
     Layers of other kinds (sliding windows, recurrent states) are small and grow as they do.
     """
     for i, layer in enumerate(cache.layers):
         if type(layer) is DynamicLayer:
-            cache.layers[i] = Room(layer, rows, room)
+            cache.layers[i] = PreallocatedCache(layer, rows, room)
         else:
             layer.reorder_cache(rows)
     return cache
 
 
-def _roomy(filled: Tensor, room: int) -> Tensor:
+def _preallocated(filled: Tensor, room: int) -> Tensor:
     return torch.nn.functional.pad(filled, (0, 0, 0, room))

@@ -17,7 +17,7 @@ from steelyard.models.lm.inference import reading
 from steelyard.models.lm.prefix_tree import Tree, tree_of
 from steelyard.models.lm.prompt_tokens import answer_tokens, context_size, fit_prompt, prompt_tokens
 from steelyard.models.score import Precision
-from steelyard.prompts import Asked
+from steelyard.prompts import PromptedQuestion
 from steelyard.types import Floats
 
 Normalise: TypeAlias = Literal["sum", "mean"]
@@ -43,7 +43,7 @@ class OptionScores:
 def score_options(
     model: Any,
     tokenizer: Any,
-    asked: Sequence[Asked],
+    asked: Sequence[PromptedQuestion],
     *,
     normalise: Normalise = "sum",
     precision: Precision = "fp32",
@@ -94,7 +94,7 @@ def score_options(
 
 
 def _tokens(
-    tokenizer: Any, asked: Sequence[Asked], limit: int
+    tokenizer: Any, asked: Sequence[PromptedQuestion], limit: int
 ) -> tuple[list[tuple[list[int], list[list[int]]]], npt.NDArray[np.bool_], int]:
     """Tokens of each prompt, its item cut where it must be, and of its answers."""
     reach = CHARACTERS_PER_TOKEN * limit
@@ -119,7 +119,7 @@ def _tokens(
 
 
 def _forests(
-    asked: Sequence[Asked],
+    asked: Sequence[PromptedQuestion],
     texts: Sequence[tuple[list[int], list[list[int]]]],
     fits: npt.NDArray[np.bool_],
 ) -> list[tuple[Tree, Any]]:

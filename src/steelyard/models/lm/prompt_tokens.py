@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 from steelyard.models.encode import CHARACTERS_PER_TOKEN
-from steelyard.prompts import Asked
+from steelyard.prompts import PromptedQuestion
 
 
 def context_size(model: Any, tokenizer: Any) -> int:
@@ -41,7 +41,7 @@ def answer_tokens(tokenizer: Any, prompt: str, answers: Sequence[str]) -> list[l
     return _ids(tokenizer, answers)
 
 
-def fit_prompt(tokenizer: Any, asked: Asked, room: int) -> Asked | None:
+def fit_prompt(tokenizer: Any, asked: PromptedQuestion, room: int) -> PromptedQuestion | None:
     """The same with its item cut to the longest that fits, as it stands if it fits.
 
     Args:
@@ -53,7 +53,7 @@ def fit_prompt(tokenizer: Any, asked: Asked, room: int) -> Asked | None:
         None if the prompt is too long even without its item.
     """
 
-    def cut(characters: int) -> Asked:
+    def cut(characters: int) -> PromptedQuestion:
         start, end = asked.item
         kept = min(characters, end - start)
         item = asked.prompt[start:end]

@@ -11,18 +11,18 @@ from torch import Tensor
 
 from steelyard.models.encode import CHARACTERS_PER_TOKEN
 from steelyard.models.lm.inference import reading
-from steelyard.models.lm.kv_cache import with_room
+from steelyard.models.lm.kv_cache import with_preallocated_cache
 from steelyard.models.lm.option_scores import inner_of
 from steelyard.models.lm.prompt_tokens import context_size, fit_prompt, prompt_tokens
 from steelyard.models.score import Precision
-from steelyard.prompts import Asked
+from steelyard.prompts import PromptedQuestion
 from steelyard.types import Floats, Ints
 
 BATCH_TOKENS = 16384  # of prompts and replies that are held in the cache at once
 
 
 @dataclass(frozen=True, slots=True)
-class Reply:
+class SampledReply:
     """What a model wrote behind a prompt."""
 
     text: str
@@ -33,13 +33,13 @@ class Reply:
 def sample_replies(
     model: Any,
     tokenizer: Any,
-    asked: Sequence[Asked],
+    asked: Sequence[PromptedQuestion],
     *,
     max_new_tokens: int,
     temperature: float = 0.0,
     top_p: float = 1.0,
     precision: Precision = "fp32",
-) -> list[Reply]:
+) -> list[SampledReply]:
     """One reply to each prompt; equal prompts are read once and continued as often as they stand.
 
     A reply ends at the model's end token. Token t of a reply is the one at which the probability,
@@ -72,7 +72,7 @@ def sample_replies(
             cut.add(one.prompt)
             ids = prompt_tokens(tokenizer, [shorter.prompt])[0]
         tokens[one.prompt] = ids
-    found = [Reply("", "too long")] * len(asked)
+    found = [SampledReply("", "too long")] * len(asked)
     fit = [i for i, one in enumerate(asked) if one.prompt in tokens]
     fit.sort(key=lambda i: (len(tokens[asked[i].prompt]), asked[i].prompt, i))
     ends = _ends(model, tokenizer)
@@ -95,7 +95,7 @@ def sample_replies(
             )
             for i, (ids, done) in zip(part, written, strict=True):
                 text = tokenizer.decode(ids, skip_special_tokens=True)
-                found[i] = Reply(text, "stop" if done else "length", asked[i].prompt in cut)
+                found[i] = SampledReply(text, "stop" if done else "length", asked[i].prompt in cut)
     return found
 
 
@@ -133,7 +133,7 @@ def _continue(
     attention = torch.from_numpy(mask).to(device)
     logits, cache = _step(model, torch.from_numpy(ids).to(device), attention, None)
     index = torch.from_numpy(of).to(device)
-    cache = with_room(cache, index, draws.shape[1])
+    cache = with_preallocated_cache(cache, index, draws.shape[1])
     logits, attention = logits[index], attention[index]
     rows = np.arange(len(of))  # the replies that go on
     for t in range(draws.shape[1]):

@@ -14,8 +14,8 @@ from steelyard.models.lm.option_scores import Normalise, inner_of
 from steelyard.models.lm.prompt_tokens import context_size, fit_prompt, prompt_tokens
 from steelyard.models.lm.word_alignment import Tokens, answer_spans, word_log_probs, words_of
 from steelyard.models.score import Precision, autocast
-from steelyard.prompts import Asked
-from steelyard.types import Floats, Ints, Words
+from steelyard.prompts import PromptedQuestion
+from steelyard.types import Floats, Ints, WordProbabilities
 
 Bools = npt.NDArray[np.bool_]
 BATCH_TOKENS = 8192  # padded tokens of a forward pass, or of a search's caches
@@ -53,7 +53,7 @@ class Scored:
         table[np.arange(table.shape[1]) < counts[:, None]] = scores
         return table
 
-    def words(self) -> Words:
+    def words(self) -> WordProbabilities:
         """Log-probabilities of the texts' words; nan where there is a reason."""
         return word_log_probs(words_of(self.texts), self.tokens.spans, self.token_log_probs)
 
@@ -61,7 +61,7 @@ class Scored:
 def score_texts(
     model: Any,
     tokenizer: Any,
-    asked: Sequence[Asked],
+    asked: Sequence[PromptedQuestion],
     *,
     precision: Precision = "fp32",
     max_tokens: int | None = None,

@@ -17,8 +17,8 @@ from steelyard.objectives.losses import above_entropy, xent
 from steelyard.objectives.losses.chunks import in_chunks
 from steelyard.objectives.losses.precision import widened
 from steelyard.objectives.state import OfTokens
-from steelyard.prompts import Asked
-from steelyard.types import Floats, Ints, Words, Written
+from steelyard.prompts import PromptedQuestion
+from steelyard.types import Floats, Ints, TokenTargets, WordProbabilities
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,7 +34,7 @@ class WrittenRows(AnswerRows):
 
 
 def encode_written(
-    tokenizer: Any, asked: Sequence[Asked], written: Written, limit: int
+    tokenizer: Any, asked: Sequence[PromptedQuestion], written: TokenTargets, limit: int
 ) -> WrittenRows:
     """A row for each text; equal texts of an example have a row each, for they have other words.
 
@@ -105,10 +105,10 @@ def encode_written(
     )
 
 
-def of_examples(written: Written, examples: Ints) -> Written:
+def of_examples(written: TokenTargets, examples: Ints) -> TokenTargets:
     """The texts of some of the examples, ascending, which are numbered anew."""
     texts = np.flatnonzero(np.isin(written.example, examples))
-    return Written(
+    return TokenTargets(
         np.searchsorted(examples, written.example[texts]),
         written.candidate[texts],
         written.share[texts],
@@ -117,14 +117,14 @@ def of_examples(written: Written, examples: Ints) -> Written:
     )
 
 
-def shifted(written: Written, characters: int) -> Written:
+def shifted(written: TokenTargets, characters: int) -> TokenTargets:
     """The same texts with so many characters in front of each, which belong to no word."""
     spans = written.words.spans
     moved = replace(spans, begin=spans.begin + characters, end=spans.end + characters)
-    return replace(written, words=Words(moved, written.words.log_probs))
+    return replace(written, words=WordProbabilities(moved, written.words.log_probs))
 
 
-def _check(asked: Sequence[Asked], written: Written, counts: Ints) -> None:
+def _check(asked: Sequence[PromptedQuestion], written: TokenTargets, counts: Ints) -> None:
     """What would otherwise be a wrong number, or an error that says nothing."""
     if not counts.all():
         name = asked[int(counts.argmin())].id

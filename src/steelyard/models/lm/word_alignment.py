@@ -18,8 +18,8 @@ from torch import Tensor
 
 from steelyard.errors import ConfigError
 from steelyard.models.lm.prompt_tokens import answer_tokens
-from steelyard.prompts import Asked
-from steelyard.types import Floats, Ints, Spans, Words
+from steelyard.prompts import PromptedQuestion
+from steelyard.types import Floats, Ints, Spans, WordProbabilities
 
 Bools = npt.NDArray[np.bool_]
 
@@ -46,7 +46,7 @@ def words_of(texts: Sequence[str]) -> Spans:
     return _spans(found)
 
 
-def answer_spans(tokenizer: Any, asked: Sequence[Asked]) -> Tokens:
+def answer_spans(tokenizer: Any, asked: Sequence[PromptedQuestion]) -> Tokens:
     """Tokens of every answer of N prompts as they follow the prompt, with the end token.
 
     The tokens are those that are taught and asked for (`prompted.answer_tokens`). Their characters
@@ -95,7 +95,7 @@ def answer_spans(tokenizer: Any, asked: Sequence[Asked]) -> Tokens:
     )
 
 
-def word_log_probs(words: Spans, tokens: Spans, log_probs: Floats) -> Words:
+def word_log_probs(words: Spans, tokens: Spans, log_probs: Floats) -> WordProbabilities:
     """ln P(word) = sum of the log-probabilities of its tokens.
 
     White space before a word belongs to it, and the end token (and what white space stands before
@@ -115,10 +115,10 @@ def word_log_probs(words: Spans, tokens: Spans, log_probs: Floats) -> Words:
     sums = np.asarray(
         np.bincount(word, weights=log_probs, minlength=len(joined.begin)), dtype=np.float64
     )
-    return Words(joined, sums)
+    return WordProbabilities(joined, sums)
 
 
-def bridge(words: Words, tokens: Spans) -> tuple[Words, Ints]:
+def bridge(words: WordProbabilities, tokens: Spans) -> tuple[WordProbabilities, Ints]:
     """A supervisor's words for the tokens of another tokenizer.
 
     Returns:
@@ -128,7 +128,7 @@ def bridge(words: Words, tokens: Spans) -> tuple[Words, Ints]:
     sums = np.asarray(
         np.bincount(of, weights=words.log_probs, minlength=len(joined.begin)), dtype=np.float64
     )
-    return Words(joined, sums), word
+    return WordProbabilities(joined, sums), word
 
 
 def token_strengths(

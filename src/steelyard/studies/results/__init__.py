@@ -2,4 +2,7 @@
 
 from steelyard.studies.results.collect import collect, environment
 
-__all__ = ["collect", "environment"]
+__all__ = [
+    "collect",
+    "environment",
+]

@@ -11,10 +11,10 @@ from steelyard.errors import InputError
 from steelyard.studies.executors import cores
 from steelyard.studies.results.json_numbers import numbers
 from steelyard.studies.results.label_quality import estimators, quality_of, votes_said
-from steelyard.studies.results.scores import Judged
+from steelyard.studies.results.scores import StudyScores
 from steelyard.studies.results.warnings import of_language_models, of_the_study
 from steelyard.studies.run import Run
-from steelyard.studies.training import CEILING, Taught
+from steelyard.studies.training import CEILING, TrainedStudent
 
 CURVE_POINTS = 60
 
@@ -26,7 +26,7 @@ def collect(run: Run) -> dict[str, Any]:
         Missing: with a store that only reads, if a result is not stored.
     """
     study = run.study
-    judged = Judged(run)
+    judged = StudyScores(run)
     metrics, undefined = _other_metrics(judged)
     reliability = {kind: quality_of(run, kind) for kind in estimators(run)}
     results: dict[str, Any] = {
@@ -65,7 +65,7 @@ def environment() -> dict[str, Any]:
     }
 
 
-def _other_metrics(judged: Judged) -> tuple[dict[str, Any], list[str]]:
+def _other_metrics(judged: StudyScores) -> tuple[dict[str, Any], list[str]]:
     """Scores by every metric but the study's, and why some are not defined on these test rows."""
     study = judged.run.study
     if study.metrics == ("accuracy",):
@@ -80,9 +80,9 @@ def _other_metrics(judged: Judged) -> tuple[dict[str, Any], list[str]]:
     return metrics, undefined
 
 
-def _data(run: Run, judged: Judged) -> dict[str, Any]:
+def _data(run: Run, judged: StudyScores) -> dict[str, Any]:
     task, leaks = run.splits(run.study.seed_list[0])
-    counts = np.bincount(task.test.truth, minlength=task.answers)[: task.answers]
+    counts = np.bincount(task.test.truth, minlength=task.num_classes)[: task.num_classes]
     cut = max(taught.record["cut"] for taught in judged.taught[CEILING])
     return {
         "name": run.source.name,
@@ -102,7 +102,7 @@ def _data(run: Run, judged: Judged) -> dict[str, Any]:
     }
 
 
-def _curve(taught: Taught) -> dict[str, list[float]]:
+def _curve(taught: TrainedStudent) -> dict[str, list[float]]:
     """Training loss, averaged over at most CURVE_POINTS stretches of steps."""
     loss = np.array(taught.record["loss"])
     if not len(loss):

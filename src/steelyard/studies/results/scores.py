@@ -17,13 +17,13 @@ from steelyard.evaluation import (
 )
 from steelyard.studies.results.json_numbers import mean, numbers
 from steelyard.studies.run import Run
-from steelyard.studies.training import CEILING, Taught
+from steelyard.studies.training import CEILING, TrainedStudent
 from steelyard.types import Selection
 
 NO_FLOOR = "There are no weak votes on the test questions, so the floor is not known."
 
 
-class Judged:
+class StudyScores:
     """Every model of a study measured on the same test items with the same resamples."""
 
     def __init__(self, run: Run) -> None:
@@ -137,7 +137,7 @@ class Judged:
             },
         }
 
-    def first_seed(self) -> dict[str, Taught]:
+    def first_seed(self) -> dict[str, TrainedStudent]:
         return {name: taught[0] for name, taught in self.taught.items()}
 
     def _gap(self, metric: str, name: str) -> Any:

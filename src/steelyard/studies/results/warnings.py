@@ -4,9 +4,9 @@ from typing import Any
 
 import numpy as np
 
-from steelyard.studies.results.scores import Judged
+from steelyard.studies.results.scores import StudyScores
 from steelyard.studies.run import Run
-from steelyard.studies.training import Taught
+from steelyard.studies.training import TrainedStudent
 
 
 def of_the_study(run: Run, results: dict[str, Any]) -> list[str]:
@@ -42,7 +42,7 @@ def of_the_study(run: Run, results: dict[str, Any]) -> list[str]:
     return said
 
 
-def of_language_models(judged: Judged) -> list[str]:
+def of_language_models(judged: StudyScores) -> list[str]:
     """What a language model could not learn, and what could not be read of what it wrote."""
     said = []
     records = [taught.record for several in judged.taught.values() for taught in several]
@@ -54,7 +54,7 @@ def of_language_models(judged: Judged) -> list[str]:
         )
     for name, several in judged.taught.items():
         shares = [
-            _unreadable(taught, judged.run.task(judged.seeds[0]).answers) for taught in several
+            _unreadable(taught, judged.run.task(judged.seeds[0]).num_classes) for taught in several
         ]
         if max(shares) > 0 and judged.run.study.student.kind == "preference":
             said.append(  # the same pairs for every arm
@@ -67,7 +67,7 @@ def of_language_models(judged: Judged) -> list[str]:
     return said
 
 
-def _unreadable(taught: Taught, answers: int) -> float:
+def _unreadable(taught: TrainedStudent, answers: int) -> float:
     """Share of the test questions to which a student gave no readable answer."""
     if "answers" in taught.record:
         return float(np.mean([answer is None for answer in taught.record["answers"]]))

@@ -10,17 +10,17 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from steelyard.errors import ConfigError, SteelyardError
-from steelyard.prompts import Asked
-from steelyard.supervision.api.client import Chat, Fault, Reply
+from steelyard.prompts import PromptedQuestion
+from steelyard.supervision.api.client import Chat, Fault, ServerReply
 from steelyard.supervision.api.event_loop import run, signals_to
 from steelyard.supervision.api.request import (
     CHARACTERS_PER_TOKEN,
-    Answers,
     Limits,
+    NoRequestProgress,
     Query,
-    Silent,
-    Terms,
-    Watch,
+    ReplyCache,
+    RequestProgress,
+    ServerConfig,
 )
 
 TRIALS = 3  # queries that may fail before the first answer; then the settings are to blame
@@ -38,11 +38,11 @@ class Unanswered:
     again: bool = True  # asking again may help; not for a text that is too long
 
 
-Found: TypeAlias = dict[str, Reply | Unanswered]
+Found: TypeAlias = dict[str, ServerReply | Unanswered]
 Todo: TypeAlias = deque[Query]
 
 
-class Inquiry:
+class RequestBatch:
     """Asks a server, and keeps every reply before it counts.
 
     Until the first reply one query is asked at a time, so that wrong settings cost one request
@@ -61,14 +61,14 @@ class Inquiry:
 
     def __init__(
         self,
-        terms: Terms,
-        answers: Answers,
+        terms: ServerConfig,
+        answers: ReplyCache,
         limits: Limits | None = None,
-        watch: Watch | None = None,
-        judge: Callable[[Asked, Reply], str] = lambda asked, reply: "",
+        watch: RequestProgress | None = None,
+        judge: Callable[[PromptedQuestion, ServerReply], str] = lambda asked, reply: "",
     ) -> None:
         self.terms, self.answers = terms, answers
-        self.limits, self.watch = limits or Limits(), watch or Silent()
+        self.limits, self.watch = limits or Limits(), watch or NoRequestProgress()
         self._judge = judge
         self.stopped_by = ""  # the limit that was reached
         self.models: Counter[str] = Counter()  # names that the server gave itself
@@ -78,7 +78,7 @@ class Inquiry:
         self._failed = 0  # queries without a reply since the last one with
         self._not_before = 0.0  # on the monotonic clock: the server asked for a pause
 
-    def ask(self, queries: Sequence[Query]) -> dict[str, Reply | Unanswered]:
+    def ask(self, queries: Sequence[Query]) -> dict[str, ServerReply | Unanswered]:
         """Replies by key. Equal keys are asked once.
 
         Raises:
@@ -166,12 +166,12 @@ class Inquiry:
         try:
             outcome = await self._persist(chat, query)
         finally:
-            if not isinstance(outcome, Reply):
+            if not isinstance(outcome, ServerReply):
                 self.answers.release(key)
         if outcome is not None:
             found[key] = outcome
 
-    async def _persist(self, chat: Chat, query: Query) -> Reply | Unanswered | None:
+    async def _persist(self, chat: Chat, query: Query) -> ServerReply | Unanswered | None:
         """Ask until there is a reply or no try is left; None at a stop or a limit."""
         fault: Fault | None = None
         for number in range(self.terms.tries):
@@ -203,7 +203,7 @@ class Inquiry:
         assert fault is not None
         return self._without(query, fault)
 
-    async def _keep(self, query: Query, reply: Reply) -> Reply:
+    async def _keep(self, query: Query, reply: ServerReply) -> ServerReply:
         read = reply.prompt_tokens if reply.prompt_tokens is not None else query.tokens
         made = reply.completion_tokens
         if made is None:
@@ -222,8 +222,8 @@ class Inquiry:
                 await asyncio.to_thread(self.answers.put, batch)
         return self._taken(query, record, stored=False)
 
-    def _taken(self, query: Query, record: Mapping[str, Any], stored: bool) -> Reply:
-        reply, key = Reply.of(record), query.key
+    def _taken(self, query: Query, record: Mapping[str, Any], stored: bool) -> ServerReply:
+        reply, key = ServerReply.of(record), query.key
         self.models[reply.served_model] += 1
         if key not in self._counted:  # equal queries of several rounds are paid for once
             self._counted.add(key)

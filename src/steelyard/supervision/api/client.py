@@ -23,7 +23,7 @@ Logprobs: TypeAlias = tuple[tuple[str, float | None], ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Reply:
+class ServerReply:
     """What a server answered, as it is kept."""
 
     text: str
@@ -41,7 +41,7 @@ class Reply:
         return asdict(self)
 
     @classmethod
-    def of(cls, record: Mapping[str, Any]) -> "Reply":
+    def of(cls, record: Mapping[str, Any]) -> "ServerReply":
         words = {name: record[name] for name in cls.__slots__}
         pairs = tuple((token, value) for token, value in words["logprobs"] or ())
         return cls(**{**words, "logprobs": pairs})
@@ -87,7 +87,7 @@ class Chat:
     async def __aexit__(self, *_: object) -> None:
         await self._client.aclose()
 
-    async def complete(self, body: Mapping[str, Any]) -> Reply:
+    async def complete(self, body: Mapping[str, Any]) -> ServerReply:
         """Ask once.
 
         Raises:
@@ -157,7 +157,7 @@ class Chat:
         line = self._clean(" ".join(text.split()))
         return line[:SAID], code
 
-    def _parsed(self, raw: bytes, seconds: float, each: bool) -> Reply:
+    def _parsed(self, raw: bytes, seconds: float, each: bool) -> ServerReply:
         if not raw.strip():
             raise Fault("empty reply", "retry")
         try:
@@ -172,7 +172,7 @@ class Chat:
                 raise Fault("no choices", "retry")
             choice, usage = choices[0], words.get("usage") or {}
             message = choice["message"]
-            return Reply(
+            return ServerReply(
                 text=self._text(_content(message.get("content"))),
                 finish_reason=self._text(choice.get("finish_reason")),
                 refusal=self._text(message.get("refusal")),

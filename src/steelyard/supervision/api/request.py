@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from steelyard.prompts import Asked
+from steelyard.prompts import PromptedQuestion
 
 CHARACTERS_PER_TOKEN = 4  # of English text; for estimates only
 
@@ -17,7 +17,7 @@ def key_of(words: Mapping[str, Any]) -> str:
     return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
 
 
-class Answers(Protocol):
+class ReplyCache(Protocol):
     """Where replies are kept: a ledger, or nothing but memory."""
 
     def get(self, keys: Sequence[str]) -> dict[str, dict[str, Any]]: ...
@@ -55,7 +55,7 @@ class Query:
 
     key: str
     body: Mapping[str, Any]  # as it is sent
-    asked: Asked  # what it asks
+    asked: PromptedQuestion  # what it asks
 
     @property
     def tokens(self) -> int:
@@ -65,7 +65,7 @@ class Query:
 
 
 @dataclass(frozen=True)
-class Terms:
+class ServerConfig:
     """How a server is asked."""
 
     base_url: str
@@ -105,7 +105,7 @@ class Limits:
         return ""
 
 
-class Watch(Protocol):
+class RequestProgress(Protocol):
     """Is told how asking gets on."""
 
     def begin(self, queries: int) -> None:
@@ -118,7 +118,7 @@ class Watch(Protocol):
         """A fault is waited out."""
 
 
-class Silent:
+class NoRequestProgress:
     """Watches and says nothing."""
 
     def begin(self, queries: int) -> None: ...

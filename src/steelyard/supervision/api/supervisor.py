@@ -11,20 +11,28 @@ from pydantic import Field, JsonValue, field_validator
 
 from steelyard.errors import ConfigError, SteelyardError
 from steelyard.io.atomic import file_sum
-from steelyard.prompts import Asked, Asking, read
-from steelyard.supervision.api.ask_server import Inquiry, Unanswered
-from steelyard.supervision.api.client import Reply
+from steelyard.prompts import PromptedQuestion, PromptSettings, read
+from steelyard.supervision.api.ask_server import RequestBatch, Unanswered
+from steelyard.supervision.api.client import ServerReply
 from steelyard.supervision.api.option_probabilities import option_probabilities
-from steelyard.supervision.api.request import Answers, InMemory, Limits, Query, Terms, Watch, key_of
+from steelyard.supervision.api.request import (
+    InMemory,
+    Limits,
+    Query,
+    ReplyCache,
+    RequestProgress,
+    ServerConfig,
+    key_of,
+)
 from steelyard.supervision.api.token_logprobs import with_words
-from steelyard.supervision.parsed_replies import Answered, counted, kind_of, votes_of
+from steelyard.supervision.parsed_replies import ParsedReply, counted, kind_of, votes_of
 from steelyard.types import ABSTAIN, Question, Split, Votes
 
 KEY_ENV = "STEELYARD_API_KEY"
 OURS = ("messages", "model", "stream", "n", "seed", "temperature", "top_p", "max_tokens")
 
 
-class Api(Asking):
+class Api(PromptSettings):
     """Asks a server's chat/completions, K queries about each question, several at a time.
 
     A closed question is answered by what the reply's text says. Where the server gives
@@ -125,7 +133,7 @@ class Api(Asking):
         classes: tuple[str, ...],
         *,
         seed: int,
-        answers: Answers | None = None,
+        answers: ReplyCache | None = None,
     ) -> list[Votes]:
         """Ask about each list of questions; `labelled` is not needed.
 
@@ -164,15 +172,18 @@ class Api(Asking):
 
     def queries_about(
         self, questions: Sequence[Question], classes: tuple[str, ...], seed: int
-    ) -> list[Asked]:
+    ) -> list[PromptedQuestion]:
         """All queries about each question, in their order."""
         kind = kind_of(questions, classes)
         numbers = range(len(self.query_names(kind)))
         return [self.ask(one, kind, classes, q, seed) for one in questions for q in numbers]
 
     def inquiry(
-        self, answers: Answers, limits: Limits | None = None, watch: Watch | None = None
-    ) -> Inquiry:
+        self,
+        answers: ReplyCache,
+        limits: Limits | None = None,
+        watch: RequestProgress | None = None,
+    ) -> RequestBatch:
         """What asks this server.
 
         Raises:
@@ -188,7 +199,7 @@ class Api(Asking):
             raise ConfigError(
                 f"{self.api_key_env} has a character that no key has; set it to the key alone."
             )
-        terms = Terms(
+        terms = ServerConfig(
             key=key,
             key_env=self.api_key_env,
             max_tokens=self.max_new_tokens,
@@ -199,9 +210,9 @@ class Api(Asking):
                 }
             ),
         )
-        return Inquiry(terms, answers, limits, watch, lambda *pair: self._read(*pair).reason)
+        return RequestBatch(terms, answers, limits, watch, lambda *pair: self._read(*pair).reason)
 
-    def query(self, asked: Asked) -> Query:
+    def query(self, asked: PromptedQuestion) -> Query:
         """The request of one query, under the hash of all that decides its answer."""
         messages = [{"role": "user", "content": asked.prompt}]
         if self.system is not None:
@@ -222,15 +233,17 @@ class Api(Asking):
         body = {name: part for name, part in {**body, **self.extra}.items() if part is not None}
         return Query(key_of({"engine": self.base_url, "request": body}), body, asked)
 
-    def replies(self, asked: Sequence[Asked], inquiry: Inquiry) -> list[Answered]:
+    def replies(
+        self, asked: Sequence[PromptedQuestion], inquiry: RequestBatch
+    ) -> list[ParsedReply]:
         """Ask, and read the replies; one for each query, in their order."""
         queries = [self.query(one) for one in asked]
         said = inquiry.ask(queries)
         return [self._read(one, said[query.key]) for one, query in zip(asked, queries, strict=True)]
 
-    def _read(self, asked: Asked, reply: Reply | Unanswered) -> Answered:
+    def _read(self, asked: PromptedQuestion, reply: ServerReply | Unanswered) -> ParsedReply:
         if isinstance(reply, Unanswered):
-            return Answered(asked, ABSTAIN, reply.reason, again=reply.again)
+            return ParsedReply(asked, ABSTAIN, reply.reason, again=reply.again)
         finish = "content_filter" if reply.refusal else reply.finish_reason
         reading = read(reply.text, asked, self.reader, finish)
         answer, reason = reading.answer, reading.reason
@@ -241,7 +254,7 @@ class Api(Asking):
             answer, reason = int(probs.argmax()), ""
         if probs is not None and probs[answer] < probs.max():
             probs = None  # the reply goes on to say otherwise
-        return Answered(
+        return ParsedReply(
             *(asked, answer, reason, reading.text, reply.text, probs, reply.served_model),
             tokens=reply.logprobs if self.words else (),
         )

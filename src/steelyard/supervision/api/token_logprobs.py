@@ -6,10 +6,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from steelyard.prompts import ReaderName
+from steelyard.prompts import AnswerFormat
 from steelyard.supervision.api.client import Logprobs
-from steelyard.supervision.parsed_replies import Answered
-from steelyard.types import ABSTAIN, Floats, Spans, Votes, Words
+from steelyard.supervision.parsed_replies import ParsedReply
+from steelyard.types import ABSTAIN, Floats, Spans, Votes, WordProbabilities
 
 WHOLE = ("json", "slots", "text")
 """Readers whose answer is all of the reply, in another spelling."""
@@ -18,11 +18,11 @@ WHOLE = ("json", "slots", "text")
 class Spoken(NamedTuple):
     """One answer with what its speaker thinks of its words."""
 
-    words: Words
+    words: WordProbabilities
     tokens: int
 
 
-def with_words(votes: Votes, heard: Sequence[Answered], reader: ReaderName | None) -> Votes:
+def with_words(votes: Votes, heard: Sequence[ParsedReply], reader: AnswerFormat | None) -> Votes:
     """The votes with the words of each voter's own answers, and the entropy of their list.
 
     A voter's list are its distinct answers to a question, whichever query gave them; of equal ones
@@ -49,7 +49,7 @@ def with_words(votes: Votes, heard: Sequence[Answered], reader: ReaderName | Non
     entropy = beam_entropy(logs, lengths, lists, len(votes.ids) * voters)
     return replace(
         votes,
-        words=_of_candidates(votes, spoken),
+        word_probs=_of_candidates(votes, spoken),
         entropy=entropy[votes.example * voters + votes.voter],
     )
 
@@ -100,16 +100,18 @@ def _where_it_stands(
     return Spoken(word_log_probs(words_of((answer,)), spans, values[inside]), len(inside))
 
 
-def _of_candidates(votes: Votes, spoken: Mapping[tuple[int, int, str], Spoken]) -> Words:
+def _of_candidates(
+    votes: Votes, spoken: Mapping[tuple[int, int, str], Spoken]
+) -> WordProbabilities:
     """Words of each vote's candidates in turn; one of nan where its voter did not say it."""
     parts = []
     for m, i in enumerate(votes.example.tolist()):
         for text in votes.candidate_texts[i]:
             said = spoken.get((i, int(votes.voter[m]), text))
             parts.append(_one_word(text, np.nan) if said is None else said.words)
-    return Words.stack(parts)
+    return WordProbabilities.stack(parts)
 
 
-def _one_word(text: str, log_prob: float) -> Words:
+def _one_word(text: str, log_prob: float) -> WordProbabilities:
     spans = Spans(np.array([0, 1]), np.array([0]), np.array([len(text)]))
-    return Words(spans, np.array([log_prob]))
+    return WordProbabilities(spans, np.array([log_prob]))
