@@ -121,5 +121,5 @@ def test_its_control_draws_as_many_of_each_class() -> None:
 
 def test_open_answers_have_no_classes_to_keep_apart() -> None:
     table = replace(crowd(), candidate_texts=(("a", "b"),) * 12)
-    with pytest.raises(InputError, match="`per_class` is of classes"):
+    with pytest.raises(InputError, match="`per_class` needs classes"):
         KeepMostReliable(per_class=True).select(table, VoteEntropy().estimate(table))

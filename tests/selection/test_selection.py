@@ -168,7 +168,7 @@ def test_a_selection_of_one_class_is_refused() -> None:
 
 
 def test_the_ceiling_is_taught_the_truth() -> None:
-    selection = select_truth(("a", "b"), np.array([1, 0]), answers=3)
+    selection = select_truth(("a", "b"), np.array([1, 0]), num_classes=3)
     assert selection.targets.tolist() == [[0, 1, 0], [1, 0, 0]]
     assert selection.weights.tolist() == [1, 1]
 

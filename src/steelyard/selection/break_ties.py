@@ -1,4 +1,4 @@
-"""From what is believed to one label: ties, abstentions, and every example kept."""
+"""One label per example from a posterior: how ties are broken, and examples without votes."""
 
 from typing import ClassVar, Literal
 
@@ -16,8 +16,8 @@ UNREADABLE = "a vote is unreadable"
 def most_probable(votes: Votes, posterior: Floats, seed: int = 0) -> Ints:
     """The most probable answer of each example, (N,).
 
-    A tie goes to the tied answer with the larger mean probability in the votes, and if that too is
-    a tie to a draw that depends on the seed and the row alone: never to the lower number.
+    A tie goes to the tied answer with the larger mean probability in the votes. If that is a tie
+    too, one is drawn at random by the seed and the row: the lower number has no advantage.
     """
     best = posterior >= posterior.max(axis=1, keepdims=True) - 1e-12
     second = np.where(best, votes.means(), -1.0)
@@ -41,21 +41,24 @@ def unreadable(votes: Votes) -> npt.NDArray[np.bool_]:
 
 
 def select(
-    ids: tuple[str, ...], targets: Floats, weights: Floats, reason: dict[str, npt.NDArray[np.bool_]]
+    ids: tuple[str, ...],
+    targets: Floats,
+    weights: Floats,
+    dropped: dict[str, npt.NDArray[np.bool_]],
 ) -> Selection:
-    """A Selection with weights of mean 1 over the kept and the first reason that applies.
+    """A Selection with weights of mean 1 over the kept rows; each dropped row has its first reason.
 
     Args:
         ids: N names.
         targets: (N, K).
         weights: (N,), before scaling; rows with a reason get 0.
-        reason: why rows are left out -> which, (N,).
+        dropped: reason -> rows that are dropped for it, (N,) each.
 
     Raises:
         InputError: nothing is kept.
     """
     reasons = np.full(len(ids), "", dtype=object)
-    for text, rows in reversed(reason.items()):
+    for text, rows in reversed(dropped.items()):
         reasons[rows] = text
     kept = (reasons == "") & (weights > 0)
     reasons[(reasons == "") & ~kept] = "weight 0"
@@ -70,10 +73,10 @@ def select(
 
 
 def refuse_one_label(selection: Selection) -> None:
-    """Closed questions share their labels, and one of them alone teaches nothing.
+    """Refuse a selection of one class: a student cannot learn from it.
 
     Raises:
-        InputError: all that is kept has one label.
+        InputError: all kept examples have the same label.
     """
     labels = selection.targets[selection.weights > 0].argmax(axis=1)
     if selection.targets.shape[1] > 1 and (labels == labels[0]).all():
@@ -87,9 +90,9 @@ def refuse_one_label(selection: Selection) -> None:
 class FirstVoter(BaseModel):
     """The naive student's labels: the answer of one voter, without any selection.
 
-    The voter is the first that was asked about the example: the same one everywhere, unless voters
-    answer different examples, as people do. Of several answers its first readable one counts; where
-    it gave none the example is left out.
+    The voter is the first that was asked about the example: the same one for all examples, unless
+    voters answer different examples, as crowd workers do. Of several answers the first readable one
+    counts; an example without a readable answer is dropped.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -97,38 +100,37 @@ class FirstVoter(BaseModel):
 
     kind: Literal["first_voter"] = "first_voter"
 
-    def heard(self, votes: Votes) -> npt.NDArray[np.bool_]:
-        """Which votes count, (M,)."""
+    def votes_used(self, votes: Votes) -> npt.NDArray[np.bool_]:
+        """Mask of the votes that count, (M,)."""
         first = np.full(len(votes.ids), len(votes.voters), dtype=np.int64)
         np.minimum.at(first, votes.example, votes.voter)
-        mine: npt.NDArray[np.bool_] = votes.voter == first[votes.example]
-        mine &= votes.answer != ABSTAIN
-        return mine
+        used: npt.NDArray[np.bool_] = votes.voter == first[votes.example]
+        used &= votes.answer != ABSTAIN
+        return used
 
     def select(self, votes: Votes, reliability: Reliability) -> Selection:
-        mine = self.heard(votes)
         labels = np.zeros(len(votes.ids), dtype=np.int64)
-        silent = np.ones(len(votes.ids), dtype=bool)
-        rows = np.flatnonzero(mine)[::-1]  # the first answer is written last
+        abstains = np.ones(len(votes.ids), dtype=bool)
+        rows = np.flatnonzero(self.votes_used(votes))[::-1]  # the first answer is written last
         labels[votes.example[rows]] = votes.answer[rows]
-        silent[votes.example[rows]] = False
+        abstains[votes.example[rows]] = False
         return select(
             votes.ids,
             one_hot(labels, votes.num_classes),
             np.ones(len(votes.ids)),
-            {"the first voter gave no readable answer": silent},
+            {"the first voter gave no readable answer": abstains},
         )
 
 
 class Harden(BaseModel):
-    """Every example with its most probable answer: with vote shares, the majority's."""
+    """Hard labels: every example with its most probable answer (of vote shares, the majority)."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
     version: ClassVar[int] = 1
 
     kind: Literal["hard"] = "hard"
     seed: int = Field(0, ge=0)
-    """Of the draw that breaks a perfect tie."""
+    """Random seed for ties."""
 
     def select(self, votes: Votes, reliability: Reliability) -> Selection:
         labels = most_probable(votes, reliability.posterior, self.seed)
@@ -137,7 +139,7 @@ class Harden(BaseModel):
 
 
 class Soften(BaseModel):
-    """Every example with its posterior, (N, K), as a soft target.
+    """Soft labels: every example with its posterior, (N, K), as the target.
 
     Source: Burns et al. 2023, arXiv:2312.09390, section 3.
     """

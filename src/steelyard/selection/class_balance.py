@@ -1,4 +1,4 @@
-"""Give rare classes their share of what is taught."""
+"""Weights that give rare classes their share of the training loss."""
 
 from dataclasses import replace
 
@@ -8,19 +8,19 @@ from steelyard.types import Selection
 
 
 def balanced(selection: Selection, strength: float = 1.0) -> Selection:
-    """The same labels with a larger weight where their class is rare among them.
+    """The same labels, with larger weights for the rarer classes.
 
-    With n_k = sum_i w_i t_i(k), the weight that class k has in all, the loss of an example becomes
+    With n_k = sum_i w_i t_i(k), the total weight of class k, the loss of an example becomes
 
         w_i sum_k t_i(k) c_k CE(k),    c_k proportional to n_k^-strength,  sum_k n_k c_k = sum_k n_k
 
-    so that the mean weight stays 1. Classes are counted among the weak labels: nothing is known of
-    the true shares, and labels of a rare class that are wrong weigh more as well. Strength 1 is
+    so that the mean weight stays 1. Classes are counted among the weak labels, because the true
+    shares are unknown; wrong labels of a rare class get larger weights too. Strength 1 is
     `class_weight="balanced"` of scikit-learn.
 
     Args:
-        selection: of a closed task with classes in common.
-        strength: in [0, 1]; 1 gives every class that has a label the same weight in all, 0 changes
+        selection: of a classification task.
+        strength: in [0, 1]; 1 gives every class that has a label the same total weight, 0 changes
             nothing.
     """
     total = selection.weights @ selection.targets

@@ -1,4 +1,5 @@
-"""Controls: the same shape of selection without its information."""
+"""Controls: random filters and shuffled weights, which keep a selection's size and drop its
+information."""
 
 import numpy as np
 
@@ -14,8 +15,8 @@ def random_keep(
     Args:
         selection: the filter's.
         everything: the same labels with nothing filtered out.
-        seed: of the draw.
-        per_class: as many of each class's labels.
+        seed: random seed.
+        per_class: keep as many of each class as the filter does.
     """
     labels = everything.targets.argmax(axis=1) if per_class else np.zeros(len(everything.ids))
     rng, kept = np.random.default_rng(seed), selection.weights > 0
@@ -29,21 +30,21 @@ def random_keep(
             for label in np.unique(labels[kept])
         ]
     )
-    left = np.ones(len(selection.ids), dtype=bool)
-    left[drawn] = False
+    not_drawn = np.ones(len(selection.ids), dtype=bool)
+    not_drawn[drawn] = False
     return select(
         selection.ids,
         everything.targets,
-        np.ones(len(left)),
-        {"left out before": everything.weights == 0, "not drawn": left},
+        np.ones(len(not_drawn)),
+        {"dropped before": everything.weights == 0, "not drawn": not_drawn},
     )
 
 
 def shuffled_weights(selection: Selection, seed: int) -> Selection:
-    """The same targets with the weights dealt out anew among the kept examples."""
+    """The same targets with the weights permuted among the kept examples."""
     kept = np.flatnonzero(selection.weights > 0)
     weights = selection.weights.copy()
     weights[kept] = np.random.default_rng(seed).permutation(weights[kept])
     return select(
-        selection.ids, selection.targets, weights, {"left out before": selection.weights == 0}
+        selection.ids, selection.targets, weights, {"dropped before": selection.weights == 0}
     )

@@ -23,19 +23,19 @@ Ties = Literal["keep", "drop", "random"]
 class KeepMostReliable(BaseModel):
     """Keep the share of examples with the highest scores, each with its most probable answer.
 
-    Few votes mean few distinct scores, so ties at the threshold are the rule: `keep` takes all of
-    them (the paper's, which keeps 53 to 72 % at a fraction of 0.5), `drop` none of them unless
-    nothing would be left, `random` fills to exactly ceil(fraction * N) with a seeded draw.
+    Few votes give few distinct scores, so ties at the threshold are common: `keep` takes all of
+    them (as the paper does, which keeps 53 to 72 % at a fraction of 0.5), `drop` takes none unless
+    nothing would be left, `random` draws among them until exactly ceil(fraction * N) are kept.
     Examples without a readable vote are never kept and do not count in N.
 
-    The paper teaches the student every vote on a kept example, wrong ones too; a row for each of
-    its votes has the same loss as one row with the vote shares as target (`labels: votes`). On
-    GSM8K it drops an example before anything else if any of its votes is unreadable
+    The paper trains the student on every vote of a kept example, wrong ones included; one row per
+    vote has the same loss as one row with the vote shares as target (`labels: votes`). On GSM8K it
+    drops an example before anything else if any of its votes is unreadable
     (`drop_unreadable`).
 
     Source: Guo and Yang 2024, arXiv:2406.19032, uncertainty filtering (from the authors' code,
         `our_method_uncertainty_filtering.py` of Irenehere/ReliableAlignment; `drop`, `random`,
-        leaving out abstentions and one label for each example are ours).
+        dropping abstentions and one label per example are ours).
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -45,16 +45,17 @@ class KeepMostReliable(BaseModel):
     fraction: float = Field(0.5, gt=0, le=1)
     """Share of the answered examples, in (0, 1]."""
     ties: Ties = "keep"
-    """What becomes of examples whose score is exactly the threshold."""
+    """Whether examples whose score equals the threshold are kept, dropped, or drawn at random."""
     labels: Literal["majority", "votes"] = "majority"
-    """One label for each example, the most probable answer; or all its votes (the paper's)."""
+    """`majority`: one label per example, the most probable answer. `votes`: the vote shares as a
+    soft label (as in the paper)."""
     drop_unreadable: bool = False
-    """Leave out examples with any unreadable vote; the others do not count in N."""
+    """Drop examples with an unreadable vote before the share is computed."""
     per_class: bool = False
-    """Keep the share of each class's labels: voters agree most on the frequent class, so that a
-    filter of all may keep nothing else. Of closed questions."""
+    """Keep the share within each class. Voters agree most on the frequent class, so that a filter
+    over all examples may keep no other. For closed questions only."""
     seed: int = Field(0, ge=0)
-    """Of the draw among ties."""
+    """Random seed for ties."""
 
     def select(self, votes: Votes, reliability: Reliability) -> Selection:
         has = answered(votes)
@@ -62,8 +63,8 @@ class KeepMostReliable(BaseModel):
         labels = most_probable(votes, reliability.posterior, self.seed)
         kept = np.zeros(len(votes.ids), dtype=bool)
         for group in self._groups(votes, labels):
-            some = has & ~dropped & group
-            kept |= most_reliable(reliability.score, some, self.fraction, self.ties, self.seed)
+            eligible = has & ~dropped & group
+            kept |= most_reliable(reliability.score, eligible, self.fraction, self.ties, self.seed)
         targets = votes.shares() if self.labels == "votes" else one_hot(labels, votes.num_classes)
         return select(
             votes.ids,
@@ -77,11 +78,13 @@ class KeepMostReliable(BaseModel):
         )
 
     def _groups(self, votes: Votes, labels: Ints) -> list[npt.NDArray[np.bool_]]:
-        """Examples that are compared with each other, (N,) each."""
+        """Masks of the examples that compete with each other, (N,) each."""
         if not self.per_class:
             return [np.ones(len(labels), dtype=bool)]
         if votes.candidate_texts:
-            raise InputError("`per_class` is of classes, and open answers have none; leave it out.")
+            raise InputError(
+                "`per_class` needs classes, and open answers have none; remove the setting."
+            )
         return [labels == k for k in range(votes.num_classes)]
 
 

@@ -1,12 +1,13 @@
-"""Keep the labels of several weak supervisors apart, for objectives that hear each of them."""
+"""One target per weak supervisor, for objectives of several supervisors."""
 
 from dataclasses import replace
 from typing import ClassVar, Literal
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from steelyard.errors import InputError
+from steelyard.renamed import rename_value
 from steelyard.selection.break_ties import UNANSWERED, answered, select
 from steelyard.types import ABSTAIN, Floats, Reliability, Selection, SupervisorTargets, Votes
 
@@ -16,10 +17,10 @@ MAX_SUPERVISORS = 64
 class PerSupervisor(BaseModel):
     """Every example with the distribution of each voter, (N, M, K).
 
-    A voter's distribution is the mean of its readable votes about the example; it is silent where
-    it has none. Of open questions its answers alone count, and not what it thinks of those of
-    others. The pooled target, by which labels are judged, is the weighted mean over the voters
-    that answered.
+    A voter's distribution is the mean of its readable votes about the example; without a readable
+    vote it abstains there. For open questions only its answers count, not the probabilities that
+    it gives to the answers of others. The pooled target, whose accuracy is reported, is the
+    weighted mean over the voters that answered.
 
     Source: Cui et al. 2024, arXiv:2406.03199 (several weak supervisors; fixed, mean or
         accuracy-like weights, from the authors' code).
@@ -28,24 +29,30 @@ class PerSupervisor(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
     version: ClassVar[int] = 1
 
-    kind: Literal["apart"] = "apart"
+    kind: Literal["per_supervisor", "apart"] = "per_supervisor"
     weights: Literal["uniform", "accuracy"] | tuple[float, ...] = "uniform"
-    """The same for each voter; in proportion to the accuracy over chance that the arm's estimator
-    learnt (`dawid_skene` and its like); or one number > 0 for each voter, in their order."""
+    """Weights of the voters: `uniform`; `accuracy`, in proportion to the accuracy above chance that
+    the arm's estimator learned (such as `dawid_skene`); or one number > 0 per voter, in order."""
     max_supervisors: int = Field(MAX_SUPERVISORS, ge=1)
-    """More voters are refused: each has a term of the loss."""
+    """More voters than this are refused, because each adds a term to the loss."""
+
+    @field_validator("kind")
+    @classmethod
+    def _new_kind(cls, value: str) -> str:
+        return rename_value(value, {"apart": "per_supervisor"})
 
     def select(self, votes: Votes, reliability: Reliability) -> Selection:
         size, voters = len(votes.ids), len(votes.voters)
         if voters > self.max_supervisors:
             raise InputError(
-                f"{voters} voters cannot be kept apart (at most {self.max_supervisors}); estimate "
-                "one label for each example, with `dawid_skene` for example, or name fewer."
+                f"{voters} voters are too many for one target each (at most "
+                f"{self.max_supervisors}). Use one label per example, for example with "
+                "`reliability: dawid_skene` and `selection: hard`, or fewer voters."
             )
         table = np.zeros((size, voters, votes.num_classes))
         read = votes.answer != ABSTAIN
-        said = replace(votes, probs=None) if votes.candidate_texts else votes
-        np.add.at(table, (votes.example[read], votes.voter[read]), said.distributions[read])
+        counted = replace(votes, probs=None) if votes.candidate_texts else votes
+        np.add.at(table, (votes.example[read], votes.voter[read]), counted.distributions[read])
         total = table.sum(axis=2, keepdims=True)
         np.divide(table, total, out=table, where=total > 0)
         weights = self._weights(votes, reliability)
@@ -62,7 +69,7 @@ class PerSupervisor(BaseModel):
         )
 
     def _weights(self, votes: Votes, reliability: Reliability) -> Floats:
-        """One for each voter, sum 1."""
+        """Weight of each voter, (M,), sum 1."""
         voters = len(votes.voters)
         raw = np.ones(voters)
         if isinstance(self.weights, tuple):

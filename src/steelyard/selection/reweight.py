@@ -1,4 +1,4 @@
-"""Keep every example and weight it by how far it can be trusted."""
+"""Keep every example and weight it by its reliability."""
 
 from typing import ClassVar, Literal
 
@@ -39,9 +39,9 @@ class WeighByShare(BaseModel):
 
     kind: Literal["weigh_by_share"] = "weigh_by_share"
     temperature: float = Field(0.2, gt=0)
-    """The paper's; it takes 1 for two votes an example."""
+    """T. The paper takes 0.2, and 1 for two votes per example."""
     drop_unreadable: bool = False
-    """Leave out examples with any unreadable vote (the paper's)."""
+    """Drop examples with an unreadable vote (as the paper does)."""
 
     def select(self, votes: Votes, reliability: Reliability) -> Selection:
         dropped = unreadable(votes) & self.drop_unreadable
@@ -55,7 +55,7 @@ class WeighByShare(BaseModel):
 class WeighByScore(BaseModel):
     """Every example with its most probable answer, w_i = score_i over the mean score.
 
-    Scaling to mean 1 keeps the meaning of the learning rate. An example of score 0 is left out.
+    Scaling to mean 1 keeps the meaning of the learning rate. Examples of score 0 are dropped.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -63,7 +63,7 @@ class WeighByScore(BaseModel):
 
     kind: Literal["weigh_by_score"] = "weigh_by_score"
     seed: int = Field(0, ge=0)
-    """Of the draw that breaks a perfect tie of answers."""
+    """Random seed for ties."""
 
     def select(self, votes: Votes, reliability: Reliability) -> Selection:
         labels = most_probable(votes, reliability.posterior, self.seed)

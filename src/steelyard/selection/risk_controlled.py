@@ -1,4 +1,4 @@
-"""The largest set of labels whose error is controlled, by a few labels of known truth."""
+"""The largest set of labels whose error rate is controlled, from a few labels of known truth."""
 
 from dataclasses import dataclass
 
@@ -73,12 +73,12 @@ def control_risk(
         hypotheses".
     """
     _check(score, right, alpha, delta, thresholds, starts)
-    known = right != ABSTAIN
+    has_truth = right != ABSTAIN
     grid = _grid(score, thresholds)
-    n = _at_least(score[known], grid)
+    n = _at_least(score[has_truth], grid)
     wrong = _at_least(score[right == 0], grid)
-    expected = _at_least(score, grid) * (known.sum() / len(score))
-    levels = _own_levels(expected, alpha, delta, starts)
+    expected = _at_least(score, grid) * (has_truth.sum() / len(score))
+    levels = _start_levels(expected, alpha, delta, starts)
     passed, level = _fallback(_p_values(wrong, n, alpha), levels)
     if not passed.any():
         return _none(alpha, delta, score, n, wrong, levels)
@@ -88,7 +88,7 @@ def control_risk(
         delta=delta,
         threshold=float(grid[last]),
         kept=score >= grid[last],
-        trusted=int(known.sum()),
+        trusted=int(has_truth.sum()),
         trusted_kept=int(n[last]),
         wrong_kept=int(wrong[last]),
         bound=upper_bound(int(wrong[last]), int(n[last]), float(level[last])),
@@ -122,12 +122,12 @@ def _at_least(score: Floats, grid: Floats) -> Ints:
 
 
 def _least(alpha: float, level: float) -> int:
-    """So many labels show alpha at that level if all of them are right: (1 - alpha)^n <= level."""
+    """Smallest n with (1 - alpha)^n <= level: as many correct labels show alpha at that level."""
     return int(np.ceil(np.log(level) / np.log1p(-alpha) - 1e-9))
 
 
-def _own_levels(expected: Floats, alpha: float, delta: float, starts: int) -> Floats:
-    """The level each threshold owns, by the known labels expected at or above it."""
+def _start_levels(expected: Floats, alpha: float, delta: float, starts: int) -> Floats:
+    """The level that each threshold starts with, by the number of true labels expected above it."""
     levels = np.zeros(len(expected))
     for count in range(starts, 0, -1):
         rows = np.flatnonzero(expected >= _least(alpha, delta / count) - 1e-9)
@@ -145,13 +145,13 @@ def _p_values(wrong: Ints, n: Ints, alpha: float) -> Floats:
     return np.where(n > 0, bdtr(wrong.astype(np.float64), np.maximum(n, 1), alpha), 1.0)
 
 
-def _fallback(p: Floats, own: Floats) -> tuple[Bools, Floats]:
+def _fallback(p: Floats, start: Floats) -> tuple[Bools, Floats]:
     """Which hypotheses are rejected, and the level each was tested at."""
     passed = np.zeros(len(p), dtype=bool)
     level = np.zeros(len(p))
     inherited = 0.0
     for i in range(len(p)):
-        level[i] = own[i] + inherited
+        level[i] = start[i] + inherited
         passed[i] = level[i] > 0 and p[i] <= level[i]
         inherited = level[i] if passed[i] else 0.0
     return passed, level
@@ -168,13 +168,13 @@ def _none(
     best = int(np.argmin(bounds))
     trusted, least = int(n[-1]), _least(alpha, delta)
     if trusted < least:
-        why = (
+        explanation = (
             f"even if none of them were wrong, {trusted} labels of known truth could not show it; "
             f"at least {least} are needed"
         )
     else:
-        shared = f" ({levels[best]:g} of the doubt is its share)" if levels[best] < delta else ""
-        why = (
+        shared = f" ({levels[best]:g} of delta is its share)" if levels[best] < delta else ""
+        explanation = (
             f"the best threshold has {wrong[best]} wrong among {n[best]} labels of known truth, "
             f"which leaves an error of {bounds[best]:.3f} possible{shared}"
         )
@@ -188,7 +188,7 @@ def _none(
         wrong_kept=0,
         bound=None,
         reason=f"No set of labels has an error of at most {alpha:g} with confidence "
-        f"{1 - delta:g}: {why}.",
+        f"{1 - delta:g}: {explanation}.",
     )
 
 
@@ -200,11 +200,11 @@ def _check(
             "`score` and `right` must have one entry per label; "
             f"got {score.shape} and {right.shape}."
         )
-    odd = ~np.isin(right, (ABSTAIN, 0, 1))
-    if odd.any():
+    invalid = ~np.isin(right, (ABSTAIN, 0, 1))
+    if invalid.any():
         raise InputError(
             "`right` must be 1 (right), 0 (wrong) or -1 (unknown), got "
-            f"{right[odd][0]} in row {int(np.flatnonzero(odd)[0])}."
+            f"{right[invalid][0]} in row {int(np.flatnonzero(invalid)[0])}."
         )
     if not np.isfinite(score).all():
         i = int(np.flatnonzero(~np.isfinite(score))[0])

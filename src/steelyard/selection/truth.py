@@ -1,4 +1,4 @@
-"""Selections that see the truth: the ceiling, and the oracle that bounds any filter."""
+"""Selections that use the truth: the ceiling, and the oracle that bounds any filter."""
 
 import numpy as np
 
@@ -6,9 +6,9 @@ from steelyard.selection.break_ties import select
 from steelyard.types import Ints, Selection, one_hot
 
 
-def select_truth(ids: tuple[str, ...], truth: Ints, answers: int) -> Selection:
+def select_truth(ids: tuple[str, ...], truth: Ints, num_classes: int) -> Selection:
     """The ceiling's selection: every example with its true answer."""
-    return select(ids, one_hot(truth, answers), np.ones(len(ids)), {})
+    return select(ids, one_hot(truth, num_classes), np.ones(len(ids)), {})
 
 
 def keep_right(selection: Selection, truth: Ints) -> Selection:
@@ -19,5 +19,5 @@ def keep_right(selection: Selection, truth: Ints) -> Selection:
         selection.ids,
         selection.targets,
         selection.weights,
-        {"left out before": ~kept, "the label is wrong": wrong},
+        {"dropped before": ~kept, "the label is wrong": wrong},
     )

@@ -105,7 +105,7 @@ class Arm(BaseModel):
             refuse_one_label(selection)
             return selection
         # number 0 of open answers is another text everywhere
-        heard = self.selection.heard(votes) if isinstance(self.selection, FirstVoter) else None
+        heard = self.selection.votes_used(votes) if isinstance(self.selection, FirstVoter) else None
         return replace(selection, token_targets=written(votes, selection, heard))
 
     def _select(self, votes: Votes, reliability: Reliability, truth: Ints, seed: int) -> Selection:
