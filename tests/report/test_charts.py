@@ -12,12 +12,12 @@ from steelyard.report.charts import (
     Axes,
     Scale,
     Series,
-    fitted,
     nice_ticks,
     series_of,
     text,
     thinned,
 )
+from steelyard.report.formats import shortened
 
 
 @pytest.mark.parametrize("paper", ["#fdfdfc", "#15171b"])
@@ -102,9 +102,9 @@ def test_a_line_goes_through_its_points() -> None:
 
 
 def test_long_and_wide_text_is_shortened_to_its_width() -> None:
-    assert fitted("filter", 24) == "filter"
-    assert fitted("a" * 30, 10) == "a" * 9 + "…"
-    assert fitted("中" * 30, 10) == "中" * 5 + "…"  # 5 x 1.8 = 9 letters
+    assert shortened("filter", 24) == "filter"
+    assert shortened("a" * 30, 10) == "a" * 9 + "…"
+    assert shortened("中" * 30, 10) == "中" * 4 + "…"  # 4 x 2 + 1 = 9 columns
 
 
 def test_text_from_data_is_escaped() -> None:

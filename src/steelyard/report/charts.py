@@ -6,11 +6,10 @@ pages. The same data give the same bytes. No element has an id: charts may stand
 
 import html
 import math
-import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from steelyard.report.formats import plain
+from steelyard.report.formats import columns, shortened
 
 BLUE, ORANGE, GREEN, PINK, OCHRE, GREY = PALETTE = (
     "#2f7fc1",
@@ -46,7 +45,7 @@ class Series:
     @property
     def label(self) -> str:
         """The names as the legend shows them."""
-        return " = ".join(fitted(name, 28) for name in self.names)
+        return " = ".join(shortened(name, 28) for name in self.names)
 
 
 @dataclass(frozen=True)
@@ -181,18 +180,7 @@ def text(start: Point, content: str, anchor: str = "start", attributes: str = ""
 
 def text_width(content: str) -> float:
     """Upper estimate of the width in pixels, in fonts as wide as DejaVu Sans."""
-    wide = sum(unicodedata.east_asian_width(character) in "WF" for character in content)
-    return 7.2 * (len(content) + 0.8 * wide)
-
-
-def fitted(content: object, most: int) -> str:
-    """At most as much of the text as has the width of `most` letters."""
-    shown = plain(content)
-    if text_width(shown) <= 7.2 * most:
-        return shown
-    while text_width(shown) > 7.2 * (most - 1):
-        shown = shown[:-1]
-    return f"{shown}…"
+    return 7.2 * columns(content)
 
 
 def series_of(curves: Mapping[str, Iterable[Point]]) -> list[Series]:

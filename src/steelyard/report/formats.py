@@ -38,9 +38,22 @@ REORDERING = frozenset(map(chr, [0x200E, 0x200F, *range(0x202A, 0x202F), *range(
 
 
 def shortened(text: object, width: int = 30) -> str:
-    """At most `width` characters of `plain` text."""
+    """`plain` text, shortened to `width` columns; a Chinese character takes two.
+
+    >>> shortened("hierarchical", 8), shortened("汉字汉字汉字", 8)
+    ('hierarc…', '汉字汉…')
+    """
     line = plain(text)
-    return line if len(line) <= width else line[: width - 1] + "…"
+    if columns(line) <= width:
+        return line
+    while columns(line) >= width:
+        line = line[:-1]
+    return f"{line}…"
+
+
+def columns(line: str) -> int:
+    """Width of a line in characters of a terminal."""
+    return len(line) + sum(unicodedata.east_asian_width(c) in "WF" for c in line)
 
 
 def defined(value: Any) -> float | None:

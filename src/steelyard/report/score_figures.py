@@ -13,13 +13,12 @@ from steelyard.report.charts import (
     Scale,
     Series,
     figure_svg,
-    fitted,
     line,
     nice_ticks,
     series_of,
     text,
 )
-from steelyard.report.formats import Results, defined, number, plain
+from steelyard.report.formats import Results, defined, number, plain, shortened
 
 Bin = tuple[float, float, float]  # mean of the bounds, share of right labels, share of the labels
 
@@ -69,7 +68,7 @@ def _panels(
         series = series_of({name: [(x, y) for x, y, _ in rows]})[0]
         is_first, is_low = i % columns == 0, i + columns >= len(bins)
         parts += [
-            text((left, top - 10), fitted(name, int(side / 7.2))),
+            text((left, top - 10), shortened(name, int(side / 7.2))),
             axes.y_axis(ticks, "label accuracy" if is_first else ""),
             axes.x_axis(ticks, "score" if is_low else ""),
             line((left, top + side), (left + side, top), INK, "4 4", 1, 0.5),

@@ -15,7 +15,6 @@ from steelyard.report.charts import (
     Scale,
     circle,
     figure_svg,
-    fitted,
     line,
     nice_ticks,
     polygon,
@@ -24,7 +23,7 @@ from steelyard.report.charts import (
     text,
     text_width,
 )
-from steelyard.report.formats import Results, defined, interval, percent_interval, plain
+from steelyard.report.formats import Results, defined, interval, percent_interval, plain, shortened
 from steelyard.report.score_figures import calibration, ends_of, line_chart, risk_coverage
 from steelyard.report.tables import Row, summary_rows
 
@@ -71,7 +70,7 @@ class _Forest:
     def svg(self, width: int, label: str) -> str:
         """Names left and values right of the rows; in a narrow figure they stand above them."""
         is_narrow = width < BROAD
-        left = 10.0 if is_narrow else 16 + max(text_width(fitted(r.name, 30)) for r in self.rows)
+        left = 10.0 if is_narrow else 16 + max(text_width(shortened(r.name, 30)) for r in self.rows)
         values = 0 if is_narrow else max(text_width(row.value_text) for row in self.rows)
         pitch = 44 if is_narrow else 26
         bottom = 12 + pitch * len(self.rows)
@@ -83,7 +82,7 @@ class _Forest:
         for i, row in enumerate(self.rows):
             y = 12 + pitch * i + (28 if is_narrow else 10)
             names_y, margin = (y - 14, left) if is_narrow else (y + 4, left - 10)
-            name = fitted(row.name, 24 if is_narrow else 30)
+            name = shortened(row.name, 24 if is_narrow else 30)
             body += text((round(margin), names_y), name, "start" if is_narrow else "end")
             body += text((width - 4, names_y), row.value_text, "end")
             body += self._mark(axes, y, row)
@@ -154,7 +153,7 @@ def scores(results: Results) -> Figure | None:
         forest_rows,
         min(values) - margin,
         max(values) + margin,
-        fitted(metric, 40),
+        shortened(metric, 40),
         tuple(value for value, *_ in references),
         tuple((low, high) for _, low, high in references),
     )

@@ -125,9 +125,9 @@ GLOSSARY = {
         "voters who make the same mistakes look better than they are."
     ),
     "True accuracy": (
-        "Measured on the items with known truth, with its 95 % interval: the mark in the bar."
+        "Measured on items with known truth, with its 95 % interval: the mark in the bar."
     ),
-    "Agreement": "How often another voter, drawn at random from the same item, gives the same answer.",
+    "Agreement": "How often another random voter on the same item gives the same answer.",
     "Flags": (
         "A voter is flagged by a test against the other voters, never against itself, and the "
         "tests are corrected for the number of voters: if all voters are honest, the probability "
@@ -139,8 +139,8 @@ GLOSSARY = {
     "Copies": (
         "Pairs that make the same mistakes more often than independent voters of the same "
         "accuracy. The test does not tell who copied, and cannot detect a copy of a voter who is "
-        "always right. Two models that learned the same mistakes are detected too: together they are "
-        "worth one voter."
+        "always right. Two models that learned the same mistakes are detected too: together they "
+        "are worth one voter."
     ),
     "Gain": (
         "The expected increase in the probability of the most probable answer after one more vote "
