@@ -6,7 +6,7 @@ Only files with `claims` count; every number on these pages stands in one of the
 import ast
 import json
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -111,33 +111,42 @@ def ratio(claim: dict[str, Any]) -> str:
 
 def growth_figure() -> str:
     """Time and peak memory of the commands by size, an SVG file for light and dark pages."""
-    from matplotlib.figure import Figure
-
-    from steelyard.report.svg import PALETTE, render
+    from steelyard.report.charts import BROAD, PALETTE, Axes, Scale, Series, figure_svg, line, text
 
     costs = read_results()["growth"]["growth"]
-
-    def paint(figure: Figure) -> None:
-        panels = figure.subplots(1, 2)
-        named = (("seconds", "seconds"), ("peak_mb", "MB at the peak"))
-        for axes, (key, title) in zip(panels, named, strict=True):
-            for (command, unit), colour in zip(GROWN, PALETTE, strict=False):
-                own = [cost for cost in costs if cost["command"] == command]
-                sizes, values = [cost["size"] for cost in own], [cost[key] for cost in own]
-                axes.loglog(sizes, values, "o-", color=colour, label=f"{command}, {unit}")
-            axes.set(xlabel="size", ylabel=title)
-            axes.minorticks_off()
-            for axis in (axes.xaxis, axes.yaxis):
-                axis.set_major_formatter(lambda value, _: _short(value))
-        figure.legend(*panels[0].get_legend_handles_labels(), loc="outside upper center", ncols=3)
-
-    drawn = render("growth", "Time and peak memory of commands by size", (7.2, 2.9), paint)
+    half, height = BROAD / 2, 260
+    body = ""
+    for i, ((command, unit), colour) in enumerate(zip(GROWN, PALETTE, strict=False)):
+        left = 60 + 200 * i
+        body += line((left, 14), (left + 26, 14), colour)
+        body += text((left + 34, 18), f"{command}, {unit}")
+    for i, (key, title) in enumerate((("seconds", "seconds"), ("peak_mb", "peak memory, MB"))):
+        x_decades = _decades([cost["size"] for cost in costs])
+        y_decades = _decades([cost[key] for cost in costs])
+        axes = Axes(
+            Scale(x_decades[0], x_decades[-1], i * half + 60, (i + 1) * half - 24, is_log=True),
+            Scale(y_decades[0], y_decades[-1], height - 42, 40, is_log=True),
+        )
+        panel = axes.y_axis([(value, _short(value)) for value in y_decades], title)
+        panel += axes.x_axis([(value, _short(value)) for value in x_decades], "size")
+        for (command, _), colour in zip(GROWN, PALETTE, strict=False):
+            points = [(cost["size"], cost[key]) for cost in costs if cost["command"] == command]
+            panel += axes.polyline(Series((command,), tuple(points), colour, ""))
+            panel += "".join(axes.dot(point, 3.5, colour) for point in points)
+        body += panel
+    drawn = figure_svg((BROAD, height), "Time and peak memory of commands by size", body)
     style = (
         "<style>svg{color:#24292f;font-family:sans-serif}"
         "@media(prefers-color-scheme:dark){svg{color:#e6edf3}}</style>"
     )
     head, tag, rest = drawn.partition("<title>")
     return f"{head.replace('<svg ', f'<svg {XMLNS} ', 1)}{style}{tag}{rest}\n"
+
+
+def _decades(values: Sequence[float]) -> list[float]:
+    """Powers of ten, from at most the smallest value to at least the largest."""
+    first, last = math.floor(math.log10(min(values))), math.ceil(math.log10(max(values)))
+    return [10.0**power for power in range(first, last + 1)]
 
 
 XMLNS = 'xmlns="http://www.w3.org/2000/svg"'

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from steelyard.report import page
+from steelyard.report import study_page
 
 SEEDS = [0, 1, 2, 3, 4]
 ARMS: dict[str, tuple[str, str, float, float, float]] = {
@@ -108,7 +108,7 @@ def results() -> dict[str, Any]:
 @pytest.fixture(scope="session")
 def rendered() -> str:
     """The page of `study`, made once."""
-    return page(study())
+    return study_page(study())
 
 
 def study() -> dict[str, Any]:

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from steelyard.report import markdown
+from steelyard.report import study_markdown
 from steelyard.report.markdown import code, escape
 
 Study = dict[str, Any]
@@ -22,7 +22,7 @@ def columns(line: str) -> int:
 
 
 def test_the_report_has_every_section(results: Study) -> None:
-    text = markdown(results)
+    text = study_markdown(results)
     titles = re.findall(r"^## (.+)$", text, flags=re.MULTILINE)
     assert titles == [
         "Warnings",
@@ -46,9 +46,9 @@ def test_every_line_of_a_table_has_as_many_columns(results: Study, name: str) ->
     results["arms"][name] = results["arms"].pop("filter")
     results["votes"]["by_voter"][0]["voter"] = results["study"] = name
     results["environment"][name] = name
-    found = tables(markdown(results))
-    assert len(found) >= 6
-    for lines in found:
+    all_tables = tables(study_markdown(results))
+    assert len(all_tables) >= 6
+    for lines in all_tables:
         assert {columns(line) for line in lines} == {columns(lines[0])}
         assert re.fullmatch(r"\|( -{3}:? \|)+", lines[1])
 
@@ -56,7 +56,7 @@ def test_every_line_of_a_table_has_as_many_columns(results: Study, name: str) ->
 def test_names_cannot_become_markup(results: Study) -> None:
     results["study"] = HOSTILE
     results["warnings"] = [HOSTILE]
-    text = markdown(results)
+    text = study_markdown(results)
     for part in ("<script>", "\x1b", " *b*", " `c`", "[a](javascript"):
         assert part not in text
     escaped = r"&lt;script&gt;x&lt;/script&gt; \| pipe new \*b\* [a\](javascript:x) \`c\` ␛[31m"
@@ -86,9 +86,9 @@ def test_a_fence_inside_code_does_not_close_it() -> None:
     assert code("a\n```\nb") == "````text\na\n```\nb\n````"
 
 
-def test_the_reason_for_no_pgr_is_told(results: Study) -> None:
+def test_the_reason_for_no_pgr_is_given(results: Study) -> None:
     results["arms"]["majority"].update(pgr=None, pgr_reason="The ceiling is within noise.")
-    assert "- No PGR for majority: The ceiling is within noise." in markdown(results)
+    assert "- No PGR for majority: The ceiling is within noise." in study_markdown(results)
 
 
 @pytest.mark.parametrize(
@@ -99,9 +99,9 @@ def test_the_reason_for_no_pgr_is_told(results: Study) -> None:
         *("steelyard", "study", "task", "metric", "seeds"),
     ],
 )
-def test_a_missing_key_leaves_its_section_out(results: Study, key: str) -> None:
+def test_a_missing_key_omits_its_section(results: Study, key: str) -> None:
     del results[key]
-    text = markdown(results)
+    text = study_markdown(results)
     assert "## Scores" in text
     assert "None" not in text
     assert "0 seeds" not in text

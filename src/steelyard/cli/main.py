@@ -214,12 +214,12 @@ def weigh(
 @app.command()
 def report(run: Annotated[Path, typer.Argument(metavar="RUN_DIR")]) -> None:
     """Write the report of a finished study anew from its results.json."""
-    from steelyard.report import terminal_table, write
+    from steelyard.report import terminal_table, write_study_report
     from steelyard.studies.why import read_results
 
     results = read_results(run)
     _print(terminal_table(results))
-    print(f"report: {write(results, run)}")
+    print(f"report: {write_study_report(results, run)}")
 
 
 @app.command()

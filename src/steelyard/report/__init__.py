@@ -1,15 +1,16 @@
 """7. The report: what a study showed, as a page, as Markdown and as a table for the terminal."""
 
-from steelyard.report.markdown import markdown
-from steelyard.report.page import page
+from steelyard.report.markdown import study_markdown
+from steelyard.report.study_html import study_page
 from steelyard.report.tables import terminal_table
-from steelyard.report.weighing import write_weighing
-from steelyard.report.write import write
+from steelyard.report.weigh_html import weigh_page
+from steelyard.report.write import write_study_report, write_weigh_report
 
 __all__ = [
-    "markdown",
-    "page",
+    "study_markdown",
+    "study_page",
     "terminal_table",
-    "write",
-    "write_weighing",
+    "weigh_page",
+    "write_study_report",
+    "write_weigh_report",
 ]

@@ -38,9 +38,22 @@ REORDERING = frozenset(map(chr, [0x200E, 0x200F, *range(0x202A, 0x202F), *range(
 
 
 def shortened(text: object, width: int = 30) -> str:
-    """At most `width` characters of `plain` text."""
+    """`plain` text, shortened to `width` columns; a Chinese character takes two.
+
+    >>> shortened("hierarchical", 8), shortened("汉字汉字汉字", 8)
+    ('hierarc…', '汉字汉…')
+    """
     line = plain(text)
-    return line if len(line) <= width else line[: width - 1] + "…"
+    if columns(line) <= width:
+        return line
+    while columns(line) >= width:
+        line = line[:-1]
+    return f"{line}…"
+
+
+def columns(line: str) -> int:
+    """Width of a line in characters of a terminal."""
+    return len(line) + sum(unicodedata.east_asian_width(c) in "WF" for c in line)
 
 
 def defined(value: Any) -> float | None:
@@ -55,8 +68,8 @@ def number(value: Any, digits: int = 3) -> str:
     >>> number(0.8125, 2), number(-0.00001), number(None)
     ('0.81', '0.000', 'n/a')
     """
-    known = defined(value)
-    return MISSING if known is None else f"{round(known, digits) + 0.0:.{digits}f}"
+    finite = defined(value)
+    return MISSING if finite is None else f"{round(finite, digits) + 0.0:.{digits}f}"
 
 
 def signed(value: Any, digits: int = 3) -> str:
@@ -64,8 +77,8 @@ def signed(value: Any, digits: int = 3) -> str:
     >>> signed(0.031), signed(-0.2, 1)
     ('+0.031', '-0.2')
     """
-    known = defined(value)
-    return MISSING if known is None else f"{round(known, digits) + 0.0:+.{digits}f}"
+    finite = defined(value)
+    return MISSING if finite is None else f"{round(finite, digits) + 0.0:+.{digits}f}"
 
 
 def count(value: Any) -> str:
@@ -73,10 +86,10 @@ def count(value: Any) -> str:
     >>> count(3000), count(12.5)
     ('3,000', '12.5')
     """
-    known = defined(value)
-    if known is None:
+    finite = defined(value)
+    if finite is None:
         return MISSING
-    return f"{known:,.0f}" if known == round(known) else f"{known:,.1f}"
+    return f"{finite:,.0f}" if finite == round(finite) else f"{finite:,.1f}"
 
 
 def counted(value: Any, noun: str) -> str:
@@ -92,8 +105,8 @@ def percent(value: Any, digits: int = 0) -> str:
     >>> percent(0.5714)
     '57 %'
     """
-    known = defined(value)
-    return MISSING if known is None else f"{number(100 * known, digits)} %"
+    finite = defined(value)
+    return MISSING if finite is None else f"{number(100 * finite, digits)} %"
 
 
 def interval(span: Results | None, digits: int = 3) -> str:
@@ -132,10 +145,10 @@ def p_value(value: Any) -> str:
     >>> p_value(0.0201), p_value(0.00001)
     ('p = 0.020', 'p < 0.001')
     """
-    known = defined(value)
-    if known is None:
+    finite = defined(value)
+    if finite is None:
         return f"p {MISSING}"
-    return "p < 0.001" if known < 0.001 else f"p = {known:.3f}"
+    return "p < 0.001" if finite < 0.001 else f"p = {finite:.3f}"
 
 
 def seconds(value: Any) -> str:
@@ -143,14 +156,14 @@ def seconds(value: Any) -> str:
     >>> seconds(12.3), seconds(200), seconds(7260)
     ('12.3 s', '3 min 20 s', '2 h 1 min')
     """
-    known = defined(value)
-    if known is None:
+    finite = defined(value)
+    if finite is None:
         return MISSING
-    if known < 60:
-        return f"{known:.1f} s"
-    if known < 3600:
-        return f"{int(known) // 60} min {int(known) % 60} s"
-    return f"{int(known) // 3600} h {int(known) % 3600 // 60} min"
+    if finite < 60:
+        return f"{finite:.1f} s"
+    if finite < 3600:
+        return f"{int(finite) // 60} min {int(finite) % 60} s"
+    return f"{int(finite) // 3600} h {int(finite) % 3600 // 60} min"
 
 
 def _bounds(span: Results, scale: float, digits: int) -> str:

@@ -3,50 +3,50 @@
 import re
 from collections.abc import Iterable
 
-from steelyard.report import sections
+from steelyard.report import study_tables as tables
 from steelyard.report.formats import Results, plain
-from steelyard.report.headline import headline, remarks
-from steelyard.report.notes import NOTES
-from steelyard.report.sections import Grid
+from steelyard.report.glossary import GLOSSARY
+from steelyard.report.study_sentences import headline, notes
+from steelyard.report.study_tables import Grid
 from steelyard.report.tables import HEADER, cells, reasons, summary_rows
 
 
-def markdown(results: Results) -> str:
+def study_markdown(results: Results) -> str:
     """The complete report; text from data is escaped, so that it cannot become markup."""
     blocks = [
         f"# {escape(results.get('study') or 'Unnamed study')}",
         f"**{escape(headline(results))}**",
-        _items(remark.text for remark in remarks(results)),
+        _items(note.text for note in notes(results)),
         *_section("Warnings", _items(results.get("warnings") or ())),
-        *_section("What was run", escape(sections.run_sentence(results))),
+        *_section("What was run", escape(tables.run_sentence(results))),
         *_section("Scores", _scores(results), _reasons(results)),
-        *_section("Votes", escape(sections.votes_sentence(results))),
-        *_section("Reliability", _table(sections.reliability_grid(results))),
-        *_section("The students' own doubt", _table(sections.doubt_grid(results))),
-        *_section("Other metrics", *_named(sections.metric_grids(results))),
+        *_section("Votes", escape(tables.votes_sentence(results))),
+        *_section("Reliability", _table(tables.reliability_grid(results))),
+        *_section("Uncertainty of the students", _table(tables.uncertainty_grid(results))),
+        *_section("Other metrics", *_named(tables.metric_grids(results))),
         *_section(
             "Data",
-            _table(sections.splits_grid(results)),
-            _table(sections.classes_grid(results)),
-            escape(sections.leaks_sentence(results)),
+            _table(tables.splits_grid(results)),
+            _table(tables.classes_grid(results)),
+            escape(tables.leaks_sentence(results)),
         ),
         *_section(
             "Costs",
-            escape(sections.costs_sentence(results)),
-            _table(sections.costs_grid(results)),
+            escape(tables.costs_sentence(results)),
+            _table(tables.costs_grid(results)),
         ),
-        *_section("Environment", _table(sections.environment_grid(results))),
+        *_section("Environment", _table(tables.environment_grid(results))),
         *_section("How to reproduce", *_reproduce(results)),
-        *_section("How to read", _notes()),
+        *_section("How to read", _glossary()),
         f"Made by Steelyard {escape(results.get('steelyard') or '')}".strip() + ".",
     ]
     return "\n\n".join(block for block in blocks if block) + "\n"
 
 
 def escape(text: object) -> str:
-    """Text from data that Markdown shows as it is, on one line, also inside a table.
+    """Text from data that Markdown shows unchanged, on one line, also inside a table.
 
-    Brackets stay as they are where they cannot make a link, so that intervals can be read.
+    Brackets are not escaped where they cannot make a link, so that intervals can be read.
 
     >>> print(escape("a|b <i>, 0.81 [0.79, 0.83], [x](y)"))
     a\\|b &lt;i&gt;, 0.81 [0.79, 0.83], [x\\](y)
@@ -110,9 +110,9 @@ def _reproduce(results: Results) -> list[str]:
     lock = how.get("lock")
     return [
         code(how["command"]) if how.get("command") else "",
-        f"Settings as resolved: {escape(lock)}." if lock else "",
+        f"Resolved settings: {escape(lock)}." if lock else "",
     ]
 
 
-def _notes() -> str:
-    return "\n".join(f"- **{word}**: {meaning}" for word, meaning in NOTES.items())
+def _glossary() -> str:
+    return "\n".join(f"- **{term}**: {meaning}" for term, meaning in GLOSSARY.items())

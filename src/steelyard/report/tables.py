@@ -31,7 +31,7 @@ GROUPS = {
 }
 """Roles of rows, in the order of the table, with the heading of each."""
 
-HEADER = ("arm", "score", "PGR", "difference from naive", "kept", "labels right")
+HEADER = ("arm", "score", "PGR", "difference from naive", "kept", "label accuracy")
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class Row:
     vs_naive: Results | None = None
     vs_control: Results | None = None  # with `control`, the name of the arm's own control
     kept: float | None = None  # share of the rows, in [0, 1], mean over seeds
-    label_accuracy: float | None = None  # of the labels learnt from, mean over seeds
+    label_accuracy: float | None = None  # of the labels trained on, mean over seeds
     seed_scores: tuple[float, ...] = ()
 
     @property
@@ -57,7 +57,7 @@ class Row:
 
 
 def summary_rows(results: Results) -> list[Row]:
-    """Floor first, then arms, controls, oracles, and the ceiling last; else as in the file."""
+    """Floor, arms, controls, oracles, ceiling; rows of one role in the order of the file."""
     rows = [
         _reference("weak supervisors", "floor", results.get("weak")),
         _reference("weak ensemble", "floor", results.get("weak_ensemble")),
@@ -71,8 +71,8 @@ def summary_rows(results: Results) -> list[Row]:
 
 REFERENCES = {
     "weak supervisors": "The weak supervisors themselves, on the test questions.",
-    "weak ensemble": "Their votes taken together, on the test questions.",
-    "ceiling": "The same student, taught the truth.",
+    "weak ensemble": "Their combined votes, on the test questions.",
+    "ceiling": "The same student, trained on the truth.",
 }
 
 
@@ -109,13 +109,13 @@ def kept_share(seed: Results) -> float | None:
 
 
 def _mean(values: Iterable[float | None]) -> float | None:
-    known = [value for value in values if value is not None]
-    return sum(known) / len(known) if known else None
+    present = [value for value in values if value is not None]
+    return sum(present) / len(present) if present else None
 
 
 def _numbers(values: Iterable[Any] | None) -> tuple[float, ...]:
-    known = (defined(value) for value in values or ())
-    return tuple(value for value in known if value is not None)
+    present = (defined(value) for value in values or ())
+    return tuple(value for value in present if value is not None)
 
 
 def cells(row: Row) -> tuple[str, ...]:
@@ -135,11 +135,11 @@ def cells(row: Row) -> tuple[str, ...]:
 
 def reasons(rows: list[Row]) -> list[tuple[str, str]]:
     """Why arms have no PGR: (arms, reason), one for each different reason."""
-    named: dict[str, list[str]] = {}
+    arms: dict[str, list[str]] = {}
     for row in rows:
         if row.is_arm and row.pgr is None and row.pgr_reason:
-            named.setdefault(row.pgr_reason, []).append(row.name)
-    return [(", ".join(names), reason) for reason, names in named.items()]
+            arms.setdefault(row.pgr_reason, []).append(row.name)
+    return [(", ".join(names), reason) for reason, names in arms.items()]
 
 
 def terminal_table(results: Results) -> "rich.table.Table":
@@ -150,7 +150,7 @@ def terminal_table(results: Results) -> "rich.table.Table":
 
     title = Text(_title(results), style="bold")
     table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
-    for column, heading in enumerate(("arm", "score", "PGR", "vs naive", "kept", "labels right")):
+    for column, heading in enumerate(("arm", "score", "PGR", "vs naive", "kept", "label accuracy")):
         justify: Any = "left" if column == 0 else "right"
         table.add_column(heading, justify=justify, no_wrap=column < 5)
     rows = summary_rows(results)

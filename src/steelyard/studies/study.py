@@ -109,9 +109,9 @@ def study(
     results["seconds"] = round(time.monotonic() - start, 1)
     sealed.write_text(folder / LOCK, lock_text(settings, base, folder))
     sealed.write_text(folder / RESULTS, json.dumps(results, indent=1))
-    from steelyard.report import write
+    from steelyard.report import write_study_report
 
-    write(results, folder)
+    write_study_report(results, folder)
     run.store.forget(states.KIND)
     return Result(folder, results)
 

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from steelyard.errors import InputError
-from steelyard.report import write_weighing
+from steelyard.report import write_weigh_report
 from steelyard.types import Votes
 from steelyard.weighing.summary import MethodScores
 
@@ -71,7 +71,7 @@ def write_files(
         write_voters(draft / "voters.csv", summary["by_voter"])
         text = json.dumps(summary, indent=1, ensure_ascii=False, allow_nan=False)
         (draft / SUMMARY).write_text(text, encoding="utf-8")
-        report = write_weighing(summary, draft)
+        report = write_weigh_report(summary, draft)
         _put(draft, out)
     finally:
         shutil.rmtree(draft, ignore_errors=True)

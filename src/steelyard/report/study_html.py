@@ -1,37 +1,39 @@
-"""The report as one HTML page that works offline, without scripts, in light and dark."""
+"""The report of a study as one HTML page that works offline, without scripts, in light and dark."""
 
+import re
 from typing import TYPE_CHECKING
 
-from steelyard.report import sections
-from steelyard.report.figures import drawings
+from steelyard.report import study_tables
 from steelyard.report.formats import Results, plain
-from steelyard.report.headline import best_arm, headline, remarks
-from steelyard.report.notes import NOTES
+from steelyard.report.glossary import GLOSSARY
+from steelyard.report.study_figures import study_figures
+from steelyard.report.study_sentences import best_arm, headline, notes
 from steelyard.report.tables import GROUPS, HEADER, Row, cells, reasons, summary_rows
 
 if TYPE_CHECKING:
     from jinja2 import Template
+    from markupsafe import Markup
 
 
-def page(results: Results) -> str:
+def study_page(results: Results) -> str:
     """The complete report of one study.
 
     Text from data is escaped by the template; only our own figures are inserted as markup.
     The same results give the same bytes.
     """
     rows, best = summary_rows(results), best_arm(results)
-    return template("page.html.j2").render(
+    return template("study.html.j2").render(
         results=results,
         headline=headline(results),
-        remarks=remarks(results),
+        notes=notes(results),
         header=HEADER,
         groups=grouped(rows),
         cells=cells,
         reasons=reasons(rows),
         best=best.name if best else None,
-        figures=drawings(results),
-        sections=sections,
-        notes=NOTES,
+        figures=study_figures(results),
+        tables=study_tables,
+        glossary=GLOSSARY,
     )
 
 
@@ -47,12 +49,27 @@ def template(name: str) -> "Template":
         lstrip_blocks=True,
     )
     environment.filters["plain"] = plain
+    environment.filters["prose"] = prose
     return environment.get_template(name)
 
 
+def prose(text: object) -> "Markup":
+    """A sentence for the page: escaped, and what stands between backticks is code.
+
+    >>> print(prose("`data.leaks: drop` removes <them>"))
+    <code>data.leaks: drop</code> removes &lt;them&gt;
+    """
+    from markupsafe import Markup
+
+    parts = re.split(r"`([^`]+)`", plain(text))
+    return Markup("").join(
+        Markup("<code>{}</code>").format(part) if i % 2 else part for i, part in enumerate(parts)
+    )
+
+
 def grouped(rows: list[Row]) -> list[tuple[str, str, list[Row]]]:
-    """The rows of the table by role: (role, heading, rows), roles without rows left out."""
-    found = [
+    """The rows of the table by role: (role, heading, rows), without roles that have no row."""
+    groups = [
         (role, title, [row for row in rows if row.role == role]) for role, title in GROUPS.items()
     ]
-    return [group for group in found if group[2]]
+    return [group for group in groups if group[2]]

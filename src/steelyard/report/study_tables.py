@@ -1,6 +1,6 @@
 """The parts of the report below the main table, as grids of text for Markdown and the page.
 
-A part whose keys are missing, as in a file of an older version, is None and left out.
+A part whose keys are missing, as in a file of an older version, is None and omitted.
 """
 
 import json
@@ -32,37 +32,37 @@ class Grid:
     header: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
     text_columns: int = 1  # the first ones, set on the left; numbers follow, on the right
-    left_out: int = 0  # rows beyond MOST_ROWS
+    hidden_rows: int = 0  # rows beyond MOST_ROWS
 
 
 def _grid(
     header: Iterable[str], rows: Iterable[tuple[str, ...]], text_columns: int = 1
 ) -> Grid | None:
-    every = tuple(rows)
-    if not every:
+    all_rows = tuple(rows)
+    if not all_rows:
         return None
-    left_out = max(0, len(every) - MOST_ROWS)
-    return Grid(tuple(header), every[:MOST_ROWS], text_columns, left_out)
+    hidden_rows = max(0, len(all_rows) - MOST_ROWS)
+    return Grid(tuple(header), all_rows[:MOST_ROWS], text_columns, hidden_rows)
 
 
 def seed_grids(results: Results) -> dict[str, Grid]:
     """Each arm's numbers by seed."""
-    header = ("seed", "score", "PGR", "rows", "kept", "steps", "labels right", "agreement")
+    header = ("seed", "score", "PGR", "rows", "kept", "steps", "label accuracy", "agreement")
     grids = {}
     for name, arm in (results.get("arms") or {}).items():
         seeds: list[Results] = arm.get("seeds") or []
-        more = [title for title in SOME_ARMS if any(_more(seed)[title] for seed in seeds)]
-        rows = ((*_seed(seed), *(_more(seed)[title] for title in more)) for seed in seeds)
-        if grid := _grid((*header, *more), rows):
+        optional = [title for title in OPTIONAL if any(_optional(seed)[title] for seed in seeds)]
+        rows = ((*_seed(seed), *(_optional(seed)[title] for title in optional)) for seed in seeds)
+        if grid := _grid((*header, *optional), rows):
             grids[plain(name)] = grid
     return grids
 
 
-SOME_ARMS = ("F1 of labels", "pairs", "pairs in order", "reward margin")
-"""Columns that only slots, and arms with a preference stage, have."""
+OPTIONAL = ("F1 of labels", "pairs", "pairs ranked correctly", "reward margin")
+"""Columns of slot tasks and of arms with a preference stage."""
 
 
-def _more(seed: Results) -> dict[str, str]:
+def _optional(seed: Results) -> dict[str, str]:
     stage: Results = seed.get("preference") or {}
     values = (
         "" if seed.get("label_f1") is None else number(seed["label_f1"]),
@@ -70,7 +70,7 @@ def _more(seed: Results) -> dict[str, str]:
         percent(stage["accuracy"]) if "accuracy" in stage else "",
         number(stage["reward_margin"]) if "reward_margin" in stage else "",
     )
-    return dict(zip(SOME_ARMS, values, strict=True))
+    return dict(zip(OPTIONAL, values, strict=True))
 
 
 def _seed(seed: Results) -> tuple[str, ...]:
@@ -87,7 +87,7 @@ def _seed(seed: Results) -> tuple[str, ...]:
 
 
 def metric_grids(results: Results) -> dict[str, Grid]:
-    """The further metrics: for each, floor, arms and ceiling with PGR."""
+    """The other metrics: for each, floor, arms and ceiling, with PGR where an arm has one."""
     grids = {}
     for metric, part in (results.get("metrics") or {}).items():
         pgr = part.get("pgr") or {}
@@ -95,7 +95,9 @@ def metric_grids(results: Results) -> dict[str, Grid]:
         for name, span in (part.get("arms") or {}).items():
             rows.append((plain(name), interval(span), percent_interval(pgr.get(name))))
         rows.append(("ceiling", interval(part.get("ceiling")), ""))
-        grids[plain(metric)] = Grid(("arm", "value", "PGR"), tuple(rows))
+        columns = 3 if any(pgr.values()) else 2
+        header = ("arm", "value", "PGR")[:columns]
+        grids[plain(metric)] = Grid(header, tuple(row[:columns] for row in rows))
     return grids
 
 
@@ -104,9 +106,12 @@ def votes_sentence(results: Results) -> str:
     votes = results.get("votes")
     if not votes:
         return ""
+    parts = [counted(votes.get("voters"), "voter")]
+    if votes.get("queries") != 1:
+        parts.append(counted(votes.get("queries"), "prompt variant"))
     return (
-        f"{count(votes.get('voters'))} voters, {count(votes.get('queries'))} queries; "
-        f"{percent(votes.get('accuracy'), 1)} of the answers are right, "
+        f"{', '.join(parts)}; "
+        f"{percent(votes.get('accuracy'), 1)} of the answers are correct, "
         f"{percent(votes.get('abstained'), 1)} abstained (unreadable, refused or not given)."
     )
 
@@ -127,7 +132,7 @@ def voters_grid(results: Results) -> Grid | None:
 
 
 def reliability_grid(results: Results) -> Grid | None:
-    """How well each reliability score ranks right labels above wrong ones."""
+    """How well each reliability score ranks correct labels above wrong ones."""
     rows = (
         (plain(name), *(number(part.get(key)) for key in ("auroc", "aurc", "ece")))
         for name, part in (results.get("reliability") or {}).items()
@@ -135,47 +140,47 @@ def reliability_grid(results: Results) -> Grid | None:
     return _grid(("method", "AUROC", "AURC", "ECE"), rows)
 
 
-DOUBTS = {
-    "least_confidence": "1 - largest P",
+UNCERTAINTIES = {
+    "least_confidence": "1 - largest probability",
     "vacuity": "vacuity",
     "expected_entropy": "expected entropy",
 }
 
 
-def doubt_grid(results: Results) -> Grid | None:
-    """How unsure students are and whether where they are wrong, if one answers with evidence."""
+def uncertainty_grid(results: Results) -> Grid | None:
+    """Uncertainty of the students, and how well it finds their errors, if one is evidential."""
     arms: Results = results.get("arms") or {}
-    known = {name: arm.get("doubt") or {} for name, arm in arms.items()}
-    if not any("vacuity" in doubt for doubt in known.values()):
+    by_arm: dict[str, Results] = {name: arm.get("doubt") or {} for name, arm in arms.items()}
+    if not any("vacuity" in measures for measures in by_arm.values()):
         return None
-    header = [f"{title}{of}" for title in DOUBTS.values() for of in ("", ", AUROC")]
+    header = [f"{title}{end}" for title in UNCERTAINTIES.values() for end in ("", ", AUROC")]
     rows = (
         (
             plain(name),
             *(
-                number(doubt[measure].get(key)) if measure in doubt else ""
-                for measure in DOUBTS
+                number(measures[measure].get(key)) if measure in measures else ""
+                for measure in UNCERTAINTIES
                 for key in ("mean", "auroc")
             ),
         )
-        for name, doubt in known.items()
+        for name, measures in by_arm.items()
     )
     return _grid(("arm", *header), rows)
 
 
 SPLITS = {
-    "weak_train": "makes the weak supervisors; truth is used",
-    "strong_train": "teaches the student; truth is hidden",
-    "test": "judges every model",
+    "weak_train": "trains the weak supervisors; true labels are used",
+    "strong_train": "trains the student; true labels are hidden",
+    "test": "evaluates every model",
 }
 
 
 def splits_grid(results: Results) -> Grid | None:
-    """Rows of each split, and how many texts were cut to fit the model."""
+    """Rows of each split, and how many texts were truncated to fit the model."""
     data = results.get("data") or {}
-    cut = data.get("truncated")
+    truncated = data.get("truncated")
     rows = (
-        (name, purpose, count(data[name]), count(cut.get(name)) if cut else "")
+        (name, purpose, count(data[name]), count(truncated.get(name)) if truncated else "")
         for name, purpose in SPLITS.items()
         if name in data
     )
@@ -191,7 +196,7 @@ def classes_grid(results: Results) -> Grid | None:
 
 
 def leaks_sentence(results: Results) -> str:
-    """What the leak check found; empty where it was not made."""
+    """Result of the leak check; empty where it was not made."""
     leaks = (results.get("data") or {}).get("leaks")
     if leaks is None:
         return ""
@@ -230,7 +235,7 @@ def costs_grid(results: Results) -> Grid | None:
 def costs_sentence(results: Results) -> str:
     """Trainings and the time from start to end; empty where neither is known."""
     trainings = (results.get("costs") or {}).get("trainings")
-    parts = []
+    parts: list[str] = []
     if trainings is not None:
         parts.append(counted(trainings, "training"))
     if results.get("seconds") is not None:
@@ -241,14 +246,14 @@ def costs_sentence(results: Results) -> str:
 def environment_grid(results: Results) -> Grid | None:
     """Versions and machine."""
     items = (results.get("environment") or {}).items()
-    rows = ((plain(key), _word(value)) for key, value in items)
+    rows = ((plain(key), _cell(value)) for key, value in items)
     return _grid(("what", "value"), rows, text_columns=2)
 
 
 def artifacts_grid(results: Results) -> Grid | None:
     """Names of the stored results that the study is made of."""
     items = (results.get("artifacts") or {}).items()
-    rows = ((plain(key), _word(value)) for key, value in items)
+    rows = ((plain(key), _cell(value)) for key, value in items)
     return _grid(("role", "stored as"), rows, text_columns=2)
 
 
@@ -263,13 +268,13 @@ def run_sentence(results: Results) -> str:
         counted(oracles, "oracle") if oracles else "",
         "floor and ceiling",
         counted(len(results["seeds"]), "seed") if results.get("seeds") else "",
-        f"{count(data.get('strong_train'))} training questions without truth",
+        f"{count(data.get('strong_train'))} training questions with hidden truth",
         f"{count(data.get('test'))} test questions",
-        f"judged by {plain(results.get('metric') or 'an unnamed metric')}",
+        f"scored by {plain(results.get('metric') or 'an unnamed metric')}",
     ]
     task = plain(results.get("task") or "an unnamed task").replace("_", " ")
     return f"A study of {task}: {', '.join(filter(None, parts))}."
 
 
-def _word(value: Any) -> str:
+def _cell(value: Any) -> str:
     return plain(value if isinstance(value, str) else json.dumps(value, sort_keys=True))

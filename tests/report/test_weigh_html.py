@@ -7,10 +7,11 @@ from typing import Any
 import pytest
 
 from pages import HOSTILE, Reader
-from steelyard.report import write_weighing
-from steelyard.report.svg import PALETTE
-from steelyard.report.weighing import weighing_page
-from steelyard.report.weighing_words import headline, remarks, risk_sentence
+from steelyard.report import weigh_page, write_weigh_report
+from steelyard.report.charts import PALETTE
+from steelyard.report.study_figures import study_figures
+from steelyard.report.weigh_figures import weigh_figures
+from steelyard.report.weigh_sentences import headline, notes, risk_sentence
 
 Summary = dict[str, Any]
 
@@ -36,7 +37,7 @@ def summary(voters: int = 5, k: int = 2, truth: bool = True) -> Summary:
     """As `weigh` writes it; the last voter answers at random."""
     table = [voter(f"w{v}", 0.9 - 0.3 * v / max(1, voters), k=k) for v in range(voters - 1)]
     table.append(voter(f"w{voters - 1}", 0.5, ("answers at random (p < 0.001)",), k=k))
-    judged = {
+    scored = {
         "accuracy": 0.87,
         "auroc": 0.81,
         "aurc": 0.05,
@@ -48,7 +49,7 @@ def summary(voters: int = 5, k: int = 2, truth: bool = True) -> Summary:
         "risk_coverage": [[(i + 1) / 40, 0.13 * (i + 1) / 40] for i in range(40)],
         "calibrated": {"method": "isotonic", "ece_before": 0.06, "ece_after": 0.01, "items": 400},
     }
-    silent = {key: None for key in judged} | {"bins": [], "risk_coverage": []}
+    silent = {key: None for key in scored} | {"bins": [], "risk_coverage": []}
     return {
         "steelyard": "0.1.0",
         "source": "votes.csv",
@@ -65,7 +66,7 @@ def summary(voters: int = 5, k: int = 2, truth: bool = True) -> Summary:
         "method": "hierarchical",
         "truth": {"items": 400 if truth else 0, "gold_items": 0},
         "warnings": ["4 items have no readable vote: their label is empty, their score 0."],
-        "methods": {name: judged if truth else silent for name in ("hierarchical", "majority")},
+        "methods": {name: scored if truth else silent for name in ("hierarchical", "majority")},
         "risk_control": {
             "alpha": 0.1,
             "delta": 0.1,
@@ -106,27 +107,28 @@ def summary(voters: int = 5, k: int = 2, truth: bool = True) -> Summary:
     }
 
 
-def words(page: str) -> str:
-    return " ".join(" ".join(Reader(page).words).split())
+def visible(page: str) -> str:
+    return " ".join(" ".join(Reader(page).texts).split())
 
 
 def test_the_headline_says_whom_to_trust_and_how_good_the_labels_are() -> None:
     assert headline(summary()) == (
-        "87.0 % of 400 labels of known truth are right. 1 of 5 voters look unreliable; they cast "
-        "20 % of the votes."
+        "87.0 % of 400 labels with known truth are correct. 1 of 5 voters looks unreliable "
+        "(20 % of the votes)."
     )
 
 
 def test_the_page_tells_what_the_summary_holds() -> None:
-    text = words(weighing_page(summary()))
+    text = visible(weigh_page(summary()))
     for part in (
-        "Leave out or look at w4",
+        "Review or drop w4 (reasons below).",
         "answers at random (p < 0.001)",
         "0.90 [0.84, 0.95]",
         "1 pair of voters shares mistakes",
         "17, expected 3.2",
-        "300 labels (75 %) have at most 10 % errors, with 90 % certainty",
-        "15 of 290 kept labels of known truth are wrong; the upper bound is 7.9 %.",
+        "300 labels (75 %), those with a score of at least 0.620, have an error rate of at most",
+        "10 %, with 90 % confidence.",
+        "15 of 290 kept labels with known truth are wrong; the upper bound of the error rate is",
         "7 given twice (the last counts)",
         "4 items have no readable vote",
         "0.010 (isotonic)",
@@ -139,7 +141,7 @@ def test_the_page_tells_what_the_summary_holds() -> None:
 @pytest.mark.parametrize("truth", [True, False])
 @pytest.mark.parametrize(("voters", "k"), [(1, 2), (2, 2), (40, 12), (2400, 2), (30, 77), (5, 0)])
 def test_every_size_has_a_page(voters: int, k: int, truth: bool) -> None:
-    page = weighing_page(summary(voters, k, truth))
+    page = weigh_page(summary(voters, k, truth))
     reader = Reader(page)
     assert reader.open == []
     rows = page.count('<th scope="row">w')
@@ -154,51 +156,77 @@ def test_every_size_has_a_page(voters: int, k: int, truth: bool) -> None:
     assert targets <= set(ids)
 
 
+def test_the_sentence_that_matters_is_the_first_heading() -> None:
+    page = weigh_page(summary())
+    assert re.findall(r"<h1>(.*?)</h1>", page) == [headline(summary())]
+    assert page.index("</h1>") < page.index("<h2")
+
+
+def test_both_pages_show_risk_and_calibration_in_the_same_way() -> None:
+    figures = weigh_figures(summary())
+    assert list(figures) == ["calibration", "risk", "entropy"]
+    methods = summary()["methods"]
+    assert figures["risk"] == study_figures({"reliability": methods})["risk"]
+    assert figures["calibration"] == study_figures({"reliability": methods})["calibration"]
+
+
+def test_a_bar_is_as_high_as_its_share() -> None:
+    """The axis of shares goes from 0 at y = 208 to 1 at y = 10: 0.7 is 138.6 pixels high."""
+    svg = weigh_figures(summary())["entropy"].narrow
+    assert re.findall(r'<rect [^>]*height="([^"]+)"', svg) == ["138.6", "59.4"]
+
+
 def test_without_truth_the_page_says_what_that_means() -> None:
-    text = words(weighing_page(summary(truth=False)))
-    assert "No truth was given." in text
+    text = visible(weigh_page(summary(truth=False)))
+    assert "No true labels were given." in text
     assert "AUROC" not in text
     assert "n/a" not in text
-    assert "How far the voters agree" in text
+    assert "How much the voters agree" in text
 
 
-def test_nobody_suspect_and_nobody_to_compare() -> None:
+def test_no_flagged_voter_and_no_voter_to_compare_with() -> None:
     calm = summary(truth=False)
-    for one in calm["by_voter"]:
-        one["flags"] = []
+    for row in calm["by_voter"]:
+        row["flags"] = []
     assert headline(calm) == "None of the 5 voters stands out as unreliable."
-    assert headline(summary(1, truth=False)) == "One voter: there is nobody to compare it with."
+    assert (
+        headline(summary(1, truth=False))
+        == "There is only one voter, and no other to compare it with."
+    )
     two = {**calm, "by_voter": calm["by_voter"][:2]}
-    assert headline(two) == "Two voters: where they differ, only true answers tell who is right."
+    assert headline(two) == (
+        "There are only two voters: where they differ, only true labels tell who is right."
+    )
     assert headline({}) == "There are no votes."
 
 
-def test_suspects_who_cast_most_votes_are_no_verdict() -> None:
+def test_flagged_voters_who_cast_most_votes_are_no_verdict() -> None:
     most = summary()
-    for one in most["by_voter"][1:]:
-        one["flags"] = ["answers at random (p < 0.001)"]
-    assert any("which side is right" in said.text for said in remarks(most))
-    assert not any("which side is right" in said.text for said in remarks(summary()))
+    for row in most["by_voter"][1:]:
+        row["flags"] = ["answers at random (p < 0.001)"]
+    assert any("which side is right" in note.text for note in notes(most))
+    assert not any("which side is right" in note.text for note in notes(summary()))
 
 
 def test_a_score_that_knows_nothing_is_a_caution() -> None:
     poor = summary()
     poor["methods"]["hierarchical"] = {**poor["methods"]["hierarchical"], "auroc": 0.52}
-    assert [said.is_caution for said in remarks(poor) if "higher score" in said.text] == [True]
+    assert [note.is_caution for note in notes(poor) if "higher score" in note.text] == [True]
 
 
 def test_risk_control_that_keeps_nothing_says_why() -> None:
     none = summary()
     none["risk_control"].update(threshold=None, kept=0, reason="200 answers are too few.")
     assert risk_sentence(none) == (
-        "No set of labels has at most 10 % errors with 90 % certainty. 200 answers are too few."
+        "No set of labels has an error rate of at most 10 % with 90 % confidence. "
+        "200 answers are too few."
     )
     assert risk_sentence(summary(truth=False)) == ""
 
 
 def test_flagged_voters_of_a_large_crowd_are_shown_apart() -> None:
-    text = words(weighing_page(summary(2400)))
-    first, second = text.index("Not to be trusted"), text.index("Most trusted")
+    text = visible(weigh_page(summary(2400)))
+    first, second = text.index("Flagged"), text.index("Most trusted")
     assert "w2399 answers at random" in text[first:second]
     assert "answers at random" not in text[second:]
     third = text.index("Least trusted of the others")
@@ -208,7 +236,7 @@ def test_flagged_voters_of_a_large_crowd_are_shown_apart() -> None:
 
 
 def test_the_page_loads_nothing_and_has_light_and_dark() -> None:
-    page = weighing_page(summary())
+    page = weigh_page(summary())
     reader = Reader(page)
     assert not {"script", "link", "img", "iframe", "object", "embed"} & set(reader.tags)
     assert not any(name.startswith("on") for name, _ in reader.attributes)
@@ -232,27 +260,27 @@ def test_text_from_data_is_inert() -> None:
     dirty["method"] = f"hierarchical {HOSTILE}"
     dirty["methods"] = {f"{name} {HOSTILE}": part for name, part in dirty["methods"].items()}
     dirty["risk_control"]["reason"] = HOSTILE
-    page = weighing_page(dirty)
-    reader, plain = Reader(page), Reader(weighing_page(clean))
+    page = weigh_page(dirty)
+    reader, plain = Reader(page), Reader(weigh_page(clean))
     assert set(reader.tags) == set(plain.tags)
     assert {name for name, _ in reader.attributes} == {name for name, _ in plain.attributes}
     assert reader.open == []
     assert "\x1b" not in page
     assert "\u202e" not in page
     page.encode("utf-8")
-    assert "<script>alert(1)</script>" in "".join(reader.words)
+    assert "<script>alert(1)</script>" in "".join(reader.texts)
 
 
 def test_the_same_summary_gives_the_same_page() -> None:
-    assert weighing_page(summary()) == weighing_page(summary())
+    assert weigh_page(summary()) == weigh_page(summary())
 
 
-def test_missing_parts_and_nulls_are_left_out() -> None:
+def test_missing_parts_and_nulls_are_omitted() -> None:
     for key in list(summary()):
         less = summary()
         del less[key]
-        assert Reader(weighing_page(less)).open == []
-        assert Reader(weighing_page({**less, key: None})).open == []
+        assert Reader(weigh_page(less)).open == []
+        assert Reader(weigh_page({**less, key: None})).open == []
 
     def emptied(value: Any) -> Any:
         if isinstance(value, dict):
@@ -261,26 +289,26 @@ def test_missing_parts_and_nulls_are_left_out() -> None:
             return [emptied(part) for part in value]
         return None if isinstance(value, float | int) else value
 
-    assert "w0" in weighing_page(emptied(summary()))
+    assert "w0" in weigh_page(emptied(summary()))
 
 
 def test_colours_are_the_ones_that_are_seen_on_light_and_dark() -> None:
-    page = weighing_page(summary())
+    page = weigh_page(summary())
     svg = " ".join(re.findall(r"<svg.*?</svg>", page, flags=re.DOTALL))
     assert set(re.findall(r"#[0-9a-f]{6}\b", svg)) <= set(PALETTE)
 
 
 def test_the_file_is_written_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    path = write_weighing(summary(), tmp_path / "out")
+    path = write_weigh_report(summary(), tmp_path / "out")
     assert path == tmp_path / "out" / "report.html"
     before = path.read_bytes()
-    assert before.decode("utf-8") == weighing_page(summary())
+    assert before.decode("utf-8") == weigh_page(summary())
 
     def full(descriptor: int) -> None:
         raise OSError("no space left on device")
 
     monkeypatch.setattr("os.fsync", full)
     with pytest.raises(OSError, match="no space left"):
-        write_weighing(summary(2), tmp_path / "out")
+        write_weigh_report(summary(2), tmp_path / "out")
     assert path.read_bytes() == before
     assert [file.name for file in path.parent.iterdir()] == ["report.html"]

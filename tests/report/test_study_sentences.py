@@ -2,16 +2,16 @@
 
 from typing import Any
 
-from steelyard.report.headline import best_arm, headline, remarks
+from steelyard.report.study_sentences import best_arm, headline, notes
 
 Study = dict[str, Any]
 
 
 def cautions(results: Study) -> str:
-    return " ".join(remark.text for remark in remarks(results) if remark.is_caution)
+    return " ".join(note.text for note in notes(results) if note.is_caution)
 
 
-def test_the_gap_recovered_is_said_in_words(results: Study) -> None:
+def test_the_headline_gives_the_gap_recovered(results: Study) -> None:
     # (0.7625 - 0.62) / (0.87 - 0.62) = 0.57
     assert headline(results) == (
         "The best arm, filter, recovers 57 % [31, 85] of the gap between the weak supervisors "
@@ -20,10 +20,10 @@ def test_the_gap_recovered_is_said_in_words(results: Study) -> None:
     assert cautions(results) == ""
 
 
-def test_without_pgr_the_reason_is_said(results: Study) -> None:
+def test_without_pgr_the_headline_gives_the_reason(results: Study) -> None:
     results["arms"]["filter"].update(pgr=None, pgr_reason="The ceiling is not above the floor")
     assert headline(results).startswith(
-        "The gap recovered cannot be given: The ceiling is not above the floor. The best "
+        "The gap recovered cannot be computed: The ceiling is not above the floor. The best "
         "arm, filter, scores 0.76 [0.74, 0.78]"
     )
 
@@ -51,30 +51,30 @@ def test_another_arm_that_is_clearly_better_is_named(results: Study) -> None:
     assert "but these arms are: reweigh." in cautions(results)
 
 
-def test_naive_above_the_best_arm_is_said(results: Study) -> None:
+def test_a_note_says_that_naive_scores_higher_than_the_best_arm(results: Study) -> None:
     results["arms"]["naive"]["score"]["value"] = 0.8
     assert "Naive does at least as well as filter" in cautions(results)
 
 
-def test_an_arm_that_beats_its_control_is_said(results: Study) -> None:
-    texts = [remark.text for remark in remarks(results)]
+def test_a_note_names_an_arm_that_beats_its_control(results: Study) -> None:
+    texts = [note.text for note in notes(results)]
     assert "filter beats its control random_keep: +0.031 [0.010, 0.050], p = 0.010." in texts
 
 
-def test_an_arm_that_does_not_beat_its_own_control_is_said(results: Study) -> None:
+def test_a_caution_names_an_arm_that_does_not_beat_its_control(results: Study) -> None:
     results["arms"]["filter"]["vs_control"].update(difference=-0.004, low=-0.03, high=0.02, p=0.7)
     assert (
         "filter is not clearly better than its control random_keep (-0.004 [-0.030, 0.020], "
-        "p = 0.700): that its selecting helps is not shown."
+        "p = 0.700): there is no evidence that the selection itself helps."
     ) in cautions(results)
 
 
-def test_an_ensemble_that_does_as_well_is_said(results: Study) -> None:
+def test_a_caution_names_an_ensemble_that_does_as_well(results: Study) -> None:
     results["weak_ensemble"]["value"] = 0.78
-    assert "votes taken together do at least as well as filter" in cautions(results)
+    assert "combined votes do at least as well as filter" in cautions(results)
 
 
-def test_few_seeds_are_said(results: Study) -> None:
+def test_a_caution_counts_few_seeds(results: Study) -> None:
     results["seeds"] = [0]
     assert "Only 1 seed" in cautions(results)
 
@@ -87,5 +87,5 @@ def test_controls_and_oracles_are_never_the_best_arm(results: Study) -> None:
 
 def test_a_study_of_naive_alone_has_a_headline(results: Study) -> None:
     results["arms"] = {"naive": results["arms"]["naive"]}
-    assert headline(results) == "The study has no arm with a score besides naive."
-    assert remarks(results) == []
+    assert headline(results) == "The study has no arm with a score other than naive."
+    assert notes(results) == []

@@ -14,29 +14,29 @@ from steelyard.report.formats import (
 )
 from steelyard.report.tables import Row, summary_rows
 
-FEW_SEEDS = 3  # with fewer, the spread between seeds is hardly known
+FEW_SEEDS = 3  # with fewer, the spread between seeds is hardly estimated
 
 
 @dataclass(frozen=True)
-class Remark:
-    """A sentence below the headline; a caution tells the reader not to trust the headline far."""
+class Note:
+    """A sentence below the headline; a caution limits what the headline says."""
 
     text: str
-    is_caution: bool
+    is_caution: bool = False
 
 
 def headline(results: Results) -> str:
-    """One sentence: how much of the gap the best arm recovers, or why that is not said."""
+    """One sentence: how much of the gap the best arm recovers, or why that is not known."""
     best = best_arm(results)
     if best is None:
-        return "The study has no arm with a score besides naive."
+        return "The study has no arm with a score other than naive."
     weak, ceiling = (_value(results.get(key)) for key in ("weak", "ceiling"))
     gap = f"the gap between the weak supervisors ({weak}) and the ceiling ({ceiling})"
     recovered = defined((best.pgr or {}).get("value"))
     if recovered is None:
         reason = _sentence(best.pgr_reason or "no reason was stored")
         return (
-            f"The gap recovered cannot be given: {reason} The best arm, {best.name}, scores "
+            f"The gap recovered cannot be computed: {reason} The best arm, {best.name}, scores "
             f"{interval(best.score, 2)}; the weak supervisors {weak}, the ceiling {ceiling}."
         )
     if recovered <= 0:
@@ -46,59 +46,59 @@ def headline(results: Results) -> str:
     return f"The best arm, {best.name}, recovers {percent_interval(best.pgr)} of {gap}."
 
 
-def remarks(results: Results) -> list[Remark]:
+def notes(results: Results) -> list[Note]:
     """Comparison with naive, with the controls, and what limits the headline."""
     best = best_arm(results)
     if best is None:
         return []
-    found = [
+    candidates = [
         _about_zero(best),
         _about_naive(results, best),
         _about_ensemble(results, best),
         *_about_controls(results),
         _about_seeds(results),
     ]
-    return [remark for remark in found if remark is not None]
+    return [note for note in candidates if note is not None]
 
 
 def best_arm(results: Results) -> Row | None:
-    """The arm with the highest score; naive, controls and oracles do not compete."""
+    """The arm with the highest score; naive, controls and oracles do not count."""
     arms = [row for row in _scored(results, "arm") if row.name != "naive"]
     return max(arms, key=_score, default=None)
 
 
-def _about_zero(best: Row) -> Remark | None:
+def _about_zero(best: Row) -> Note | None:
     low, value = (defined((best.pgr or {}).get(key)) for key in ("low", "value"))
     if low is None or value is None or low > 0 or value <= 0:
         return None
-    return Remark("The interval of the gap recovered reaches 0: it may recover nothing.", True)
+    return Note("The interval of the gap recovered includes 0: it may recover nothing.", True)
 
 
-def _about_naive(results: Results, best: Row) -> Remark | None:
+def _about_naive(results: Results, best: Row) -> Note | None:
     naive = next((row for row in _scored(results, "arm") if row.name == "naive"), None)
-    told = difference(best.vs_naive)
+    gain = difference(best.vs_naive)
     if naive is not None and _score(naive) >= _score(best):
         scores = f"{interval(naive.score)} against {interval(best.score)}"
-        return Remark(f"Naive does at least as well as {best.name}: {scores}.", True)
+        return Note(f"Naive does at least as well as {best.name}: {scores}.", True)
     if best.vs_naive is None:
         return None
     if beats_naive(best):
-        return Remark(f"{best.name} beats naive: {told}.", False)
+        return Note(f"{best.name} beats naive: {gain}.")
     clear = [row.name for row in _scored(results, "arm") if beats_naive(row)]
     if clear:
-        text = f"{best.name} is not clearly better than naive ({told}), but these arms are: "
-        return Remark(text + f"{', '.join(clear)}.", True)
-    text = f"No arm is significantly better than naive; {best.name} differs from it by {told}."
-    return Remark(text, True)
+        text = f"{best.name} is not clearly better than naive ({gain}), but these arms are: "
+        return Note(text + f"{', '.join(clear)}.", True)
+    text = f"No arm is significantly better than naive; {best.name} differs from it by {gain}."
+    return Note(text, True)
 
 
-def _about_ensemble(results: Results, best: Row) -> Remark | None:
+def _about_ensemble(results: Results, best: Row) -> Note | None:
     span = results.get("weak_ensemble")
     value = defined((span or {}).get("value"))
     if value is None or value < _score(best):
         return None
-    text = f"The weak supervisors' votes taken together do at least as well as {best.name}: "
-    return Remark(text + f"{interval(span)} against {interval(best.score)}.", True)
+    text = f"The weak supervisors' combined votes do at least as well as {best.name}: "
+    return Note(text + f"{interval(span)} against {interval(best.score)}.", True)
 
 
 def beats_naive(row: Row) -> bool:
@@ -112,27 +112,28 @@ def is_above_zero(versus: Results | None) -> bool:
     return low is not None and low > 0 and (p is None or p < 0.05)
 
 
-def _about_controls(results: Results) -> list[Remark]:
-    """Each arm that selects against its own control: does the selecting help?"""
-    told = []
+def _about_controls(results: Results) -> list[Note]:
+    """Each arm that selects, compared with its own control: does the selection help?"""
+    comparisons = []
     for row in _scored(results, "arm"):
         if row.vs_control is None:
             continue
         control, gain = plain(row.vs_control.get("control") or ""), difference(row.vs_control)
         if is_above_zero(row.vs_control):
-            told.append(Remark(f"{row.name} beats its control {control}: {gain}.", False))
+            comparisons.append(Note(f"{row.name} beats its control {control}: {gain}."))
         else:
             text = f"{row.name} is not clearly better than its control {control} ({gain}): "
-            told.append(Remark(text + "that its selecting helps is not shown.", True))
-    return told
+            text += "there is no evidence that the selection itself helps."
+            comparisons.append(Note(text, True))
+    return comparisons
 
 
-def _about_seeds(results: Results) -> Remark | None:
+def _about_seeds(results: Results) -> Note | None:
     seeds = results.get("seeds") or []
     if not seeds or len(seeds) >= FEW_SEEDS:
         return None
-    return Remark(
-        f"Only {counted(len(seeds), 'seed')}: the spread between seeds is hardly known.", True
+    return Note(
+        f"Only {counted(len(seeds), 'seed')}: the spread between seeds is barely estimated.", True
     )
 
 

@@ -1,4 +1,4 @@
-"""The tables of a weighing: voters with bars, confusion matrices, copies, what to label again."""
+"""The tables of a `weigh` report: voters, confusion matrices, copies, items to label again."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,8 +13,8 @@ from steelyard.report.formats import (
     plain,
     shortened,
 )
-from steelyard.report.sections import Grid
-from steelyard.report.weighing_words import flagged
+from steelyard.report.study_tables import Grid
+from steelyard.report.weigh_sentences import flagged
 
 FEW = 40  # voters that fit one table
 MOST = 20  # rows of a table otherwise
@@ -50,24 +50,24 @@ class VoterGroup:
 
 def voter_groups(summary: Results) -> list[VoterGroup]:
     """All voters if they are few, else those with a flag, the most and the least trusted."""
-    every: list[Results] = list(summary.get("by_voter") or ())
-    if not every:
+    voters: list[Results] = list(summary.get("by_voter") or ())
+    if not voters:
         return []
-    if len(every) <= FEW:
-        return [VoterGroup("All voters", "Best first.", tuple(map(_line, every)))]
+    if len(voters) <= FEW:
+        return [VoterGroup("All voters", "Best first.", tuple(map(_line, voters)))]
     bad = flagged(summary)
-    others = [voter for voter in every if not voter.get("flags")]
+    others = [voter for voter in voters if not voter.get("flags")]
     groups = []
     if bad:
-        left = f", {count(len(bad) - MOST)} more in voters.csv" if len(bad) > MOST else ""
-        groups.append(("Not to be trusted", f"Those with most votes first{left}.", bad[:MOST]))
-    rest = f"All {count(len(every))} are in voters.csv."
+        rest = f", {count(len(bad) - MOST)} more in voters.csv" if len(bad) > MOST else ""
+        groups.append(("Flagged", f"Those with most votes first{rest}.", bad[:MOST]))
+    rest = f"All {count(len(voters))} are in voters.csv."
     groups.append(("Most trusted", f"By the lower end of the interval. {rest}", others[:MOST]))
     worst = sorted(others[MOST:], key=_upper_end)[:MOST]
     title = "Least trusted of the others" if bad else "Least trusted"
     groups.append((title, "By the upper end of the interval, lowest first.", worst))
     return [
-        VoterGroup(title, note, tuple(map(_line, some))) for title, note, some in groups if some
+        VoterGroup(title, note, tuple(map(_line, group))) for title, note, group in groups if group
     ]
 
 
@@ -101,8 +101,8 @@ def _line(voter: Results) -> VoterLine:
 
 
 def _position(value: object) -> float | None:
-    known = defined(value)
-    return None if known is None else round(100 * min(1.0, max(0.0, known)), 1)
+    share = defined(value)
+    return None if share is None else round(100 * min(1.0, max(0.0, share)), 1)
 
 
 def _with_bounds(span: Results) -> str:
@@ -140,21 +140,25 @@ def matrices(summary: Results) -> list[Matrix]:
 def _matrix(voter: Results, kind: str, classes: tuple[str, ...]) -> Matrix:
     sizes: Sequence[float | None] = voter.get("confusion_votes") or [None] * len(classes)
     rows = tuple(
-        (name, number(size, 0), tuple(defined(share) if _seen(size) else None for share in row))
+        (
+            name,
+            number(size, 0),
+            tuple(defined(share) if _has_votes(size) else None for share in row),
+        )
         for name, size, row in zip(classes, sizes, voter["confusion"], strict=False)
     )
     return Matrix(shortened(voter.get("voter"), NAME), kind, classes, rows)
 
 
-def _seen(size: object) -> bool:
-    """Whether there is a vote to speak of."""
-    known = defined(size)
-    return known is None or known >= 0.5
+def _has_votes(size: object) -> bool:
+    """Whether a true class has at least half a vote, or an unknown number."""
+    votes = defined(size)
+    return votes is None or votes >= 0.5
 
 
 def copies_grid(summary: Results) -> Grid | None:
     """Pairs of voters that share mistakes."""
-    header = ("voter", "and voter", "items of both", "agree", "expected", "shared mistakes", "p")
+    header = ("voter", "and voter", "items in common", "agree", "expected", "shared mistakes", "p")
     rows = [
         (
             shortened(pair.get("left"), NAME),
@@ -167,21 +171,21 @@ def copies_grid(summary: Results) -> Grid | None:
         )
         for pair in summary.get("copies") or ()
     ]
-    return _cut(header, rows, 2)
+    return _first_rows(header, rows, 2)
 
 
 def relabel_grid(summary: Results) -> Grid | None:
-    """Examples to ask about again."""
+    """Items to label again."""
     rows = [
         (
-            shortened(doubt.get("id"), NAME),
-            shortened(doubt.get("label") or "none", NAME),
-            number(doubt.get("score")),
-            number(doubt.get("gain")),
+            shortened(item.get("id"), NAME),
+            shortened(item.get("label") or "none", NAME),
+            number(item.get("score")),
+            number(item.get("gain")),
         )
-        for doubt in summary.get("relabel") or ()
+        for item in summary.get("relabel") or ()
     ]
-    return _cut(("item", "label now", "score", "gain"), rows, 2)
+    return _first_rows(("item", "current label", "score", "gain"), rows, 2)
 
 
 def methods_grid(summary: Results) -> Grid | None:
@@ -191,20 +195,20 @@ def methods_grid(summary: Results) -> Grid | None:
         if defined(part.get("accuracy")) is None:
             continue
         calibrated = part.get("calibrated") or {}
-        how = f" ({plain(calibrated['method'])})" if calibrated.get("method") else ""
+        curve = f" ({plain(calibrated['method'])})" if calibrated.get("method") else ""
         rows.append(
             (
                 plain(name),
                 *(number(part.get(key)) for key in ("accuracy", "auroc", "aurc", "ece")),
-                number(calibrated.get("ece_after")) + how if calibrated else "",
+                number(calibrated.get("ece_after")) + curve if calibrated else "",
             )
         )
-    header = ("method", "labels right", "AUROC", "AURC", "ECE", "ECE when calibrated")
+    header = ("method", "label accuracy", "AUROC", "AURC", "ECE", "ECE after calibration")
     return Grid(header, tuple(rows)) if rows else None
 
 
 def class_scores_grid(summary: Results) -> Grid | None:
-    """Mean score of right and wrong labels by class."""
+    """Mean score of correct and of wrong labels by class."""
     rows = [
         (
             shortened(row.get("class"), NAME),
@@ -213,10 +217,10 @@ def class_scores_grid(summary: Results) -> Grid | None:
         )
         for row in summary.get("class_scores") or ()
     ]
-    return _cut(("class", "score of right labels", "of wrong labels"), rows, 1)
+    return _first_rows(("class", "mean score of correct labels", "of wrong labels"), rows, 1)
 
 
-def _cut(
+def _first_rows(
     header: tuple[str, ...], rows: Sequence[tuple[str, ...]], text_columns: int
 ) -> Grid | None:
     if not rows:
