@@ -247,10 +247,10 @@ def test_truth_of_another_length_is_refused() -> None:
         sy.weigh(TABLE, ["majority"], truth=truth(1))
     with pytest.raises(sy.InputError, match="`gold` must be"):
         sy.weigh(TABLE, ["majority"], gold=truth(2, 0, 0, 0))
-    for wrong in ([0.0, 1.0, 0.0, 1.0], [-5, 0, 0, 0], {"q0": 1}):
+    for wrong in ([0.0, 1.0, 0.0, 1.0], [-5, 0, 0, 0], 3, object()):
         with pytest.raises(sy.InputError, match=r"`truth` must be \(4,\) answer numbers"):
-            sy.weigh(TABLE, ["majority"], truth=wrong)  # type: ignore[arg-type]
-    with pytest.raises(sy.ConfigError, match="of votes in memory is an array"):
+            sy.weigh(TABLE, ["majority"], truth=wrong)
+    with pytest.raises(sy.InputError, match="`truth` names the column 'truth'"):
         sy.weigh(TABLE, ["majority"], truth="truth")
 
 

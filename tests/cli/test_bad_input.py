@@ -9,6 +9,7 @@ import pytest
 
 Refused = Callable[..., str]
 NAN = float("nan")
+INF = float("inf")
 DATA = {"train": "train.jsonl", "test": "test.jsonl", "weak_train": 12}
 CHOICE = {"question": "Which is food?", "choices": ["soup", "hotel"], "label": 0}
 
@@ -230,11 +231,11 @@ VOTES = {
     ),
     "unknown class": (
         votes(vote(3, "c", "cok")),
-        ["votes.jsonl line 97", "'cok' of 'c' on 'train-3'", "(cook, trip)", "abstain"],
+        ["votes.jsonl line 97", "'cok' of 'c' on 'train-3'", "['cook', 'trip']", "abstain"],
     ),
     "number out of range": (votes(vote(3, "c", 2)), ["votes.jsonl line 97", "answer 2", "[0, 2)"]),
     "float answer": (votes(vote(3, "c", 1.5)), ["votes.jsonl line 97", "answer 1.5"]),
-    "NaN answer": (votes(vote(3, "c", NAN)), ["votes.jsonl line 97", "answer nan"]),
+    "infinite answer": (votes(vote(3, "c", INF)), ["votes.jsonl line 97", "answer inf"]),
     "bool answer": (votes(vote(3, "c", True)), ["votes.jsonl line 97", "answer True"]),
     "long number": (votes(vote(3, "c", "9" * 5000)), ["votes.jsonl line 97", "answer '999"]),
     "twice": (

@@ -57,7 +57,10 @@ OPTIONS = {
     "answers": (["--answers", "numbers"], ["must be one of closed, number, text, json"]),
     "alpha out of range": (["--alpha", "2", "--truth", "t"], ["`alpha` must be in (0, 1), got 2"]),
     "delta out of range": (["--delta", "0"], ["`delta` must be in (0, 1)"]),
-    "delta without alpha": (["--delta", "0.2"], ["`delta` is the doubt about `alpha`"]),
+    "delta without alpha": (
+        ["--delta", "0.2"],
+        ["the probability of exceeding `alpha`"],
+    ),
     "alpha without truth": (["--alpha", "0.1"], ["truth"]),
     "votes missing": (["--method"], ["-h"]),
 }

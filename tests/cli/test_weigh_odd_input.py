@@ -125,11 +125,11 @@ def test_ties_go_to_a_draw_and_are_counted(weigh: Weigh, tmp_path: Path) -> None
     assert labels(tmp_path) == first
 
 
-def test_truth_that_is_not_named_is_not_looked_at(weigh: Weigh, tmp_path: Path) -> None:
+def test_truth_that_is_not_named_is_not_read(weigh: Weigh, tmp_path: Path) -> None:
     rows = [{**row, "truth": "no class at all"} for row in GOOD]
     said = weigh(rows)
     assert said.code == 0, said.err
-    assert "note: Column 'truth' looks like the truth and was not looked at" in said.out
+    assert "note: Column 'truth' looks like the truth and was not read" in said.out
     assert summary(tmp_path)["methods"]["majority"]["accuracy"] is None
 
 

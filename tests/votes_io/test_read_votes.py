@@ -14,11 +14,13 @@ from hypothesis import strategies as st
 
 from steelyard.errors import InputError
 from steelyard.io.columns import Column, _read_by_rows, read_columns
+from steelyard.io.row_source import FileRows
 from steelyard.types import ABSTAIN, Votes
 from steelyard.types.build_votes import open_votes, vote_order
 from steelyard.votes_io.classes import NOBODY, FileClasses, find_classes, whole_number
 from steelyard.votes_io.raw_votes import read_raw_votes
-from steelyard.votes_io.read_votes import read_truth, read_votes
+from steelyard.votes_io.read_votes import read_votes
+from steelyard.votes_io.truth import read_truth
 
 LONG = [
     {"id": "q1", "voter": "ann", "answer": "yes"},
@@ -89,13 +91,13 @@ def test_every_layout_and_format_says_the_same(tmp_path: Path, name: str) -> Non
     assert read.votes.classes == ("no", "yes")
     assert read.votes.ids == ("q1", "q2", "q3")
     assert sorted(said(read.votes)) == EXPECTED
-    assert read.remarks == ()
+    assert read.notes == ()
 
 
-def test_a_wide_file_says_what_it_passed_over(tmp_path: Path) -> None:
+def test_a_wide_file_says_what_it_ignores(tmp_path: Path) -> None:
     read = read_votes(text(tmp_path / "v.csv", WIDE))
     assert read.header.voters == ("ann", "bob")
-    assert read.header.passed_over == ("text",)
+    assert read.header.ignored == ("text",)
 
 
 def test_numbered_voters_are_voters_and_no_misspelling(tmp_path: Path) -> None:
@@ -197,16 +199,16 @@ def test_numbers_are_names_where_a_name_is_a_number() -> None:
 
 def test_class_numbers_are_sorted_as_numbers(tmp_path: Path) -> None:
     rows = "".join(f"q{i},a,{i}\n" for i in (10, 9, 2))
-    cast = read_raw_votes(text(tmp_path / "v.csv", f"id,voter,answer\n{rows}"))
-    assert find_classes(cast)[0].names == ("2", "9", "10")
+    raw = read_raw_votes(FileRows(text(tmp_path / "v.csv", f"id,voter,answer\n{rows}")))
+    assert find_classes(raw)[0].names == ("2", "9", "10")
 
 
-def test_a_word_that_may_abstain_is_remarked(tmp_path: Path) -> None:
+def test_a_text_that_may_abstain_is_noted(tmp_path: Path) -> None:
     read = read_votes(text(tmp_path / "v.csv", "id,voter,answer\nq,a,yes\nq,b,N/A\nq,c,NULL\n"))
     assert read.votes.classes == ("N/A", "yes")
     assert read.votes.answer.tolist() == [1, 0, ABSTAIN]
-    assert read.remarks == (
-        "The answer 'N/A' is taken for a class; an empty answer abstains.",
+    assert read.notes == (
+        "The answer 'N/A' is read as a class; an empty answer abstains.",
         "1 answers of 'NULL' abstain.",
     )
 
@@ -251,10 +253,10 @@ def test_open_numbers_are_candidates_of_their_item(tmp_path: Path) -> None:
     assert votes.candidates.tolist() == [2, 1, 1]
     assert votes.answer.tolist() == [0, 0, 1, ABSTAIN, 0, ABSTAIN]
     assert votes.texts == ("$1,200.00", "1200", "7", "no idea", "-1", "")
-    assert read.remarks == ("1 answers have no number in them and abstain, such as 'no idea'.",)
+    assert read.notes == ("1 answers have no number in them and abstain, such as 'no idea'.",)
     truth = text(tmp_path / "t.csv", 'id,truth\nq1,"1,200"\nq2,7\nq3,5\n')
     # nobody said 7 of q2, though it is an answer to q1; nobody ever said 5
-    assert read_truth(truth, read).tolist() == [0, NOBODY, NOBODY]
+    assert read_truth(FileRows(truth), votes.ids, read.label_set).tolist() == [0, NOBODY, NOBODY]
 
 
 def test_open_answers_that_cannot_be_read_at_all_are_refused(tmp_path: Path) -> None:

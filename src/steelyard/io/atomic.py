@@ -4,17 +4,21 @@ Stored results and training checkpoints are sealed folders. A seal is `manifest.
 with the size and BLAKE2 sum of every file; a folder whose files do not match it is damaged.
 """
 
+import glob
 import hashlib
 import json
 import os
 import shutil
+import sys
 import tempfile
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from steelyard.errors import StoreError
 
 MANIFEST = "manifest.json"
+DRAFT = ".draft-"
 
 
 def publish(final: Path, write: Callable[[Path], None]) -> None:
@@ -24,8 +28,7 @@ def publish(final: Path, write: Callable[[Path], None]) -> None:
     folder stays and this draft is dropped.
     """
     final.parent.mkdir(parents=True, exist_ok=True)
-    draft = Path(tempfile.mkdtemp(prefix=f".draft-{final.name[:40]}-", dir=final.parent))
-    try:
+    with draft_folder(final) as draft:
         write(draft)
         seal(draft)
         try:
@@ -34,8 +37,63 @@ def publish(final: Path, write: Callable[[Path], None]) -> None:
             if not (final / MANIFEST).exists():
                 raise
         _flush(final.parent)
+
+
+@contextmanager
+def draft_folder(final: Path) -> Iterator[Path]:
+    """A new folder `.draft-...` beside `final`; removed at the end, if it is still there.
+
+    It is locked while this process lives, so that `remove_stale_drafts` knows those of the dead.
+    """
+    while True:
+        draft = Path(tempfile.mkdtemp(prefix=f"{DRAFT}{final.name[:40]}-", dir=final.parent))
+        handle = _locked(draft, wait=True)
+        if draft.exists():  # else another process removed it before it was locked
+            break
+    try:
+        yield draft
     finally:
         shutil.rmtree(draft, ignore_errors=True)
+        if handle is not None:
+            os.close(handle)
+
+
+def remove_stale_drafts(folder: Path, name: str = "") -> None:
+    """Remove the draft folders in a folder that killed processes left behind.
+
+    Those of living processes stay, and so do all where a folder cannot be locked (on Windows, or
+    on some network drives).
+
+    Args:
+        folder: where the drafts are; it need not exist.
+        name: only drafts of a result with this name; empty for all.
+    """
+    for draft in folder.glob(f"{DRAFT}{glob.escape(name[:40])}*"):
+        handle = _locked(draft, wait=False)
+        if handle is not None:
+            shutil.rmtree(draft, ignore_errors=True)
+            os.close(handle)
+
+
+def _locked(folder: Path, *, wait: bool) -> int | None:
+    """An open handle that locks a folder until it is closed or the process ends.
+
+    None if another process holds the lock and there is no wait, or where folders cannot be locked.
+    """
+    if sys.platform == "win32":
+        return None
+    import fcntl
+
+    try:
+        handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    except OSError:
+        return None
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+    except OSError:
+        os.close(handle)
+        return None
+    return handle
 
 
 def seal(folder: Path) -> None:
@@ -50,8 +108,8 @@ def seal(folder: Path) -> None:
     _flush(folder)
 
 
-def check(folder: Path) -> None:
-    """Compare a folder with its manifest.
+def check(folder: Path) -> frozenset[str]:
+    """Compare a folder with its manifest; returns the names of the files that it vouches for.
 
     Raises:
         StoreError: the manifest is missing or unreadable, or a file is missing, has another size
@@ -59,8 +117,12 @@ def check(folder: Path) -> None:
     """
     try:
         sums = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise StoreError(f"{folder.name} has no readable manifest ({error}).") from error
+    if not isinstance(sums, dict) or not all(map(_is_entry, sums.values())):
+        raise StoreError(
+            f"{folder.name}: {MANIFEST} must be an object of file names with [size, sum]."
+        )
     for name, (size, digest) in sums.items():
         path = folder / name
         if not path.is_file():
@@ -69,6 +131,11 @@ def check(folder: Path) -> None:
             raise StoreError(f"{folder.name}: {name} has {path.stat().st_size} bytes, not {size}.")
         if file_sum(path) != digest:
             raise StoreError(f"{folder.name}: the content of {name} has changed.")
+    return frozenset(sums)
+
+
+def _is_entry(entry: object) -> bool:
+    return isinstance(entry, list) and list(map(type, entry)) == [int, str]
 
 
 def file_sum(path: Path) -> str:

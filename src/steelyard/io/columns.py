@@ -7,7 +7,6 @@ again row by row, by the reader that names the line of a mistake; both give the 
 from array import array
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -15,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from steelyard.io.files import open_bytes
-from steelyard.io.rows import Placed, is_csv, read_rows
+from steelyard.io.rows import is_csv, read_rows
 
 Codes: TypeAlias = npt.NDArray[np.int32]
 MISSING = ...
@@ -28,6 +27,11 @@ class Column:
 
     values: list[Any]  # distinct, type and value, as they stand; None is null
     codes: Codes  # (R,)
+
+    def take(self, rows: npt.NDArray[np.integer]) -> "Column":
+        """Some of the rows, and no value that none of them has."""
+        used, codes = np.unique(self.codes[rows], return_inverse=True)
+        return Column([self.values[code] for code in used], codes.astype(np.int32))
 
     def first(self, value_number: int) -> int:
         """The first row with that value."""
@@ -54,11 +58,6 @@ def read_columns(
     elif path.name.lower().endswith(".parquet"):
         table = _read_parquet(path, names)
     return table or _read_by_rows(path, wanted)
-
-
-def row_at(path: Path, row: int) -> Placed:
-    """Row number `row` (from 0) of the file and its place, for messages."""
-    return next(islice(read_rows(path), row, None))
 
 
 def _read_csv(path: Path, names: list[str]) -> dict[str, Column] | None:

@@ -1,7 +1,7 @@
 """Reading JSON answers, such as slots of an utterance."""
 
 import json
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from steelyard.prompts.clean_reply import Unreadable, key, refused
@@ -61,8 +61,12 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _number(text: str) -> Any:
-    value = Decimal(text[: 2 * MAX_DIGITS])
-    if len(text) > MAX_DIGITS or abs(value.adjusted()) > MAX_DIGITS:
+    """A whole number or the text of a decimal; what has too many digits is no answer."""
+    try:
+        value = Decimal(text) if len(text) <= MAX_DIGITS else None
+    except InvalidOperation:  # an exponent such as 1e999999999999999999999
+        value = None
+    if value is None or abs(value.adjusted()) > MAX_DIGITS:
         raise Unreadable("not an answer")
     return int(value) if value == value.to_integral_value() else str(value.normalize())
 

@@ -24,28 +24,11 @@ from pydantic import BaseModel
 
 from steelyard import types
 from steelyard.errors import InputError, StoreError
-from steelyard.io import atomic as sealed
+from steelyard.io.atomic import check, publish, remove_stale_drafts
+from steelyard.store.content import Content, read_content, write_content
 
 log = logging.getLogger(__name__)
 
-NOUNS = {
-    noun.__name__: noun
-    for noun in (
-        *(types.Votes, types.Reliability, types.Selection),
-        *(types.Predictions, types.VoterSkill, types.SupervisorTargets),
-        *(types.TokenTargets, types.WordProbabilities, types.Spans),
-    )
-}
-OLD_NOUNS = {
-    "Apart": types.SupervisorTargets,
-    "Written": types.TokenTargets,
-    "Words": types.WordProbabilities,
-}
-"""Nouns by the names that version 0.1 stored them under."""
-OLD_FIELDS = {"apart": "per_supervisor", "written": "token_targets"}
-"""Fields of a Selection by the names that version 0.1 stored them under."""
-Content = dict[str, Any]
-"""Named parts of a result: nouns, arrays, or plain JSON values."""
 Make = Callable[[Path], Content]
 """Computes a result; is given a folder for checkpoints."""
 
@@ -98,6 +81,10 @@ class Store:
         self.root = root
         self.read_only = read_only
         self.roles: dict[str, str] = {}  # role of each result met -> its name
+        if not read_only:
+            remove_stale_drafts(root)
+            for folder in root.glob("unfinished/*"):
+                remove_stale_drafts(folder)
 
     def keep(self, role: str, recipe: Recipe, make: Make, *, wait: bool = True) -> Content:
         """The result of a recipe: read and verified if it is stored, else made and stored.
@@ -127,7 +114,8 @@ class Store:
             start = time.monotonic()
             content = make(unfinished)
             seconds = time.monotonic() - start
-            sealed.publish(folder, lambda draft: _write(draft, content, role, recipe, seconds))
+            record = {"role": role, "seconds": seconds, "recipe": dataclasses.asdict(recipe)}
+            publish(folder, functools.partial(_write, content=content, record=record))
             shutil.rmtree(unfinished, ignore_errors=True)
         stored = self._read(folder)
         if stored is None:
@@ -153,25 +141,25 @@ class Store:
             shutil.rmtree(folder, ignore_errors=True)
 
     def recipe(self, name: str) -> Recipe | None:
-        """The recipe of a stored result, None if it is not there."""
-        words = self._record(name)
-        return None if words is None else Recipe(**words["recipe"])
+        """The recipe of a stored result, None if it is not there or cannot be read."""
+        record = self._record(name)
+        return None if record is None else record[0]
 
     def seconds(self, name: str) -> float:
-        """How long a stored result took to make."""
-        words = self._record(name)
-        return 0.0 if words is None else float(words["seconds"])
+        """How many seconds a stored result took to make; 0 if it is not there."""
+        record = self._record(name)
+        return 0.0 if record is None else record[1]
 
-    def _record(self, name: str) -> dict[str, Any] | None:
+    def _record(self, name: str) -> tuple[Recipe, float] | None:
         path = self.root / name / "recipe.json"
         if not path.is_file():
             return None
         try:
-            words: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        except ValueError:
-            log.warning("%s is damaged.", path)
+            record = json.loads(path.read_text(encoding="utf-8"))
+            return _recipe_of(record["recipe"]), float(record["seconds"])
+        except (OSError, ValueError, TypeError, KeyError) as error:
+            log.warning("%s is damaged: %s", path, error)
             return None
-        return words
 
     @contextmanager
     def _lock(self, name: str, wait: bool) -> Iterator[None]:
@@ -199,9 +187,11 @@ class Store:
         if not folder.is_dir():
             return None
         try:
-            sealed.check(folder)
-            return _read_content(folder)
-        except (StoreError, OSError, ValueError, KeyError) as error:
+            verified = check(folder)
+            if "recipe.json" not in verified:
+                raise StoreError(f"{folder.name}: recipe.json is not in the manifest.")
+            return read_content(folder, verified)
+        except (StoreError, OSError) as error:
             aside = folder.with_name(f"damaged-{folder.name}-{time.time_ns()}")
             log.warning("A stored result is damaged and is made again: %s", error)
             try:
@@ -209,6 +199,26 @@ class Store:
             except FileNotFoundError:
                 log.info("Another process set %s aside first.", folder.name)
             return None
+
+
+def _recipe_of(values: Any) -> Recipe:
+    """The recipe that `dataclasses.asdict` took apart.
+
+    Raises:
+        TypeError, ValueError: a field is missing, unknown, or of another type.
+    """
+    recipe = Recipe(**values)
+    parts = (recipe.settings, recipe.inputs, recipe.libraries)
+    if not isinstance(recipe.kind, str) or not isinstance(recipe.version, int):
+        raise ValueError("a recipe has a kind and a version")
+    if not all(isinstance(part, dict) for part in parts):
+        raise ValueError("settings, inputs and libraries are objects")
+    return recipe
+
+
+def _write(folder: Path, content: Content, record: Mapping[str, Any]) -> None:
+    (folder / "recipe.json").write_text(json.dumps(record, indent=1, sort_keys=True), "utf-8")
+    write_content(folder, content)
 
 
 def fingerprint(value: object) -> str:
@@ -249,71 +259,6 @@ def _feed(digest: Any, item: object) -> None:
         digest.update(f"{type(item).__name__} {item!r};".encode("utf-8", "surrogatepass"))
     else:
         raise TypeError(f"A {type(item).__qualname__} has no fingerprint; use plain fields.")
-
-
-def _write(folder: Path, content: Content, role: str, recipe: Recipe, seconds: float) -> None:
-    words: dict[str, Any] = {}
-    for name, value in content.items():
-        if isinstance(value, np.ndarray):
-            np.save(folder / f"{name}.npy", value, allow_pickle=False)
-            words[name] = {"type": "array"}
-        elif type(value).__name__ in NOUNS:
-            arrays: dict[str, np.ndarray] = {}
-            words[name] = _split_arrays(value, "", arrays)
-            np.savez(folder / f"{name}.npz", allow_pickle=False, **arrays)
-        else:
-            words[name] = {"type": "json", "value": value}
-    record = {"role": role, "seconds": seconds, "recipe": dataclasses.asdict(recipe)}
-    (folder / "recipe.json").write_text(json.dumps(record, indent=1, sort_keys=True), "utf-8")
-    (folder / "content.json").write_text(json.dumps(words), encoding="utf-8")
-
-
-def _split_arrays(noun: Any, prefix: str, arrays: dict[str, np.ndarray]) -> dict[str, Any]:
-    """A noun's plain fields as JSON; its arrays are put into `arrays` under dotted names."""
-    plain: dict[str, Any] = {}
-    for field in dataclasses.fields(noun):
-        value = getattr(noun, field.name)
-        if isinstance(value, np.ndarray):
-            arrays[prefix + field.name] = value
-        elif type(value).__name__ in NOUNS:
-            plain[field.name] = _split_arrays(value, f"{prefix}{field.name}.", arrays)
-        else:
-            plain[field.name] = value
-    return {"type": type(noun).__name__, "fields": plain}
-
-
-def _join_arrays(words: dict[str, Any], prefix: str, arrays: Mapping[str, np.ndarray]) -> Any:
-    """The noun that `_split_arrays` took apart."""
-    nouns = {**OLD_NOUNS, **NOUNS}
-    noun = nouns[words["type"]]
-    fields: dict[str, Any] = {}
-    for key, value in words["fields"].items():
-        is_noun = isinstance(value, dict) and value.get("type") in nouns
-        fields[key] = _join_arrays(value, f"{prefix}{key}.", arrays) if is_noun else _tuples(value)
-    for key in arrays:
-        name = key.removeprefix(prefix)
-        if key.startswith(prefix) and "." not in name:
-            fields[name] = arrays[key]
-    renamed = {types.Selection: OLD_FIELDS, types.Votes: {"words": "word_probs"}}.get(noun, {})
-    return noun(**{renamed.get(name, name): value for name, value in fields.items()})
-
-
-def _read_content(folder: Path) -> Content:
-    words = json.loads((folder / "content.json").read_text(encoding="utf-8"))
-    content: Content = {}
-    for name, entry in words.items():
-        if entry["type"] == "json":
-            content[name] = entry["value"]
-        elif entry["type"] == "array":
-            content[name] = np.load(folder / f"{name}.npy", mmap_mode="r", allow_pickle=False)
-        else:
-            with np.load(folder / f"{name}.npz", allow_pickle=False) as arrays:
-                content[name] = _join_arrays(entry, "", arrays)
-    return content
-
-
-def _tuples(value: Any) -> Any:
-    return tuple(_tuples(part) for part in value) if isinstance(value, list) else value
 
 
 def _flat(value: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

@@ -11,7 +11,8 @@ import numpy as np
 
 from steelyard.models.finetune import Compute, StatesCache
 from steelyard.models.frozen import Rows
-from steelyard.store.store import Content, Recipe, Store, fingerprint, library_versions
+from steelyard.store.content import Content
+from steelyard.store.store import Recipe, Store, fingerprint, library_versions
 from steelyard.types import Ints, Question
 
 BLOCK = 256  # texts of one stored result

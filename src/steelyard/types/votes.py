@@ -80,6 +80,22 @@ class Votes:
         """K, the largest number of candidates of any example."""
         return int(self.candidates.max()) if len(self.candidates) else 0
 
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """K names: `classes`, or the numbers from 0 where these are empty."""
+        return self.classes or tuple(str(k) for k in range(self.num_classes))
+
+    def answer_names(self, numbers: Ints) -> list[str | None]:
+        """The name of an answer to each example: a class name, or the text of an open answer.
+
+        Args:
+            numbers: (N,), candidate numbers; None comes of ABSTAIN and other negative ones.
+        """
+        if self.candidate_texts:
+            pairs = zip(self.candidate_texts, numbers.tolist(), strict=True)
+            return [texts[number] if number >= 0 else None for texts, number in pairs]
+        return [self.class_names[number] if number >= 0 else None for number in numbers.tolist()]
+
     @cached_property
     def possible(self) -> npt.NDArray[np.bool_]:
         """Which answers each example has, (N, K)."""

@@ -3,7 +3,6 @@
 import difflib
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Literal
 
 from steelyard.errors import InputError
@@ -19,13 +18,13 @@ NO_VOTERS = {
     *("options", "title", "content", "passage", "document", "comment", "comments", "note", "notes"),
     *("explanation", "rationale", "reason", "description", "created_at", "seed"),
 }
-"""Of a file with one column per voter: passed over, and said to be."""
-OTHER_WORDS = {
+"""Columns that are no voters in a file with one column per voter; a note says so."""
+SYNONYMS = {
     "id": ("task", "item", "item_id", "example", "example_id", "question_id", "task_id", "qid"),
     "voter": ("annotator", "worker", "rater", "performer", "labeler", "labeller", "user", "source"),
     "answer": ("label", "response", "vote", "rating", "judgment", "judgement", "choice", "class"),
 }
-"""What others call our columns; with these in a header it is not one of voters' names."""
+"""Other common names of the columns; a header that has one of these is not of voters' names."""
 
 
 @dataclass(frozen=True)
@@ -35,53 +34,53 @@ class Header:
     layout: Layout
     voters: tuple[str, ...]  # columns of votes, of a wide file
     read: tuple[str, ...]  # other columns that are read
-    passed_over: tuple[str, ...]
+    ignored: tuple[str, ...]
 
     @property
     def truth(self) -> tuple[str, ...]:
-        """Columns passed over that look like the truth."""
-        return tuple(name for name in self.passed_over if name.casefold() in TRUTH)
+        """Ignored columns that look like the truth."""
+        return tuple(name for name in self.ignored if name.casefold() in TRUTH)
 
 
-def find_layout(path: Path, columns: Sequence[str], named: Collection[str]) -> Header:
+def find_layout(name: str, columns: Sequence[str], named: Collection[str]) -> Header:
     """What each column is.
 
     Args:
-        path: of the file, for messages.
+        name: what messages call the file.
         columns: names in the header, or keys of the first JSON row.
         named: columns that the user says hold the truth.
 
     Raises:
         InputError: a column is missing, or may be two things.
     """
-    named = [name for name in named if name in columns]
-    for name in columns:
-        if name.casefold() in ("weight", "weights"):
+    named = [column for column in named if column in columns]
+    for column in columns:
+        if column.casefold() in ("weight", "weights"):
             raise InputError(
-                f"{path.name}: votes have no weights, and column {name!r} would be passed over. "
+                f"{name}: votes have no weights, and column {column!r} would be ignored. "
                 "How far each voter can be trusted is estimated; take the column out."
             )
-    others = [name for name in columns if name not in named]
+    others = [column for column in columns if column not in named]
     if "votes" in others and "voter" not in others:
-        _require(path, others, ("id",))
+        _require(name, others, ("id",))
         read = ("id", "votes", *named)
         return Header("nested", (), read, tuple(c for c in columns if c not in read))
     if "voter" in others or "answer" in others:
-        _require(path, others, LONG)
+        _require(name, others, LONG)
         read = (*(c for c in columns if c in (*LONG, *OPTIONAL)), *named)
         return Header("long", (), read, tuple(c for c in columns if c not in read))
-    return _wide(path, columns, others, named)
+    return _wide(name, columns, others, named)
 
 
-def _wide(path: Path, columns: Sequence[str], others: list[str], named: Collection[str]) -> Header:
-    words = {word for words in OTHER_WORDS.values() for word in words} | {"query", "probabilities"}
-    strange = [name for name in others if name.casefold() in words] or _misspelt(others)
+def _wide(name: str, columns: Sequence[str], others: list[str], named: Collection[str]) -> Header:
+    synonyms = {word for words in SYNONYMS.values() for word in words} | {"query", "probabilities"}
+    strange = [column for column in others if column.casefold() in synonyms] or _misspelt(others)
     if strange or "id" not in others:
-        _require(path, others, LONG, strange)
+        _require(name, others, LONG, strange)
     voters = tuple(c for c in others if c != "id" and c.casefold() not in {*NO_VOTERS, *TRUTH})
     if not voters:
         raise InputError(
-            f"{path.name} has no votes; found {_listed(columns)}. Votes are rows of `id, voter, "
+            f"{name} has no votes; found {_listed(columns)}. Votes are rows of `id, voter, "
             "answer`, rows of `id, votes`, or `id` and one column per voter."
         )
     read = ("id", *named)
@@ -94,50 +93,50 @@ def _misspelt(columns: Sequence[str]) -> list[str]:
     Several like `voter` are voters: voter1, voter2, ...
     """
     near = [difflib.get_close_matches(name, columns) for name in ("voter", "answer")]
-    return [found[0] for found in near] if all(len(found) == 1 for found in near) else []
+    return [match[0] for match in near] if all(len(match) == 1 for match in near) else []
 
 
 def _separator(columns: Sequence[str]) -> str:
-    found = [mark for mark in ";\t|" if len(columns) == 1 and mark in columns[0]]
-    return f"Are its cells separated by {found[0]!r}? Separate them by commas. " if found else ""
+    marks = [mark for mark in ";\t|" if len(columns) == 1 and mark in columns[0]]
+    return f"Are its cells separated by {marks[0]!r}? Separate them by commas. " if marks else ""
 
 
 def _require(
-    path: Path, columns: Sequence[str], wanted: Sequence[str], strange: Sequence[str] = ()
+    name: str, columns: Sequence[str], wanted: Sequence[str], strange: Sequence[str] = ()
 ) -> None:
-    for name in wanted:
-        if name not in columns:
-            hint = f"{_separator(columns)}{_rename(name, columns)}"
+    for column in wanted:
+        if column not in columns:
+            hint = f"{_separator(columns)}{_rename(column, columns)}"
             wide = ""
             if strange:
                 wide = (
                     f"; of one column per voter, rename {strange[0]!r} to a name, `text` or `truth`"
                 )
             raise InputError(
-                f"{path.name}: column `{name}` is missing, found {_listed(columns)}. {hint}"
+                f"{name}: column `{column}` is missing, found {_listed(columns)}. {hint}"
                 f"Votes are rows of `id, voter, answer`{wide}."
             )
 
 
 def _rename(name: str, columns: Sequence[str]) -> str:
     free = [column for column in columns if column not in LONG]
-    other = [column for column in free if column.casefold() in (name, *OTHER_WORDS.get(name, ()))]
+    other = [column for column in free if column.casefold() in (name, *SYNONYMS.get(name, ()))]
     near = other or difflib.get_close_matches(name, free, n=1)
     return f"Rename {near[0]!r} to `{name}`? " if near else ""
 
 
-def check_named(path: Path, named: Collection[str], columns: Collection[str]) -> None:
+def check_named(name: str, named: Collection[str], columns: Collection[str]) -> None:
     """Refuse the name of a column that no row has.
 
     Raises:
         InputError: naming the nearest column.
     """
-    for name in named:
-        if name not in columns:
-            near = difflib.get_close_matches(name, columns, n=1)
+    for column in named:
+        if column not in columns:
+            near = difflib.get_close_matches(column, columns, n=1)
             hint = f" Did you mean {near[0]!r}?" if near else ""
             raise InputError(
-                f"{path.name} has no column {name!r}; found {_listed(list(columns))}.{hint}"
+                f"{name} has no column {column!r}; found {_listed(list(columns))}.{hint}"
             )
 
 

@@ -1,29 +1,29 @@
-"""Votes as they stand in a file: who said what about which id, not yet judged."""
+"""Votes as a file or a table in memory has them: voter, id and answer, before they are checked."""
 
 from array import array
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from steelyard.errors import InputError
-from steelyard.io.columns import MISSING, Codes, Column, Encoder, read_columns, row_at
-from steelyard.io.rows import Row, read_rows
+from steelyard.io.columns import MISSING, Codes, Column, Encoder
+from steelyard.io.row_source import RowSource
+from steelyard.io.rows import Row
 from steelyard.votes_io.layout import OPTIONAL, Header, check_named, find_layout
 
 QUERY = "as it stands"
-"""The name of the only way of asking, where a file names none."""
+"""The name of the only prompt variant, where a file has no column `query`."""
 
 
 @dataclass(frozen=True, eq=False)
 class RawVotes:
-    """M votes in R rows of a file about N ids. Vote m said `answer.values[answer.codes[m]]`."""
+    """M votes in R rows about N ids. Vote m is `answer.values[answer.codes[m]]`."""
 
-    path: Path
+    source: RowSource
     header: Header
-    ids: tuple[str, ...]  # N, as they come
+    ids: tuple[str, ...]  # N, in the order of the rows
     voters: tuple[str, ...]
     queries: tuple[str, ...]
     row_id: Codes  # (R,) index in `ids`
@@ -40,43 +40,67 @@ class RawVotes:
         """(M,), index in `ids`."""
         return self.row_id[self.row]
 
-    def place(self, vote: int) -> str:
-        return row_at(self.path, int(self.row[vote]))[0]
+    def location(self, vote: int) -> str:
+        """Where a vote is, for messages: the file and line, or the row."""
+        return self.source.at(int(self.row[vote]))[0]
 
-    def who(self, vote: int) -> str:
+    def about(self, ids: Sequence[str]) -> "RawVotes":
+        """The votes about some ids, which become the N of the result; an id may have none."""
+        row = {name: i for i, name in enumerate(ids)}
+        renumbered = np.array([row.get(name, -1) for name in self.ids], dtype=np.int32)
+        row_id = renumbered[self.row_id]
+        votes = np.flatnonzero(row_id[self.row] >= 0)
+        return replace(
+            self,
+            ids=tuple(ids),
+            row_id=row_id,
+            row=self.row[votes],
+            voter=self.voter[votes],
+            query=self.query[votes],
+            answer=self.answer.take(votes),
+            probabilities=None if self.probabilities is None else self.probabilities.take(votes),
+            reason=None if self.reason is None else self.reason.take(votes),
+            truth={},
+        )
+
+    def value(self, vote: int) -> Any:
+        """The answer of a vote."""
+        return self.answer.values[self.answer.codes[vote]]
+
+    def description(self, vote: int) -> str:
         """The voter and the id of a vote, for messages."""
         name = self.ids[self.row_id[self.row[vote]]]
         return f"{self.voters[self.voter[vote]]!r} on {name!r}"
 
 
-def read_raw_votes(path: Path, truth: Collection[str] = ()) -> RawVotes:
-    """The votes of a file, long, nested or one column per voter.
+def read_raw_votes(source: RowSource, truth: Collection[str] = ()) -> RawVotes:
+    """The votes of a table, long, nested or one column per voter.
 
     Args:
-        path: JSON lines, JSON, CSV or Parquet.
+        source: the rows.
         truth: names of columns that hold the truth.
 
     Raises:
         InputError: the file cannot be read, a column is missing or may be two things, an id or a
             voter is no name.
     """
-    first = list(next(iter(read_rows(path)))[1])
-    header = find_layout(path, first, truth)
+    first = source.header()
+    header = find_layout(source.name, first, truth)
     if header.layout == "nested":
-        return _nested(path, header, truth)
+        return _nested(source, header, truth)
     wanted = None if header.layout == "wide" else {*header.read, *OPTIONAL, *truth}
-    columns = read_columns(path, first, wanted)
-    check_named(path, truth, {*first, *columns})
-    return (_wide if header.layout == "wide" else _long)(path, header, columns, truth)
+    columns = source.columns(wanted)
+    check_named(source.name, truth, {*first, *columns})
+    return (_wide if header.layout == "wide" else _long)(source, header, columns, truth)
 
 
 def name_column(
-    path: Path, column: Column, name: str, rows: Codes | None = None
+    source: RowSource, column: Column, name: str, rows: Codes | None = None
 ) -> tuple[tuple[str, ...], Codes]:
     """Names and the number of each entry's name. An integer is the name of its digits.
 
     Args:
-        path: of the file, for messages.
+        source: of the column, for messages.
         column: as it stands.
         name: of the column.
         rows: the file's row of each entry, where they differ.
@@ -92,11 +116,11 @@ def name_column(
         text = str(value) if type(value) is str or type(value) is int else ""
         if not _all_names([text]):
             entry = column.first(code)
-            place, row = row_at(path, entry if rows is None else int(rows[entry]))
+            location, row = source.at(entry if rows is None else int(rows[entry]))
             if value is MISSING:
-                require(place, row, name)
+                require(location, row, name)
             raise InputError(
-                f"{place}: `{name}` must be a name, a string or an integer; got {shown(value)}. "
+                f"{location}: `{name}` must be a name, a string or an integer; got {shown(value)}. "
                 "Correct or remove the row."
             )
         same[code] = numbers.setdefault(text, len(numbers))
@@ -113,24 +137,25 @@ def _all_names(texts: Sequence[str]) -> bool:
     return "\0" not in whole and all(map(str.strip, texts))
 
 
-def require(place: str, row: Row, name: str, votes_have: str = "`id, voter, answer`") -> None:
+def require(location: str, row: Row, name: str, votes_have: str = "`id, voter, answer`") -> None:
     """Refuse a row without a column."""
     if name not in row:
         raise InputError(
-            f"{place}: column `{name}` is missing, found {', '.join(row)}. Votes have {votes_have}."
+            f"{location}: column `{name}` is missing, found {', '.join(row)}. "
+            f"Votes have {votes_have}."
         )
 
 
 def _long(
-    path: Path, header: Header, columns: dict[str, Column], truth: Collection[str]
+    source: RowSource, header: Header, columns: dict[str, Column], truth: Collection[str]
 ) -> RawVotes:
     if MISSING in (values := columns["answer"].values):  # JSON rows may lack what the first has
-        require(*row_at(path, columns["answer"].first(values.index(MISSING))), "answer")
-    ids, row_id = name_column(path, columns["id"], "id")
-    voters, voter = name_column(path, columns["voter"], "voter")
+        require(*source.at(columns["answer"].first(values.index(MISSING))), "answer")
+    ids, row_id = name_column(source, columns["id"], "id")
+    voters, voter = name_column(source, columns["voter"], "voter")
     queries, query = _queries(columns.get("query"), len(voter))
     return RawVotes(
-        path=path,
+        source=source,
         header=header,
         ids=ids,
         voters=voters,
@@ -156,11 +181,11 @@ def _queries(column: Column | None, votes: int) -> tuple[tuple[str, ...], Codes]
 
 
 def _wide(
-    path: Path, header: Header, columns: dict[str, Column], truth: Collection[str]
+    source: RowSource, header: Header, columns: dict[str, Column], truth: Collection[str]
 ) -> RawVotes:
     """One column per voter; an empty cell is no vote."""
-    header = find_layout(path, list(columns), truth)  # later JSON rows may have more
-    ids, row_id = name_column(path, columns["id"], "id")
+    header = find_layout(source.name, list(columns), truth)  # later JSON rows may have more
+    ids, row_id = name_column(source, columns["id"], "id")
     distinct = Encoder()
     table = np.empty((len(row_id), len(header.voters)), dtype=np.int32)
     for v, name in enumerate(header.voters):
@@ -169,7 +194,7 @@ def _wide(
     given = np.array([value is not None for value in distinct.values])[table]
     row, voter = (part.astype(np.int32) for part in np.nonzero(given))
     return RawVotes(
-        path=path,
+        source=source,
         header=header,
         ids=ids,
         voters=header.voters,
@@ -186,23 +211,23 @@ def _wide(
 
 
 def empty(value: Any) -> bool:
-    """Nothing: null, not there, NaN, or only white space."""
+    """Whether a cell is empty: null, missing, NaN, or only white space."""
     return value is None or value is MISSING or value != value or str(value).strip() == ""
 
 
-def _nested(path: Path, header: Header, truth: Collection[str]) -> RawVotes:
+def _nested(source: RowSource, header: Header, truth: Collection[str]) -> RawVotes:
     names, ids = {name: Encoder() for name in truth}, Encoder()
     voters, answers, queries, probabilities, reasons = (Encoder() for _ in range(5))
     rows = array("i")
-    for number, (place, row) in enumerate(read_rows(path)):
+    for number, (location, row) in enumerate(source.rows()):
         for name in ("id", "votes"):
-            require(place, row, name, "`id, votes`")
+            require(location, row, name, "`id, votes`")
         ids.add(row["id"])
         for name, encoder in names.items():
             encoder.add(row.get(name, MISSING))
-        for entry in _entries(place, row["votes"]):
+        for entry in _entries(location, row["votes"]):
             for name in ("annotator", "label"):
-                require(place, entry, name, "`{annotator, label}`")
+                require(location, entry, name, "`{annotator, label}`")
             rows.append(number)
             voters.add(entry["annotator"])
             answers.add(entry["label"])
@@ -210,14 +235,14 @@ def _nested(path: Path, header: Header, truth: Collection[str]) -> RawVotes:
             probabilities.add(entry.get("probabilities"))
             reasons.add(entry.get("reason"))
     for name, encoder in names.items():
-        check_named(path, [name], [] if encoder.values == [MISSING] else [name])
+        check_named(source.name, [name], [] if encoder.values == [MISSING] else [name])
     soft = any(not empty(value) for value in probabilities.values)
     of_vote = np.array(rows, dtype=np.int32)
-    ids_, row_id = name_column(path, ids.column(), "id")
-    voters_, voter = name_column(path, voters.column(), "annotator", of_vote)
+    ids_, row_id = name_column(source, ids.column(), "id")
+    voters_, voter = name_column(source, voters.column(), "annotator", of_vote)
     queries_, query = _queries(queries.column(), len(rows))
     return RawVotes(
-        path=path,
+        source=source,
         header=header,
         ids=ids_,
         voters=voters_,
@@ -233,17 +258,17 @@ def _nested(path: Path, header: Header, truth: Collection[str]) -> RawVotes:
     )
 
 
-def _entries(place: str, votes: Any) -> Sequence[Row]:
+def _entries(location: str, votes: Any) -> Sequence[Row]:
     if votes is None:
         return []
     if not isinstance(votes, list) or not all(isinstance(entry, dict) for entry in votes):
         raise InputError(
-            f"{place}: `votes` must be a list of `{{annotator, label}}`, got {shown(votes)}."
+            f"{location}: `votes` must be a list of `{{annotator, label}}`, got {shown(votes)}."
         )
     return votes
 
 
 def shown(value: object) -> str:
-    """A value for a message, cut to 60 characters."""
+    """A value for a message, truncated to 60 characters."""
     text = repr(value)
     return text if len(text) <= 60 else f"{text[:57]}..."

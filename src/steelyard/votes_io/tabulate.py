@@ -1,4 +1,4 @@
-"""Votes as they stand in a file, made into one table: distributions, repeated votes, order."""
+"""From raw votes to a table of votes: distributions, repeated votes, order."""
 
 import json
 from typing import Any, Literal
@@ -14,41 +14,42 @@ from steelyard.votes_io.classes import FileClasses, OpenAnswers
 from steelyard.votes_io.raw_votes import RawVotes, empty, shown
 
 Duplicates = Literal["error", "last", "mean"]
-"""Of one voter's votes on one item, asked the same way: refuse, keep the last, take the mean."""
+"""Repeated votes of a voter on an item with the same prompt: refuse, keep the last, or average."""
 
 
 def given_probabilities(
-    cast: RawVotes, number: Ints, meaning: FileClasses | OpenAnswers, *, sure: bool
+    raw: RawVotes, number: Ints, label_set: FileClasses | OpenAnswers, *, sure: bool
 ) -> Floats | None:
     """Distributions of the votes, (M, K): as given, else one-hot; uniform of an abstention."""
-    column = cast.probabilities
-    if column is None or isinstance(meaning, OpenAnswers) or all(map(empty, column.values)):
+    column = raw.probabilities
+    if column is None or isinstance(label_set, OpenAnswers) or all(map(empty, column.values)):
         return None
-    size = len(meaning.names)
+    size = len(label_set.names)
     rows = np.full((len(column.values), size), np.nan)
     for code, value in enumerate(column.values):
         if not empty(value):
-            rows[code] = _distribution(cast, code, value, size)
+            rows[code] = _distribution(raw, code, value, size)
     probs: Floats = rows[column.codes]
-    silent = np.isnan(probs[:, 0])
-    probs[silent & (number == ABSTAIN)] = 1 / size
-    plain = np.flatnonzero(silent & (number != ABSTAIN))
+    missing = np.isnan(probs[:, 0])
+    probs[missing & (number == ABSTAIN)] = 1 / size
+    plain = np.flatnonzero(missing & (number != ABSTAIN))
     probs[plain] = 0.0
     probs[plain, number[plain]] = 1.0
-    said = np.take_along_axis(probs, np.maximum(number, 0)[:, None], axis=1)[:, 0]
-    other = (number != ABSTAIN) & (said < probs.max(axis=1) - 1e-9)
+    of_answer = np.take_along_axis(probs, np.maximum(number, 0)[:, None], axis=1)[:, 0]
+    other = (number != ABSTAIN) & (of_answer < probs.max(axis=1) - 1e-9)
     if other.any() and not sure:
         vote = int(np.argmax(other))
-        best = meaning.names[int(probs[vote].argmax())]
+        best = label_set.names[int(probs[vote].argmax())]
         raise InputError(
-            f"{cast.place(vote)}: the vote of {cast.who(vote)} has its largest probability at "
-            f"{best!r} if the classes are in the order {shown(list(meaning.names))}, and answers "
-            f"{meaning.names[number[vote]]!r}. List the classes in their order for `--classes`."
+            f"{raw.location(vote)}: the vote of {raw.description(vote)} has its largest "
+            f"probability at {best!r} if the classes are in the order "
+            f"{shown(list(label_set.names))}, and answers "
+            f"{label_set.names[number[vote]]!r}. List the classes in their order for `--classes`."
         )
     return probs
 
 
-def _distribution(cast: RawVotes, code: int, value: Any, size: int) -> Any:
+def _distribution(raw: RawVotes, code: int, value: Any, size: int) -> Any:
     given = value
     if isinstance(given, str):
         try:
@@ -60,61 +61,69 @@ def _distribution(cast: RawVotes, code: int, value: Any, size: int) -> Any:
     except (TypeError, ValueError):
         row = np.zeros(0)
     if row.shape != (size,) or not (row >= 0).all() or not abs(row.sum() - 1) <= 1e-3:
-        assert cast.probabilities is not None
-        vote = cast.probabilities.first(code)
+        assert raw.probabilities is not None
+        vote = raw.probabilities.first(code)
         raise InputError(
-            f"{cast.place(vote)}: `probabilities` of {cast.who(vote)} must be {size} numbers >= 0 "
-            f"that sum to 1, one for each class in order; got {shown(value)}."
+            f"{raw.location(vote)}: `probabilities` of {raw.description(vote)} must be {size} "
+            f"numbers >= 0 that sum to 1, one for each class in order; got {shown(value)}."
         )
     return row / row.sum()
 
 
 def tabulate(
-    cast: RawVotes,
+    raw: RawVotes,
     number: Ints,
-    meaning: FileClasses | OpenAnswers,
+    label_set: FileClasses | OpenAnswers,
     probs: Floats | None,
-    duplicates: Duplicates,
+    duplicates: Duplicates = "error",
+    advice: str = "keep one of each, or tell them apart by `query`.",
 ) -> tuple[Votes, int]:
-    example = cast.example
-    order, repeats = vote_order(example, cast.voter, cast.query)
-    found = int(repeats.sum())
-    if found and duplicates == "error":
-        refuse_repeats(
-            cast,
-            order,
-            repeats,
-            f"There are {found:,} such votes: keep one of each, tell them apart by `query`, or "
-            "choose `--duplicates last` or `mean`.",
-        )
-    answer = meaning.candidates(example, number)
+    """The table of votes, and how many votes repeat an earlier one.
+
+    Args:
+        raw: M votes about N ids.
+        number: (M,), class or name of each vote, as `label_set.numbers` has them.
+        label_set: the possible answers.
+        probs: (M, K), or None.
+        duplicates: what to do with repeated votes.
+        advice: end of the message where they are refused.
+
+    Raises:
+        InputError: a vote is repeated, and `duplicates` is "error".
+    """
+    example = raw.example
+    order, repeats = vote_order(example, raw.voter, raw.query)
+    repeated = int(repeats.sum())
+    if repeated and duplicates == "error":
+        _refuse_repeats(raw, order, repeats, f"There are {repeated:,} such votes: {advice}")
+    answer = label_set.candidates(example, number)
     texts: tuple[tuple[str, ...], ...] = ()
-    candidates = np.full(len(cast.ids), 1, dtype=np.int64)
-    if isinstance(meaning, OpenAnswers):
-        candidates, texts = candidates_of_pairs(meaning.pairs, meaning.names, len(cast.ids))
+    candidates = np.full(len(raw.ids), 1, dtype=np.int64)
+    if isinstance(label_set, OpenAnswers):
+        candidates, texts = candidates_of_pairs(label_set.pairs, label_set.names, len(raw.ids))
     else:
-        candidates *= len(meaning.names)
-    if found and duplicates == "mean":
+        candidates *= len(label_set.names)
+    if repeated and duplicates == "mean":
         answer, probs = _mean(order, repeats, answer, probs, int(candidates.max()))
         order = order[~repeats]
-    elif found:
+    elif repeated:
         order = order[~np.append(repeats[1:], False)]
     votes = Votes(
-        ids=cast.ids,
-        voters=cast.voters,
-        queries=cast.queries,
+        ids=raw.ids,
+        voters=raw.voters,
+        queries=raw.queries,
         example=example[order].astype(np.int64),
-        voter=cast.voter[order].astype(np.int64),
-        query=cast.query[order].astype(np.int64),
+        voter=raw.voter[order].astype(np.int64),
+        query=raw.query[order].astype(np.int64),
         answer=answer[order],
         candidates=candidates,
-        classes=meaning.names if isinstance(meaning, FileClasses) else (),
+        classes=label_set.names if isinstance(label_set, FileClasses) else (),
         probs=None if probs is None else probs[order],
-        texts=_strings(cast.answer, order) if isinstance(meaning, OpenAnswers) else (),
+        texts=_strings(raw.answer, order) if isinstance(label_set, OpenAnswers) else (),
         candidate_texts=texts,
-        reasons=() if cast.reason is None else _strings(cast.reason, order),
+        reasons=() if raw.reason is None else _strings(raw.reason, order),
     )
-    return votes, found
+    return votes, repeated
 
 
 def _strings(column: Column, order: Ints) -> tuple[str, ...]:
@@ -122,14 +131,14 @@ def _strings(column: Column, order: Ints) -> tuple[str, ...]:
     return tuple(texts[column.codes[order]])
 
 
-def refuse_repeats(
-    cast: RawVotes, order: Ints, repeats: npt.NDArray[np.bool_], advice: str
+def _refuse_repeats(
+    raw: RawVotes, order: Ints, repeats: npt.NDArray[np.bool_], advice: str
 ) -> None:
     """Name the first vote that repeats another one.
 
     Args:
-        cast: where the votes stand.
-        order: the votes, sorted so that repeats follow each other.
+        raw: the votes.
+        order: the votes, sorted so that repeats are adjacent.
         repeats: which of them repeat the one before.
         advice: what to do about it.
 
@@ -140,8 +149,8 @@ def refuse_repeats(
     at = int(np.flatnonzero(repeats)[np.argmin(order[repeats])])
     vote, first = int(order[at]), int(order[np.searchsorted(group, group[at])])
     raise InputError(
-        f"{cast.place(vote)}: {cast.voters[cast.voter[vote]]!r} votes on "
-        f"{cast.ids[cast.example[vote]]!r} a second time, first at {cast.place(first)}. {advice}"
+        f"{raw.location(vote)}: {raw.voters[raw.voter[vote]]!r} votes on "
+        f"{raw.ids[raw.example[vote]]!r} a second time, first at {raw.location(first)}. {advice}"
     )
 
 

@@ -1,6 +1,7 @@
-"""Votes and no training: how far each label, and each voter, can be trusted."""
+"""Votes and no training: how far each label and each voter can be trusted."""
 
-from steelyard.weighing.weigh import Weighed, weigh
+from steelyard.weighing.result import Weighed
+from steelyard.weighing.weigh import weigh
 
 __all__ = [
     "Weighed",

@@ -3,8 +3,6 @@
 import csv
 import json
 import os
-import shutil
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -12,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from steelyard.errors import InputError
+from steelyard.io.atomic import draft_folder, remove_stale_drafts
 from steelyard.report import write_weigh_report
 from steelyard.types import Votes
 from steelyard.weighing.summary import MethodScores
@@ -56,25 +55,23 @@ def write_files(
     """
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
-        draft = Path(tempfile.mkdtemp(prefix=f".draft-{out.name[:40]}-", dir=out.parent))
     except (FileExistsError, FileNotFoundError, NotADirectoryError) as error:
         raise InputError(
             f"{out} cannot be made: {error.strerror} ({error.filename}); give another folder with "
             "--out."
         ) from error
-    try:
-        first, *further = judged
+    remove_stale_drafts(out.parent, f"{out.name}-")
+    with draft_folder(out) as draft:
+        first, *others = judged
         write_reliability(draft / "reliability.parquet", votes, judged[first])
         (draft / "methods").mkdir()
-        for name in further:
+        for name in others:
             write_reliability(draft / "methods" / f"{name}.parquet", votes, judged[name])
         write_voters(draft / "voters.csv", summary["by_voter"])
         text = json.dumps(summary, indent=1, ensure_ascii=False, allow_nan=False)
         (draft / SUMMARY).write_text(text, encoding="utf-8")
         report = write_weigh_report(summary, draft)
         _put(draft, out)
-    finally:
-        shutil.rmtree(draft, ignore_errors=True)
     return out / str(report.name)
 
 

@@ -30,7 +30,7 @@ class VotesSource:
     format: str  # "long", "nested", "wide", or "table" of votes in memory
     policy: str  # of duplicates
     duplicates: int = 0
-    remarks: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -131,7 +131,7 @@ def summarize(
         "ties": first.ties,
         "method": method,
         "truth": {"items": int(known.sum()), "gold_items": int((gold != ABSTAIN).sum())},
-        "warnings": [*source.remarks, *_warnings(votes, first, truth)],
+        "warnings": [*source.notes, *_warnings(votes, first, truth)],
         "methods": {name: one.summary() for name, one in judged.items()},
         "risk_control": None if alpha is None else _risk_control(first, gold, alpha, delta),
         "by_voter": _by_voter(votes, first, of_truth, gold),

@@ -1,0 +1,201 @@
+"""What `weigh` is given: votes and true answers, from files or from Python."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeAlias, Union, cast
+
+import numpy as np
+import numpy.typing as npt
+
+from steelyard.data.labels import names_in, read_names
+from steelyard.errors import InputError
+from steelyard.io.files import check_file
+from steelyard.io.row_source import (
+    FileRows,
+    RowSource,
+    is_pandas,
+    rows_in_memory,
+    rows_of_columns,
+)
+from steelyard.io.rows import READERS
+from steelyard.types import ABSTAIN, Ints, Votes
+from steelyard.votes_io.classes import NOBODY, Answers, FileClasses, OpenAnswers
+from steelyard.votes_io.read_votes import LoadedVotes, read_votes
+from steelyard.votes_io.tabulate import Duplicates
+from steelyard.votes_io.truth import read_truth, truth_of
+from steelyard.weighing.summary import VotesSource
+
+if TYPE_CHECKING:
+    import pandas
+
+VotesInput: TypeAlias = Union[str, Path, Votes, "pandas.DataFrame", Sequence[Mapping[str, Any]]]
+"""A file, a data frame, a list of rows, or a table of votes."""
+Truth: TypeAlias = Union[
+    str,
+    Path,
+    Mapping[str, Any],
+    Sequence[Any],
+    npt.NDArray[Any],
+    "pandas.Series[Any]",
+    "pandas.DataFrame",
+    None,
+]
+"""True answers, as `weigh` takes them."""
+
+
+@dataclass(frozen=True, eq=False)
+class WeighInputs:
+    """Votes about N items, and what is known of the true answers."""
+
+    votes: Votes
+    source: VotesSource
+    truth: Ints  # (N,), ABSTAIN where unknown or held as gold, NOBODY where no vote has it
+    gold: Ints  # (N,), the same of the answers that estimators hold fixed
+
+
+def load_votes(
+    votes: VotesInput,
+    truth: Truth,
+    gold: Truth,
+    answers: Answers,
+    duplicates: Duplicates,
+    classes: str | Path | Sequence[str] | None,
+) -> WeighInputs:
+    """Read and check all that `weigh` is given; its docstring has the arguments.
+
+    Raises:
+        InputError: something does not fit.
+    """
+    label_set: FileClasses | OpenAnswers | None
+    columns: dict[str, Ints] = {}
+    if isinstance(votes, Votes):
+        table, source = votes, VotesSource("votes in memory", "table", duplicates)
+        label_set = FileClasses(votes.classes) if votes.classes else None
+    else:
+        named = [value for value in (truth, gold) if _is_column(value)]
+        loaded = _read(votes, answers, duplicates, classes, cast("list[str]", named))
+        table, label_set, columns = loaded.votes, loaded.label_set, loaded.truth
+        name = Path(votes).name if isinstance(votes, str | Path) else "votes in memory"
+        source = _source(name, loaded, duplicates)
+    true, held = (
+        columns[value]
+        if isinstance(value, str) and value in columns
+        else _numbers(value, table, label_set, name)
+        for name, value in (("truth", truth), ("gold", gold))
+    )
+    both = int(((true != ABSTAIN) & (held != ABSTAIN)).sum())
+    if both:
+        note = f"{both:,} items of known truth are gold: their answers are held, and not judged."
+        source = replace(source, notes=(*source.notes, note))
+    return WeighInputs(table, source, np.where(held == ABSTAIN, true, ABSTAIN), held)
+
+
+def _read(
+    votes: VotesInput,
+    answers: Answers,
+    duplicates: Duplicates,
+    classes: str | Path | Sequence[str] | None,
+    columns: Sequence[str],
+) -> LoadedVotes:
+    rows: RowSource
+    if isinstance(votes, str | Path):
+        rows = FileRows(Path(votes))
+        check_file(rows.path)
+    else:
+        rows = rows_in_memory(votes, "`votes`")
+    names, named_in = None, ""
+    if answers != "closed":
+        names = None
+    elif isinstance(classes, str | Path):
+        names, named_in = names_in(Path(classes)), Path(classes).name
+    elif classes is not None:
+        names = tuple(classes)
+    elif isinstance(rows, FileRows):
+        names = read_names(rows.path.parent)
+        named_in = "labels.json" if names else ""
+    return read_votes(
+        rows,
+        classes=names,
+        named_in=named_in,
+        answers=answers,
+        duplicates=duplicates,
+        truth=columns,
+    )
+
+
+def _source(name: str, loaded: LoadedVotes, duplicates: Duplicates) -> VotesSource:
+    notes = list(loaded.notes)
+    if loaded.header.layout == "wide":
+        voters, ignored = (
+            ", ".join(names[:12]) + (", ..." if names[12:] else "")
+            for names in (loaded.header.voters, loaded.header.ignored)
+        )
+        ignored = f"; ignored: {ignored}" if ignored else ""
+        notes.append(f"Voters are the columns {voters}{ignored}.")
+    for column in loaded.header.truth:
+        notes.append(
+            f"Column {column!r} looks like the truth and was not read; `--truth {column}` would "
+            "judge by it."
+        )
+    return VotesSource(name, loaded.header.layout, duplicates, loaded.duplicates, tuple(notes))
+
+
+def _is_column(truth: object) -> bool:
+    """Whether the truth is named by a column: files have one of the known endings."""
+    return isinstance(truth, str) and not truth.lower().endswith(tuple(READERS))
+
+
+def _numbers(
+    truth: Truth, votes: Votes, label_set: FileClasses | OpenAnswers | None, name: str
+) -> Ints:
+    """Answer numbers, (N,), of true answers in any form; all ABSTAIN for None."""
+    if truth is None:
+        return np.full(len(votes.ids), ABSTAIN, dtype=np.int64)
+    if _is_column(truth):
+        raise InputError(
+            f"`{name}` names the column {truth!r}, and votes in a table have none; give a mapping "
+            "from id to answer, or a file that ends in .csv, .jsonl, .json or .parquet."
+        )
+    rows = _truth_rows(truth, name)
+    if rows is None:
+        return _of_array(np.asarray(truth), votes, label_set, name)
+    if label_set is None:
+        raise InputError(
+            f"`{name}` of open answers in a table of votes must be an array (N,) of candidate "
+            f"numbers, ABSTAIN where unknown; got a {type(truth).__name__}."
+        )
+    return read_truth(rows, votes.ids, label_set)
+
+
+def _truth_rows(truth: Truth, name: str) -> RowSource | None:
+    """Rows of `id, truth`; None for an array in the order of the items."""
+    if isinstance(truth, str | Path):
+        check_file(Path(truth))
+        return FileRows(Path(truth))
+    if isinstance(truth, Mapping):
+        return rows_of_columns(f"`{name}`", id=list(truth), truth=list(truth.values()))
+    if is_pandas(truth, "Series"):
+        return rows_in_memory(cast("Any", truth).rename("truth").to_frame(), f"`{name}`")
+    of_rows = isinstance(truth, Sequence) and any(isinstance(row, Mapping) for row in truth)
+    if is_pandas(truth, "DataFrame") or of_rows:
+        return rows_in_memory(truth, f"`{name}`")
+    return None
+
+
+def _of_array(
+    truth: npt.NDArray[Any], votes: Votes, label_set: FileClasses | OpenAnswers | None, name: str
+) -> Ints:
+    size = len(votes.ids)
+    texts = truth.dtype.kind in "UO" and truth.shape == (size,)
+    if texts and label_set is not None and any(isinstance(x, str) for x in truth.tolist()):
+        rows = rows_of_columns(f"`{name}`", truth=truth.tolist())
+        every = np.arange(size, dtype=np.int32)
+        return truth_of(rows, rows.table["truth"], every, size, label_set, name)
+    whole = truth.shape == (size,) and np.issubdtype(truth.dtype, np.integer)
+    if not whole or ((truth < NOBODY) | (truth >= votes.candidates)).any():
+        raise InputError(
+            f"`{name}` must be ({size},) answer numbers below each item's number of candidates, "
+            f"ABSTAIN where unknown; got {truth.dtype} of shape {truth.shape}."
+        )
+    return truth.astype(np.int64)

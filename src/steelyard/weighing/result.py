@@ -1,0 +1,178 @@
+"""What `weigh` returns: labels, scores and voters, as arrays, data frames and tables."""
+
+import html
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from steelyard.errors import ConfigError
+from steelyard.types import Ints, Reliability, Votes
+
+if TYPE_CHECKING:
+    import pandas
+
+SHOWN = 10
+"""Items in the HTML of a notebook."""
+
+
+@dataclass(frozen=True, eq=False)
+class Weighed:
+    """What `weigh` returns. The first method is the one that was asked for.
+
+    >>> import steelyard as sy
+    >>> result = sy.weigh([{"id": 1, "ann": "yes", "bob": "no", "cyd": "no"}], ["majority"])
+    >>> result
+    <Weighed: 1 item, 3 votes of 3 voters, method majority
+      labels: no 1
+      mean score 0.667, voters flagged: none>
+    >>> result.label_by_id["1"], result.reliabilities["majority"].posterior.round(2).tolist()
+    ('no', [[0.67, 0.33]])
+
+    Attributes:
+        votes: the table of votes.
+        reliabilities: posterior (N, K) and score (N,) of each label, by method.
+        labels: answer numbers (N,) by method; ABSTAIN where nobody answered.
+        summary: what summary.json holds: scores of methods, and what is known of voters.
+        report: the page, if files were written.
+    """
+
+    votes: Votes
+    reliabilities: dict[str, Reliability]
+    labels: dict[str, Ints]
+    summary: dict[str, Any]
+    report: Path | None
+
+    @property
+    def method(self) -> str:
+        """Name of the first method."""
+        return next(iter(self.reliabilities))
+
+    @property
+    def label_by_id(self) -> dict[str, str | None]:
+        """The label of each item by the first method: a class name or the text of an open answer.
+
+        None where nobody answered.
+        """
+        return dict(zip(self.votes.ids, self.label_names(), strict=True))
+
+    def label_names(self, method: str | None = None) -> list[str | None]:
+        """Labels as class names or texts of open answers, in the order of `votes.ids`.
+
+        Args:
+            method: its name; None is the first.
+
+        Raises:
+            ConfigError: no such method was computed.
+        """
+        return self.votes.answer_names(self.labels[self._method(method)])
+
+    def to_pandas(self, method: str | None = None) -> "pandas.DataFrame":
+        """One row per item.
+
+        Args:
+            method: its name; None is the first.
+
+        Returns:
+            Columns `id`; `label`, a class name, None where nobody answered; `score`, how reliable
+            the label is; `votes`, how many are readable. Of classes also `p_NAME`, the posterior
+            of each; of open answers `posterior` and `candidates`, lists.
+
+        Raises:
+            ConfigError: no such method was computed.
+        """
+        import pandas
+
+        name = self._method(method)
+        reliability, votes = self.reliabilities[name], self.votes
+        columns: dict[str, Any] = {
+            "id": votes.ids,
+            "label": pandas.Series(self.label_names(name), dtype=object),
+            "score": reliability.score,
+            "votes": votes.counts.sum(axis=1).astype(np.int64),
+        }
+        if votes.candidate_texts:
+            rows = zip(reliability.posterior, votes.candidates, strict=True)
+            columns["posterior"] = [row[:count].tolist() for row, count in rows]
+            columns["candidates"] = [list(texts) for texts in votes.candidate_texts]
+        else:
+            for k, label in enumerate(votes.class_names):
+                columns[f"p_{label}"] = reliability.posterior[:, k]
+        return pandas.DataFrame(columns)
+
+    def voters_to_pandas(self) -> "pandas.DataFrame":
+        """One row per voter, the least accurate of the known ones first.
+
+        Returns:
+            Columns `voter`; `votes` and `abstained`, counts; `accuracy` with its 95 % interval
+            `low`, `high`, as estimated by the first method; `agreement` with the other voters;
+            `true_accuracy` with `true_low`, `true_high`, where the truth is known; `flags`.
+        """
+        import pandas
+
+        rows = []
+        for voter in self.summary["by_voter"]:
+            row = {name: voter[name] for name in ("voter", "votes", "abstained")}
+            row |= _interval(voter["accuracy"], "accuracy", "low", "high")
+            row["agreement"] = voter["agreement"]
+            row |= _interval(voter["true_accuracy"], "true_accuracy", "true_low", "true_high")
+            rows.append({**row, "flags": "; ".join(voter["flags"])})
+        frame = pandas.DataFrame(rows)
+        return frame.sort_values("accuracy", kind="stable", ignore_index=True)
+
+    def __repr__(self) -> str:
+        counts: dict[str, int] = {}
+        for label in self.label_names():
+            counts[label or "none"] = counts.get(label or "none", 0) + 1
+        most = sorted(counts, key=lambda label: -counts[label])
+        shown = ", ".join(f"{label[:20]} {counts[label]:,}" for label in most[:6])
+        flagged = [voter["voter"][:20] for voter in self.summary["by_voter"] if voter["flags"]]
+        voters = ", ".join(flagged[:5]) + (f" and {len(flagged) - 5} more" if flagged[5:] else "")
+        items, votes = len(self.votes.ids), len(self.votes.answer)
+        head = f"{_count(items, 'item')}, {_count(votes, 'vote')} of "
+        lines = [
+            f"<Weighed: {head}{_count(len(self.votes.voters), 'voter')}, method {self.method}",
+            f"  labels: {shown}" + (f" and {len(most) - 6} more" if most[6:] else ""),
+            *self._accuracies(),
+            f"  mean score {self.reliabilities[self.method].score.mean():.3f}, "
+            f"voters flagged: {voters or 'none'}>",
+        ]
+        return "\n".join(lines)
+
+    def _repr_html_(self) -> str:
+        """The head and the first items, for notebooks."""
+        score, names = self.reliabilities[self.method].score, self.label_names()
+        rows = "".join(
+            f"<tr><td>{html.escape(name)}</td><td>{html.escape(names[i] or '')}</td>"
+            f"<td>{score[i]:.3f}</td></tr>"
+            for i, name in enumerate(self.votes.ids[:SHOWN])
+        )
+        rest = len(self.votes.ids) - SHOWN
+        more = f"<p>and {rest:,} more items: <code>.to_pandas()</code></p>" if rest > 0 else ""
+        return (
+            f"<pre>{html.escape(repr(self))}</pre><table><thead><tr><th>id</th><th>label</th>"
+            f"<th>score</th></tr></thead><tbody>{rows}</tbody></table>{more}"
+        )
+
+    def _accuracies(self) -> list[str]:
+        items = self.summary["truth"]["items"]
+        if not items:
+            return []
+        scores = {name: scores["accuracy"] for name, scores in self.summary["methods"].items()}
+        listed = ", ".join(f"{name} {value:.3f}" for name, value in list(scores.items())[:6])
+        return [f"  accuracy on {items:,} items of known truth: {listed}"]
+
+    def _method(self, name: str | None) -> str:
+        if name is not None and name not in self.reliabilities:
+            raise ConfigError(f"There is no method {name!r}; there are {list(self.reliabilities)}.")
+        return self.method if name is None else name
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}" + ("" if number == 1 else "s")
+
+
+def _interval(interval: dict[str, float] | None, *names: str) -> dict[str, float | None]:
+    values = interval or dict.fromkeys(("value", "low", "high"))
+    return dict(zip(names, (values[key] for key in ("value", "low", "high")), strict=True))
