@@ -36,7 +36,7 @@ from steelyard.studies.arms import PRESETS
 from steelyard.studies.config import make_study
 from steelyard.studies.hidden_states import TextStates
 from steelyard.studies.run import Run
-from steelyard.studies.training import CEILING
+from steelyard.studies.training import CEILING, train_student
 from steelyard.types import Floats, Ints, Question
 
 DATA = Path(__file__).parents[2] / "shared" / "data"
@@ -238,14 +238,14 @@ def counts(quick: bool) -> dict[str, Any]:
         run = Run(study, Store(Path(folder)))
         for name in (CEILING, *arms):
             for seed in study.seed_list:
-                run.teach(seed, name)
+                train_student(run, seed, name)
     with counted() as apart:
         for name in arms:
             with tempfile.TemporaryDirectory() as folder:
                 run = Run(study, Store(Path(folder)))
                 for seed in study.seed_list:
-                    run.teach(seed, CEILING)
-                    run.teach(seed, name)
+                    train_student(run, seed, CEILING)
+                    train_student(run, seed, name)
     return {
         "arms": len(arms),
         "seeds": seeds,

@@ -18,6 +18,7 @@ from steelyard.store.store import Store
 from steelyard.studies.config import read_study
 from steelyard.studies.run import Run
 from steelyard.studies.study import STORE
+from steelyard.studies.votes import collect_votes
 from steelyard.types import PAIR, Floats, Ints, Votes
 
 
@@ -34,12 +35,12 @@ def main(study: Path, folder: Path) -> None:
 
 def orders(run: Run, seed: int) -> dict[str, tuple[float, float, int]]:
     """Of each way to order: share of pairs that it has right, SLU-F1 of what it puts first."""
-    votes, split = run.votes(seed).strong_train, run.task(seed).strong_train
-    truth = read_truth(split.ids, split.reference_texts, run.reader)
+    votes, split = collect_votes(run, seed).strong_train, run.task(seed).strong_train
+    truth = read_truth(split.ids, split.reference_texts, run.answer_format)
     sizes = votes.candidates
     texts = [text for own in votes.candidate_texts for text in own]
     right = [answer for answer, size in zip(truth, sizes, strict=True) for _ in range(size)]
-    counts = grade_texts(texts, right, run.reader, "slu_f1")
+    counts = grade_texts(texts, right, run.answer_format, "slu_f1")
     worth = f1(counts)
     example = np.repeat(np.arange(len(sizes)), sizes)
     logs = log_probs(votes)

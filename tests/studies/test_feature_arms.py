@@ -12,6 +12,8 @@ from steelyard.models.load import Pretrained
 from steelyard.store.store import Store
 from steelyard.studies.config import make_study
 from steelyard.studies.run import Run
+from steelyard.studies.selecting import select_labels
+from steelyard.studies.votes import collect_votes
 from steelyard.types import Question
 
 ARMS = [
@@ -52,11 +54,11 @@ def test_what_an_arm_is_taught_comes_from_the_students_features(
     finished: tuple[sy.Result, Path],
 ) -> None:
     run = Run(make_study(SETTINGS), Store(finished[1] / "store"))
-    votes, arm = run.votes(0).strong_train, run.study.arm("knn")
+    votes, arm = collect_votes(run, 0).strong_train, run.study.arm("knn")
     questions = run.task(0).strong_train.questions
     features = read_features(Pretrained(), questions, arm.reliability.max_tokens)
     plain = arm.reliability.estimate(votes, features)
-    np.testing.assert_allclose(run.selection(0, arm)[1].posterior, plain.posterior, atol=1e-6)
+    np.testing.assert_allclose(select_labels(run, 0, arm)[1].posterior, plain.posterior, atol=1e-6)
 
 
 def test_features_have_one_length_and_tell_texts_apart() -> None:

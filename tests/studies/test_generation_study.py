@@ -16,8 +16,10 @@ from steelyard.selection import best_and_worst
 from steelyard.store.store import Store
 from steelyard.studies.config import make_study
 from steelyard.studies.run import Run
+from steelyard.studies.selecting import select_labels
 from steelyard.studies.study import STORE, study
-from steelyard.studies.votes import weighing
+from steelyard.studies.training import train_student
+from steelyard.studies.votes import collect_votes, weighing
 from steelyard.supervision.nbest import weigh_answers
 
 ASKED = {"one": "a", "two": "b", "three": "go a"}
@@ -96,13 +98,14 @@ def run(folder: Path) -> Run:
 
 
 def test_supervisors_of_one_study_weigh_each_others_answers(run: Run) -> None:
-    votes = run.votes(0).strong_train
+    votes = collect_votes(run, 0).strong_train
     assert len(votes.voters) == 3
     assert votes.word_probs is not None
     assert votes.entropy is not None
     assert votes.probs is not None
     assert ((votes.probs > 0).sum(axis=1) == votes.candidates[votes.example]).all()
-    again = Run(run.study, Store(run.store.root, read_only=True)).votes(0).strong_train
+    stored = Run(run.study, Store(run.store.root, read_only=True))
+    again = collect_votes(stored, 0).strong_train
     assert again.word_probs is not None
     np.testing.assert_array_equal(again.word_probs.log_probs, votes.word_probs.log_probs)
 
@@ -110,20 +113,21 @@ def test_supervisors_of_one_study_weigh_each_others_answers(run: Run) -> None:
 def test_every_arm_is_taught_and_the_stage_is_recorded(run: Run) -> None:
     scores = {}
     for arm in run.study.all_arms:
-        taught = run.teach(0, arm.name)
+        taught = train_student(run, 0, arm.name)
         scores[arm.name] = float(taught.predictions.probs[:, 0].mean())
     assert scores["naive"] > 0.3, scores
-    stage = run.teach(0, "preferred").record["preference"]
+    stage = train_student(run, 0, "preferred").record["preference"]
     assert stage["pairs"] > 0
     assert stage["left_out"]["too long"] == 0
     assert 0 <= stage["doubt"] <= 0.5
     assert stage["reward_margin"] > 0  # it learnt to prefer what the supervisors do
-    assert "preference" not in run.teach(0, "joint_soft").record
+    assert "preference" not in train_student(run, 0, "joint_soft").record
 
 
 def test_the_stage_starts_from_the_student_without_it(run: Run) -> None:
     """Up to the stage both are the same training: equal losses."""
-    with_stage, without = (run.teach(0, name).record for name in ("preferred", "joint_soft"))
+    with_stage = train_student(run, 0, "preferred").record
+    without = train_student(run, 0, "joint_soft").record
     assert with_stage["loss"] == without["loss"]
 
 
@@ -166,7 +170,7 @@ def test_a_student_that_writes_nothing_readable_has_no_pairs(run: Run) -> None:
 
 def test_given_answers_are_weighed_by_every_voter_as_their_votes_were(run: Run) -> None:
     weak, seeds = weighing(run, 0)
-    votes, questions = run.votes(0).strong_train, run.task(0).strong_train.questions[:3]
+    votes, questions = collect_votes(run, 0).strong_train, run.task(0).strong_train.questions[:3]
     texts = votes.candidate_texts[:3]
     scores = weigh_answers(weak, run.task(0).weak_train, questions, texts, seeds=seeds)
     assert votes.probs is not None
@@ -189,8 +193,8 @@ def test_a_server_and_models_that_write_lists_teach_together(folder: Path, tmp_p
         changed = settings(folder, supervisors=[asker, weak], arms=[arm])
         run = Run(make_study(changed), Store(tmp_path / "store"))
         votes, (selection, _) = (
-            run.votes(0).strong_train,
-            run.selection(0, run.study.arm(arm["name"])),
+            collect_votes(run, 0).strong_train,
+            select_labels(run, 0, run.study.arm(arm["name"])),
         )
         assert votes.voters == ("m", "model/0")
         assert selection.token_targets is not None

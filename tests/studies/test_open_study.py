@@ -14,6 +14,9 @@ from steelyard.evaluation import NOBODY
 from steelyard.store.store import Store
 from steelyard.studies.config import make_study
 from steelyard.studies.run import Run
+from steelyard.studies.selecting import select_labels
+from steelyard.studies.training import training_set
+from steelyard.studies.votes import collect_votes, true_answers
 
 
 @pytest.fixture(scope="module")
@@ -85,7 +88,7 @@ def test_the_ceiling_learns_and_the_floor_is_the_voters(files: Path, finished: P
     assert found["task"] == "generation"
     assert found["ceiling"]["value"] == 1.0
     run = Run(make_study(settings(files)), Store(finished / "store"))
-    votes, answers = run.votes(0).test, run.task(0).test.reference_texts
+    votes, answers = collect_votes(run, 0).test, run.task(0).test.reference_texts
     right = [
         votes.answer[m] != -1 and votes.candidate_texts[i][votes.answer[m]] == answers[i]
         for m, i in enumerate(votes.example)
@@ -103,7 +106,8 @@ def test_the_ceiling_learns_and_the_floor_is_the_voters(files: Path, finished: P
 
 def test_labels_are_right_where_the_majority_has_the_number(files: Path, finished: Path) -> None:
     run = Run(make_study(settings(files)), Store(finished / "store"))
-    split, votes, truth = run.task(0).strong_train, run.votes(0).strong_train, run.truth(0)
+    split, truth = run.task(0).strong_train, true_answers(run, 0)
+    votes = collect_votes(run, 0).strong_train
     for i, number in enumerate(truth):
         if number == NOBODY:
             assert (
@@ -114,7 +118,7 @@ def test_labels_are_right_where_the_majority_has_the_number(files: Path, finishe
     assert (truth == NOBODY).any()
     arms = results(finished)["arms"]
     assert arms["truth_filter"]["seeds"][0]["label_accuracy"] == 1.0
-    selection, _ = run.selection(0, run.study.arm("majority"))
+    selection, _ = select_labels(run, 0, run.study.arm("majority"))
     kept = selection.weights > 0
     share = (selection.targets.argmax(axis=1) == truth)[kept].mean()
     assert arms["majority"]["seeds"][0]["label_accuracy"] == pytest.approx(share)
@@ -140,11 +144,11 @@ def test_the_truth_of_open_training_questions_reaches_no_arm(files: Path, tmp_pa
     changed = {**study, "data": {**study["data"], "train": str(tmp_path / "train.jsonl")}}
     one, other = (Run(make_study(s), Store(tmp_path / "s")) for s in (study, changed))
     for name in ("naive", "majority", "reweigh"):
-        (asked, first), (asked_too, second) = (run.lesson(0, name) for run in (one, other))
+        (asked, first), (asked_too, second) = (training_set(run, 0, name) for run in (one, other))
         assert asked == asked_too
         assert first.targets.tolist() == second.targets.tolist()
         assert first.weights.tolist() == second.weights.tolist()
-    assert one.lesson(0, "ceiling")[0] != other.lesson(0, "ceiling")[0]
+    assert training_set(one, 0, "ceiling")[0] != training_set(other, 0, "ceiling")[0]
 
 
 def test_a_truth_that_the_reader_cannot_read_is_said_first(files: Path, tmp_path: Path) -> None:

@@ -13,6 +13,9 @@ from pair_files import Rows, lines, prepared, rows, settings, write_pairs
 from steelyard.cli.models import evaluate_model, train_model
 from steelyard.errors import ConfigError
 from steelyard.studies.config import make_study
+from steelyard.studies.selecting import select_labels
+from steelyard.studies.training import train_student, training_set
+from steelyard.studies.votes import collect_votes
 from steelyard.types import PAIR, chosen_place
 
 LONG: Rows = [
@@ -54,7 +57,7 @@ def test_the_reward_margin_is_that_of_the_test_pairs(files: Path, finished: Path
     found = results(finished)["metrics"]["reward_margin"]
     run = prepared(files, finished / "store")
     task = run.task(0)
-    asked, selection = run.lesson(0, "majority")
+    asked, selection = training_set(run, 0, "majority")
     fitted = run.study.student.fit(asked, selection.targets, selection.weights, seed=0, steps=36)
     rewards = fitted.rewards(task.test.questions)
     right = np.arange(40), task.test.truth
@@ -80,11 +83,11 @@ def test_a_soft_arm_teaches_each_pair_s_doubt_and_cw_po_weighs_by_it(
     # Two voters for the first answer and one for the second: P = 2/3, eps = 1/3 of the more
     # probable one; CW-PO's C = 2 max(P, 1 - P) - 1 = 1/3 against 1 where all three agree.
     run = prepared(files, finished / "store")
-    votes = run.votes(0).strong_train
+    votes = collect_votes(run, 0).strong_train
     first = votes.shares()[:, 0]
-    soft, _ = run.selection(0, run.study.arm("soft"))
+    soft, _ = select_labels(run, 0, run.study.arm("soft"))
     np.testing.assert_allclose(soft.targets[:, 0], first)
-    weighed, reliability = run.selection(0, run.study.arm("reweigh_margin"))
+    weighed, reliability = select_labels(run, 0, run.study.arm("reweigh_margin"))
     c = np.where(np.isin(first, [0, 1]), 1, 1 / 3)
     np.testing.assert_allclose(reliability.score, c)
     np.testing.assert_allclose(weighed.weights, c / c.mean())
@@ -152,7 +155,7 @@ def test_a_language_model_learns_to_judge_or_to_answer(
     student = {"kind": "language_model", "model": save_byte_llama(tmp_path / "bytes"), "lora": None}
     student |= {"answer": answer, "epochs": 8, "learning_rate": 5e-3, "batch_size": 8}
     run = prepared(files, tmp_path / "store", student=student, arms=["soft"])
-    probs = run.teach(0, "ceiling").predictions.probs
+    probs = train_student(run, 0, "ceiling").predictions.probs
     assert probs.shape == (40, 2)
     if answer == "text":  # "good" after "is" is soon likelier than "bad"; to compare is harder
         assert (probs.argmax(axis=1) == run.task(0).test.truth).mean() > 0.7

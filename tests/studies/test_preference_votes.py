@@ -9,6 +9,8 @@ import pytest
 from pair_files import lines, prepared, rows, write_pairs
 from steelyard.errors import ConfigError
 from steelyard.reliability import GraphDenoising
+from steelyard.studies.selecting import select_labels
+from steelyard.studies.votes import collect_votes, true_answers
 from steelyard.types import PAIR, chosen_place
 
 
@@ -31,7 +33,7 @@ def test_annotators_votes_name_the_side_or_the_place(files: Path, tmp_path: Path
         (tmp_path / f"{name}.jsonl").write_text(lines(some))
         file = [{"kind": "votes", "path": str(tmp_path / f"{name}.jsonl")}]
         run = prepared(files, tmp_path / "store", supervisors=file)
-        tables.append(run.votes(0).strong_train)
+        tables.append(collect_votes(run, 0).strong_train)
         right = tables[-1].answer == run.task(0).strong_train.truth[tables[-1].example]
         even = [int(tables[-1].ids[i].split("-")[1]) % 2 == 0 for i in tables[-1].example]
         assert right.tolist() == even
@@ -59,7 +61,7 @@ def test_weak_supervisors_compare_answers(
     model = {"chooser": tiny_bert, "tfidf": None}.get(kind, str(files / "llama"))
     weak = {"kind": kind, **SUPERVISORS[kind], **({"model": model} if model else {})}
     run = prepared(files, tmp_path, supervisors=[weak])
-    votes, truth = run.votes(0).test, run.task(0).test.truth
+    votes, truth = collect_votes(run, 0).test, run.task(0).test.truth
     assert votes.probs is not None
     assert votes.classes == PAIR
     np.testing.assert_allclose(votes.probs.sum(axis=1), 1)
@@ -95,9 +97,9 @@ def test_graph_denoising_hears_of_other_pairs_of_a_prompt(files: Path, tmp_path:
         supervisors=[{"kind": "votes", "path": str(tmp_path / "votes.jsonl")}],
         arms=[{"name": "ged", "reliability": "graph_denoising", "selection": "soft"}],
     )
-    ids, truth = run.task(0).strong_train.ids, run.truth(0)
-    posterior = run.selection(0, run.study.arm("ged"))[0].targets
-    alone = run.selection(0, run.study.arm("majority"))[0].targets
+    ids, truth = run.task(0).strong_train.ids, true_answers(run, 0)
+    posterior = select_labels(run, 0, run.study.arm("ged"))[0].targets
+    alone = select_labels(run, 0, run.study.arm("majority"))[0].targets
     i = ids.index("ac")
     assert alone[i, truth[i]] == 0  # two of three are wrong about it
     assert posterior[i, truth[i]] == pytest.approx(1.0)  # min(3/3, 3/3) along a > b > c
@@ -116,5 +118,5 @@ def test_the_place_of_the_better_answer_is_no_class(files: Path, tmp_path: Path)
     (tmp_path / "votes.jsonl").write_text(lines(first))
     file = [{"kind": "votes", "path": str(tmp_path / "votes.jsonl")}]
     run = prepared(files, tmp_path / "store", supervisors=file)
-    selection, _ = run.selection(0, run.study.arm("majority"))
+    selection, _ = select_labels(run, 0, run.study.arm("majority"))
     assert selection.targets.argmax(axis=1).tolist() == [0] * 48

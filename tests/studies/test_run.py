@@ -13,6 +13,8 @@ from steelyard.models import logistic
 from steelyard.store.store import Store
 from steelyard.studies.config import make_study
 from steelyard.studies.run import Run
+from steelyard.studies.selecting import select_labels
+from steelyard.studies.votes import collect_votes
 from steelyard.studies.why import explain
 
 SETTINGS: dict[str, Any] = {
@@ -147,21 +149,21 @@ def test_another_arm_makes_only_what_it_needs(finished: Path, tmp_path: Path) ->
 def test_truth_of_strong_train_reaches_no_arm_but_the_oracle(tmp_path: Path) -> None:
     study = make_study({**SETTINGS, "seeds": 1})
     run = Run(study, Store(tmp_path))
-    honest = {arm.name: run.selection(0, arm)[0] for arm in study.all_arms}
+    honest = {arm.name: select_labels(run, 0, arm)[0] for arm in study.all_arms}
     task = run.task(0)
     task.strong_train.truth[:] = 0  # were it read, selections would change
     again = Run(study, Store(tmp_path / "other"))
     object.__setattr__(again, "task", lambda seed: task)
     for arm in study.all_arms:
         if arm.role != "oracle" and arm.name in honest:
-            selection = again._select(0, arm)[0]
+            selection = select_labels(again, 0, arm)[0]
             assert selection.targets.tolist() == honest[arm.name].targets.tolist()
             assert selection.weights.tolist() == honest[arm.name].weights.tolist()
 
 
 def test_votes_alone_need_no_labelled_rows(finished: Path, tmp_path: Path) -> None:
     run = Run(make_study(SETTINGS), Store(tmp_path / "s"))
-    votes, task = run.votes(0), run.task(0)
+    votes, task = collect_votes(run, 0), run.task(0)
     rows = [
         {"id": v.ids[e], "voter": v.voters[w], "answer": task.classes[a]}
         for v in votes
@@ -193,7 +195,7 @@ def test_votes_alone_need_no_labelled_rows(finished: Path, tmp_path: Path) -> No
 def test_two_supervisors_of_equal_settings_are_two(tmp_path: Path) -> None:
     twice = [{"kind": "tfidf", "voters": 2}] * 2
     study = make_study({**SETTINGS, "supervisors": twice, "seeds": 1})
-    votes = Run(study, Store(tmp_path)).votes(0).strong_train
+    votes = collect_votes(Run(study, Store(tmp_path)), 0).strong_train
     assert votes.voters == ("tfidf/0", "tfidf/1", "tfidf/0#2", "tfidf/1#2")
     first, third = (votes.of_voter(v).probs for v in (0, 2))
     assert first is not None

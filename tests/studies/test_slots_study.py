@@ -20,6 +20,7 @@ from steelyard.store.store import Store
 from steelyard.student import TrainedLanguageModel
 from steelyard.studies.config import make_study
 from steelyard.studies.run import Run
+from steelyard.studies.training import train_student, training_set
 from steelyard.supervision.language_model import LanguageModelVoters
 from steelyard.types import Question, Split
 
@@ -167,8 +168,8 @@ def test_labels_have_the_studys_f1_beside_their_accuracy(finished: Path) -> None
 
 def test_an_unreadable_answer_has_no_slots_and_is_wrong(files: Path, finished: Path) -> None:
     run = Run(make_study(settings(files)), Store(finished / "store"))
-    taught = run.teach(0, "filter")  # was never taught "a" and "c"
-    assert run.said(taught)[:4] == (None, "{}", None, '{"to": ["bonn", "rome"]}')
+    taught = train_student(run, 0, "filter")  # was never taught "a" and "c"
+    assert taught.answers[:4] == (None, "{}", None, '{"to": ["bonn", "rome"]}')
     # misses: a 4, c 2; TP: d 4.
     value = results(finished)["arms"]["filter"]["score"]["value"]
     assert value == pytest.approx(8 / (8 + 6))
@@ -180,7 +181,7 @@ def test_an_unreadable_answer_has_no_slots_and_is_wrong(files: Path, finished: P
 def test_truth_and_votes_are_taught_in_one_spelling(files: Path, finished: Path) -> None:
     run = Run(make_study(settings(files)), Store(finished / "store"))
     for name in ("ceiling", "majority"):
-        texts = {text for one in run.lesson(0, name)[0] for text in one.choices}
+        texts = {text for one in training_set(run, 0, name)[0] for text in one.choices}
         assert texts == {canonical(text, "slots") for text in texts}
         assert '{"to": ["bonn", "rome"]}' in texts
 

@@ -17,7 +17,9 @@ from steelyard.store.store import Store, fingerprint
 from steelyard.studies.arms import Arm
 from steelyard.studies.config import make_study
 from steelyard.studies.run import Run
-from steelyard.studies.training import _heard
+from steelyard.studies.selecting import select_labels
+from steelyard.studies.training import _heard, train_student
+from steelyard.studies.votes import collect_votes
 from steelyard.types import TokenTargets, WordProbabilities
 
 
@@ -61,32 +63,34 @@ def run(tmp_path: Path) -> Run:
 
 def with_words(run: Run, monkeypatch: pytest.MonkeyPatch, ln_p: float) -> None:
     """Every selection has each example's first candidate, all words equally probable."""
-    plain = Run.selection
+    plain = select_labels
 
     def selection(self: Run, seed: int, arm: Arm) -> Any:
         chosen, reliability = plain(run, seed, arm)
-        texts = [own[0] for own in run.votes(seed).strong_train.candidate_texts]
+        texts = [own[0] for own in collect_votes(run, seed).strong_train.candidate_texts]
         spans = words_of(texts)
         rows, zeros = np.arange(len(texts)), np.zeros(len(texts), dtype=np.int64)
         words = WordProbabilities(spans, np.full(len(spans.begin), ln_p))
         written = TokenTargets(rows, zeros, np.ones(len(texts)), words)
         return replace(chosen, token_targets=written), reliability
 
-    monkeypatch.setattr(Run, "selection", selection)
+    monkeypatch.setattr("steelyard.studies.training.select_labels", selection)
 
 
 def test_words_reach_the_student_and_name_its_result(
     run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with_words(run, monkeypatch, log(0.9))
-    first = run.teach(0, "words").record
+    first = train_student(run, 0, "words").record
     assert first["left_out"] == 0
     assert len(first["answers"]) == 8
-    assert first["loss"] != run.teach(0, "naive").record["loss"]
-    assert run.teach(0, "words").record == first
+    assert first["loss"] != train_student(run, 0, "naive").record["loss"]
+    again = Run(run.study, run.store)
+    assert train_student(again, 0, "words").record == first
     monkeypatch.undo()
-    with_words(run, monkeypatch, log(0.5))
-    assert run.teach(0, "words").record["loss"] != first["loss"]
+    other = Run(run.study, run.store)
+    with_words(other, monkeypatch, log(0.5))
+    assert train_student(other, 0, "words").record["loss"] != first["loss"]
 
 
 def test_entropies_name_results_of_the_objectives_that_ask_for_them() -> None:
@@ -105,4 +109,4 @@ def test_entropies_name_results_of_the_objectives_that_ask_for_them() -> None:
 
 def test_a_study_without_words_says_what_is_needed(run: Run) -> None:
     with pytest.raises(InputError, match="`language_model` supervisors with `beams`"):
-        run.teach(0, "words")
+        train_student(run, 0, "words")

@@ -24,7 +24,7 @@ from steelyard.student import TrainedLanguageModel, TrainedPreferenceStudent
 from steelyard.student.saved import check_free, load_model, save_model
 from steelyard.studies.config import make_study, read_study
 from steelyard.studies.run import Run
-from steelyard.studies.training import told
+from steelyard.studies.training import told, training_set
 from steelyard.types import PAIR, Floats, Question, Selection, Split
 from steelyard.types.task_kinds import Kind
 
@@ -47,7 +47,7 @@ def train_model(
         elif selection.lower().endswith(tuple(READERS)):
             raise InputError(f"{selection} does not exist; give a selection file, or an arm.")
         else:
-            questions, chosen = run.lesson(seed, study.arm(selection).name)
+            questions, chosen = training_set(run, seed, study.arm(selection).name)
     else:
         settings, kind = _student(student, data)
         _check_saved(settings)

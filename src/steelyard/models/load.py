@@ -1,6 +1,5 @@
 """Pretrained models by name: a Hub name, a folder, or `minilm`."""
 
-import functools
 import hashlib
 import logging
 from pathlib import Path
@@ -57,7 +56,6 @@ def find(model: str) -> str:
     return str(Path(spec.origin).parent / "model")
 
 
-@functools.lru_cache(maxsize=32)
 def identity(pretrained: Pretrained) -> str:
     """What the weights are, by content: equal weights have an equal name on any machine.
 
@@ -66,10 +64,7 @@ def identity(pretrained: Pretrained) -> str:
     place = find(pretrained.model)
     folder = Path(place)
     if folder.is_dir():
-        if not (folder / "config.json").is_file():  # before all of an unlucky folder is read
-            raise ConfigError(
-                f"`model: {pretrained.model}` is a folder without config.json; {A_MODEL}"
-            )
+        _check_folder(pretrained, folder)  # before all of another folder is read
         digest = hashlib.blake2b(digest_size=16)
         for path in sorted(p for p in folder.rglob("*") if p.is_file()):
             digest.update(f"{path.relative_to(folder).as_posix()} {file_sum(path)}\n".encode())
@@ -84,8 +79,13 @@ def check(pretrained: Pretrained) -> None:
     Raises:
         ConfigError: there is not.
     """
-    identity(pretrained)
+    _check_folder(pretrained, Path(find(pretrained.model)))
     _config(pretrained)
+
+
+def _check_folder(pretrained: Pretrained, folder: Path) -> None:
+    if folder.is_dir() and not (folder / "config.json").is_file():
+        raise ConfigError(f"`model: {pretrained.model}` is a folder without config.json; {A_MODEL}")
 
 
 def load_tokenizer(pretrained: Pretrained) -> Any:

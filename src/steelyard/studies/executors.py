@@ -67,11 +67,22 @@ class Local:
                 child.kill()
             self._pool.shutdown()
 
-    def run(self, function: Callable[..., Any], jobs: Sequence[Job]) -> Iterator[tuple[Job, Any]]:
-        """Call `function(*job)` for each job; yield (job, result) as they finish."""
+    def run(
+        self,
+        function: Callable[..., Any],
+        jobs: Sequence[Job],
+        here: Callable[..., Any] | None = None,
+    ) -> Iterator[tuple[Job, Any]]:
+        """Call `function(*job)` for each job; yield (job, result) as they finish.
+
+        Args:
+            function: called in other processes; found by its name.
+            jobs: what it is called with.
+            here: called in place of `function` in this process; None: the same.
+        """
         if self._pool is None or len(jobs) == 1:  # a single job has all cores, here
             for job in jobs:
-                yield job, function(*job)
+                yield job, (here or function)(*job)
             return
         with _held(signal.SIGINT):  # a worker inherits them held: Ctrl-C is for its parent
             futures = {self._pool.submit(function, *job): job for job in jobs}
@@ -111,7 +122,12 @@ class Ray:
 
         ray.shutdown()
 
-    def run(self, function: Callable[..., Any], jobs: Sequence[Job]) -> Iterator[tuple[Job, Any]]:
+    def run(
+        self,
+        function: Callable[..., Any],
+        jobs: Sequence[Job],
+        here: Callable[..., Any] | None = None,
+    ) -> Iterator[tuple[Job, Any]]:
         """Call `function(*job)` for each job; yield (job, result) as they finish."""
         import ray
 

@@ -1,7 +1,7 @@
-"""Conduct a study: do its jobs, judge them, write results and report."""
+"""Run a study: do its jobs, measure the students, write results and report."""
 
-import functools
 import io
+import itertools
 import json
 import os
 import tempfile
@@ -15,13 +15,12 @@ import yaml
 
 from steelyard.errors import InputError
 from steelyard.io import atomic as sealed
-from steelyard.models.load import identity
 from steelyard.store.store import Missing, Store
-from steelyard.studies import executors
+from steelyard.studies import executors, jobs
 from steelyard.studies import hidden_states as states
 from steelyard.studies.config import Study, make_study, read_study
 from steelyard.studies.results import collect
-from steelyard.studies.run import Jobs, Run
+from steelyard.studies.run import Run
 
 RESULTS, LOCK, STORE = "results.json", "study.lock.yaml", "store"
 
@@ -92,15 +91,13 @@ def study(
         InputError: data that does not fit, or a folder that cannot be written.
     """
     start = time.monotonic()
-    for remembered in (_run_of, identity):  # files may have changed since this process read them
-        remembered.cache_clear()
     settings, base = _settings(what, overrides)
     folder = Path(out) if out is not None else Path("runs") / settings.name
     doer = executors.executor(executor, workers)
     _prepare(folder)
     run = Run(settings, Store(folder / STORE), base)
-    if not _stored(settings, base, folder):
-        _do(run, base, folder, doer, watch or NoStudyProgress())
+    if not _stored(run):
+        _do(run, doer, watch or NoStudyProgress())
     results = collect(run)
     results["reproduce"] = {
         "command": command or f"steelyard study {LOCK} --out {folder.name}",
@@ -156,40 +153,46 @@ def _prepare(folder: Path) -> None:
         ) from error
 
 
-def _stored(settings: Study, base: Path, folder: Path) -> bool:
+def _stored(run: Run) -> bool:
     """Whether every result of the study is in its store."""
-    run = Run(settings, Store(folder / STORE, read_only=True), base)
+    run.store.read_only = True
     try:
-        for seed, name in [job for jobs in run.jobs() for job in jobs]:
-            run.do(seed, name)
+        for seed, name in itertools.chain(*jobs.rounds(run)):
+            jobs.do(run, seed, name)
     except Missing:
         return False
+    finally:
+        run.store.read_only = False
     return True
 
 
-def _do(
-    run: Run, base: Path, folder: Path, doer: executors.Local | executors.Ray, watch: StudyProgress
-) -> None:
-    rounds = run.jobs()
-    run.check()
-    watch.begin(sum(len(jobs) for jobs in rounds))
-    text = run.study.model_dump_json()
+def _do(run: Run, doer: executors.Local | executors.Ray, watch: StudyProgress) -> None:
+    rounds = jobs.rounds(run)
+    jobs.check(run)
+    watch.begin(sum(map(len, rounds)))
+    plain = (run.study.model_dump_json(), str(run.base), str(run.store.root))
     with doer:
-        for jobs in rounds:
-            full = [(text, str(base), str(folder / STORE), some) for some in run.together(jobs)]
-            for job, _ in doer.run(jobs_of_study, full):
-                for seed, name in job[3]:
+        for independent in rounds:
+            tasks = [(*plain, batch) for batch in jobs.batches(run, independent)]
+            for task, _ in doer.run(jobs_of_study, tasks, lambda *plain: _jobs_of(run, plain[-1])):
+                for seed, name in task[-1]:
                     watch.done(seed, name)
 
 
-def jobs_of_study(text: str, base: str, store: str, jobs: Jobs) -> None:
+def jobs_of_study(study: str, base: str, store: str, batch: jobs.Jobs) -> None:
     """Jobs of one process, found by plain values so that any process or machine can do them."""
-    run = _run_of(text, base, store)
-    for seed, name in jobs:
-        run.do(seed, name)
+    key = (study, base, store)
+    if key not in _RUNS:
+        _RUNS.clear()
+        _RUNS[key] = Run(Study.model_validate_json(study), Store(Path(store)), Path(base))
+    _jobs_of(_RUNS[key], batch)
+
+
+_RUNS: dict[tuple[str, str, str], Run] = {}
+"""Of a worker process: the run that its jobs belong to, which ends with the process."""
+
+
+def _jobs_of(run: Run, batch: jobs.Jobs) -> None:
+    for seed, name in batch:
+        jobs.do(run, seed, name)
     executors.free_memory()
-
-
-@functools.lru_cache(maxsize=2)
-def _run_of(text: str, base: str, store: str) -> Run:
-    return Run(Study.model_validate_json(text), Store(Path(store)), Path(base))

@@ -1,18 +1,16 @@
-"""The student of an arm, or of the ceiling: what it is taught, trained, and asked."""
+"""The student of an arm, or of the ceiling: trained and asked the test questions."""
 
-import functools
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol, TypeAlias
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from steelyard.models.checkpoints import Checkpoints
-from steelyard.models.finetune import Finetuned, StatesCache
-from steelyard.models.load import identity
+from steelyard.models.finetune import Finetuned
 from steelyard.models.logistic import HeadTargets
-from steelyard.prompts import AnswerFormat, spelling
+from steelyard.prompts import spelling
 from steelyard.selection import best_and_worst, select_truth
 from steelyard.store.store import Recipe, fingerprint, library_versions
 from steelyard.student import (
@@ -24,42 +22,14 @@ from steelyard.student import (
     TrainedProbe,
 )
 from steelyard.student.preference_stage import PreferenceStage
-from steelyard.studies.arms import Arm
-from steelyard.studies.votes import SeedVotes, Splits, weighing
+from steelyard.studies.grading import Answers, grade
+from steelyard.studies.run import Run
+from steelyard.studies.selecting import select_labels
+from steelyard.studies.votes import collect_votes, weighing
 from steelyard.supervision.nbest import weigh_answers
-from steelyard.types import Floats, Predictions, Question, Reliability, Selection, Split
+from steelyard.types import Floats, Predictions, Question, Selection
 
 CEILING = "ceiling"
-StudentAnswers: TypeAlias = Floats | tuple[str | None, ...]
-"""Answers to N questions: class probabilities (N, K), or texts of open ones, None if unreadable."""
-
-
-class Selected(Splits, Protocol):
-    """A study with its votes and selections: what students are made of."""
-
-    @property
-    def reader(self) -> AnswerFormat:
-        """How open answers are read and compared."""
-
-    def votes(self, seed: int) -> SeedVotes:
-        """Votes of all supervisors."""
-
-    def selection(self, seed: int, arm: Arm) -> tuple[Selection, Reliability]:
-        """What the student of an arm is taught."""
-
-    def lesson(self, seed: int, name: str) -> tuple[tuple[Question, ...], Selection]:
-        """What is taught about which questions."""
-
-    def states(self, student: Any) -> StatesCache | None:
-        """What frozen layers make of a text."""
-
-    def grade(self, split: Split, said: StudentAnswers, metric: str) -> Floats:
-        """Open answers as the metric takes them."""
-
-    def __hash__(self) -> int: ...
-
-    def jobs(self) -> tuple[list[tuple[int, str]], list[tuple[int, str]]]:
-        """All votes, and all students."""
 
 
 class TrainedStudent(NamedTuple):
@@ -69,11 +39,30 @@ class TrainedStudent(NamedTuple):
     record: dict[str, Any]  # rows, kept, steps, loss, cut; of a language model more
     doubts: Mapping[str, Floats]  # on the test split, (N,) each: see `Finetuned.ask`
 
+    @property
+    def answers(self) -> Answers:
+        """What it answers to the test questions."""
+        texts = self.record.get("answers")
+        return self.predictions.probs if texts is None else tuple(texts)
 
-def teach(run: Selected, seed: int, name: str) -> TrainedStudent:
+
+def student_jobs(run: Run) -> list[tuple[int, str]]:
+    """Seed and arm of each student.
+
+    Arm by arm and not seed by seed, so that processes start on different data.
+    """
+    names = [CEILING, *(arm.name for arm in run.study.all_arms)]
+    return [(seed, name) for name in names for seed in run.study.seed_list]
+
+
+def train_student(run: Run, seed: int, name: str) -> TrainedStudent:
     """Train the student of an arm, or of the ceiling, and ask it the test questions."""
+    return run.once(("student", seed, name), lambda: _train(run, seed, name))
+
+
+def _train(run: Run, seed: int, name: str) -> TrainedStudent:
     task, student = run.task(seed), run.study.student
-    asked, selection = run.lesson(seed, name)
+    asked, selection = training_set(run, seed, name)
     test, more = task.test.questions, told(student, task.kind, task.classes)
     objective = CROSS_ENTROPY if name == CEILING else run.study.arm(name).objective
     heard: dict[str, Any] = {}
@@ -93,7 +82,7 @@ def teach(run: Selected, seed: int, name: str) -> TrainedStudent:
             else fingerprint(asked),
             "targets": fingerprint((selection.targets, selection.weights)),
             "test": run.questions(seed, "test"),
-            "model": identity(student.pretrained),
+            "model": run.identity(student.pretrained),
             **{word: fingerprint(what) for word, what in more.items()},
             **_heard(heard),
             **({} if stage is None else {"preference": _stage_of(run, seed, stage)}),
@@ -103,7 +92,7 @@ def teach(run: Selected, seed: int, name: str) -> TrainedStudent:
 
     def make(work: Path) -> dict[str, Any]:
         if isinstance(student, Probe):
-            fitted: Any = _probes(run)[seed, name]
+            fitted: Any = run.once("probes", lambda: _probes(run))[seed, name]
         else:
             fitted = student.fit(
                 asked,
@@ -146,19 +135,19 @@ def teach(run: Selected, seed: int, name: str) -> TrainedStudent:
     if "test" in kept:
         doubts = {name: kept[name] for name in kept if name not in ("test", "record")}
         return TrainedStudent(kept["test"], kept["record"], doubts)
-    probs = run.grade(task.test, tuple(kept["record"]["answers"]), "accuracy")
+    probs = grade(run, task.test, tuple(kept["record"]["answers"]), "accuracy")
     return TrainedStudent(Predictions(model, task.test.ids, probs), kept["record"], {})
 
 
-def lesson(run: Selected, seed: int, name: str) -> tuple[tuple[Question, ...], Selection]:
+def training_set(run: Run, seed: int, name: str) -> tuple[tuple[Question, ...], Selection]:
     """What is taught about which questions; open ones bring their candidates as `choices`."""
     task, split = run.task(seed), run.task(seed).strong_train
     if name == CEILING:
         selection = select_truth(split.ids, split.truth, max(task.num_classes, 1))
-        candidates: Any = ((spelling(text, run.reader),) for text in split.reference_texts)
+        candidates: Any = ((spelling(text, run.answer_format),) for text in split.reference_texts)
     else:
-        selection, _ = run.selection(seed, run.study.arm(name))
-        candidates = run.votes(seed).strong_train.candidate_texts
+        selection, _ = select_labels(run, seed, run.study.arm(name))
+        candidates = collect_votes(run, seed).strong_train.candidate_texts
     if task.classes:
         return split.questions, selection
     pairs = zip(split.questions, candidates, strict=True)
@@ -166,7 +155,7 @@ def lesson(run: Selected, seed: int, name: str) -> tuple[tuple[Question, ...], S
 
 
 def _prefer(
-    run: Selected,
+    run: Run,
     seed: int,
     fitted: TrainedLanguageModel,
     stage: PreferenceStage,
@@ -197,7 +186,7 @@ def _prefer(
     }
 
 
-def _stage_of(run: Selected, seed: int, stage: PreferenceStage) -> str:
+def _stage_of(run: Run, seed: int, stage: PreferenceStage) -> str:
     """Fingerprint of a preference stage and of the supervisors that judge in it."""
     weak, seeds = weighing(run, seed)
     said = [(one.model_dump(mode="json"), one.version, one.inputs()) for one in weak]
@@ -205,13 +194,12 @@ def _stage_of(run: Selected, seed: int, stage: PreferenceStage) -> str:
     return fingerprint((words, said, seeds, fingerprint(run.task(seed).weak_train)))
 
 
-@functools.lru_cache(maxsize=2)
-def _probes(run: Selected) -> dict[tuple[int, str], TrainedProbe]:
+def _probes(run: Run) -> dict[tuple[int, str], TrainedProbe]:
     """The probes of all arms and seeds. All, even where one is missing: so each is what it was."""
     student = run.study.student
     assert isinstance(student, Probe)
-    _, jobs = run.jobs()
-    taught = [run.lesson(seed, name) for seed, name in jobs]
+    jobs = student_jobs(run)
+    taught = [training_set(run, seed, name) for seed, name in jobs]
     row: dict[Question, int] = {}
     lessons = [
         HeadTargets(

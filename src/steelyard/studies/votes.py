@@ -1,50 +1,52 @@
-"""What the weak supervisors of a study say in one seed, kept in the store."""
+"""The votes of a study's weak supervisors in one seed, kept in the store."""
 
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol, cast
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 
 from steelyard.errors import InputError
+from steelyard.evaluation import candidate_numbers
 from steelyard.store.ledger import Ledger
-from steelyard.store.store import Recipe, Store, fingerprint, library_versions
-from steelyard.studies.config import Study
+from steelyard.store.store import Recipe, fingerprint, library_versions
+from steelyard.studies.run import Run
 from steelyard.supervision import Api
 from steelyard.supervision.nbest import vote_by_beam
-from steelyard.types import Task, Votes, join_votes
+from steelyard.types import Ints, Votes, join_votes
 
 LEDGER = "ledger.sqlite"  # in the store: answers that servers gave
 
 
-class Splits(Protocol):
-    """A study with its splits: what votes are made of."""
-
-    @property
-    def study(self) -> Study: ...
-
-    @property
-    def store(self) -> Store: ...
-
-    def task(self, seed: int) -> Task:
-        """The seed's splits."""
-
-    def questions(self, seed: int, split: str) -> str:
-        """Fingerprint of the questions of one split."""
-
-
 class SeedVotes(NamedTuple):
-    """What the weak supervisors said in one seed."""
+    """Votes of the weak supervisors in one seed."""
 
     strong_train: Votes
     test: Votes
 
 
-def hear(run: Splits, seed: int) -> SeedVotes:
+def collect_votes(run: Run, seed: int) -> SeedVotes:
     """Votes of all supervisors on strong_train and on test.
 
     Raises:
         InputError: no question has a readable answer.
     """
+    return run.once(("votes", seed), lambda: _collect(run, seed))
+
+
+def true_answers(run: Run, seed: int) -> Ints:
+    """Answer number of each strong_train example, NOBODY for an open one nobody got right."""
+    split = run.task(seed).strong_train
+    if not split.reference_texts:
+        return split.truth
+    return run.once(
+        ("true_answers", seed),
+        lambda: candidate_numbers(
+            collect_votes(run, seed).strong_train, run.reference_texts(split), run.answer_format
+        ),
+    )
+
+
+def _collect(run: Run, seed: int) -> SeedVotes:
     task = run.task(seed)
     beams = _with_beams(run)
     alone = [(n,) for n in range(len(run.study.supervisors)) if n not in beams]
@@ -60,18 +62,18 @@ def hear(run: Splits, seed: int) -> SeedVotes:
     return joined
 
 
-def weighing(run: Splits, seed: int) -> tuple[list[Any], list[int]]:
+def weighing(run: Run, seed: int) -> tuple[list[Any], list[int]]:
     """The supervisors that weigh each other's answers, and their seeds."""
     numbers = _with_beams(run)
     return [run.study.supervisors[n] for n in numbers], [seed_of(seed, n) for n in numbers]
 
 
-def _with_beams(run: Splits) -> tuple[int, ...]:
+def _with_beams(run: Run) -> tuple[int, ...]:
     """Numbers of the supervisors that write lists."""
     return tuple(n for n, w in enumerate(run.study.supervisors) if getattr(w, "beams", None))
 
 
-def _votes_of(run: Splits, numbers: tuple[int, ...], seed: int) -> tuple[Votes, Votes]:
+def _votes_of(run: Run, numbers: tuple[int, ...], seed: int) -> tuple[Votes, Votes]:
     """Votes of one supervisor, or of all that weigh each other's answers."""
     task = run.task(seed)
     supervisors = [run.study.supervisors[n] for n in numbers]
@@ -94,7 +96,7 @@ def _votes_of(run: Splits, numbers: tuple[int, ...], seed: int) -> tuple[Votes, 
             **{
                 f"{name} {n}" if several else name: what
                 for n, weak in zip(numbers, supervisors, strict=True)
-                for name, what in weak.inputs().items()
+                for name, what in run.once(("inputs", n), weak.inputs).items()
             },
         },
         libraries=library_versions(*first.libraries),

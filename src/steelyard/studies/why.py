@@ -1,5 +1,6 @@
 """What made a stored result, and why it would be made again."""
 
+import itertools
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -8,6 +9,7 @@ from typing import Any
 
 from steelyard.errors import InputError
 from steelyard.store.store import Missing, Recipe, Store
+from steelyard.studies import jobs
 from steelyard.studies.config import read_study
 from steelyard.studies.run import Run
 from steelyard.studies.study import LOCK, RESULTS, STORE
@@ -63,9 +65,9 @@ def _stale(
 ) -> Iterator[tuple[str, tuple[str, ...]]]:
     """Roles that a new run would make again, each with what changed."""
     run = Run(read_study(folder / LOCK), store, folder)
-    for seed, name in [job for jobs in run.jobs() for job in jobs]:
+    for seed, name in itertools.chain(*jobs.rounds(run)):
         try:
-            run.do(seed, name)
+            jobs.do(run, seed, name)
         except Missing as missing:
             before = store.recipe(old.get(missing.role, ""))
             if before is None:

@@ -21,6 +21,7 @@ from steelyard.store.ledger import Ledger
 from steelyard.store.store import Store
 from steelyard.studies.config import make_study
 from steelyard.studies.run import Run
+from steelyard.studies.selecting import select_labels
 from steelyard.studies.study import study
 from steelyard.supervision import Api
 from steelyard.supervision.api.token_logprobs import spoken_words
@@ -235,7 +236,7 @@ def test_a_student_learns_from_a_servers_words(tmp_path: Path) -> None:
     with FaultyServer(solve) as server:
         settings = open_study(tmp_path, server.url)
         run = Run(make_study(settings), Store(tmp_path / "store"))
-        lesson = run.selection(0, run.study.arm("words"))[0]
+        lesson = select_labels(run, 0, run.study.arm("words"))[0]
         assert lesson.token_targets is not None
         np.testing.assert_allclose(lesson.token_targets.words.log_probs, log(0.8))
         found = study(settings, tmp_path / "run", workers=1).results

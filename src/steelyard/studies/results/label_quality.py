@@ -8,6 +8,8 @@ import numpy as np
 from steelyard.evaluation import judge
 from steelyard.studies.results.json_numbers import mean
 from steelyard.studies.run import Run
+from steelyard.studies.selecting import select_labels
+from steelyard.studies.votes import collect_votes, true_answers
 from steelyard.types import ABSTAIN, Floats, Votes, rows_of
 
 
@@ -16,7 +18,7 @@ def votes_said(run: Run) -> dict[str, Any]:
     right, read, total = 0, 0, 0
     by_voter: dict[str, list[tuple[float, float]]] = {}
     for seed in run.study.seed_list:
-        votes, truth = run.votes(seed).strong_train, run.truth(seed)
+        votes, truth = collect_votes(run, seed).strong_train, true_answers(run, seed)
         hit = votes.answer == truth[votes.example]
         seen = votes.answer != ABSTAIN
         right, read, total = right + hit.sum(), read + seen.sum(), total + len(seen)
@@ -71,13 +73,13 @@ def quality_of(run: Run, kind: str) -> dict[str, Any]:
     arm = estimators(run)[kind]
     scores, rights = [], []
     for seed in run.study.seed_list:
-        _, reliability = run.selection(seed, arm)
-        votes, split = run.votes(seed).strong_train, run.task(seed).strong_train
+        _, reliability = select_labels(run, seed, arm)
+        votes, split = collect_votes(run, seed).strong_train, run.task(seed).strong_train
         answered = votes.counts.sum(axis=1) > 0
         rows = rows_of(split.ids, reliability.ids)
         labels = _labels(votes, reliability.posterior)
         scores.append(reliability.score[answered])
-        rights.append((labels == run.truth(seed)[rows])[answered])
+        rights.append((labels == true_answers(run, seed)[rows])[answered])
     quality = judge(np.concatenate(scores), np.concatenate(rights))
     return {
         "auroc": quality.auroc,

@@ -15,9 +15,12 @@ from steelyard.evaluation import (
     paired_difference,
     performance_gap_recovered,
 )
+from steelyard.studies.grading import agreement, ensemble_answers, grade, supervisors_answers
 from steelyard.studies.results.json_numbers import mean, numbers
 from steelyard.studies.run import Run
-from steelyard.studies.training import CEILING, TrainedStudent
+from steelyard.studies.selecting import select_labels
+from steelyard.studies.training import CEILING, TrainedStudent, train_student
+from steelyard.studies.votes import collect_votes, true_answers
 from steelyard.types import Selection
 
 NO_FLOOR = "There are no weak votes on the test questions, so the floor is not known."
@@ -30,14 +33,14 @@ class StudyScores:
         self.run = run
         self.seeds = run.study.seed_list
         names = [CEILING, *(arm.name for arm in run.study.all_arms)]
-        self.taught = {n: [run.teach(seed, n) for seed in self.seeds] for n in names}
+        self.taught = {n: [train_student(run, seed, n) for seed in self.seeds] for n in names}
         self.test = run.task(self.seeds[0]).test
         self.truth = self.test.truth
         self.resamples = draw_resamples(len(self.truth))
-        votes = [run.votes(seed).test for seed in self.seeds]
+        votes = [collect_votes(run, seed).test for seed in self.seeds]
         self.has_floor = all(len(v.answer) > 0 for v in votes)
-        self.voters = [run.members(s) for s in self.seeds] if self.has_floor else []
-        self.majority = [[run.ensemble(s)] for s in self.seeds] if self.has_floor else []
+        self.voters = [supervisors_answers(run, s) for s in self.seeds] if self.has_floor else []
+        self.majority = [[ensemble_answers(run, s)] for s in self.seeds] if self.has_floor else []
         self._measured: dict[tuple[str, str], Scores] = {}
 
     def scores(self, metric: str, name: str) -> Scores:
@@ -46,8 +49,8 @@ class StudyScores:
             if name in ("weak", "weak_ensemble"):
                 said = self.voters if name == "weak" else self.majority
             else:
-                said = [[self.run.said(taught)] for taught in self.taught[name]]
-            probs = [[self.run.grade(self.test, one, metric) for one in each] for each in said]
+                said = [[taught.answers] for taught in self.taught[name]]
+            probs = [[grade(self.run, self.test, one, metric) for one in each] for each in said]
             self._measured[metric, name] = measure(metric, self.truth, probs, self.resamples)
         return self._measured[metric, name]
 
@@ -149,11 +152,11 @@ class StudyScores:
 
     def _row(self, i: int, seed: int, name: str) -> dict[str, Any]:
         taught = self.taught[name][i]
-        selection, _ = self.run.selection(seed, self.run.study.arm(name))
+        selection, _ = select_labels(self.run, seed, self.run.study.arm(name))
         kept = selection.weights > 0
-        truth = self.run.truth(seed)
+        truth = true_answers(self.run, seed)
         right = selection.targets.argmax(axis=1)[kept] == truth[kept]
-        agreement = self.run.agreement(seed, taught) if self.has_floor else None
+        agreed = agreement(self.run, seed, taught.answers) if self.has_floor else None
         record = {
             "rows": taught.record["kept"],
             "kept": taught.record["kept"] / taught.record["rows"],
@@ -163,7 +166,7 @@ class StudyScores:
             **record,
             "label_accuracy": float(right.mean()),
             "label_f1": self._label_f1(seed, selection),
-            "agreement": agreement,
+            "agreement": agreed,
             "preference": taught.record.get("preference"),
         }
 
@@ -171,10 +174,10 @@ class StudyScores:
         """The study's F1 of the slots in the kept labels."""
         if self.run.study.metric not in SLOT_METRICS:
             return None
-        split, texts = self.run.task(seed).strong_train, self.run.votes(seed).strong_train
+        split, texts = self.run.task(seed).strong_train, collect_votes(self.run, seed).strong_train
         labels = zip(texts.candidate_texts, selection.targets.argmax(axis=1), strict=True)
         said = tuple(own[k] for own, k in labels)
         kept = selection.weights > 0
-        table = self.run.grade(split, said, self.run.study.metric)[kept]
+        table = grade(self.run, split, said, self.run.study.metric)[kept]
         value = float(metric(self.run.study.metric)(split.truth[kept], table, None)[0])
         return value if value == value else None

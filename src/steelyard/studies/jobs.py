@@ -1,0 +1,58 @@
+"""The jobs of a study: what can be done side by side, and one after another."""
+
+from typing import TypeAlias
+
+from steelyard.errors import InputError
+from steelyard.models.load import Pretrained
+from steelyard.models.load import check as check_model
+from steelyard.student import Probe
+from steelyard.studies.run import Run
+from steelyard.studies.selecting import select_labels
+from steelyard.studies.training import student_jobs, train_student
+
+Jobs: TypeAlias = list[tuple[int, str]]
+"""Seeds, each with "votes" or with the arm whose student is trained."""
+
+
+def check(run: Run) -> None:
+    """Refuse early, before anything is trained, data and models that cannot work.
+
+    Raises:
+        InputError: data or votes that do not fit.
+        ConfigError: a model that is not there, or has fewer layers than asked for.
+    """
+    for seed in run.study.seed_list:
+        task = run.task(seed)
+        size = len(task.test.truth)
+        for part in (task.strong_train, task.test):
+            run.reference_texts(part)
+    if size < 2:
+        raise InputError(
+            f"{run.source.name!r} has {size} test row; intervals need at least 2. Give more "
+            "test rows, or raise `data.max_test`."
+        )
+    encoders = (getattr(arm.reliability, "encoder", None) for arm in run.study.all_arms)
+    for model in (run.study.student, *run.study.supervisors, *encoders):
+        if isinstance(model, Pretrained):
+            check_model(model.pretrained)
+
+
+def rounds(run: Run) -> tuple[Jobs, Jobs]:
+    """Two rounds of independent jobs (seed, name): votes, then students."""
+    return [(seed, "votes") for seed in run.study.seed_list], student_jobs(run)
+
+
+def batches(run: Run, jobs: Jobs) -> list[Jobs]:
+    """Jobs that one process should do: all probes, which are fitted in one solve."""
+    if isinstance(run.study.student, Probe) and all(name != "votes" for _, name in jobs):
+        return [jobs]
+    return [[job] for job in jobs]
+
+
+def do(run: Run, seed: int, name: str) -> None:
+    """One job. Selections are made with the votes: one that cannot be made fails immediately."""
+    if name == "votes":
+        for arm in run.study.all_arms:
+            select_labels(run, seed, arm)
+    else:
+        train_student(run, seed, name)
