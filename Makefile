@@ -3,10 +3,15 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/pip --disable-pip-version-check --quiet
 STAMP := .venv/.installed
+DEMO := .venv/.installed-demo
+
+# Options of pip for torch alone, such as `make demo TORCH="--index-url https://download.pytorch.org/whl/cpu"`:
+# the package index's build for Linux brings several GB of CUDA, which nothing here needs.
+TORCH ?=
 
 .PHONY: demo test test-slow check format docs bench bench-quick clean
 
-demo: $(STAMP)  ## set up, run the embedded study, print the table and the report's path
+demo: $(DEMO)  ## set up, run the embedded study, print the table and the report's path
 	$(BIN)/steelyard demo
 
 test: $(STAMP)  ## set up, run the tests (default tier)
@@ -24,8 +29,9 @@ format: $(STAMP)
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-docs: $(STAMP)  ## write the generated pages
+docs: $(STAMP)  ## write the generated pages and build the site in site/; any warning is an error
 	$(BIN)/python docs/generate.py
+	$(BIN)/mkdocs build --strict --quiet
 
 bench: $(STAMP)  ## every benchmark, tens of minutes; writes benchmarks/results/
 	$(BIN)/python -m benchmarks
@@ -34,12 +40,16 @@ bench-quick: $(STAMP)  ## the same with less work, a few minutes; keeps nothing
 	$(BIN)/python -m benchmarks --quick
 
 clean:
-	rm -rf .venv build dist runs .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf .venv build dist runs site .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-# torch first and alone: the pinned build is the processor's, whatever else would ask for.
-$(STAMP): pyproject.toml constraints.txt
+# torch first and alone, so that its options hold for it and for nothing else.
+$(DEMO): pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	$(PIP) install -c constraints.txt torch
+	$(PIP) install -c constraints.txt $(TORCH) torch
+	$(PIP) install -c constraints.txt -e ".[demo]"
+	touch $(DEMO)
+
+$(STAMP): $(DEMO)
 	$(PIP) install -c constraints.txt -e ".[dev]"
 	touch $(STAMP)
