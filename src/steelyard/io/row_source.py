@@ -93,21 +93,29 @@ def rows_in_memory(value: object, name: str) -> MemoryRows:
             f"{name} must be a file, a pandas DataFrame or a list of rows ({{column: value}}); "
             f"got a {type(value).__name__}."
         )
-    if source.size == 0:
-        raise InputError(f"{name} has no rows; at least one is needed.")
-    return source
+    return _checked(source, name)
 
 
 def rows_of_columns(name: str, **columns: Sequence[Any]) -> MemoryRows:
-    """Rows from columns of equal length."""
+    """Rows from columns of equal length.
+
+    Raises:
+        InputError: there is no row.
+    """
     table = {title: _column(map(_plain, values)) for title, values in columns.items()}
-    return MemoryRows(name, table, len(next(iter(columns.values()))))
+    return _checked(MemoryRows(name, table, len(next(iter(columns.values())))), name)
 
 
 def is_pandas(value: object, kind: str) -> bool:
     """Whether a value is a pandas `DataFrame` or `Series`; pandas is not imported for it."""
     pandas = sys.modules.get("pandas")
     return pandas is not None and isinstance(value, getattr(pandas, kind))
+
+
+def _checked(source: MemoryRows, name: str) -> MemoryRows:
+    if source.size == 0:
+        raise InputError(f"{name} has no rows; at least one is needed.")
+    return source
 
 
 def _of_list(rows: Sequence[Any], name: str) -> MemoryRows:

@@ -159,7 +159,11 @@ def _numbers(
         )
     rows = _truth_rows(truth, name)
     if rows is None:
-        return _of_array(np.asarray(truth), votes, label_set, name)
+        try:
+            values = np.asarray(truth)
+        except ValueError:  # lists of several lengths
+            values = np.asarray(None)
+        return _of_array(values, votes, label_set, name)
     if label_set is None:
         raise InputError(
             f"`{name}` of open answers in a table of votes must be an array (N,) of candidate "
