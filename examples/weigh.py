@@ -1,4 +1,4 @@
-"""Votes without any truth: which labels and which voters to trust, and what to ask again."""
+"""Labels of several annotators, no truth: one label each, and which annotators to trust."""
 
 from pathlib import Path
 
@@ -18,23 +18,24 @@ mail-8,,ham,ham,ham
 
 
 def main() -> None:
-    # One column per voter; an empty cell is no vote. `id, voter, answer` rows are read as well.
+    # One column per voter; an empty cell is no vote. Rows of `id, voter, answer` work too, and
+    # so do a pandas DataFrame and a list of rows in place of a file.
     Path("votes.csv").write_text(VOTES)
     result = sy.weigh("votes.csv", out="weighed")
 
-    # Labels, and how far each can be trusted.
-    trust, labels = result.reliabilities[result.method], result.labels[result.method]
-    for name, label, score in zip(trust.ids, labels, trust.score, strict=True):
-        print(f"{name}  {result.votes.classes[label]:<5} {score:.2f}")
+    # Labels, and how far each can be trusted. With pandas: result.to_pandas().
+    scores = result.reliabilities[result.method].score
+    for (name, label), score in zip(result.label_by_id.items(), scores, strict=True):
+        print(f"{name}  {label:<5} {score:.2f}")
 
-    # Voters, with what is odd about them.
+    # Voters and their accuracy. With pandas: result.voters_to_pandas().
     for voter in result.summary["by_voter"]:
         span = voter["accuracy"]
         print(f"{voter['voter']}  {span['value']:.2f}  [{span['low']:.2f}, {span['high']:.2f}]")
 
-    # What one more vote would settle best.
+    # Items for which another vote would reduce uncertainty most.
     again = result.summary["relabel"]
-    print("ask again:", ", ".join(item["id"] for item in again[:2]) or "nothing")
+    print("label again:", ", ".join(item["id"] for item in again[:2]) or "nothing")
     print(f"report: {result.report}")
 
 

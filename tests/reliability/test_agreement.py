@@ -7,7 +7,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from steelyard.reliability import ESTIMATORS, Confidence, Margin, VoteEntropy, VoteShare
+from steelyard.reliability import (
+    ESTIMATORS,
+    Confidence,
+    Majority,
+    Margin,
+    VoteEntropy,
+    VoteShare,
+)
 from steelyard.reliability.agreement import entropy
 from steelyard.types import ABSTAIN
 from vote_tables import votes
@@ -54,6 +61,29 @@ def test_confidence_and_margin_by_hand() -> None:
     # mean: .5, .4, .1
     assert Confidence().estimate(table).score[0] == pytest.approx(0.5)
     assert Margin().estimate(table).score[0] == pytest.approx(0.1)
+
+
+@given(
+    rows=st.lists(st.lists(st.integers(-1, 3), min_size=4, max_size=4), min_size=1, max_size=6),
+    temperature=st.none() | st.floats(0.05, 5),
+)
+def test_majority_and_vote_share_are_one_estimator(
+    rows: list[list[int]], temperature: float | None
+) -> None:
+    table = votes(rows, answers=4)
+    majority = Majority(temperature=temperature).estimate(table)
+    share = VoteShare(temperature=temperature).estimate(table)
+    np.testing.assert_array_equal(majority.posterior, share.posterior)
+    np.testing.assert_array_equal(majority.score, share.score)
+    assert ESTIMATORS["majority"] is Majority
+    assert ESTIMATORS["vote_share"] is VoteShare
+
+
+def test_stored_results_of_vote_share_keep_their_name() -> None:
+    """The settings in the recipes of version 0.1; those of `majority` are made again."""
+    assert VoteShare().model_dump() == {"kind": "vote_share", "temperature": None}
+    assert VoteShare.version == Majority.version == 1
+    assert Majority().model_dump() == {"kind": "majority", "temperature": None}
 
 
 def test_hard_votes_give_confidence_the_vote_share() -> None:

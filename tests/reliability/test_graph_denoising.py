@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from steelyard.errors import InputError
+from steelyard.reliability.agreement import Majority
 from steelyard.reliability.graph_denoising import GraphDenoising, Pairs
-from steelyard.reliability.majority import Majority
 from steelyard.reliability.preference_graph import descendants, forward_edges, widest_paths
 from steelyard.types import Floats, Question
 from vote_tables import votes

@@ -13,9 +13,15 @@ from typing import Annotated, TypeAlias
 
 from pydantic import Field
 
-from steelyard.reliability.agreement import VoteEntropy, VoteShare
+from steelyard.reliability.agreement import (
+    Confidence,
+    Majority,
+    Margin,
+    PredictiveEntropy,
+    VoteEntropy,
+    VoteShare,
+)
 from steelyard.reliability.beam_entropy import BeamEntropy
-from steelyard.reliability.confidence import Confidence, Margin
 from steelyard.reliability.confident_learning import ConfidentLearning
 from steelyard.reliability.dawid_skene import DawidSkene
 from steelyard.reliability.dirichlet import Dirichlet
@@ -25,12 +31,10 @@ from steelyard.reliability.hierarchical import Hierarchical
 from steelyard.reliability.joint_decoding import JointDecoding
 from steelyard.reliability.logistic import Logistic
 from steelyard.reliability.mace import Mace
-from steelyard.reliability.majority import Majority
 from steelyard.reliability.neighbours import NearestNeighbours
 from steelyard.reliability.on_features import OnFeatures
 from steelyard.reliability.one_coin import OneCoin
 from steelyard.reliability.open_agreement import OpenAgreement
-from steelyard.reliability.predictive import PredictiveEntropy
 from steelyard.reliability.self_consistency import SelfConsistency
 from steelyard.reliability.topological import Topological
 

@@ -1,44 +1,52 @@
-"""Reliability from the agreement of the votes on one example."""
+"""Reliability from the votes on one example alone: their shares, entropy and probabilities."""
 
 from typing import ClassVar, Literal
 
 import numpy as np
+import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict, Field
 
 from steelyard.types import ABSTAIN, Floats, Ints, Reliability, Votes
 
 
-class VoteShare(BaseModel):
-    """Reliability as the share of the votes that the winning answer has.
+class Majority(BaseModel):
+    """Every readable vote counts the same; reliability is the share of the winning answer.
 
-    With p(a) the share of answer a among the readable votes on an example,
+    With p(a) the share of answer a among the readable votes on an example, posterior p, and
 
         score = max_a p(a)                                        without `temperature`
         score = max_a exp(p(a) / T) / sum_a' exp(p(a') / T)       with T, a' over answers given
 
     A unanimous example has score 1 for any T; one without a readable vote has a uniform posterior
-    and score 0.
+    and score 0. Two answers with equally many votes have equal posteriors: the tie is broken where
+    a label is made of it, not here.
 
-    Source: Guo and Yang 2024, arXiv:2406.19032, reliability re-weighting (from the
+    Source: Guo and Yang 2024, arXiv:2406.19032, reliability re-weighting (`temperature`; from the
         authors' code, `our_method_reweighting.py` of Irenehere/ReliableAlignment).
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
     version: ClassVar[int] = 1
 
-    kind: Literal["vote_share"] = "vote_share"
+    kind: Literal["majority"] = "majority"
     temperature: float | None = Field(None, gt=0)
-    """Sharpens the shares; the paper's is 0.2, and 1 for two votes an example."""
+    """Sharpens the shares; the paper's is 0.2, and 1 for two votes per example."""
 
     def estimate(self, votes: Votes, gold: Ints | None = None) -> Reliability:
         posterior = votes.shares()
         shares = posterior if self.temperature is None else votes.sharpened(self.temperature)
-        score = np.where(votes.counts.sum(axis=1) > 0, shares.max(axis=1), 0.0)
-        return Reliability(votes.ids, posterior, np.clip(score, 0, 1))
+        score = np.clip(shares.max(axis=1), 0, 1)
+        return Reliability(votes.ids, posterior, np.where(_answered(votes), score, 0.0))
+
+
+class VoteShare(Majority):
+    """Another name of `majority`."""
+
+    kind: Literal["vote_share"] = "vote_share"  # type: ignore[assignment]
 
 
 class VoteEntropy(BaseModel):
-    """Reliability as the certainty of the vote.
+    """Reliability as one minus the normalized entropy of the votes.
 
     With p(a) the share of answer a among the readable votes on example i, which has K_i answers,
 
@@ -47,13 +55,13 @@ class VoteEntropy(BaseModel):
     An example without a readable vote has a uniform posterior and score 0; with a single possible
     answer the score is 1.
 
-    The paper's code counts unreadable answers as one more answer (`unreadable: answer`): p(a) is
+    The paper's code counts unreadable answers as another answer (`unreadable: answer`): p(a) is
     then a share of all votes, H_i has a term for the unreadable ones and is divided by
     ln(K_i + 1), and unanimously unreadable votes are certain, with score 1. They still have no
-    label, and selections leave them out; in the paper the student is taught their text.
+    label, and selections drop them; in the paper the student is trained on their text.
 
     Source: Guo and Yang 2024, arXiv:2406.19032, uncertainty filtering (from the authors' code,
-        `our_method_uncertainty_filtering.py` of Irenehere/ReliableAlignment; leaving out
+        `our_method_uncertainty_filtering.py` of Irenehere/ReliableAlignment; dropping
         abstentions and scaling to [0, 1] are ours).
     """
 
@@ -62,14 +70,83 @@ class VoteEntropy(BaseModel):
 
     kind: Literal["vote_entropy"] = "vote_entropy"
     unreadable: Literal["abstains", "answer"] = "abstains"
-    """Whether unreadable answers are left out, or count as an answer of their own (the paper's)."""
+    """Whether unreadable answers are ignored, or count as another answer (as in the paper)."""
 
     def estimate(self, votes: Votes, gold: Ints | None = None) -> Reliability:
         posterior = votes.shares()
         if self.unreadable == "answer":
             return Reliability(votes.ids, posterior, _certainty_of_all(votes))
-        score = certainty(posterior, votes)
-        return Reliability(votes.ids, posterior, score)
+        return Reliability(votes.ids, posterior, certainty(posterior, votes))
+
+
+class Confidence(BaseModel):
+    """Reliability as the largest probability of the votes' mean distribution.
+
+        q(a) = mean over the readable votes of the voter's P(a)        score = max_a q(a)
+
+    A vote without probabilities counts as one-hot, so that hard votes give the vote share. An
+    example without a readable vote has a uniform posterior and score 0.
+
+    Source: Hendrycks and Gimpel 2017, arXiv:1610.02136, section 2 (maximum softmax probability;
+        of an ensemble's mean as in Lakshminarayanan et al. 2017, arXiv:1612.01474).
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    version: ClassVar[int] = 1
+
+    kind: Literal["confidence"] = "confidence"
+
+    def estimate(self, votes: Votes, gold: Ints | None = None) -> Reliability:
+        mean = votes.means()
+        score = np.clip(mean.max(axis=1), 0, 1)
+        return Reliability(votes.ids, mean, np.where(_answered(votes), score, 0))
+
+
+class Margin(BaseModel):
+    """Reliability as the lead of the first answer over the second in the mean distribution.
+
+        score = q(first) - q(second), in [0, 1]; 1 where only one answer is possible
+
+    Source: Scheffer et al. 2001, "Active Hidden Markov Models for Information Extraction"
+        (margin sampling).
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    version: ClassVar[int] = 1
+
+    kind: Literal["margin"] = "margin"
+
+    def estimate(self, votes: Votes, gold: Ints | None = None) -> Reliability:
+        mean = votes.means()
+        ranked = np.sort(mean, axis=1)
+        second = ranked[:, -2] if mean.shape[1] > 1 else np.zeros(len(mean))
+        lead = np.clip(ranked[:, -1] - second, 0, 1)
+        return Reliability(votes.ids, mean, np.where(_answered(votes), lead, 0))
+
+
+class PredictiveEntropy(BaseModel):
+    """Reliability as one minus the normalized entropy of the votes' mean distribution.
+
+    With q(a) the mean over the readable votes on example i of the voter's P(a), and K_i answers,
+
+        score_i = 1 - H(q) / ln K_i        H(q) = -sum_a q(a) ln q(a)  (nats)
+
+    A vote without probabilities counts as one-hot, so that hard votes give the vote entropy. Unlike
+    the vote entropy it counts how confident each voter was. An example without a readable vote has
+    a uniform posterior and score 0; with a single possible answer the score is 1.
+
+    Source: Lakshminarayanan et al. 2017, arXiv:1612.01474 (entropy of an
+        ensemble's mean; scaling to [0, 1] is ours).
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    version: ClassVar[int] = 1
+
+    kind: Literal["predictive_entropy"] = "predictive_entropy"
+
+    def estimate(self, votes: Votes, gold: Ints | None = None) -> Reliability:
+        mean = votes.means()
+        return Reliability(votes.ids, mean, certainty(mean, votes))
 
 
 def entropy(rows: Floats) -> Floats:
@@ -83,14 +160,19 @@ def certainty(rows: Floats, votes: Votes) -> Floats:
     """1 - entropy / ln K_i of each row, in [0, 1]; 0 where nobody gave a readable answer."""
     most = np.log(np.maximum(votes.candidates, 1))
     share = np.divide(entropy(rows), most, out=np.zeros(len(rows)), where=most > 0)
-    answered = votes.counts.sum(axis=1) > 0
-    return np.where(answered, np.clip(1 - share, 0, 1), 0.0)
+    return np.where(_answered(votes), np.clip(1 - share, 0, 1), 0.0)
 
 
 def _certainty_of_all(votes: Votes) -> Floats:
-    """`certainty` with the unreadable votes as one more answer; 0 where nobody was asked."""
-    silent = np.bincount(votes.example[votes.answer == ABSTAIN], minlength=len(votes.ids))
-    counts = np.column_stack([votes.counts, silent])
+    """`certainty` with the unreadable votes as another answer; 0 where there is no vote."""
+    unreadable = np.bincount(votes.example[votes.answer == ABSTAIN], minlength=len(votes.ids))
+    counts = np.column_stack([votes.counts, unreadable])
     total = counts.sum(axis=1, keepdims=True)
-    doubt = entropy(counts / np.maximum(total, 1)) / np.log(votes.candidates + 1)
-    return np.where(total[:, 0] > 0, np.clip(1 - doubt, 0, 1), 0.0)
+    share = entropy(counts / np.maximum(total, 1)) / np.log(votes.candidates + 1)
+    return np.where(total[:, 0] > 0, np.clip(1 - share, 0, 1), 0.0)
+
+
+def _answered(votes: Votes) -> npt.NDArray[np.bool_]:
+    """Whether an example has a readable vote, (N,)."""
+    answered: npt.NDArray[np.bool_] = votes.counts.sum(axis=1) > 0
+    return answered

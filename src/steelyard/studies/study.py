@@ -1,5 +1,6 @@
 """Run a study: do its jobs, measure the students, write results and report."""
 
+import html
 import io
 import itertools
 import json
@@ -21,6 +22,7 @@ from steelyard.studies import hidden_states as states
 from steelyard.studies.config import Study, make_study, read_study
 from steelyard.studies.results import collect
 from steelyard.studies.run import Run
+from steelyard.types.show import listed
 
 RESULTS, LOCK, STORE = "results.json", "study.lock.yaml", "store"
 
@@ -45,15 +47,28 @@ class NoStudyProgress:
 
 @dataclass(frozen=True)
 class Result:
-    """What a study found."""
+    """Scores of every arm of a study, with intervals; `print` shows them as a table.
+
+    Attributes:
+        folder: with results.json, report.html, report.md and the store.
+        results: the content of results.json; docs/formats.md has its keys.
+    """
 
     folder: Path
-    results: dict[str, Any]  # the content of results.json
+    results: dict[str, Any]
 
     @property
     def report(self) -> Path:
         """The page to open in a browser."""
         return self.folder / "report.html"
+
+    def __repr__(self) -> str:
+        arms = listed(list(self.results["arms"]))
+        return f"<Result of study {self.results['study']}: {arms}\n  report: {self.report}>"
+
+    def _repr_html_(self) -> str:
+        """The table of scores, for notebooks."""
+        return f"<pre>{html.escape(str(self))}</pre>"
 
     def __str__(self) -> str:
         from rich.console import Console

@@ -1,4 +1,4 @@
-"""What a model says of the questions, and a number with its interval."""
+"""Predictions of a model, and a number with its interval."""
 
 from dataclasses import dataclass
 
@@ -7,11 +7,21 @@ from steelyard.types.arrays import Floats, check_rows
 
 @dataclass(frozen=True, eq=False)
 class Predictions:
-    """One model's class probabilities."""
+    """One model's class probabilities of N examples.
+
+    Attributes:
+        model: its name.
+        ids: names of the examples.
+        probs: (N, K), rows sum to 1.
+    """
 
     model: str
     ids: tuple[str, ...]
-    probs: Floats  # (N, K), rows sum to 1
+    probs: Floats
+
+    def __repr__(self) -> str:
+        classes = self.probs.shape[1]
+        return f"<Predictions: {self.model}, {len(self.ids):,} examples, {classes} answers>"
 
     def __post_init__(self) -> None:
         check_rows(self.probs, len(self.ids), self.ids, "probs")
@@ -19,7 +29,7 @@ class Predictions:
 
 @dataclass(frozen=True)
 class Interval:
-    """A value with its 95 % interval."""
+    """A value with the ends of its 95 % interval."""
 
     value: float
     low: float

@@ -1,4 +1,4 @@
-"""What is asked and what is true: questions, splits of a data set, pairs of answers."""
+"""Questions, splits of a data set with their true answers, and tasks."""
 
 from dataclasses import dataclass
 from hashlib import blake2b
@@ -7,11 +7,11 @@ from steelyard.errors import InputError
 from steelyard.types.arrays import Ints
 
 PAIR = ("first", "second")
-"""Names of a preference's two answers: where they stand, which says nothing of their worth."""
+"""Names of the two answers of a preference question: their positions, which are random."""
 
 
 def chosen_place(name: str) -> int:
-    """Where the chosen answer of a preference row stands, 0 or 1: a coin that its id alone throws.
+    """Position of the chosen answer of a preference row, 0 or 1: a random bit made of its id.
 
     >>> [chosen_place(name) for name in ("a", "b", "c", "d", "e", "f")]
     [0, 0, 1, 1, 1, 0]
@@ -21,10 +21,14 @@ def chosen_place(name: str) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What a model is asked.
+    """An example to be labelled.
 
-    `choices` are the options of a multiple-choice question. Classification shares one list of
-    classes (`Task.classes`), open answers have none: both leave `choices` empty.
+    Attributes:
+        id: its name, unique in a data set.
+        text: the text to classify, or the question.
+        choices: options of a multiple-choice question; empty for classification, whose classes
+            are `Task.classes`, and for open answers.
+        context: a text that belongs to the question, or empty.
     """
 
     id: str
@@ -35,17 +39,20 @@ class Question:
 
 @dataclass(frozen=True, eq=False)
 class Split:
-    """Questions with their true answers, kept apart so that truth is handed over on purpose.
+    """N questions with their true answers.
 
-    Closed questions have answer numbers. Open ones have the true text in `reference_texts`, and
-    `truth` is all 0: the number of that text in a list of its own.
+    Attributes:
+        questions: without their answers, so that truth is passed on only on purpose.
+        truth: (N,), answer numbers of closed questions; all 0 for open ones.
+        reference_texts: (N,), true texts of open questions; empty for closed ones.
     """
 
     questions: tuple[Question, ...]
-    truth: Ints  # (N,), answer numbers
-    reference_texts: tuple[
-        str, ...
-    ] = ()  # (N,), true texts of open questions; empty for closed ones
+    truth: Ints
+    reference_texts: tuple[str, ...] = ()
+
+    def __repr__(self) -> str:
+        return f"<Split: {len(self.questions):,} questions with their true answers>"
 
     def __post_init__(self) -> None:
         if self.reference_texts and len(self.reference_texts) != len(self.questions):
@@ -66,13 +73,23 @@ class Split:
 
 @dataclass(frozen=True, eq=False)
 class Task:
-    """A data set in three disjoint splits (Burns et al. 2023, arXiv:2312.09390, section 3)."""
+    """A data set in three disjoint splits (Burns et al. 2023, arXiv:2312.09390, section 3).
+
+    Attributes:
+        name: of the data set.
+        kind: "classification", "multiple_choice", "preference" or "generation".
+        classes: K names; of multiple choice the option numbers "0", "1", ...; of preferences PAIR;
+            empty for open answers.
+        weak_train: trains the weak supervisors on the truth.
+        strong_train: trains the student on votes; its truth trains the ceiling alone.
+        test: scores all of them.
+    """
 
     name: str
-    kind: str  # "classification", "multiple_choice", "preference" or "generation"
-    classes: tuple[str, ...]  # names; of multiple choice the option numbers "0", "1"; PAIR of pairs
-    weak_train: Split  # truth is used: it makes the weak supervisors
-    strong_train: Split  # truth is hidden: the student learns from votes
+    kind: str
+    classes: tuple[str, ...]
+    weak_train: Split
+    strong_train: Split
     test: Split
 
     @property

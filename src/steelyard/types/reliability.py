@@ -1,4 +1,4 @@
-"""How far weak labels and voters can be trusted."""
+"""Reliability: how likely each label is right, and how accurate each voter is."""
 
 from dataclasses import dataclass
 
@@ -6,15 +6,24 @@ import numpy as np
 
 from steelyard.errors import InputError
 from steelyard.types.arrays import Floats, check_rows
+from steelyard.types.show import counted
 
 
 @dataclass(frozen=True, eq=False)
 class VoterSkill:
-    """What an estimator learnt about each voter."""
+    """What an estimator learnt about each of V voters.
 
-    voters: tuple[str, ...]  # V
-    accuracy: Floats  # (V,), P(the voter's answer is right) over the classes as they occur
-    confusion: Floats | None = None  # (V, K, K), P(voter answers l | truth is k), rows sum to 1
+    Attributes:
+        voters: their names.
+        accuracy: (V,), in [0, 1], P(the voter's answer is right), over the classes in the
+            proportions in which they occur.
+        confusion: (V, K, K), P(the voter answers l | the truth is k) at [v, k, l], rows sum to 1;
+            None where the estimator has none.
+    """
+
+    voters: tuple[str, ...]
+    accuracy: Floats
+    confusion: Floats | None = None
 
     def __post_init__(self) -> None:
         if self.accuracy.shape != (len(self.voters),):
@@ -25,12 +34,41 @@ class VoterSkill:
 
 @dataclass(frozen=True, eq=False)
 class Reliability:
-    """How far each weak label can be trusted."""
+    """How far the label of each of N examples can be trusted; an estimator returns it.
+
+    >>> import numpy as np
+    >>> posterior = np.array([[0.9, 0.1], [0.5, 0.5]])
+    >>> Reliability(("q1", "q2"), posterior, score=posterior.max(axis=1))
+    <Reliability: 2 examples, 2 answers; score 0.500 to 0.900, mean 0.700>
+
+    Attributes:
+        ids: names of the examples.
+        posterior: (N, K), P(answer | votes), rows sum to 1.
+        score: (N,), in [0, 1]; a higher score is a more reliable label.
+        skill: what was learnt about the voters, or None.
+    """
 
     ids: tuple[str, ...]
-    posterior: Floats  # (N, K), P(answer | votes), rows sum to 1
-    score: Floats  # (N,), in [0, 1], higher is more reliable
-    skill: VoterSkill | None = None  # of the voters, where the estimator learns it
+    posterior: Floats
+    score: Floats
+    skill: VoterSkill | None = None
+
+    def __repr__(self) -> str:
+        head = f"<Reliability: {counted(len(self.ids), 'example')}"
+        if not len(self.ids):
+            return f"{head}>"
+        low, high, mean = self.score.min(), self.score.max(), self.score.mean()
+        text = (
+            f"{head}, {counted(self.posterior.shape[1], 'answer')}; "
+            f"score {low:.3f} to {high:.3f}, mean {mean:.3f}"
+        )
+        if self.skill is None:
+            return f"{text}>"
+        accuracies = self.skill.accuracy
+        return (
+            f"{text}\n  accuracy of {counted(len(self.skill.voters), 'voter')}: "
+            f"{accuracies.min():.3f} to {accuracies.max():.3f}>"
+        )
 
     def __post_init__(self) -> None:
         check_rows(self.posterior, len(self.ids), self.ids, "posterior")

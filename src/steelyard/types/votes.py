@@ -1,4 +1,4 @@
-"""What the weak supervisors said."""
+"""Votes: the answers of weak supervisors, annotators or prompts to the same examples."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -9,39 +9,85 @@ import numpy.typing as npt
 
 from steelyard.errors import InputError
 from steelyard.types.arrays import Floats, Ints, check_rows
+from steelyard.types.show import counted, listed
 from steelyard.types.words import WordProbabilities
 
 ABSTAIN = -1
-"""The answer of a voter that names no class: unreadable, refused, or not given."""
+"""The answer number of a vote without an answer: unreadable, refused, or not given."""
 
 
 @dataclass(frozen=True, eq=False)
 class Votes:
-    """What the weak supervisors said: one flat, sparse table, sorted by example.
+    """M votes of V voters on N examples: a flat, sparse table, sorted by example.
 
-    Vote m was cast by `voters[voter[m]]` on `ids[example[m]]`, asked as `queries[query[m]]`
-    (which wording, option order, sample, seed). Its answer is a candidate number below
-    `candidates[example[m]]`, or ABSTAIN. Closed tasks share the names `classes`; open tasks have
-    their own candidate texts for each example.
+    Vote m of voter `voters[voter[m]]` on example `ids[example[m]]` answers prompt variant
+    `queries[query[m]]`.
+
+    >>> import numpy as np
+    >>> votes = Votes(
+    ...     ids=("q1", "q2"), voters=("ann", "bob"), queries=("plain",), classes=("no", "yes"),
+    ...     example=np.array([0, 0, 1]), voter=np.array([0, 1, 0]), query=np.array([0, 0, 0]),
+    ...     answer=np.array([1, 0, ABSTAIN]), candidates=np.array([2, 2]))
+    >>> votes
+    <Votes: 3 votes of 2 voters on 2 examples, 1 abstention
+      voters: ann 2, bob 1
+      classes: no 1, yes 1>
+    >>> votes.shares().tolist()
+    [[0.5, 0.5], [0.5, 0.5]]
+
+    Attributes:
+        ids: names of the N examples.
+        voters: names of the V voters.
+        queries: names of the prompt variants (template, option order, sample); of votes without
+            prompts there is one.
+        example: (M,), number of each vote's example, ascending.
+        voter: (M,), number of each vote's voter.
+        query: (M,), number of each vote's prompt variant.
+        answer: (M,), a candidate number in [0, candidates[example]), or ABSTAIN.
+        candidates: (N,), number of possible answers of each example.
+        classes: K names, the same for every example; empty for open answers.
+        probs: (M, K), each voter's probabilities of the answers; rows sum to 1 and are 0 beyond
+            an example's candidates. None where voters give none.
+        texts: (M,) raw answers, or empty.
+        candidate_texts: (N,) texts of the candidates of open answers, or empty.
+        reasons: (M,) why a vote abstains, else ""; or empty.
+        word_probs: probabilities of the words of each vote's candidates, one vote after the other,
+            (sum of candidates[example]) texts; or None.
+        entropy: (M,), of the voter's list of answers, in nats per token, or nan; or None.
     """
 
-    ids: tuple[str, ...]  # N
-    voters: tuple[str, ...]  # V
+    ids: tuple[str, ...]
+    voters: tuple[str, ...]
     queries: tuple[str, ...]
-    example: Ints  # (M,), ascending
-    voter: Ints  # (M,)
-    query: Ints  # (M,)
-    answer: Ints  # (M,), candidate numbers or ABSTAIN
-    candidates: Ints  # (N,), number of possible answers
-    classes: tuple[str, ...] = ()  # names, the same for every example; empty for open answers
-    probs: Floats | None = None  # (M, K), rows sum to 1; 0 beyond an example's candidates
-    texts: tuple[str, ...] = ()  # (M,) raw answers, or none kept
-    candidate_texts: tuple[tuple[str, ...], ...] = ()  # (N,) of open answers
-    reasons: tuple[str, ...] = ()  # (M,) why a vote abstains, else ""; or none
-    word_probs: WordProbabilities | None = (
-        None  # of each vote's candidates in turn, (sum of candidates[example])
-    )
-    entropy: Floats | None = None  # (M,), of the voter's list of answers, nats a token, or nan
+    example: Ints
+    voter: Ints
+    query: Ints
+    answer: Ints
+    candidates: Ints
+    classes: tuple[str, ...] = ()
+    probs: Floats | None = None
+    texts: tuple[str, ...] = ()
+    candidate_texts: tuple[tuple[str, ...], ...] = ()
+    reasons: tuple[str, ...] = ()
+    word_probs: WordProbabilities | None = None
+    entropy: Floats | None = None
+
+    def __repr__(self) -> str:
+        abstained = int((self.answer == ABSTAIN).sum())
+        votes = np.bincount(self.voter, minlength=len(self.voters))
+        lines = [
+            f"<Votes: {counted(len(self.answer), 'vote')} of {counted(len(self.voters), 'voter')} "
+            f"on {counted(len(self.ids), 'example')}, {counted(abstained, 'abstention')}",
+            f"  voters: {listed(self.voters, votes)}",
+        ]
+        if len(self.queries) > 1:
+            lines.append(f"  prompt variants: {listed(self.queries)}")
+        if self.candidate_texts or not len(self.ids):
+            lines.append(f"  open answers, at most {counted(self.num_classes, 'candidate')}")
+        else:
+            lines.append(f"  classes: {listed(self.class_names, self.counts.sum(axis=0))}")
+        lines += ["  with probabilities"] if self.probs is not None else []
+        return "\n".join(lines) + ">"
 
     def __post_init__(self) -> None:
         size = len(self.example)
@@ -126,7 +172,7 @@ class Votes:
         return rows
 
     def uniform(self) -> Floats:
-        """The distribution of an example that nobody answered, (N, K)."""
+        """Uniform over the candidates of each example, (N, K)."""
         rows: Floats = self.possible / np.maximum(self.candidates, 1)[:, None]
         return rows
 
@@ -190,9 +236,9 @@ class Votes:
         )
 
     def by_query(self) -> "Votes":
-        """The same votes with each way that a voter was asked as a voter of its own.
+        """The same votes with each prompt variant of a voter as a voter.
 
-        Then it can be learnt which wording or option order to trust.
+        Then estimators learn which template or option order to trust.
         """
         asked, voter = np.unique(self.voter * len(self.queries) + self.query, return_inverse=True)
         pairs = [divmod(int(pair), len(self.queries)) for pair in asked]
@@ -206,7 +252,7 @@ class Votes:
 
 
 def distinct(names: Sequence[str]) -> tuple[str, ...]:
-    """Names with `#2`, `#3`, ... behind those that stand a second, third, ... time."""
+    """Names with `#2`, `#3`, ... appended to the second, third, ... of equal ones."""
     count: dict[str, int] = {}
     distinct = []
     for name in names:

@@ -1,6 +1,7 @@
 """What `weigh` returns: labels, scores and voters, as arrays, data frames and tables."""
 
 import html
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -9,6 +10,7 @@ import numpy as np
 
 from steelyard.errors import ConfigError
 from steelyard.types import Ints, Reliability, Votes
+from steelyard.types.show import counted, listed
 
 if TYPE_CHECKING:
     import pandas
@@ -22,13 +24,15 @@ class Weighed:
     """What `weigh` returns. The first method is the one that was asked for.
 
     >>> import steelyard as sy
-    >>> result = sy.weigh([{"id": 1, "ann": "yes", "bob": "no", "cyd": "no"}], ["majority"])
+    >>> rows = [("q1", "ann", "yes"), ("q1", "bob", "no"), ("q1", "cyd", "no"), ("q2", "ann", "no")]
+    >>> rows = [dict(zip(("id", "voter", "answer"), row)) for row in rows]
+    >>> result = sy.weigh(rows, ["majority"])
     >>> result
-    <Weighed: 1 item, 3 votes of 3 voters, method majority
-      labels: no 1
-      mean score 0.667, voters flagged: none>
-    >>> result.label_by_id["1"], result.reliabilities["majority"].posterior.round(2).tolist()
-    ('no', [[0.67, 0.33]])
+    <Weighed: 2 items, 4 votes of 3 voters, method majority
+      labels: no 2
+      mean score 0.833, voters flagged: none>
+    >>> result.label_by_id["q1"], result.reliabilities["majority"].posterior.round(2).tolist()
+    ('no', [[0.67, 0.33], [1.0, 0.0]])
 
     Attributes:
         votes: the table of votes.
@@ -122,21 +126,16 @@ class Weighed:
         return frame.sort_values("accuracy", kind="stable", ignore_index=True)
 
     def __repr__(self) -> str:
-        counts: dict[str, int] = {}
-        for label in self.label_names():
-            counts[label or "none"] = counts.get(label or "none", 0) + 1
-        most = sorted(counts, key=lambda label: -counts[label])
-        shown = ", ".join(f"{label[:20]} {counts[label]:,}" for label in most[:6])
-        flagged = [voter["voter"][:20] for voter in self.summary["by_voter"] if voter["flags"]]
-        voters = ", ".join(flagged[:5]) + (f" and {len(flagged) - 5} more" if flagged[5:] else "")
-        items, votes = len(self.votes.ids), len(self.votes.answer)
-        head = f"{_count(items, 'item')}, {_count(votes, 'vote')} of "
+        labels = Counter(label or "none" for label in self.label_names()).most_common()
+        flagged = [voter["voter"] for voter in self.summary["by_voter"] if voter["flags"]]
+        items, votes = counted(len(self.votes.ids), "item"), counted(len(self.votes.answer), "vote")
+        voters = counted(len(self.votes.voters), "voter")
         lines = [
-            f"<Weighed: {head}{_count(len(self.votes.voters), 'voter')}, method {self.method}",
-            f"  labels: {shown}" + (f" and {len(most) - 6} more" if most[6:] else ""),
+            f"<Weighed: {items}, {votes} of {voters}, method {self.method}",
+            f"  labels: {listed([name for name, _ in labels], [n for _, n in labels])}",
             *self._accuracies(),
             f"  mean score {self.reliabilities[self.method].score.mean():.3f}, "
-            f"voters flagged: {voters or 'none'}>",
+            f"voters flagged: {listed(flagged) or 'none'}>",
         ]
         return "\n".join(lines)
 
@@ -167,10 +166,6 @@ class Weighed:
         if name is not None and name not in self.reliabilities:
             raise ConfigError(f"There is no method {name!r}; there are {list(self.reliabilities)}.")
         return self.method if name is None else name
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number:,} {noun}" + ("" if number == 1 else "s")
 
 
 def _interval(interval: dict[str, float] | None, *names: str) -> dict[str, float | None]:
