@@ -1,4 +1,4 @@
-"""docs/speed.md, its figure and the table in the README, from what is in results/.
+"""docs/speed.md and its figure, from what is in results/.
 
 Only files with `claims` count; every number on these pages stands in one of them.
 """
@@ -69,11 +69,6 @@ def speed_page(note: str) -> str:
         parts += [WORDS[name]] if name in WORDS else []
         parts += _figures(result)
     return "\n\n".join(parts) + "\n"
-
-
-def readme_table() -> str:
-    """The claims of all benchmarks, one row each."""
-    return table([claim for result in read_results().values() for claim in result["claims"]])
 
 
 def read_results() -> dict[str, dict[str, Any]]:
