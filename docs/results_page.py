@@ -33,7 +33,7 @@ def results_page() -> str:
     balanced = [study for study in studies if "balanced" in study["arms"]]
     for name, block in {
         "made": _made(studies),
-        "filters": _tables(studies, FILTERS),
+        "filters": _tables([s for s in studies if "filter" in s["arms"]], FILTERS),
         "balanced": _tables(balanced, BALANCED),
         "estimators": _estimators(studies),
         "crowd": _crowd(),

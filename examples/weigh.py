@@ -1,4 +1,4 @@
-"""Votes without any truth: which labels and which voters to trust, and what to ask again."""
+"""Votes without any truth: which labels and voters to trust, and which items to label again."""
 
 from pathlib import Path
 
@@ -18,7 +18,7 @@ mail-8,,ham,ham,ham
 
 
 def main() -> None:
-    # One column per voter; an empty cell is no vote. `id, voter, answer` rows are read as well.
+    # One column per voter; an empty cell is no vote. `id, voter, answer` rows work too.
     Path("votes.csv").write_text(VOTES)
     result = sy.weigh("votes.csv", out="weighed")
 
@@ -27,12 +27,12 @@ def main() -> None:
     for name, label, score in zip(trust.ids, labels, trust.score, strict=True):
         print(f"{name}  {result.votes.classes[label]:<5} {score:.2f}")
 
-    # Voters, with what is odd about them.
+    # Voters, with the interval of their accuracy.
     for voter in result.summary["by_voter"]:
         span = voter["accuracy"]
         print(f"{voter['voter']}  {span['value']:.2f}  [{span['low']:.2f}, {span['high']:.2f}]")
 
-    # What one more vote would settle best.
+    # Where one more vote would reduce uncertainty most.
     again = result.summary["relabel"]
     print("ask again:", ", ".join(item["id"] for item in again[:2]) or "nothing")
     print(f"report: {result.report}")
