@@ -31,7 +31,7 @@ format: $(STAMP)
 
 docs: $(STAMP)  ## write the generated pages and build the site in site/; any warning is an error
 	$(BIN)/python docs/generate.py
-	$(BIN)/mkdocs build --strict --quiet
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 bench: $(STAMP)  ## every benchmark, tens of minutes; writes benchmarks/results/
 	$(BIN)/python -m benchmarks

@@ -1,4 +1,4 @@
-"""docs/speed.md, its figure and the table in the README, from what is in results/.
+"""docs/speed.md and its figure, from what is in results/.
 
 Only files with `claims` count; every number on these pages stands in one of them.
 """
@@ -19,11 +19,10 @@ TOP = """# Speed
 
 {note}
 
-What Steelyard does is raced against how it is done elsewhere: both sides in one run, by turns, on
-the same data, and their results are compared before their times. A ratio is the median over turns
-of their seconds by ours, of the same turn; the brackets are the smallest and the largest. Ratios
-hold for the machine that is named; `python -m benchmarks NAME` measures on yours, `make bench`
-everything, and `make docs` writes this page."""
+Each pair was timed in the same run, in alternation and on the same data, after checking that the
+outputs agree. Ratios are their time divided by ours: median [smallest, largest]. They hold for the
+machine that is named; `python -m benchmarks NAME` measures on yours, `make bench` everything, and
+`make docs` writes this page."""
 WORDS = {
     "training": """The targets were five times a Trainer with default arguments and five times the
 loop of openai/weak-to-strong, and half of the processor's bf16 matrix rate on texts of 100
@@ -48,7 +47,7 @@ the same matrices; blocks of them take a fraction of the memory, which is why 10
 fit where the full matrix would take 40 GB.""",
     "startup": """`--help` loads neither numpy nor torch, `import steelyard` loads a name when it is
 first used. `weigh` loads numpy, scipy and Arrow; a fifth of its second is pandas, which Arrow loads
-by itself where it is installed. `label` loads torch only for supervisors that need it.""",
+where it is installed. `label` loads torch only for supervisors that need it.""",
     "growth": """![Time and peak memory by size, on logarithmic axes](growth.svg)
 
 The exponent p is that of a + b n^p through three sizes in a row: what every run costs (a) is taken
@@ -69,11 +68,6 @@ def speed_page(note: str) -> str:
         parts += [WORDS[name]] if name in WORDS else []
         parts += _figures(result)
     return "\n\n".join(parts) + "\n"
-
-
-def readme_table() -> str:
-    """The claims of all benchmarks, one row each."""
-    return table([claim for result in read_results().values() for claim in result["claims"]])
 
 
 def read_results() -> dict[str, dict[str, Any]]:

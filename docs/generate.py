@@ -1,23 +1,25 @@
-"""Write the pages that are made: from the code, and from what the benchmarks measured.
+"""Write the generated pages: from the code, kept results and measured benchmarks.
 
 python docs/generate.py           write them
 python docs/generate.py --check   write nothing; exit 1 and name a page that is not current
 """
 
-import ast
 import importlib
-import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from page_parts import NOTE, folded, row_of, table_head
-from study_page import study_page
+from api_page import api_page
+from executed_blocks import execute
+from page_parts import NOTE, fill
+from results_page import readme_study, readme_table, results_page
+from settings_pages import SETTINGS, settings_pages
+from sources_page import papers, sources_page
 
 DOCS = Path(__file__).parent
 ROOT = DOCS.parent
-SOURCE = ROOT / "src" / "steelyard"
 
 
 # ---------------------------------------------------------------- cli.md
@@ -36,9 +38,9 @@ def cli_page() -> str:
     return "\n\n".join(parts) + "\n"
 
 
-_CLI_TOP = """Exit codes: 0 done; 2 a mistake that you can mend, as one line
-`error: ...`; 130 or 143 stopped by a signal, and the same command goes on from there; 1 a bug, with
-its traceback. `-v` shows the tracebacks of mistakes too."""
+_CLI_TOP = """Exit codes: 0 success; 2 an error that you can correct, reported on one line that
+begins with `error:`; 130 or 143 stopped by a signal (run the same command again to continue); 1 a
+bug, with its traceback. `-v` shows the traceback of errors with exit code 2 too."""
 
 
 def _help(command: Any, name: str) -> str:
@@ -54,76 +56,52 @@ def _help(command: Any, name: str) -> str:
     return "```text\n" + "\n".join(lines) + "\n```"
 
 
-# ---------------------------------------------------------------- sources.md
+# ---------------------------------------------------------------- speed.md, README.md
 
-
-def sources_page() -> str:
-    """Where each public class and function comes from."""
-    rows = [row_of(*cells) for cells in sorted(_sources())]
-    head = table_head("class or function", "source", "module", "test")
-    return "\n\n".join(["# Sources", NOTE, _SOURCES_TOP, "\n".join([*head, *rows])]) + "\n"
-
-
-_SOURCES_TOP = """What comes from a paper, from the `Source:` lines of the docstrings; what
-was changed stands in parentheses. The test is the file that mirrors the module."""
-
-
-def _sources() -> Iterator[tuple[str, str, str, str]]:
-    for path in sorted(SOURCE.rglob("*.py")):
-        place = path.relative_to(SOURCE)
-        test = Path("tests", place.parent, f"test_{place.name}")
-        link = (
-            f"[{test.as_posix()}](../{test.as_posix()})" if (ROOT / test).exists() else "none yet"
-        )
-        module = f"[{place.as_posix()}](../src/steelyard/{place.as_posix()})"
-        for name, text in _docstrings(ast.parse(path.read_text(encoding="utf-8")), ""):
-            source = re.search(r"^\s*Source: (.+?)(?:\n\s*\n|\Z)", text, re.DOTALL | re.MULTILINE)
-            if source:
-                yield f"`{name}`", folded(source[1]), module, link
-
-
-def _docstrings(tree: ast.AST, prefix: str) -> Iterator[tuple[str, str]]:
-    for node in ast.iter_child_nodes(tree):
-        if isinstance(node, ast.ClassDef | ast.FunctionDef):
-            yield prefix + node.name, ast.get_docstring(node) or ""
-            if isinstance(node, ast.ClassDef):
-                yield from _docstrings(node, f"{prefix}{node.name}.")
-
-
-# ---------------------------------------------------------------- speed.md, the table in README.md
-
-SPEED = re.compile(r"(?<=<!-- speed -->\n).*?(?=<!-- /speed -->)", re.DOTALL)
-MEASURED = "<!-- Written by docs/generate.py from benchmarks/results; `make docs` writes it. -->"
+MEASURED = "<!-- Generated from benchmarks/results by docs/generate.py: run `make docs`. -->"
 
 
 def speed_page() -> str:
     """Ratios, machines and figures of every benchmark."""
-    return _benchmarks().speed_page(MEASURED)
+    text: str = _benchmarks().speed_page(MEASURED)
+    return text
 
 
 def growth_figure() -> str:
-    return _benchmarks().growth_figure()
+    text: str = _benchmarks().growth_figure()
+    return text
 
 
 def readme() -> str:
-    """The README as it stands, its marked block filled with the ratios."""
+    """The README with its marked blocks filled: outputs, tables of results, papers."""
     text = (ROOT / "README.md").read_text(encoding="utf-8")
-    return SPEED.sub(lambda _: _benchmarks().readme_table() + "\n", text)
+    blocks = (("study", readme_study()), ("results", readme_table()), ("papers", papers()))
+    for name, block in blocks:
+        text = fill(text, name, block)
+    return execute(text)
+
+
+def tutorial(name: str) -> str:
+    """A page with the output of its commands."""
+    return execute((DOCS / name).read_text(encoding="utf-8"))
 
 
 def _benchmarks() -> Any:
-    """What tells of the benchmarks lives beside them, and is no part of the package."""
+    """benchmarks/page.py, which is no part of the package."""
     if str(ROOT) not in sys.path:
         sys.path.append(str(ROOT))
     return importlib.import_module("benchmarks.page")
 
 
-PAGES = {
-    "study.md": study_page,
+PAGES: dict[str, Callable[[], str]] = {
+    **{name: partial(lambda page: settings_pages()[page], name) for name in SETTINGS},
     "cli.md": cli_page,
+    "api.md": api_page,
     "sources.md": sources_page,
+    "results.md": results_page,
     "speed.md": speed_page,
     "growth.svg": growth_figure,
+    "tutorial-weigh.md": partial(tutorial, "tutorial-weigh.md"),
     "../README.md": readme,
 }
 

@@ -1,6 +1,8 @@
-"""What generated pages share: their note, and tables in Markdown."""
+"""What generated pages share: their note, tables in Markdown, blocks between two marks."""
 
-NOTE = "<!-- Written by docs/generate.py from the code; `make docs` writes it anew. -->"
+import re
+
+NOTE = "<!-- Generated from the code by docs/generate.py: run `make docs`, do not edit. -->"
 
 
 def table_head(*names: str) -> list[str]:
@@ -14,5 +16,17 @@ def row_of(*cells: str) -> str:
 
 
 def folded(text: str) -> str:
-    """A text as one line."""
+    """A text on one line."""
     return " ".join(text.split())
+
+
+def fill(page: str, name: str, block: str) -> str:
+    """The page with the text between `<!-- NAME -->` and `<!-- /NAME -->` replaced.
+
+    Raises:
+        ValueError: the page has no such marks.
+    """
+    marks = re.compile(rf"(?<=<!-- {name} -->\n).*?(?=<!-- /{name} -->)", re.DOTALL)
+    if not marks.search(page):
+        raise ValueError(f"no block <!-- {name} --> ... <!-- /{name} --> in the page")
+    return marks.sub(lambda _: block + "\n", page)

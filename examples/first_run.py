@@ -2,7 +2,7 @@
 
 Five tf-idf voters learn from 200 labelled sentences and vote on 300 others; a probe on the frozen
 first half of MiniLM learns from their votes. Floor, naive, majority, ceiling and the control of
-`filter` come along by themselves.
+`filter` are added automatically.
 """
 
 import steelyard as sy

@@ -1,4 +1,4 @@
-"""Ask supervisors about a file of questions, weigh what they say, keep what is safe to keep."""
+"""Label a file of questions with supervisors, weigh their votes, keep the reliable labels."""
 
 import json
 from pathlib import Path
@@ -20,12 +20,12 @@ def main() -> None:
     known = zip(asked.ids[:200], asked.truth, strict=False)  # the rows are in random order
     write("truth.jsonl", [{"id": i, "truth": task.classes[label]} for i, label in known])
 
-    # `sy.Api(base_url=..., model=..., queries=5)` asks a server, and pays for no answer twice.
+    # `sy.Api(base_url=..., model=..., queries=5)` asks a server, and never pays twice for the same answer.
     items = read_items(Path("questions.jsonl"), labelled=Path("labelled.jsonl"))
     votes = sy.label(items, [sy.Tfidf(voters=7)], Path("votes.jsonl"))
     print(f"{votes.votes} votes of {', '.join(votes.voters)}")
 
-    # The truth judges; with `alpha` it also says which labels have an error of at most 20 %.
+    # The truth evaluates; with `alpha` it also bounds the error of the labels to keep by 20 %.
     result = sy.weigh(
         votes.out, ["confidence"], classes=votes.classes, truth="truth.jsonl", alpha=0.2
     )

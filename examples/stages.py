@@ -20,10 +20,10 @@ def main() -> None:
     supervisor = sy.Tfidf(voters=5)
     votes, test_votes = supervisor.vote(task.weak_train, [asked, test], task.classes, seed=SEED)
 
-    # 3. Reliability: how far can each weak label be trusted?
+    # 3. Reliability: how reliable is each weak label?
     reliability = sy.VoteEntropy().estimate(votes)
 
-    # 4. Selection: what the student is taught. The ceiling is taught the truth instead.
+    # 4. Selection: the labels to train on. The ceiling is trained on the truth instead.
     selection = sy.KeepMostReliable(fraction=0.5).select(votes, reliability)
     truth = sy.select_truth(task.strong_train.ids, task.strong_train.truth, task.num_classes)
     print(f"kept {selection.kept} of {len(asked)} examples")
@@ -33,7 +33,7 @@ def main() -> None:
     taught = student.fit(asked, selection.targets, selection.weights, seed=SEED)
     ceiling = student.fit(asked, truth.targets, truth.weights, seed=SEED)
 
-    # 6. Evaluation: everybody on the same test items and the same resamples of them.
+    # 6. Evaluation: all on the same test items and the same resamples of them.
     resamples = draw_resamples(len(test))
     voters = [test_votes.of_voter(v).means() for v in range(len(test_votes.voters))]
     answers: dict[str, list[np.ndarray]] = {

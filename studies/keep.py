@@ -64,7 +64,7 @@ def _rounded(value: Any) -> Any:
 
 def commit() -> str:
     """The last commit that changed the program."""
-    command = ["git", "log", "-1", "--format=%h", "--", "src"]
+    command = ["git", "log", "-1", "--format=%h", "--", ":/src"]
     done = subprocess.run(command, cwd=HERE, capture_output=True, text=True, check=True)
     return done.stdout.strip()
 

@@ -1,9 +1,9 @@
 """Tables over finished studies, as Markdown: `python studies/table.py runs/*`.
 
 Each argument is the folder of a study, or a file that `studies/keep.py` wrote. `--arms
-majority,balanced` in front names the arms to show. Three tables: scores, PGR with its 95 % interval, and
-paired differences with their two-sided p. The last lines compare arms over data sets with
-Wilcoxon signed-rank tests.
+majority,balanced` in front names the arms to show. Scores, PGR with its 95 % interval, and paired
+differences with their two-sided p; the last lines compare arms over data sets with Wilcoxon
+signed-rank tests.
 """
 
 import json
@@ -128,9 +128,10 @@ def _gap(result: Results | None) -> str:
     if result is None:
         return ""
     gap = result["pgr"]
-    return (
-        "n/a" if gap is None else f"{gap['value']:.0%} [{gap['low'] * 100:.0f}, {gap['high']:.0%}]"
-    )
+    if gap is None:
+        return "n/a"
+    value, low, high = (f"{100 * gap[key]:.0f}" for key in ("value", "low", "high"))
+    return f"{value} % [{low}, {high}]"
 
 
 def _difference(paired: dict[str, float] | None) -> str:

@@ -1,5 +1,6 @@
 """What the documentation says is so: pages are current, examples run, links lead somewhere."""
 
+import csv
 import doctest
 import importlib
 import importlib.util
@@ -15,8 +16,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
-from study_page import models_in
+from settings_section import models_in
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
@@ -52,14 +54,6 @@ def first_run(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, Path]:
     return run(ROOT / "examples" / "first_run.py", folder), folder / "runs" / "first-run"
 
 
-@pytest.mark.parametrize(
-    "page", ["study.md", "cli.md", "sources.md", "speed.md", "growth.svg", "../README.md"]
-)
-def test_generated_pages_are_current(page: str) -> None:
-    written = (DOCS / page).read_text(encoding="utf-8")
-    assert written == generator().PAGES[page](), "run `make docs`"
-
-
 def generator() -> Any:
     spec = importlib.util.spec_from_file_location("generate_docs", DOCS / "generate.py")
     assert spec is not None
@@ -67,6 +61,13 @@ def generator() -> Any:
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
+
+
+@pytest.mark.parametrize("page", generator().PAGES)
+def test_generated_pages_are_current(page: str) -> None:
+    """The outputs that the README and the tutorial show are the program's, digit for digit."""
+    written = (DOCS / page).read_text(encoding="utf-8")
+    assert written == generator().PAGES[page](), "run `make docs`"
 
 
 def test_a_stale_page_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -88,11 +89,10 @@ def measured() -> list[dict[str, Any]]:
     return [claim for content in found for claim in content.get("claims", [])]
 
 
-@pytest.mark.parametrize("page", [ROOT / "README.md", DOCS / "speed.md"], ids=lambda p: p.name)
-def test_every_ratio_was_measured(page: Path) -> None:
+def test_every_ratio_was_measured() -> None:
     """A row of a table of ratios stands in a file of results, to the digits that are shown."""
     claims = {(claim["what"], claim["against"]): claim for claim in measured()}
-    lines = page.read_text(encoding="utf-8").splitlines()
+    lines = (DOCS / "speed.md").read_text(encoding="utf-8").splitlines()
     rows = []
     for n, line in enumerate(lines):
         if line.startswith("| what | against | ratio"):
@@ -118,9 +118,155 @@ def test_growth_figure_is_readable_in_light_and_dark() -> None:
     assert len(fixed) == 3  # a colour for each command; text and axes take the page's
 
 
-def test_every_setting_has_a_meaning() -> None:
-    lines = (DOCS / "study.md").read_text(encoding="utf-8").splitlines()
+SETTINGS = ("study", "supervisors", "students", "estimators", "selections", "objectives")
+
+
+@pytest.mark.parametrize("name", [*SETTINGS, "prompts", "training"])
+def test_every_setting_has_a_meaning(name: str) -> None:
+    lines = (DOCS / f"{name}.md").read_text(encoding="utf-8").splitlines()
     assert [line for line in lines if line.startswith("| `") and line.endswith("|  |")] == []
+
+
+def test_every_kind_has_one_section_on_the_reference_pages() -> None:
+    from steelyard.studies.arms import Arm
+    from steelyard.studies.config import Study
+
+    pages = {"supervisors": Study, "student": Study, "reliability": Arm, "selection": Arm}
+    names = {"student": "students", "reliability": "estimators", "selection": "selections"}
+    for field, owner in {**pages, "objective": Arm}.items():
+        name = names.get(field, "objectives" if field == "objective" else field)
+        text = (DOCS / f"{name}.md").read_text(encoding="utf-8")
+        for model in models_in(owner.model_fields[field].annotation):
+            if "kind" in model.model_fields:
+                kind = model.model_fields["kind"].default
+                assert text.count(f"\n## `kind: {kind}`\n") == 1, f"{name}.md: {kind}"
+
+
+def numbers_of(page: Path, head: str) -> list[dict[str, str]]:
+    """Rows of every table of a page whose head begins so, as mappings of column to cell."""
+    rows: list[dict[str, str]] = []
+    lines = page.read_text(encoding="utf-8").splitlines()
+    for n, line in enumerate(lines):
+        if line.startswith(head):
+            names = [cell.strip() for cell in line.split("|")[1:-1]]
+            for row in itertools.takewhile(lambda row: row.startswith("|"), lines[n + 2 :]):
+                cells = [cell.strip() for cell in row.split("|")[1:-1]]
+                rows.append(dict(zip(names, cells, strict=True)))
+    return rows
+
+
+@pytest.mark.parametrize("page", [ROOT / "README.md", DOCS / "results.md"], ids=lambda p: p.name)
+def test_every_score_is_that_of_a_kept_result(page: Path) -> None:
+    """Read without the code that writes the tables."""
+    rows = numbers_of(page, "| study | metric | floor |")
+    assert rows
+    for row in rows:
+        kept = ROOT / "studies" / "results" / f"{row['study']}.json"
+        results = json.loads(kept.read_text(encoding="utf-8"))
+        assert row["metric"] == results["metric"]
+        assert row["floor"] == f"{results['weak']['value']:.3f}"
+        assert row["ceiling"] == f"{results['ceiling']['value']:.3f}"
+        for name, shown in row.items():
+            arm = name
+            if name.startswith("control of "):
+                filtered = results["arms"].get(name.removeprefix("control of "))
+                arm = filtered["vs_control"]["control"] if filtered else ""
+            if name not in ("study", "metric", "floor", "ceiling"):
+                known = results["arms"].get(arm)
+                assert shown == (f"{known['score']['value']:.3f}" if known else ""), name
+
+
+def test_every_gap_and_difference_is_that_of_a_kept_result() -> None:
+    rows = numbers_of(DOCS / "results.md", "| study | arm | less majority |")
+    assert rows
+    for row in rows:
+        kept = ROOT / "studies" / "results" / f"{row['study']}.json"
+        arm = json.loads(kept.read_text(encoding="utf-8"))["arms"][row["arm"]]
+        for column, key in (
+            ("less majority", "vs_majority"),
+            ("less its own control", "vs_control"),
+        ):
+            numbers = [float(text) for text in re.findall(r"[-+]?\d+\.\d+", row[column])]
+            paired = arm[key]
+            expected = (
+                [] if paired is None else [paired[k] for k in ("difference", "low", "high", "p")]
+            )
+            assert numbers == pytest.approx(expected, abs=5.1e-4)
+
+
+def test_accuracies_of_the_crowds_are_those_that_were_measured() -> None:
+    content = (ROOT / "benchmarks" / "results" / "crowd.json").read_text(encoding="utf-8")
+    sets = {entry["set"].removeprefix("crowd_"): entry for entry in json.loads(content)["sets"]}
+    rows = numbers_of(DOCS / "results.md", "| set | majority |")
+    assert [row["set"] for row in rows] == list(sets)
+    for row in rows:
+        entry = sets[row["set"]]
+        assert row["hierarchical"] == f"{entry['steelyard']['hierarchical']['accuracy']:.3f}"
+        theirs = entry["crowd-kit"]["DawidSkene"]["accuracy"]
+        assert row["crowd-kit Dawid-Skene"] == f"{theirs:.3f}"
+
+
+def test_the_readme_is_at_most_130_lines() -> None:
+    assert len((ROOT / "README.md").read_text(encoding="utf-8").splitlines()) <= 130
+
+
+def yaml_blocks(page: Path) -> list[Any]:
+    blocks = re.findall(r"^```yaml\n(.*?)^```", page.read_text(encoding="utf-8"), re.M | re.S)
+    return [yaml.safe_load(block) for block in blocks]
+
+
+def test_the_study_of_the_readme_is_the_one_whose_results_it_shows() -> None:
+    (shown,) = yaml_blocks(ROOT / "README.md")
+    run = yaml.safe_load((ROOT / "studies" / "trec.yaml").read_text(encoding="utf-8"))
+    for settings in (shown, run):
+        for name in ("train", "test"):
+            settings["data"][name] = Path(settings["data"][name]).name
+    assert set(shown.pop("arms")) <= set(run.pop("arms"))
+    assert run.pop("metric") == "accuracy"  # the default
+    assert shown == run
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_whole_studies_in_the_documentation_load(page: Path, tmp_path: Path) -> None:
+    from steelyard.studies.config import read_study
+
+    for settings in yaml_blocks(page):
+        if isinstance(settings, dict) and {"task", "supervisors", "student"} <= set(settings):
+            data = {"train": "train.jsonl", "test": "test.jsonl"}
+            file = tmp_path / "study.yaml"
+            file.write_text(yaml.safe_dump({"data": data, **settings}), encoding="utf-8")
+            read_study(file)
+
+
+@pytest.mark.parametrize(
+    "file", sorted((ROOT / "studies").glob("*.yaml")), ids=lambda file: file.stem
+)
+def test_study_files_load_and_say_where_their_data_are(file: Path) -> None:
+    from steelyard.studies.config import read_study
+
+    assert read_study(file).name == file.stem
+    assert "# Data:" in file.read_text(encoding="utf-8")
+
+
+def test_the_site_builds_without_a_warning(tmp_path: Path) -> None:
+    pytest.importorskip("mkdocs")  # of the extra `docs`
+    done = subprocess.run(
+        [sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir", str(tmp_path)],
+        cwd=ROOT,
+        env={**os.environ, "NO_MKDOCS_2_WARNING": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "index.html").is_file()
+    assert "tutorial" in (tmp_path / "search" / "search_index.json").read_text(encoding="utf-8")
+
+
+def test_every_page_is_in_the_navigation_of_the_site() -> None:
+    text = (ROOT / "mkdocs.yml").read_text(encoding="utf-8")
+    for page in DOCS.glob("*.md"):
+        assert f": {page.name}" in text, page.name
 
 
 def test_settings_that_docs_name_exist() -> None:
@@ -205,15 +351,26 @@ def test_formats_names_what_a_study_leaves(first_run: tuple[str, Path]) -> None:
         assert f"`{name}`" in text
 
 
-def test_python_in_the_readme_runs(tmp_path: Path) -> None:
-    readme = ROOT / "README.md"
-    if not readme.exists():
-        pytest.skip("README.md is not written yet")
-    blocks = re.findall(r"^```python\n(.*?)^```", readme.read_text(encoding="utf-8"), re.M | re.S)
-    assert blocks, "the README shows no Python"
-    script = tmp_path / "readme.py"
+def test_python_in_the_tutorial_runs(tmp_path: Path) -> None:
+    text = (DOCS / "tutorial-weigh.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"^```python\n(.*?)^```", text, re.M | re.S)
+    assert blocks, "the tutorial shows no Python"
+    lines = (DOCS / "data" / "reviews.csv").read_text(encoding="utf-8").splitlines()
+    rows = list(csv.reader(lines))
+    dropped = {rows[0].index(name) for name in ("dan", "eve", "gus")}
+    kept = [[cell for n, cell in enumerate(row) if n not in dropped] for row in rows]
+    with (tmp_path / "kept.csv").open("w", encoding="utf-8", newline="") as file:
+        csv.writer(file).writerows(kept)
+    script = tmp_path / "tutorial.py"
     script.write_text("\n".join(blocks), encoding="utf-8")
+    assert "labels may be used" in run(script, tmp_path)
+
+
+def test_the_invented_crowd_is_the_one_its_script_writes(tmp_path: Path) -> None:
+    script = tmp_path / "make_reviews.py"
+    script.write_text((DOCS / "data" / "make_reviews.py").read_text("utf-8"), encoding="utf-8")
     run(script, tmp_path)
+    assert (tmp_path / "reviews.csv").read_bytes() == (DOCS / "data" / "reviews.csv").read_bytes()
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
