@@ -28,7 +28,7 @@ from steelyard.models.finetune import Finetuning
 from steelyard.models.load import find, load_classifier, load_tokenizer
 from steelyard.models.score import probabilities
 from steelyard.models.train import train
-from steelyard.objectives.losses import cross_entropy
+from steelyard.objectives.one_label import cross_entropy
 from steelyard.types import Floats, Ints, Question, one_hot
 
 DATA = Path(__file__).parents[1].parent / "shared" / "data"

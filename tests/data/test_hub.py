@@ -7,7 +7,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from steelyard.data import Data, hub_rows, load
+from steelyard.data import Data, load
+from steelyard.data.hub import open_hub, table_rows
 from steelyard.errors import InputError
 
 
@@ -35,7 +36,7 @@ def folder_of(base: Path, ending: str) -> Data:
 @pytest.mark.parametrize("ending", ["jsonl", "parquet"])
 def test_a_folder_is_read_as_a_hub_data_set(tmp_path: Path, ending: str) -> None:
     data = folder_of(tmp_path, ending)
-    assert list(hub_rows(data, "train", tmp_path))[1] == (
+    assert list(table_rows(open_hub(data, "train", tmp_path), "films train"))[1] == (
         "films train row 2",
         {"text": "text 1", "label": 1},
     )
@@ -64,7 +65,7 @@ def test_class_names_come_with_the_data_set(tmp_path: Path) -> None:
 def test_a_missing_split_or_data_set_is_refused(tmp_path: Path) -> None:
     data = folder_of(tmp_path, "jsonl")
     with pytest.raises(InputError, match=r"split 'validation' of 'films' cannot be loaded: .*test"):
-        list(hub_rows(data, "validation", tmp_path))
+        open_hub(data, "validation", tmp_path)
     gone = Data(hub=str(tmp_path / "gone"), train="train", test="test")
     with pytest.raises(InputError, match=r"split 'train' of '.*gone' cannot be loaded: .*data.hub"):
-        list(hub_rows(gone, "train", tmp_path))
+        open_hub(gone, "train", tmp_path)

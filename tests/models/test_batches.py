@@ -18,7 +18,7 @@ def ragged(lengths: list[list[int]]) -> Encoded:
         starts=np.concatenate([[0], np.cumsum(flat)]).astype(np.int64),
         rows=np.concatenate([[0], np.cumsum([len(e) for e in lengths])]).astype(np.int64),
         pad=0,
-        cut=0,
+        truncated=0,
     )
 
 
@@ -78,5 +78,5 @@ def test_states_stand_in_for_tokens() -> None:
 def test_a_choosers_logits_are_dealt_to_the_options() -> None:
     reader = Batcher(ragged([[1, 1, 1], [1, 1]]))
     logits = torch.tensor([[4.0], [5.0], [1.0], [2.0], [3.0]])
-    table = reader.answers(logits, np.array([1, 0]), width=3)
+    table = reader.select(logits, np.array([1, 0]), width=3)
     assert table.tolist() == [[4.0, 5.0, NO_OPTION], [1.0, 2.0, 3.0]]

@@ -10,7 +10,7 @@ def test_long_texts_are_cut_and_counted_and_keep_their_end_token(tiny_bert: str)
     questions = [Question("a", "good film"), Question("b", "very " * 40)]
     encoded = encode(tokenizer, questions, max_tokens=8)
     assert encoded.lengths.tolist() == [4, 8]
-    assert encoded.cut == 1
+    assert encoded.truncated == 1
     assert encoded.tokens[-1] == tokenizer.sep_token_id
 
 
@@ -51,4 +51,4 @@ def test_a_text_of_a_million_characters_is_cut_quickly(tiny_bert: str) -> None:
     tokenizer = load_tokenizer(Pretrained(model=tiny_bert))
     encoded = encode(tokenizer, [Question("a", "good " * 200_000)], max_tokens=16)
     assert encoded.lengths.tolist() == [16]
-    assert encoded.cut == 1
+    assert encoded.truncated == 1

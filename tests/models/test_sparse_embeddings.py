@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 import torch
 
-from steelyard.models.batches import Batcher, plan, tensors
+from steelyard.models.batches import Batcher, plan
 from steelyard.models.encode import encode
 from steelyard.models.finetune import Finetuning, Lora, with_adapters
 from steelyard.models.load import load_classifier, load_tokenizer
 from steelyard.models.sparse_embeddings import only_rows_in_use
 from steelyard.models.train import train
-from steelyard.objectives.losses import cross_entropy
+from steelyard.objectives.one_label import cross_entropy
 from steelyard.types import Question, one_hot
 
 TEXTS = ["good film", "the plot is awful", "a fine film", "very good", "not fine", "a"]
@@ -53,7 +53,8 @@ def test_three_steps_are_those_of_a_plain_padded_loop(
             plain_logits(plain, encoded.tokens[encoded.starts[i] :][: encoded.lengths[i]])
             for i in rows
         ]
-        loss = cross_entropy(torch.cat(alone), *tensors(LABELS, WEIGHTS, rows, "cpu"))
+        labels, weights = (torch.from_numpy(v[rows]).float() for v in (LABELS, WEIGHTS))
+        loss = cross_entropy(torch.cat(alone), labels, weights)
         optimizer.zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(plain.parameters(), chosen.max_grad_norm)

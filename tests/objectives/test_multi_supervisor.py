@@ -18,9 +18,8 @@ from classifier_fits import (
     weights_of,
 )
 from steelyard.models.checkpoints import Checkpoints
-from steelyard.objectives.losses import dirichlet_mean
+from steelyard.objectives.dirichlet import dirichlet_mean
 from steelyard.studies.arms import Arm
-from steelyard.types import SupervisorTargets
 
 SEVERAL = ["naive_multi_weak", "joint", "bayesian"]
 
@@ -85,18 +84,18 @@ def test_an_evidential_student_says_how_little_evidence_it_has(tiny_bert: str) -
     # z = (1, 0, -1, .5), exp evidence: alpha = e^z + 1 = 3.7183, 2, 1.3679, 2.6487; S = 9.7349.
     # K / S = .4109. psi(S + 1) - sum_k alpha_k / S psi(alpha_k + 1) = 2.32620 - .38195 x 1.44175
     # - .20545 x .92278 - .14051 x .63622 - .27209 x 1.15113 = 1.1833 (psi from scipy).
-    goal = objective("bayesian", evidence="exp").begin(LABELS, apart(LABELS))
-    found = goal.doubts(torch.tensor([[1.0, 0.0, -1.0, 0.5]]))
+    goal = objective("bayesian", evidence="exp")
+    found = goal.uncertainties(torch.tensor([[1.0, 0.0, -1.0, 0.5]]))
     assert found["vacuity"].item() == pytest.approx(0.4109, abs=1e-4)
     assert found["expected_entropy"].item() == pytest.approx(1.1833, abs=1e-4)
     fitted = fit(tiny_bert, objective("bayesian"), apart(LABELS, OTHER))
-    probs, doubts = fitted.ask(QUESTIONS)
+    probs, measures = fitted.ask(QUESTIONS)
     np.testing.assert_array_equal(probs, fitted.probabilities(QUESTIONS))
     # every alpha is at least 1, so that P >= 1 / S = u / K
-    assert (probs >= doubts["vacuity"][:, None] / 2 - 1e-12).all()
-    assert ((doubts["vacuity"] > 0) & (doubts["vacuity"] < 1)).all()
+    assert (probs >= measures["vacuity"][:, None] / 2 - 1e-12).all()
+    assert ((measures["vacuity"] > 0) & (measures["vacuity"] < 1)).all()
     entropy = -(probs * np.log(probs)).sum(axis=1)
-    assert ((doubts["expected_entropy"] > 0) & (doubts["expected_entropy"] < entropy)).all()
+    assert ((measures["expected_entropy"] > 0) & (measures["expected_entropy"] < entropy)).all()
 
 
 @pytest.mark.parametrize(("threshold", "own"), [("prior", 0), ("argmax", 1)])
@@ -105,15 +104,14 @@ def test_the_self_term_hardens_by_the_shares_of_the_pooled_labels(threshold: str
     # with logits (0, z), z = 1, 2, 3, all favour 1; 5/6 of them belong to 0: 2 of 3, rounded. The
     # threshold is the middle of 2 and 3, and the answer to z = 2 is 0.
     labels = torch.tensor([[[1, 0], [0, 0]], [[1, 0], [1, 0]], [[0, 1], [1, 0]]], dtype=torch.float)
-    several = SupervisorTargets(("a", "b"), labels.double().numpy(), np.array([0.5, 0.5]))
     settings = {"evidence": "exp", "kl_weight": 0.0, "self_weight": 1.0, "warmup": 0.0}
-    goal = objective("bayesian", threshold=threshold, **settings).begin(LABELS, several)
-    goal.begin_step(0.0)
+    goal = objective("bayesian", threshold=threshold, **settings)
+    state = goal.start(labels.double().numpy(), np.array([0.5, 0.5]))
     logits = torch.tensor([[0.0, 1.0], [0.0, 2.0], [0.0, 3.0]])
-    goal.end_step(logits, labels)
-    goal.begin_step(0.5)
+    state.recent.add(logits, goal.single_labels(labels, state))
+    state.begin_step(0.5)
     # -ln of the Dirichlet's mean: alpha = (2, e^2 + 1)
-    loss = goal.loss(logits[1:2], labels[1:2], torch.ones(1))
+    loss = goal.loss(logits[1:2], labels[1:2], torch.ones(1), state)
     alpha = (2.0, np.exp(2) + 1)
     assert loss.item() == pytest.approx(-np.log(alpha[own] / sum(alpha)), abs=1e-5)
 

@@ -13,9 +13,11 @@ from byte_models import save_byte_llama
 from steelyard.errors import ConfigError, InputError
 from steelyard.models.checkpoints import Checkpoints
 from steelyard.models.lm.word_alignment import words_of
-from steelyard.objectives.losses import legacy_ramp, ramp
-from steelyard.objectives.losses import tokens as losses
-from steelyard.objectives.tokens import EdlStep, SoftStep
+from steelyard.objectives import evidential_tokens as losses
+from steelyard.objectives.answers import AnswerTargets
+from steelyard.objectives.evidential_tokens import EdlStep
+from steelyard.objectives.hardening import legacy_ramp, ramp
+from steelyard.objectives.tokens import LogconfStep, Soft, SoftStep, token_confidences
 from steelyard.student import LanguageModelStudent, Objective, TrainedLanguageModel
 from steelyard.studies.arms import Arm
 from steelyard.studies.config import make_study
@@ -204,10 +206,10 @@ def test_the_divergence_is_annealed_over_the_whole_training() -> None:
     expected = losses.edl_step(
         logits, labels, strengths, 0.25, kl_weight=0.2 * 0.25, evidence="relu"
     )
-    torch.testing.assert_close(goal.losses(logits, labels, strengths, 0.25), expected)
+    torch.testing.assert_close(goal.token_losses(logits, labels, strengths, 0.25), expected)
     clamped = EdlStep(maximum=0.5, warmup=0.5, kl_weight=0.2, clamp=1e-3, evidence="relu")
     plain = losses.edl_step(logits, labels, strengths, 0.25, kl_weight=0.0, evidence="relu")
-    found = clamped.losses(logits, labels, strengths, 0.25)
+    found = clamped.token_losses(logits, labels, strengths, 0.25)
     torch.testing.assert_close(found, plain + 1e-3, atol=1e-6, rtol=0)
     assert EdlStep().options(1.0) == {
         "kl_weight": 1e-4,
@@ -218,11 +220,25 @@ def test_the_divergence_is_annealed_over_the_whole_training() -> None:
 
 
 @pytest.mark.parametrize("temperature", [0.01, 1.0, None])
-def test_the_temperature_reaches_the_shares(temperature: float | None) -> None:
-    assert (
-        objective("soft", temperature=temperature).begin(TARGETS, None).temperature == temperature
+def test_the_temperature_reaches_the_confidences(temperature: float | None) -> None:
+    logits = 3 * torch.randn(4, 9, generator=torch.Generator().manual_seed(0))
+    word, log_probs, nothing = torch.tensor([0, 0, 0, 1]), torch.tensor([-2.0, -0.5]), torch.ones(1)
+    targets = AnswerTargets(
+        *(
+            torch.arange(4),
+            torch.zeros(4, dtype=torch.long),
+            nothing,
+            nothing.long(),
+            nothing[:, None],
+        ),
+        word=word,
+        word_log_probs=log_probs,
     )
-    assert objective("logconf_step").begin(TARGETS, None).temperature is None
+    tops = torch.softmax(logits, dim=1).amax(dim=1)
+    expected = token_confidences(tops, word, log_probs, temperature or float("inf"))
+    found = Soft(temperature=temperature).confidences(logits, targets)
+    torch.testing.assert_close(found, expected)
+    assert LogconfStep().confidences(logits, targets).tolist() == [1, 1, 1, 1]
 
 
 # Who may have them

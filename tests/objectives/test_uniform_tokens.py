@@ -5,7 +5,7 @@ import torch
 from pydantic import ValidationError
 
 from steelyard.objectives import Dir, EdlConf, EdlConfer, SoftConfer
-from steelyard.objectives.losses import dir_loss, edl_conf, edl_confer, soft_confer
+from steelyard.objectives.uniform_tokens import dir_loss, edl_confer, soft_confer
 
 
 def drawn() -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
@@ -22,7 +22,7 @@ def test_settings_reach_the_losses() -> None:
     rising = {"maximum": 1.2, "warmup": 0.5}
     pairs = [
         (SoftConfer(**rising), soft_confer(*three, 0.6)),
-        (EdlConf(**evidential), edl_conf(*three, **passed)),
+        (EdlConf(**evidential), edl_confer(*three, 0.0, **passed)),
         (EdlConfer(**rising, **evidential), edl_confer(*three, 0.6, **passed)),
         (
             Dir(density_weight=0.5, clamp=3.0),
@@ -30,7 +30,7 @@ def test_settings_reach_the_losses() -> None:
         ),
     ]
     for settings, expected in pairs:
-        torch.testing.assert_close(settings.losses(*three, 0.25), expected)
+        torch.testing.assert_close(settings.token_losses(*three, 0.25), expected)
 
 
 def test_defaults_are_those_of_the_source() -> None:

@@ -10,7 +10,7 @@ from byte_models import save_byte_llama
 from steelyard.errors import InputError
 from steelyard.models.lm.word_alignment import words_of
 from steelyard.objectives import Logconf, LogconfConfer
-from steelyard.objectives.losses import logconf, logconf_confer
+from steelyard.objectives.whole_answers import logconf, logconf_confer
 from steelyard.student import LanguageModelStudent
 from steelyard.types import Floats, Question, TokenTargets, WordProbabilities
 
@@ -63,9 +63,9 @@ def test_answers_without_lists_are_refused(tmp_path: Path, entropies: Floats | N
 def test_settings_reach_the_losses() -> None:
     logits = 3 * torch.randn(6, 9, generator=torch.Generator().manual_seed(0))
     labels, above = torch.arange(6), torch.arange(6) > 2
-    found = LogconfConfer(maximum=1.2, warmup=0.5).losses(logits, labels, above, 0.25)
+    found = LogconfConfer(maximum=1.2, warmup=0.5).token_losses(logits, labels, above, 0.25)
     torch.testing.assert_close(found, logconf_confer(logits, labels, above, 0.6))
     assert LogconfConfer().coefficient(1.0) == 0.25
     torch.testing.assert_close(
-        Logconf().losses(logits, labels, above, 0.25), logconf(logits, labels, above)
+        Logconf().token_losses(logits, labels, above, 0.25), logconf(logits, labels, above)
     )

@@ -29,7 +29,7 @@ def test_a_long_prompt_loses_its_beginning_and_a_long_answer_its_place(llama: st
     taught = encode_pairs(load_tokenizer(Pretrained(model=llama)), [lost, long], 7)
     words = tokenizer(pairs=False).convert_ids_to_tokens(taught.encoded.tokens)
     assert " ".join(words) == "awful the film is good good awful the film is very bad good"
-    assert (taught.fit.tolist(), taught.encoded.cut) == ([1], 1)
+    assert (taught.fit.tolist(), taught.encoded.truncated) == ([1], 1)
 
 
 def test_rewards_are_those_of_each_row_alone(llama: str) -> None:
@@ -60,10 +60,10 @@ def test_pairs_that_say_nothing_are_left_out_and_counted(llama: str) -> None:
     ]
     settings = student(llama, max_tokens=32)
     mixed = fit(settings, [*none, *pairs(8)], np.vstack([right(3), right(8)]), [1, 0, 1] + [1] * 8)
-    assert mixed.preferrer.left_out == {"empty answer": 0, "equal answers": 1, "too long": 1}
-    assert mixed.left_out == 2
+    assert mixed.preferrer.dropped == {"empty answer": 0, "equal answers": 1, "too long": 1}
+    assert mixed.dropped == 2
     every = fit(settings, [*none, *pairs(8)], np.vstack([right(3), right(8)]), np.ones(11))
-    assert every.preferrer.left_out == {"empty answer": 1, "equal answers": 1, "too long": 1}
+    assert every.preferrer.dropped == {"empty answer": 1, "equal answers": 1, "too long": 1}
     alone = fit(settings, pairs(8), right(8), np.ones(8), steps=settings.planned_steps(11))
     assert_same(every, alone)
 
@@ -79,7 +79,7 @@ def test_a_question_that_does_not_fit_is_wrong_when_asked(llama: str) -> None:
 
 
 def test_what_cannot_be_taught_is_refused(llama: str) -> None:
-    with pytest.raises(InputError, match=r"None of 1 pairs .* left out are 1 \(equal answers\)"):
+    with pytest.raises(InputError, match=r"None of 1 pairs .* dropped are 1 \(equal answers\)"):
         fit(student(llama), [Question("q", "the", ("a", "a"))], right(1), [1])
     with pytest.raises(InputError, match="two choices; 'q' has 3"):
         fit(student(llama), [Question("q", "the", ("a", "is", "was"))], right(1), [1])

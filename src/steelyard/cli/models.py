@@ -59,8 +59,8 @@ def train_model(
     print(f"training on {chosen.kept} of {len(questions)} examples, {answers}")
     more = told(settings, kind, classes)
     fitted = settings.fit(questions, chosen.targets, chosen.weights, seed=seed, **more)
-    if isinstance(fitted, TrainedLanguageModel | TrainedPreferenceStudent) and fitted.left_out:
-        print(f"note: {fitted.left_out} examples were left out: too long for their answer")
+    if isinstance(fitted, TrainedLanguageModel | TrainedPreferenceStudent) and fitted.dropped:
+        print(f"note: {fitted.dropped} examples were dropped: too long for their answer")
     save_model(fitted, out, kind, classes)
     print(f"model: {out}")
 

@@ -1,7 +1,6 @@
 """Data: read, check, split, and look for leaks."""
 
 from steelyard.data.generated import generate
-from steelyard.data.hub import hub_rows
 from steelyard.data.leaks import Leak, apply_leak_policy, find_leaks
 from steelyard.data.load import LoadedData, load, read_labelled, read_questions
 from steelyard.data.settings import Data
@@ -15,7 +14,6 @@ __all__ = [
     "apply_leak_policy",
     "find_leaks",
     "generate",
-    "hub_rows",
     "load",
     "read_labelled",
     "read_questions",

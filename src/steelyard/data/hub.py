@@ -38,13 +38,8 @@ def open_hub(data: Data, split: str, base: Path = Path()) -> Any:
     return table
 
 
-def hub_rows(data: Data, split: str, base: Path = Path()) -> Iterator[Placed]:
-    """Rows of one split; a place is the data set, the split and the row from 1."""
-    return table_rows(open_hub(data, split, base), f"{data.hub} {split}")
-
-
 def table_rows(table: Any, name: str) -> Iterator[Placed]:
-    """Rows of an opened split."""
+    """Rows of an opened split; the location of each is the name and the row from 1."""
     for number, row in enumerate(table, start=1):
         yield f"{name} row {number}", dict(row)
 

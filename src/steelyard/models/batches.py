@@ -12,8 +12,8 @@ from steelyard.models.encode import Encoded
 from steelyard.types import Floats, Ints
 
 WINDOW = 16  # optimizer steps whose examples are sorted by length together
-# Of one pass on a processor. The activations of more leave its cache, and their blocks are so large
-# that malloc asks the system for cleared pages every time.
+# Tokens of one pass on a CPU. The activations of larger passes leave its cache, and their blocks
+# are so large that malloc asks the system for cleared pages every time.
 CPU_TOKENS = 1536
 NO_OPTION = -1e9  # logit of an option that an example does not have
 
@@ -54,11 +54,11 @@ class Batcher:
         budget = min(token_budget, CPU_TOKENS) if self.device == "cpu" else token_budget
         return micro_batches(rows, self.encoded.costs, budget)
 
-    def answers(self, logits: Tensor, rows: Ints, width: int) -> Tensor:
-        """Logits of sequences as logits of answers, (B, width).
+    def select(self, logits: Tensor, rows: Ints, width: int) -> Tensor:
+        """The logits that have targets, of the model's logits of sequences; here (B, width).
 
-        A classifier's logits are its answers'. A chooser has one logit for each option; options
-        that an example does not have get NO_OPTION.
+        A classifier's logits are those of its classes. A chooser has one logit for each option;
+        options that an example does not have get NO_OPTION.
         """
         if logits.shape[1] > 1:
             return logits
@@ -66,6 +66,19 @@ class Batcher:
         mask = torch.from_numpy(np.arange(width) < counts[:, None]).to(logits.device)
         table = torch.full(mask.shape, NO_OPTION, dtype=torch.float32, device=logits.device)
         return table.masked_scatter(mask, logits[:, 0].float())
+
+    def targets(self, targets: Floats, rows: Ints) -> Any:
+        """What the selected logits of the given examples should predict; here (B, K) or (B, M, K).
+
+        Args:
+            targets: of all N examples.
+            rows: (B,), which of them.
+        """
+        return self.tensor(targets[rows])
+
+    def tensor(self, values: Floats) -> Tensor:
+        """The same numbers in float32 on the device."""
+        return torch.from_numpy(values.astype(np.float32)).to(self.device)
 
 
 def sequences_of(encoded: Encoded, rows: Ints) -> Ints:
@@ -108,11 +121,3 @@ def micro_batches(rows: Ints, costs: Ints, token_budget: int) -> list[Ints]:
             parts.append(order[start:end])
             start = end
     return parts
-
-
-def tensors(targets: Floats, weights: Floats, rows: Ints, device: str) -> tuple[Tensor, Tensor]:
-    """Targets (B, K) and weights (B,) of a batch, float32."""
-    return (
-        torch.from_numpy(targets[rows].astype(np.float32)).to(device),
-        torch.from_numpy(weights[rows].astype(np.float32)).to(device),
-    )

@@ -10,9 +10,10 @@ import torch
 from torch import Tensor
 
 from steelyard.errors import StoreError
-from steelyard.io import atomic as sealed
+from steelyard.io import atomic
+from steelyard.objectives import ObjectiveState
 
-log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 KEEP = 2  # newest checkpoints kept, so that a damaged one has a predecessor
 
 
@@ -27,7 +28,7 @@ class Checkpoints:
         self.folder = folder
 
     def save(
-        self, step: int, model: Any, optimizer: Any, schedule: Any, log: Any, objective: Any
+        self, step: int, model: Any, optimizer: Any, schedule: Any, log: Any, state: ObjectiveState
     ) -> None:
         """Write checkpoint `step` and drop the older ones beyond KEEP."""
 
@@ -38,27 +39,29 @@ class Checkpoints:
             save_file({k: v.contiguous() for k, v in trained.items()}, draft / "model.safetensors")
             save_file(_optimizer_tensors(optimizer), draft / "optimizer.safetensors")
             save_file(_random_states(), draft / "random.safetensors")
-            save_file(objective.memory(), draft / "objective.safetensors")
-            words = {"step": step, "schedule": schedule.last_epoch, "log": vars(log)}
-            (draft / "state.json").write_text(json.dumps(words), encoding="utf-8")
+            save_file(state.tensors(), draft / "objective.safetensors")
+            record = {"step": step, "schedule": schedule.last_epoch, "log": vars(log)}
+            (draft / "state.json").write_text(json.dumps(record), encoding="utf-8")
 
-        sealed.publish(self.folder / f"step-{step:08d}", write)
+        atomic.publish(self.folder / f"step-{step:08d}", write)
         for old in self._newest_first()[KEEP:]:
             shutil.rmtree(old, ignore_errors=True)
 
-    def resume(self, model: Any, optimizer: Any, schedule: Any, record: Any, objective: Any) -> int:
+    def resume(
+        self, model: Any, optimizer: Any, schedule: Any, log: Any, state: ObjectiveState
+    ) -> int:
         """Restore the newest verified checkpoint; return its step, 0 if there is none.
 
-        A damaged checkpoint is said and removed, and its predecessor tried.
+        A damaged checkpoint is reported and removed, and its predecessor tried.
         """
         for folder in self._newest_first():
             try:
-                sealed.check(folder)
+                atomic.check(folder)
             except StoreError as error:
-                log.warning("A damaged checkpoint is removed and an older one tried: %s", error)
+                logger.warning("Removing a damaged checkpoint and trying an older one: %s", error)
                 shutil.rmtree(folder, ignore_errors=True)
                 continue
-            return self._restore(folder, model, optimizer, schedule, record, objective)
+            return self._restore(folder, model, optimizer, schedule, log, state)
         return 0
 
     def _newest_first(self) -> list[Path]:
@@ -70,32 +73,32 @@ class Checkpoints:
         model: Any,
         optimizer: Any,
         schedule: Any,
-        record: Any,
-        objective: Any,
+        log: Any,
+        state: ObjectiveState,
     ) -> int:
         from safetensors.torch import load_file
 
-        words = json.loads((folder / "state.json").read_text(encoding="utf-8"))
+        record = json.loads((folder / "state.json").read_text(encoding="utf-8"))
         saved = load_file(folder / "model.safetensors")
         with torch.no_grad():
             for name, parameter in _trained(model):
                 parameter.copy_(saved[name])
         _fill_optimizer(optimizer, load_file(folder / "optimizer.safetensors"))
-        objective.recall(load_file(folder / "objective.safetensors"))
-        schedule.last_epoch = words["schedule"]
+        state.restore(load_file(folder / "objective.safetensors"))
+        schedule.last_epoch = record["schedule"]
         for group, start, factor in zip(
             optimizer.param_groups, schedule.base_lrs, schedule.lr_lambdas, strict=True
         ):
-            group["lr"] = start * factor(words["schedule"])
+            group["lr"] = start * factor(record["schedule"])
         schedule._last_lr = [group["lr"] for group in optimizer.param_groups]
         random = load_file(folder / "random.safetensors")
         torch.set_rng_state(random["cpu"])
         if "cuda" in random:
             torch.cuda.set_rng_state(random["cuda"])
-        for name, values in words["log"].items():
-            getattr(record, name).extend(values)
-        log.info("Resuming at step %d.", words["step"])
-        return int(words["step"])
+        for name, values in record["log"].items():
+            getattr(log, name).extend(values)
+        logger.info("Resuming at step %d.", record["step"])
+        return int(record["step"])
 
 
 def _random_states() -> dict[str, Tensor]:

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from steelyard.types import Ints, Question
 
-CHARACTERS_PER_TOKEN = 64  # a text is cut here before it is tokenised; far above any real ratio
+CHARACTERS_PER_TOKEN = 64  # texts are truncated here before tokenising; far above real ratios
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,7 +25,7 @@ class Encoded:
     starts: Ints  # (S + 1,)
     rows: Ints  # (N + 1,)
     pad: int  # id of the padding token
-    cut: int  # examples of which a text was cut to `max_tokens`
+    truncated: int  # examples of which a text was truncated to `max_tokens`
 
     def __len__(self) -> int:
         return len(self.rows) - 1
@@ -44,7 +44,7 @@ class Encoded:
 
 
 def encode(tokenizer: Any, questions: Sequence[Question], max_tokens: int) -> Encoded:
-    """Tokenise texts, or each (question, option) pair; longer ones are cut and counted.
+    """Tokenise texts, or each (question, option) pair; longer texts are truncated and counted.
 
     Control tokens that stand in the data are read as plain text. An option is paired with its
     question where the model has pairs, else written on the next line.
@@ -80,7 +80,7 @@ def encode(tokenizer: Any, questions: Sequence[Question], max_tokens: int) -> En
         starts=np.concatenate([[0], np.cumsum(lengths)]),
         rows=rows,
         pad=int(tokenizer.pad_token_id),
-        cut=int((np.add.reduceat(over, rows[:-1]) > 0).sum()) if len(questions) else 0,
+        truncated=int((np.add.reduceat(over, rows[:-1]) > 0).sum()) if len(questions) else 0,
     )
 
 

@@ -4,8 +4,9 @@ The weak supervisors (stage 2), the student and the ceiling (stage 5) are traine
 """
 
 import warnings
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +19,9 @@ from steelyard.models.checkpoints import Checkpoints
 from steelyard.models.encode import Encoded, encode
 from steelyard.models.frozen import Trunk
 from steelyard.models.load import Pretrained, load_classifier, load_tokenizer
-from steelyard.models.score import answer_logits
+from steelyard.models.score import class_logits
 from steelyard.models.train import Training, TrainingLog, device, train
-from steelyard.objectives.losses import cross_entropy
-from steelyard.objectives.state import Objective
+from steelyard.objectives import CROSS_ENTROPY, BaseObjective
 from steelyard.types import Floats, Ints, Question
 
 Compute = Callable[[Sequence[Question]], tuple[Any, Ints]]
@@ -61,11 +61,11 @@ class Finetuned:
     settings: Finetuning
     model: Any
     tokenizer: Any
-    answers: int  # K
+    num_classes: int  # K
     trunk: Trunk | None  # set where only the top was trained, on cached states
-    cut: int  # training examples of which a text was cut
+    truncated: int  # training examples of which a text was truncated
     log: TrainingLog = field(default_factory=TrainingLog)
-    objective: Objective = field(default_factory=lambda: Objective(cross_entropy))
+    objective: BaseObjective = CROSS_ENTROPY
 
     def encode(self, questions: Sequence[Question]) -> Encoded:
         return encode(self.tokenizer, questions, self.settings.max_tokens)
@@ -79,31 +79,41 @@ class Finetuned:
     def ask(
         self, questions: Sequence[Question], states: StatesCache | None = None
     ) -> tuple[Floats, dict[str, Floats]]:
-        """Probabilities (N, K), and the model's doubt by measure, (N,): see `Objective.doubts`."""
+        """Probabilities (N, K), and the model's uncertainty by measure, (N,) each.
+
+        See `BaseObjective.uncertainties`.
+        """
         logits = self._logits(questions, states)
-        doubts = self.objective.doubts(logits)
+        measures = self.objective.uncertainties(logits)
         probs: Floats = self.objective.probabilities(logits).numpy()
-        return probs, {name: values.numpy() for name, values in doubts.items()}
+        return probs, {name: values.numpy() for name, values in measures.items()}
 
     def _logits(self, questions: Sequence[Question], states: StatesCache | None) -> Any:
         encoded = self.encode(questions)
-        place = str(next(self.model.parameters()).device)
-        precision = self.settings.precision
-        if self.trunk is None:
-            return answer_logits(self.model, Batcher(encoded, None, place), self.answers, precision)
-        below = _states(self.trunk, self.tokenizer, self.settings, questions, states)
-        with self.trunk.top():
-            return answer_logits(
-                self.model, Batcher(encoded, below, place), self.answers, precision
-            )
+        with self.batcher(questions, encoded, states) as batcher:
+            return class_logits(self.model, batcher, self.num_classes, self.settings.precision)
+
+    @contextmanager
+    def batcher(
+        self, questions: Sequence[Question], encoded: Encoded, cache: StatesCache | None
+    ) -> Iterator[Batcher]:
+        """Inputs of the questions: tokens, or where only the top is trained, its cached inputs."""
+        device, trunk = str(next(self.model.parameters()).device), self.trunk
+        if trunk is None:
+            yield Batcher(encoded, None, device)
+            return
+
+        def compute(questions: Sequence[Question]) -> tuple[Any, Ints]:
+            encoded = self.encode(questions)
+            return trunk.states(encoded, self.settings.precision), encoded.starts[encoded.rows]
+
+        states = compute(questions)[0] if cache is None else cache(questions, compute)
+        with trunk.top():
+            yield Batcher(encoded, states, device)
 
     def save(self, folder: Path) -> None:
         """Write weights (safetensors), config and tokenizer in Hugging Face's format."""
-        model = self.model
-        if self.settings.lora is not None:
-            model = model.merge_and_unload()
-        model.save_pretrained(folder)
-        self.tokenizer.save_pretrained(folder)
+        save_pretrained(self.model, self.tokenizer, folder)
 
 
 def finetune(
@@ -116,24 +126,25 @@ def finetune(
     steps: int | None = None,
     checkpoints: Checkpoints | None = None,
     states: StatesCache | None = None,
-    objective: Objective | None = None,
+    objective: BaseObjective = CROSS_ENTROPY,
+    supervisor_weights: Floats | None = None,
 ) -> Finetuned:
     """Train a classifier, or a chooser where the questions have options.
 
-    Examples of weight 0 are left out before anything else: they cost nothing and change nothing.
+    Examples of weight 0 are dropped before anything else: they cost nothing and change nothing.
 
     Args:
         settings: model and training.
         questions: N of them.
-        targets: (N, K), rows sum to 1; (N, M, K) for objectives that hear M supervisors.
+        targets: (N, K), rows sum to 1; (N, M, K) for objectives of M supervisors.
         weights: (N,), >= 0.
-        seed: of the head, the order of examples and dropout.
+        seed: random seed for the head, the order of examples and dropout.
         steps: optimizer steps; None takes `settings.epochs` over the kept examples.
         checkpoints: where a killed run goes on.
         states: cache of frozen hidden states, used with `train_layers`.
-        objective: what is minimised, of this run alone; None is the cross-entropy.
+        objective: what is minimised.
+        supervisor_weights: (M,), for objectives of M supervisors.
     """
-    objective = objective or Objective(cross_entropy)
     kept = np.flatnonzero(weights > 0)
     questions = [questions[int(i)] for i in kept]
     tokenizer = load_tokenizer(settings)
@@ -141,12 +152,14 @@ def finetune(
     model = load_classifier(settings, outputs, settings.dropout, seed).to(device())
     encoded = encode(tokenizer, questions, settings.max_tokens)
     model, trunk = _prepare(settings, model, encoded, seed)
-    place = str(next(model.parameters()).device)
-
-    def run(reader: Batcher) -> TrainingLog:
-        return train(
+    num_classes = targets.shape[-1]
+    untrained = Finetuned(
+        *(settings, model, tokenizer, num_classes, trunk, encoded.truncated), objective=objective
+    )
+    with untrained.batcher(questions, encoded, states) as batcher:
+        log = train(
             model,
-            reader,
+            batcher,
             targets[kept],
             weights[kept],
             settings,
@@ -154,16 +167,9 @@ def finetune(
             seed=seed,
             checkpoints=checkpoints,
             objective=objective,
+            supervisor_weights=supervisor_weights,
         )
-
-    if trunk is None:
-        log = run(Batcher(encoded, None, place))
-    else:
-        below = _states(trunk, tokenizer, settings, questions, states)
-        with trunk.top():
-            log = run(Batcher(encoded, below, place))
-    answers = targets.shape[-1]
-    return Finetuned(settings, model, tokenizer, answers, trunk, encoded.cut, log, objective)
+    return replace(untrained, log=log)
 
 
 def _prepare(
@@ -209,15 +215,9 @@ def with_adapters(
         return get_peft_model(model, config)
 
 
-def _states(
-    trunk: Trunk,
-    tokenizer: Any,
-    settings: Finetuning,
-    questions: Sequence[Question],
-    cache: StatesCache | None,
-) -> Any:
-    def compute(some: Sequence[Question]) -> tuple[Any, Ints]:
-        encoded = encode(tokenizer, some, settings.max_tokens)
-        return trunk.states(encoded, settings.precision), encoded.starts[encoded.rows]
-
-    return compute(questions)[0] if cache is None else cache(questions, compute)
+def save_pretrained(model: Any, tokenizer: Any, folder: Path) -> None:
+    """Write weights (safetensors, adapters merged), config and tokenizer as Transformers does."""
+    if hasattr(model, "merge_and_unload"):
+        model = model.merge_and_unload()
+    model.save_pretrained(folder)
+    tokenizer.save_pretrained(folder)

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from steelyard.models.batches import Batcher
-from steelyard.types import Floats
+from steelyard.types import Floats, Ints
 
 Precision = Literal["bf16", "fp32"]
 INFERENCE_TOKENS = 8192  # padded tokens in one forward pass
@@ -23,8 +23,8 @@ def logits_of(model: Any, inputs: dict[str, Tensor]) -> Tensor:
     """Logits of each sequence, (S, outputs).
 
     Decoders are read at the last token of the attention mask. Transformers looks for the last
-    token that is not the padding id, which is another place where the padding token is a real
-    one, such as the end of the text.
+    token that is not the padding id, which is another position where the padding token is a real
+    token, such as the end of the text.
     """
     inner = model.get_base_model() if hasattr(model, "get_base_model") else model
     if not hasattr(inner, "score"):
@@ -34,27 +34,31 @@ def logits_of(model: Any, inputs: dict[str, Tensor]) -> Tensor:
     return torch.as_tensor(inner.score(hidden[torch.arange(len(last)), last]))
 
 
-def answer_logits(model: Any, reader: Batcher, answers: int, precision: str) -> Tensor:
-    """Logits of each example's answers in float64, (N, answers)."""
-    table = torch.empty((len(reader.encoded), answers), dtype=torch.float64)
+def forward(model: Any, batcher: Batcher, rows: Ints, width: int, precision: str) -> Tensor:
+    """A forward pass: the logits of the given examples that have targets, see `Batcher.select`."""
+    with autocast(batcher.device.split(":")[0], precision):
+        return batcher.select(logits_of(model, batcher.inputs(rows)), rows, width)
+
+
+def class_logits(model: Any, batcher: Batcher, num_classes: int, precision: str) -> Tensor:
+    """Logits of each example's classes or options in float64, (N, num_classes)."""
+    table = torch.empty((len(batcher.encoded), num_classes), dtype=torch.float64)
     model.eval()
     with torch.inference_mode():
-        for rows in reader.parts(np.arange(len(reader.encoded)), INFERENCE_TOKENS):
-            with autocast(reader.device.split(":")[0], precision):
-                logits = logits_of(model, reader.inputs(rows))
-            table[rows] = reader.answers(logits, rows, answers).double().cpu()
+        for rows in batcher.parts(np.arange(len(batcher.encoded)), INFERENCE_TOKENS):
+            table[rows] = forward(model, batcher, rows, num_classes, precision).double().cpu()
     return table
 
 
-def features(model: Any, reader: Batcher, precision: str) -> Floats:
+def features(model: Any, batcher: Batcher, precision: str) -> Floats:
     """Mean of the last hidden states over each sequence's tokens, (S, d)."""
-    encoded = reader.encoded
+    encoded = batcher.encoded
     out: list[tuple[Any, Floats]] = []
     model.eval()
     with torch.inference_mode():
-        for rows in reader.parts(np.arange(len(encoded)), INFERENCE_TOKENS):
-            inputs = reader.inputs(rows)
-            with autocast(reader.device.split(":")[0], precision):
+        for rows in batcher.parts(np.arange(len(encoded)), INFERENCE_TOKENS):
+            inputs = batcher.inputs(rows)
+            with autocast(batcher.device.split(":")[0], precision):
                 hidden = model.base_model(**inputs).last_hidden_state.float()
             mask = inputs["attention_mask"].unsqueeze(-1)
             mean = (hidden * mask).sum(dim=1) / mask.sum(dim=1)

@@ -11,14 +11,14 @@ from typing import Any, Literal
 import numpy as np
 import torch
 from pydantic import BaseModel, ConfigDict, Field
+from torch import Tensor
 
 from steelyard.errors import TrainingError
-from steelyard.models.batches import Batcher, plan, tensors
+from steelyard.models.batches import Batcher, plan
 from steelyard.models.checkpoints import Checkpoints
-from steelyard.models.score import autocast, logits_of
+from steelyard.models.score import forward
 from steelyard.models.sparse_embeddings import only_rows_in_use
-from steelyard.objectives.losses import cross_entropy
-from steelyard.objectives.state import Objective, in_order
+from steelyard.objectives import CROSS_ENTROPY, BaseObjective, ObjectiveState
 from steelyard.types import Floats, Ints
 
 
@@ -40,7 +40,7 @@ class Training(BaseModel):
     max_grad_norm: float = Field(1.0, gt=0)
     """Longer gradients are scaled down to this length."""
     max_tokens: int = Field(128, ge=8)
-    """Longer inputs are cut, and counted."""
+    """Longer inputs are truncated, and counted."""
     token_budget: int = Field(8192, ge=64)
     """Padded tokens of one forward pass; bounds memory, changes no result beyond rounding. On a
     processor 1536 are the most, because larger passes are slower there."""
@@ -70,7 +70,7 @@ class TrainingLog:
 
 def train(
     model: Any,
-    reader: Batcher,
+    batcher: Batcher,
     targets: Floats,
     weights: Floats,
     settings: Training,
@@ -78,7 +78,8 @@ def train(
     steps: int,
     seed: int,
     checkpoints: Checkpoints | None = None,
-    objective: Objective | None = None,
+    objective: BaseObjective = CROSS_ENTROPY,
+    supervisor_weights: Floats | None = None,
 ) -> TrainingLog:
     """Train the parameters that require gradients, in place.
 
@@ -87,35 +88,37 @@ def train(
 
     Args:
         model: a classifier or chooser as `models.load` makes it.
-        reader: inputs of the N examples.
-        targets: (N, K), rows sum to 1; (N, M, K) for objectives that hear M supervisors.
-        weights: (N,), positive: leave weight 0 out before.
+        batcher: inputs of the N examples.
+        targets: (N, K), rows sum to 1; (N, M, K) for objectives of M supervisors.
+        weights: (N,), positive: drop examples of weight 0 before.
         settings: see `Training`.
         steps: optimizer steps.
-        seed: of the order of examples and of dropout.
+        seed: random seed for the order of examples and dropout.
         checkpoints: where to save and resume; None trains in one go.
-        objective: what is minimised; None is the cross-entropy.
+        objective: what is minimised.
+        supervisor_weights: (M,), for objectives of M supervisors.
 
     Raises:
         TrainingError: the loss or a gradient is not finite, or no parameter changed.
     """
     torch.manual_seed(seed)
     log, done = TrainingLog(), 0
-    objective = objective or Objective(cross_entropy)
-    with only_rows_in_use(model, reader.encoded, log.learning_rate, settings.weight_decay):
+    state = objective.start(targets, supervisor_weights)
+    run = _Run(model, batcher, targets, weights, settings, objective, state)
+    with only_rows_in_use(model, batcher.encoded, log.learning_rate, settings.weight_decay):
         accelerator = _accelerator(settings)
         parameters = [p for p in model.parameters() if p.requires_grad]
-        optimizer = _optimizer(parameters, objective, settings)
+        optimizer = _optimizer(parameters, state, settings)
         schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, _ramp(steps, settings.warmup))
         if checkpoints is not None:
-            done = checkpoints.resume(model, optimizer, schedule, log, objective)
+            done = checkpoints.resume(model, optimizer, schedule, log, state)
         before = [float(p.detach().double().sum()) for p in parameters] if done == 0 else None
         model.train()
-        for step, rows in enumerate(plan(reader.encoded.costs, settings.batch_size, steps, seed)):
+        for step, rows in enumerate(plan(batcher.encoded.costs, settings.batch_size, steps, seed)):
             if step < done:
                 continue
-            objective.begin_step(step / steps)
-            value = _add_gradients(model, reader, targets, weights, rows, settings, objective)
+            state.begin_step(step / steps)
+            value = run.add_gradients(rows)
             norm = float(torch.nn.utils.clip_grad_norm_(parameters, settings.max_grad_norm))
             _refuse_nan(value, norm, step, settings)
             log.loss.append(value)
@@ -125,34 +128,48 @@ def train(
             schedule.step()
             optimizer.zero_grad(set_to_none=True)
             if checkpoints is not None and (step + 1) % settings.checkpoint_steps == 0:
-                checkpoints.save(step + 1, model, optimizer, schedule, log, objective)
+                checkpoints.save(step + 1, model, optimizer, schedule, log, state)
         accelerator.end_training()
         _refuse_no_change(before, parameters, steps)
         model.eval()
     return log
 
 
-def _add_gradients(
-    model: Any,
-    reader: Batcher,
-    targets: Floats,
-    weights: Floats,
-    rows: Ints,
-    settings: Training,
-    objective: Objective,
-) -> float:
-    """The loss of one step's examples, in parts that keep to the token budget."""
-    value, said = 0.0, []
-    for part in reader.parts(rows, settings.token_budget):
-        with autocast(reader.device.split(":")[0], settings.precision):
-            logits = reader.answers(logits_of(model, reader.inputs(part)), part, targets.shape[-1])
-        share = objective.loss(logits, *tensors(targets, weights, part, reader.device))
-        share = share * (len(part) / len(rows))
-        share.backward()  # type: ignore[no-untyped-call]
-        value += float(share.detach())
-        said.append((part, logits.detach()))
-    objective.end_step(in_order(said, rows), tensors(targets, weights, rows, reader.device)[0])
-    return value
+@dataclass(frozen=True, eq=False)
+class _Run:
+    """What stays the same from step to step."""
+
+    model: Any
+    batcher: Batcher
+    targets: Floats
+    weights: Floats
+    settings: Training
+    objective: BaseObjective
+    state: ObjectiveState
+
+    def add_gradients(self, rows: Ints) -> float:
+        """The loss of one step's examples, in parts that keep to the token budget."""
+        value, predictions = 0.0, []
+        for part in self.batcher.parts(rows, self.settings.token_budget):
+            loss, logits = self.loss(part)
+            loss = loss * (len(part) / len(rows))
+            loss.backward()  # type: ignore[no-untyped-call]
+            value += float(loss.detach())
+            if self.state.recent is not None:
+                predictions.append(logits.detach())
+        if self.state.recent is not None:
+            labels = self.batcher.tensor(self.targets[rows])
+            labels = self.objective.single_labels(labels, self.state)
+            self.state.recent.add(torch.cat(predictions), labels)
+        return value
+
+    def loss(self, rows: Ints) -> tuple[Tensor, Tensor]:
+        """The objective's loss of the given examples, and the logits that it is of."""
+        width, precision = self.targets.shape[-1], self.settings.precision
+        logits = forward(self.model, self.batcher, rows, width, precision)
+        targets = self.batcher.targets(self.targets, rows)
+        weights = self.batcher.tensor(self.weights[rows])
+        return self.objective.loss(logits, targets, weights, self.state), logits
 
 
 def device() -> str:
@@ -171,7 +188,7 @@ def _accelerator(settings: Training | None) -> Any:
 
 
 def _optimizer(
-    parameters: list[Any], objective: Objective, settings: Training
+    parameters: list[Any], state: ObjectiveState, settings: Training
 ) -> torch.optim.Optimizer:
     """AdamW; biases and norms do not decay."""
     matrices = [p for p in parameters if p.ndim > 1]
@@ -180,8 +197,8 @@ def _optimizer(
         {"params": matrices, "weight_decay": settings.weight_decay},
         {"params": vectors, "weight_decay": 0.0},
     ]
-    if learnt := objective.parameters():
-        groups.append({"params": learnt, "weight_decay": 0.0, "lr": objective.learning_rate})
+    if learned := list(state.learned.values()):
+        groups.append({"params": learned, "weight_decay": 0.0, "lr": state.learning_rate})
     return torch.optim.AdamW(groups, lr=settings.learning_rate, fused=True)
 
 
@@ -213,6 +230,6 @@ def _refuse_no_change(before: list[float] | None, parameters: list[Any], steps: 
     after = [float(p.detach().double().sum()) for p in parameters]
     if np.array_equal(before, after):
         raise TrainingError(
-            f"No parameter changed in {steps} steps; the model learnt nothing. Check that the "
-            "targets differ from what it already says and that `learning_rate` is not tiny."
+            f"No parameter changed in {steps} steps; the model learned nothing. Check that the "
+            "targets differ from what it already predicts and that `learning_rate` is not tiny."
         )

@@ -1,61 +1,48 @@
-"""What a student minimises: settings of a study, and the objective that they make.
+"""What a student minimises: for each kind its settings and its loss, in one file.
 
-An arm is reliability, selection and objective. Those of one label for each example take the
-selection's targets; those of several supervisors take its labels apart (`selection: apart`); those
-of single tokens (`tokens`, `flat_tokens`, `whole_answers`) take its words.
+An arm is reliability, selection and objective. Objectives of one label for each example take the
+selection's targets; those of several supervisors take the label of each
+(`selection: per_supervisor`); those of single tokens (`tokens`, `evidential_tokens`,
+`uniform_tokens`, `whole_answers`) take the supervisors' words.
 """
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 
-from pydantic import Field
+from pydantic import Field, SerializeAsAny, WrapValidator
 
 from steelyard.errors import ConfigError
-from steelyard.objectives.multi_supervisor import Bayesian, Joint, NaiveMultiWeak
-from steelyard.objectives.one_label import (
-    ConfidenceLoss,
-    CrossEntropy,
-    Entropy,
-    Product,
-    ReverseKl,
-    Window,
-)
-from steelyard.objectives.tokens import Edl, EdlStep, LogconfStep, Soft, SoftStep
-from steelyard.objectives.uniform_tokens import Dir, EdlConf, EdlConfer, SoftConfer
-from steelyard.objectives.whole_answers import Logconf, LogconfConfer
-from steelyard.types import Floats, SupervisorTargets
+from steelyard.objectives.base import BaseObjective as BaseObjective
+from steelyard.objectives.evidential_tokens import Edl as Edl
+from steelyard.objectives.evidential_tokens import EdlStep as EdlStep
+from steelyard.objectives.multi_supervisor import Bayesian as Bayesian
+from steelyard.objectives.multi_supervisor import Joint as Joint
+from steelyard.objectives.multi_supervisor import NaiveMultiWeak as NaiveMultiWeak
+from steelyard.objectives.one_label import CROSS_ENTROPY as CROSS_ENTROPY
+from steelyard.objectives.one_label import ConfidenceLoss as ConfidenceLoss
+from steelyard.objectives.one_label import CrossEntropy as CrossEntropy
+from steelyard.objectives.one_label import Entropy as Entropy
+from steelyard.objectives.one_label import Product as Product
+from steelyard.objectives.one_label import ReverseKl as ReverseKl
+from steelyard.objectives.one_label import Window as Window
+from steelyard.objectives.state import ObjectiveState as ObjectiveState
+from steelyard.objectives.tokens import LogconfStep as LogconfStep
+from steelyard.objectives.tokens import Soft as Soft
+from steelyard.objectives.tokens import SoftStep as SoftStep
+from steelyard.objectives.tokens import TokenObjective as TokenObjective
+from steelyard.objectives.uniform_tokens import Dir as Dir
+from steelyard.objectives.uniform_tokens import EdlConf as EdlConf
+from steelyard.objectives.uniform_tokens import EdlConfer as EdlConfer
+from steelyard.objectives.uniform_tokens import SoftConfer as SoftConfer
+from steelyard.objectives.whole_answers import Logconf as Logconf
+from steelyard.objectives.whole_answers import LogconfConfer as LogconfConfer
 
-if TYPE_CHECKING:
-    from steelyard.objectives.state import Objective as Running
 
-__all__ = [
-    "CROSS_ENTROPY",
-    "Bayesian",
-    "ConfidenceLoss",
-    "CrossEntropy",
-    "Dir",
-    "Edl",
-    "EdlConf",
-    "EdlConfer",
-    "EdlStep",
-    "Entropy",
-    "Joint",
-    "Logconf",
-    "LogconfConfer",
-    "LogconfStep",
-    "NaiveMultiWeak",
-    "Objective",
-    "Product",
-    "ReverseKl",
-    "Soft",
-    "SoftConfer",
-    "SoftStep",
-    "Window",
-    "begin",
-    "refuse_tokens",
-]
+def _instance_or_settings(value: Any, read: Any) -> Any:
+    """An objective as it is, of whatever class; settings by their `kind`."""
+    return value if isinstance(value, BaseObjective) else read(value)
 
-Objective: TypeAlias = Annotated[
+
+_Kind: TypeAlias = Annotated[
     CrossEntropy
     | ConfidenceLoss
     | Product
@@ -79,31 +66,17 @@ Objective: TypeAlias = Annotated[
     Field(discriminator="kind"),
 ]
 
-CROSS_ENTROPY = CrossEntropy()
-"""What every student minimises unless its arm says otherwise, and the ceiling."""
+if TYPE_CHECKING:
+    Objective: TypeAlias = BaseObjective
+else:
+    Objective = Annotated[SerializeAsAny[_Kind], WrapValidator(_instance_or_settings)]
+    """Settings of one of the kinds, or an instance of any subclass of `BaseObjective`."""
 
 
-def refuse_tokens(objective: Objective, student: str) -> None:
+def refuse_tokens(objective: BaseObjective, student: str) -> None:
     """Raise ConfigError if the objective is of single tokens, which the student does not write."""
     if objective.tokens:
         raise ConfigError(
             f"`objective: {objective.kind}` is of single tokens, and a {student} writes none; use "
             "a `language_model` student, or another objective."
         )
-
-
-def begin(
-    objective: Any, targets: Floats, weights: Floats, apart: SupervisorTargets | None
-) -> "Running":
-    """The objective of a training run on the examples with a weight.
-
-    Args:
-        objective: settings of one of the kinds.
-        targets: (N, K).
-        weights: (N,), >= 0.
-        apart: labels of the same examples by supervisor.
-    """
-    kept = weights > 0
-    some = None if apart is None else replace(apart, targets=apart.targets[kept])
-    running: Running = objective.begin(targets[kept], some)
-    return running

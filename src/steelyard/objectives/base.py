@@ -1,30 +1,69 @@
-"""What the settings of all objectives share."""
+"""The base of all objectives: their settings, and the loss that these define."""
 
-from typing import TYPE_CHECKING, ClassVar
+from typing import Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict
+from torch import Tensor
 
-from steelyard.types import Floats, SupervisorTargets
+from steelyard.objectives.reduction import softmax
+from steelyard.objectives.state import ObjectiveState
+from steelyard.types import Floats
 
-if TYPE_CHECKING:
-    from steelyard.objectives.state import Objective as Running
 
+class BaseObjective(BaseModel):
+    """What a student minimises: fields are settings, `loss` is the function.
 
-class _Objective(BaseModel):
-    """What all objectives share."""
+    An objective of your own is a subclass with a `kind` and a `loss`. An instance of it can be
+    given wherever an objective is expected; `examples` and docs show one.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
     version: ClassVar[int] = 1
+    """Raised whenever a change of the code moves results."""
     several: ClassVar[bool] = False
-    """Whether it hears each supervisor: then the selection must keep them apart."""
+    """Whether it takes the label of each supervisor, (B, M, K), which needs
+    `selection: per_supervisor`."""
     tokens: ClassVar[bool] = False
-    """Whether it is of single tokens, which a language model alone has."""
+    """Whether it is a loss of single tokens, which only a language model has."""
+    by_entropy: ClassVar[bool] = False
+    """Whether it compares the student with the entropy of the supervisors' lists of answers."""
 
-    def begin(self, targets: Floats, apart: SupervisorTargets | None) -> "Running":
-        """The objective of one training run.
+    kind: str
+    """Its name in a study; each class has a name of its own as the default."""
+
+    def start(self, targets: Floats, supervisor_weights: Floats | None = None) -> ObjectiveState:
+        """The state of a new training run.
 
         Args:
-            targets: (N, K), of the kept examples.
-            apart: the same examples' labels by supervisor, where `several`.
+            targets: (N, K) of the training set without examples of weight 0; (N, M, K) where
+                `several`.
+            supervisor_weights: (M,), sum to 1, where `several`.
+        """
+        return ObjectiveState()
+
+    def loss(self, logits: Tensor, targets: Any, weights: Tensor, state: ObjectiveState) -> Tensor:
+        """The loss of B of the step's examples, divided by B, in nats.
+
+        Args:
+            logits: (B, K) of a classifier; of a language model those of all answer tokens, (T, V).
+            targets: (B, K), rows sum to 1; (B, M, K) where `several`, with rows of zeros for
+                supervisors that abstain; `AnswerTargets` for a language model.
+            weights: (B,), not negative.
+            state: of the training run; the loss reads it and leaves it unchanged.
         """
         raise NotImplementedError
+
+    def single_labels(self, targets: Tensor, state: ObjectiveState) -> Tensor:
+        """One label for each example, (B, K), for the shares of classes that `state` keeps."""
+        return targets
+
+    def probabilities(self, logits: Tensor) -> Tensor:
+        """Probabilities that a student trained with this objective means by its logits, (B, K)."""
+        return softmax(logits)
+
+    def uncertainties(self, logits: Tensor) -> dict[str, Tensor]:
+        """Measures of uncertainty beyond the probabilities, by name, (B,) each.
+
+        Empty unless the student answers with a distribution over probabilities.
+        """
+        return {}

@@ -1,128 +1,213 @@
-"""Objectives of several supervisors: they take a selection's labels apart (`selection: apart`)."""
+"""Objectives of several supervisors, each with a label for each example.
 
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+They take a selection's labels per supervisor (`selection: per_supervisor`).
 
+Sizes: B examples, M supervisors, K classes. Supervisor weights are (M,), or (B, M) where they
+differ between examples, such as a softmax over supervisors of the mean log-score of their answers;
+they sum to 1 over M. With one supervisor of weight 1 each objective is that of a single weak label.
+"""
+
+from collections.abc import Callable
+from typing import ClassVar, Literal, TypeAlias
+
+import torch
 from pydantic import Field
+from torch import Tensor
 
 from steelyard.errors import ConfigError
-from steelyard.objectives.base import _Objective
-from steelyard.types import Floats, SupervisorTargets
+from steelyard.objectives.base import BaseObjective
+from steelyard.objectives.dirichlet import Evidence, dirichlet_mean, expected_entropy, vacuity
+from steelyard.objectives.evidential import SoftMode, evidential
+from steelyard.objectives.hardening import RecentPredictions, ramp
+from steelyard.objectives.one_label import cross_entropy
+from steelyard.objectives.pooling import (
+    label_entropies,
+    per_example,
+    pool_mean,
+    pool_product,
+    present_weights,
+)
+from steelyard.objectives.reduction import mean_over_examples
+from steelyard.objectives.state import ObjectiveState
+from steelyard.types import Floats
 
-if TYPE_CHECKING:
-    from steelyard.objectives.state import Objective as Running
-
-
-class _Shares:
-    """Supervisors' weights, of those that answered an example."""
-
-    def __init__(self, apart: SupervisorTargets | None) -> None:
-        import torch
-
-        if apart is None:
-            raise ConfigError(
-                "An objective of several supervisors needs their labels apart; give the arm "
-                "`selection: apart`."
-            )
-        self.weights = torch.from_numpy(apart.weights).float()
-        self.labels = torch.from_numpy(apart.targets).float()
-
-    def __call__(self, labels: Any) -> Any:
-        """Weights (B, M) of labels (B, M, K); a silent supervisor's row is all zero."""
-        from steelyard.objectives.losses import shares_of_givers
-
-        return shares_of_givers(self.weights.to(labels.device), labels.any(dim=-1))
+Loss: TypeAlias = Callable[[Tensor, Tensor, Tensor], Tensor]
+"""Of logits (B, K), targets (B, K) and weights (B,), as `cross_entropy`."""
 
 
-class NaiveMultiWeak(_Objective):
-    """sum over supervisors of lambda_m * CE(q_m): the student hears each of them.
-
-    A silent supervisor's share goes to the others.
-
-    Source: Cui et al. 2024, arXiv:2406.03199, "Naive Multi-Weak"; learnt weights Jeon et al. 2025,
-        arXiv:2510.21332 (RAVEN).
-    """
+class _MultiSupervisor(BaseObjective):
+    """What all of them share: the supervisors' weights."""
 
     several: ClassVar[bool] = True
+
+    def start(self, targets: Floats, supervisor_weights: Floats | None = None) -> ObjectiveState:
+        if supervisor_weights is None:
+            raise ConfigError(
+                "An objective of several supervisors needs the labels of each; give the arm "
+                "`selection: per_supervisor`."
+            )
+        weights = torch.from_numpy(supervisor_weights).float()
+        return ObjectiveState(constants={"supervisor_weights": weights})
+
+    def single_labels(self, targets: Tensor, state: ObjectiveState) -> Tensor:
+        return pool_mean(targets, _weights(targets, state))
+
+
+def _weights(targets: Tensor, state: ObjectiveState) -> Tensor:
+    """Weights (B, M) of labels (B, M, K); the row of an abstaining supervisor is all zero."""
+    weights = state.constants["supervisor_weights"].to(targets.device)
+    return present_weights(weights, targets.any(dim=-1))
+
+
+class NaiveMultiWeak(_MultiSupervisor):
+    """sum over supervisors of lambda_m * CE(q_m): every supervisor's label has a share.
+
+    The share of a supervisor that abstains goes to the others.
+
+    Source: Cui et al. 2024, arXiv:2406.03199, "Naive Multi-Weak"; learned weights Jeon et al. 2025,
+        arXiv:2510.21332 (RAVEN).
+    """
 
     kind: Literal["naive_multi_weak"] = "naive_multi_weak"
     learn_weights: bool = False
     """Learn lambda together with the student, from the selection's weights."""
     temperature: float = Field(0.1, gt=0)
-    """Of learnt weights, in nats: so much worse a fit costs a supervisor a factor e."""
+    """Of learned weights, in nats: so much worse a fit costs a supervisor a factor e."""
 
-    def begin(self, targets: Floats, apart: SupervisorTargets | None) -> "Running":
-        from steelyard.objectives.losses import (
-            cross_entropy,
-            label_entropies,
-            learnt_multi_weak,
-            naive_multi_weak,
-        )
-        from steelyard.objectives.state import Learnt, Objective
+    def start(self, targets: Floats, supervisor_weights: Floats | None = None) -> ObjectiveState:
+        state = super().start(targets, supervisor_weights)
+        if self.learn_weights:
+            labels = torch.from_numpy(targets).float()
+            state.constants["baselines"] = label_entropies(labels)
+            state.learned["raw"] = torch.zeros(labels.shape[1], requires_grad=True)
+        return state
 
-        shares = _Shares(apart)
+    def loss(
+        self, logits: Tensor, targets: Tensor, weights: Tensor, state: ObjectiveState
+    ) -> Tensor:
         if not self.learn_weights:
-            return Objective(
-                lambda logits, labels, weights: naive_multi_weak(
-                    cross_entropy, logits, labels, shares(labels), weights
-                )
-            )
-
-        baselines = label_entropies(shares.labels)
-
-        def loss(logits: Any, labels: Any, weights: Any, raw: Any) -> Any:
-            place = logits.device
-            return learnt_multi_weak(
-                cross_entropy,
-                logits,
-                labels,
-                raw.to(place),
-                baselines=baselines.to(place),
-                prior=shares.weights.to(place),
-                temperature=self.temperature,
-                given=labels.any(dim=-1),
-                weights=weights,
-            )
-
-        return Learnt(loss, len(shares.weights))
+            shares = _weights(targets, state)
+            return naive_multi_weak(cross_entropy, logits, targets, shares, weights)
+        device = logits.device
+        return learned_multi_weak(
+            cross_entropy,
+            logits,
+            targets,
+            state.learned["raw"].to(device),
+            baselines=state.constants["baselines"].to(device),
+            prior=state.constants["supervisor_weights"].to(device),
+            temperature=self.temperature,
+            present=targets.any(dim=-1),
+            weights=weights,
+        )
 
 
-class Joint(_Objective):
-    """Cross-entropy with the supervisors' pooled label: they agree first, then teach.
+def naive_multi_weak(
+    loss: Loss,
+    logits: Tensor,
+    targets: Tensor,
+    supervisor_weights: Tensor,
+    weights: Tensor | None = None,
+) -> Tensor:
+    """sum_m lambda_m * loss(logits, targets_m): the student learns every supervisor's label.
 
-    Source: Cui et al. 2024, arXiv:2406.03199, joint decoding.
+    Args:
+        loss: of one label for each example, linear in the example weights.
+        logits: (B, K).
+        targets: (B, M, K), rows sum to 1; of a supervisor without an answer any finite numbers.
+        supervisor_weights: lambda, (M,) or (B, M); 0 drops a supervisor.
+        weights: (B,), not negative; None weighs each example 1.
+
+    Source: Cui et al. 2024, arXiv:2406.03199, "Naive Multi-Weak".
     """
+    shares = per_example(supervisor_weights, targets)
+    if weights is not None:
+        shares = shares * weights[:, None]
+    parts = [loss(logits, targets[:, m], shares[:, m]) for m in range(targets.shape[1])]
+    return torch.stack(parts).sum()
 
-    several: ClassVar[bool] = True
+
+def learned_multi_weak(
+    loss: Loss,
+    logits: Tensor,
+    targets: Tensor,
+    raw: Tensor,
+    *,
+    baselines: Tensor,
+    prior: Tensor,
+    temperature: float,
+    present: Tensor | None = None,
+    weights: Tensor | None = None,
+) -> Tensor:
+    """sum_m lambda_m loss_m - sum_m (lambda_m - prior_m) b_m + T KL(lambda || prior).
+
+    lambda = softmax(raw + ln prior) is learned together with the student, raw from zeros. Without
+    the second and third term the best lambda is one-hot at the supervisor that is the easiest to
+    imitate, say one who always gives the same answer: no loss, and nothing learned. b_m is the loss
+    of the best student that ignores the questions; b_m - loss_m is what this student explains of
+    m's labels, which is 0 for a supervisor with constant, random or uniform labels.
+    The best lambda is proportional to prior_m exp((b_m - loss_m) / T): explaining T nats less
+    costs a factor e, and no weight falls to 0. A supervisor who follows a superficial trait of the
+    texts is explained well too; only a prior from trusted rows prevents that.
+
+    Args:
+        loss: of one label for each example, linear in the example weights.
+        logits: (B, K).
+        targets: (B, M, K), rows sum to 1.
+        raw: (M,), requires a gradient.
+        baselines: b, (M,), over the training set; for cross-entropy `label_entropies`.
+        prior: (M,), positive, sums to 1: uniform, or proportional to estimated accuracy.
+        temperature: T, > 0, in nats.
+        present: (B, M), whether a supervisor answered: lambda is then shared among those that did,
+            as `present_weights`, so that an abstention is no perfect fit. None: all did.
+        weights: (B,), not negative; None weighs each example 1.
+
+    Source: Jeon et al. 2025, RAVEN, "Weak-to-Strong Generalization under Distribution Shifts",
+        arXiv:2510.21332 (weights on the simplex learned by gradient with the student's; there
+        clamped, begun on easy examples and reset after each epoch; the baselines and the
+        divergence, which keep them from collapsing, are ours).
+    """
+    logs = torch.log_softmax(raw + prior.log(), dim=0)
+    shares = logs.exp()
+    answered = torch.ones_like(targets[..., 0]) if present is None else present
+    each = present_weights(shares, answered)
+    moved = ((each - present_weights(prior, answered)) * baselines).sum(dim=1)
+    fits = naive_multi_weak(loss, logits, targets, each, weights)
+    fits = fits - mean_over_examples(moved, weights)
+    return fits + temperature * (shares * (logs - prior.log())).sum()
+
+
+class Joint(_MultiSupervisor):
+    """Cross-entropy with the supervisors' pooled label, one for each example.
+
+    Source: Cui et al. 2024, arXiv:2406.03199, joint decoding (there over answers that the
+        supervisors generate).
+    """
 
     kind: Literal["joint"] = "joint"
     pool: Literal["product", "mean"] = "product"
-    """The weighted geometric mean of the supervisors' distributions, or their mean."""
+    """The weighted geometric mean of the supervisors' distributions, or their mean, which makes it
+    `naive_multi_weak`."""
 
-    def begin(self, targets: Floats, apart: SupervisorTargets | None) -> "Running":
-        from steelyard.objectives.losses import joint
-        from steelyard.objectives.state import Objective
-
-        shares = _Shares(apart)
-        return Objective(
-            lambda logits, labels, weights: joint(
-                logits, labels, shares(labels), pool=self.pool, weights=weights
-            )
-        )
+    def loss(
+        self, logits: Tensor, targets: Tensor, weights: Tensor, state: ObjectiveState
+    ) -> Tensor:
+        pool = pool_product if self.pool == "product" else pool_mean
+        return cross_entropy(logits, pool(targets, _weights(targets, state)), weights)
 
 
-class Bayesian(_Objective):
-    """The student answers with a Dirichlet distribution; the supervisors' labels are evidence.
+class Bayesian(_MultiSupervisor):
+    """The student predicts a Dirichlet distribution; the supervisors' labels are evidence.
 
-    (1 - g) sum_m lambda_m EDL(alpha ; q_m) + g EDL(alpha ; the student's own answer): see
-    `losses.bayesian`. The divergence's weight rises from 0 to `kl_weight` over training. The
-    student's probabilities are the Dirichlet's mean, and it says how much evidence it has.
+    (1 - g) sum_m lambda_m EDL(alpha ; q_m) + g EDL(alpha ; the student's prediction): see
+    `bayesian`. The divergence's weight rises from 0 to `kl_weight` over training. The student's
+    probabilities are the Dirichlet's mean, and it reports how much evidence it has.
 
     Source: Cui et al. 2024, arXiv:2406.03199, equations 4 and 5; Sensoy et al. 2018,
         arXiv:1806.01768.
     """
 
-    several: ClassVar[bool] = True
-    version: ClassVar[int] = 2  # own answers in the labels' shares, the student's doubt is kept
+    version: ClassVar[int] = 2  # predictions in the labels' shares, the uncertainty is kept
 
     kind: Literal["bayesian"] = "bayesian"
     evidence: Literal["relu", "softplus", "exp"] = "exp"
@@ -136,36 +221,83 @@ class Bayesian(_Objective):
     annealing: float = Field(1.0, ge=0, le=1)
     """Share of training over which it rises."""
     self_weight: float = Field(0.2, ge=0, le=1)
-    """g, of the student's own answer (the source: 1/2). Where supervisors are unsure, a g that is
-    large before the student has learnt something leaves it at one class."""
+    """g, of the student's prediction (the source: 1/2). Where supervisors are uncertain, a g
+    that is large before the student has learned something leaves it at one class."""
     warmup: float = Field(1.0, ge=0, le=1)
     """Share of training over which g rises (the source: none)."""
     threshold: Literal["prior", "argmax"] = "prior"
-    """The student's own answers in the shares that the supervisors' labels have, or its most
-    probable ones (the source), with which it may end at one class."""
+    """Harden the student's predictions in the shares that the supervisors' labels have, or take its
+    most probable class (the source), with which it may end at one class."""
 
-    def begin(self, targets: Floats, apart: SupervisorTargets | None) -> "Running":
-        from steelyard.objectives.losses import RecentPredictions, bayesian, pool_mean, ramp
-        from steelyard.objectives.state import Evidential
+    def start(self, targets: Floats, supervisor_weights: Floats | None = None) -> ObjectiveState:
+        state = super().start(targets, supervisor_weights)
+        state.recent = RecentPredictions()
+        return state
 
-        shares = _Shares(apart)
-
-        def loss(logits: Any, labels: Any, weights: Any, progress: float, offsets: Any) -> Any:
-            return bayesian(
-                logits,
-                labels,
-                shares(labels),
-                evidence=self.evidence,
-                kl_weight=ramp(self.kl_weight, progress, self.annealing),
-                soft_mode=self.soft_mode,
-                self_weight=ramp(self.self_weight, progress, self.warmup),
-                offsets=offsets if self.threshold == "prior" else None,
-                weights=weights,
-            )
-
-        return Evidential(
-            loss,
-            RecentPredictions(),
-            lambda labels: pool_mean(labels, shares(labels)),
-            self.evidence,
+    def loss(
+        self, logits: Tensor, targets: Tensor, weights: Tensor, state: ObjectiveState
+    ) -> Tensor:
+        return bayesian(
+            logits,
+            targets,
+            _weights(targets, state),
+            evidence=self.evidence,
+            kl_weight=ramp(self.kl_weight, state.progress, self.annealing),
+            soft_mode=self.soft_mode,
+            self_weight=ramp(self.self_weight, state.progress, self.warmup),
+            offsets=state.offsets if self.threshold == "prior" else None,
+            weights=weights,
         )
+
+    def probabilities(self, logits: Tensor) -> Tensor:
+        return dirichlet_mean(logits.double(), self.evidence)
+
+    def uncertainties(self, logits: Tensor) -> dict[str, Tensor]:
+        wide = logits.double()
+        return {
+            "vacuity": vacuity(wide, self.evidence),
+            "expected_entropy": expected_entropy(wide, self.evidence),
+        }
+
+
+def bayesian(
+    logits: Tensor,
+    targets: Tensor,
+    supervisor_weights: Tensor,
+    *,
+    evidence: Evidence,
+    kl_weight: float,
+    soft_mode: SoftMode = "expected",
+    self_weight: float = 0.5,
+    offsets: Tensor | None = None,
+    weights: Tensor | None = None,
+) -> Tensor:
+    """(1 - g) sum_m lambda_m EDL(alpha ; targets_m) + g EDL(alpha ; the student's prediction).
+
+    Args:
+        logits: (B, K).
+        targets: (B, M, K), rows sum to 1.
+        supervisor_weights: lambda, (M,) or (B, M), sums to 1.
+        evidence: see `evidential`, as for what follows.
+        kl_weight: annealed by the caller.
+        soft_mode: how a soft label is read.
+        self_weight: g, in [0, 1].
+        offsets: (K,), of the student's prediction.
+        weights: (B,), not negative; None weighs each example 1.
+
+    Source: Cui et al. 2024, arXiv:2406.03199, equation 5.
+    """
+
+    def loss(logits: Tensor, labels: Tensor, weights: Tensor) -> Tensor:
+        return evidential(
+            logits,
+            labels,
+            evidence=evidence,
+            kl_weight=kl_weight,
+            soft_mode=soft_mode,
+            self_weight=self_weight,
+            offsets=offsets,
+            weights=weights,
+        )
+
+    return naive_multi_weak(loss, logits, targets, supervisor_weights, weights)

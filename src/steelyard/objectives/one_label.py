@@ -1,34 +1,69 @@
-"""Objectives of one label for each example: they take a selection's targets."""
+"""Objectives of one label for each example: they take a selection's targets.
 
-from typing import TYPE_CHECKING, Any, Literal
+Cross-entropy, and losses against overfitting weak labels. Sizes: B examples, K classes. A class
+that an example does not have carries a very low logit and target 0.
+"""
 
+from typing import Literal
+
+import torch
 from pydantic import Field
+from torch import Tensor
 
-from steelyard.objectives.base import _Objective
-from steelyard.types import Floats, SupervisorTargets
+from steelyard.objectives.base import BaseObjective
+from steelyard.objectives.hardening import (
+    RecentPredictions,
+    harden,
+    legacy_ramp,
+    prior_offsets,
+    ramp,
+)
+from steelyard.objectives.reduction import mean_over_examples, widened
+from steelyard.objectives.state import ObjectiveState
+from steelyard.types import Floats
 
-if TYPE_CHECKING:
-    from steelyard.objectives.state import Objective as Running
 
-
-class CrossEntropy(_Objective):
-    """Cross-entropy with the label, soft or hard, weighted: see `losses.cross_entropy`."""
+class CrossEntropy(BaseObjective):
+    """Cross-entropy with the label, soft or hard, weighted: see `cross_entropy`."""
 
     kind: Literal["cross_entropy"] = "cross_entropy"
 
-    def begin(self, targets: Floats, apart: SupervisorTargets | None) -> "Running":
-        from steelyard.objectives.losses import cross_entropy
-        from steelyard.objectives.state import Objective
+    def loss(
+        self, logits: Tensor, targets: Tensor, weights: Tensor, state: ObjectiveState
+    ) -> Tensor:
+        return cross_entropy(logits, targets, weights)
 
-        return Objective(cross_entropy)
+
+CROSS_ENTROPY = CrossEntropy()
+"""What every student minimises unless its arm says otherwise, and the ceiling."""
 
 
-class ConfidenceLoss(_Objective):
-    """The label mixed with the student's own hardened answer, (1 - c) q + c e.
+def cross_entropy(logits: Tensor, targets: Tensor, weights: Tensor | None = None) -> Tensor:
+    """(1/B) sum_i w_i * CE(targets_i, softmax(logits_i)).
 
-    c rises from 0 to `maximum` over the first `warmup` of training. The student's answers are
-    hardened so that their shares over the last thousand or so examples match those of the weak
-    labels: with unbalanced or many classes, and whatever examples a step holds.
+    Divides by B and not by the sum of weights, so that the mean over batches estimates the loss
+    over the whole training set without bias. With all weights 1 it is the ordinary cross-entropy;
+    scaling every weight by c scales the loss by c.
+
+    Args:
+        logits: (B, K), any float type; the loss is computed in float32.
+        targets: (B, K), rows sum to 1; a one-hot row is a hard label.
+        weights: (B,), not negative; None weighs each example 1.
+
+    Source: Burns et al. 2023, arXiv:2312.09390 (soft labels); Guo and Yang 2024,
+        arXiv:2406.19032, reliability re-weighting (example weights; theirs averages over padding
+        too).
+    """
+    log_probs = torch.log_softmax(widened(logits), dim=-1)
+    return mean_over_examples(-(targets * log_probs).sum(dim=-1), weights)
+
+
+class ConfidenceLoss(BaseObjective):
+    """The label mixed with the student's hardened prediction, (1 - c) q + c e: see `confidence`.
+
+    c rises from 0 to `maximum` over the first `warmup` of training. The predictions are hardened so
+    that their shares over the last thousand or so examples match those of the weak labels: with
+    unbalanced or many classes, and whatever examples a step holds.
 
     Source: Burns et al. 2023, arXiv:2312.09390, equation 1 and appendix A.4 (c of 0.75 for their
         largest students, 0.5 else; warm-up over a fifth of training).
@@ -41,29 +76,61 @@ class ConfidenceLoss(_Objective):
     """Share of training over which c rises (0.2 is the source's; with very weak labels and some
     dozens of steps the student then learns its own first mistakes, and 1 is safer)."""
     threshold: Literal["prior", "argmax"] = "prior"
-    """Match the weak labels' shares, or take the student's most probable answer."""
+    """Match the weak labels' shares, or take the student's most probable class."""
     legacy_ramp: bool = False
     """c = maximum * progress until `warmup`, then `maximum`: it jumps, as in the authors' code."""
 
-    def begin(self, targets: Floats, apart: SupervisorTargets | None) -> "Running":
-        import torch
+    def start(self, targets: Floats, supervisor_weights: Floats | None = None) -> ObjectiveState:
+        return ObjectiveState(recent=RecentPredictions())
 
-        from steelyard.objectives.losses import RecentPredictions, confidence, legacy_ramp, ramp
-        from steelyard.objectives.state import WithRecent
-
+    def loss(
+        self, logits: Tensor, targets: Tensor, weights: Tensor, state: ObjectiveState
+    ) -> Tensor:
+        argmax = self.threshold == "argmax"
+        offsets = logits.new_zeros(logits.shape[1]) if argmax else state.offsets
         rise = legacy_ramp if self.legacy_ramp else ramp
-
-        def loss(logits: Any, labels: Any, weights: Any, progress: float, offsets: Any) -> Any:
-            if self.threshold == "argmax":
-                offsets = torch.zeros(logits.shape[1], device=logits.device)
-            c = rise(self.maximum, progress, self.warmup)
-            return confidence(logits, labels, c, offsets=offsets, weights=weights)
-
-        return WithRecent(loss, RecentPredictions())
+        c = rise(self.maximum, state.progress, self.warmup)
+        return confidence(logits, targets, c, offsets=offsets, weights=weights)
 
 
-class Product(_Objective):
-    """The label times the student's own probabilities, scaled: see `losses.product`.
+def confidence(
+    logits: Tensor,
+    targets: Tensor,
+    coefficient: float,
+    *,
+    offsets: Tensor | None = None,
+    weights: Tensor | None = None,
+) -> Tensor:
+    """(1/B) sum_i w_i * CE((1 - c) targets_i + c hard_i, softmax(logits_i)).
+
+    hard_i is the student's prediction, made one-hot by `harden` and without gradient: the student
+    learns the weak label and its own prediction at once, and may disagree with the label. With
+    c = 0 it is `cross_entropy`.
+
+    Without `offsets` the predictions are hardened so that their shares match the mean of this
+    batch's targets. That needs the whole batch: the parts of a step that is split to fit in memory,
+    and batches whose examples resemble each other, need offsets from elsewhere
+    (`RecentPredictions`). Offsets of zeros take the argmax.
+
+    Args:
+        logits: (B, K), any float type; the loss is computed in float32.
+        targets: (B, K), rows sum to 1.
+        coefficient: c, in [0, 1]; see `ramp`.
+        offsets: (K,), added to the logits before the argmax; see `prior_offsets`.
+        weights: (B,), not negative; None weighs each example 1. They do not act on the shares.
+
+    Source: Burns et al. 2023, arXiv:2312.09390, equation 1 and appendix A.4 (the share of each
+        answer from the weak labels, as in the authors' code, and not half of the batch; more than
+        two answers and offsets from outside the batch are ours).
+    """
+    if offsets is None:
+        offsets = prior_offsets(logits, targets.mean(dim=0))
+    mixed = (1 - coefficient) * targets + coefficient * harden(logits, offsets)
+    return cross_entropy(logits, mixed, weights)
+
+
+class Product(BaseObjective):
+    """The label times the student's probabilities, scaled: see `product`.
 
     Source: Burns et al. 2023, arXiv:2312.09390, from the authors' code.
     """
@@ -74,46 +141,109 @@ class Product(_Objective):
     label_power: float = Field(1.0, ge=0)
     """a of target proportional to p^b q^a."""
 
-    def begin(self, targets: Floats, apart: SupervisorTargets | None) -> "Running":
-        from steelyard.objectives.losses import product
-        from steelyard.objectives.state import Objective
-
-        return Objective(
-            lambda logits, labels, weights: product(
-                logits,
-                labels,
-                student_power=self.student_power,
-                label_power=self.label_power,
-                weights=weights,
-            )
-        )
+    def loss(
+        self, logits: Tensor, targets: Tensor, weights: Tensor, state: ObjectiveState
+    ) -> Tensor:
+        powers = {"student_power": self.student_power, "label_power": self.label_power}
+        return product(logits, targets, **powers, weights=weights)
 
 
-class Window(_Objective):
-    """Learn only where the student is unsure: see `losses.window`.
+def product(
+    logits: Tensor,
+    targets: Tensor,
+    *,
+    student_power: float = 1.0,
+    label_power: float = 1.0,
+    weights: Tensor | None = None,
+) -> Tensor:
+    """(1/B) sum_i w_i * CE(t_i, p_i) with t_ik proportional to p_ik^b * targets_ik^a.
+
+    p = softmax(logits); no gradient flows through t. An answer with target 0 keeps target 0. With
+    b = 0 and a = 1 it is `cross_entropy`.
+
+    Args:
+        logits: (B, K), any float type; the loss is computed in float32.
+        targets: (B, K), rows sum to 1.
+        student_power: b, >= 0.
+        label_power: a, >= 0.
+        weights: (B,), not negative; None weighs each example 1.
+
+    Source: Burns et al. 2023, arXiv:2312.09390, from the authors' code, `loss.py` of
+        openai/weak-to-strong.
+    """
+    log_probs = torch.log_softmax(widened(logits), dim=-1).detach()
+    powers = torch.tensor(label_power, dtype=log_probs.dtype, device=log_probs.device)
+    log_targets = torch.special.xlogy(powers, targets.to(log_probs.dtype))  # 0 ln 0 = 0
+    return cross_entropy(
+        logits, torch.softmax(student_power * log_probs + log_targets, dim=-1), weights
+    )
+
+
+class Window(BaseObjective):
+    """Learn only where the student is uncertain: see `window`.
 
     Source: EleutherAI 2024, "Experiments in weak-to-strong generalization".
     """
 
     kind: Literal["window"] = "window"
     radius: float | None = Field(None, gt=0, le=0.5)
-    """An example teaches while the student's best answer is below 1/2 + radius; None takes the
-    median of the weak labels' own lead (of one-hot labels that is everything)."""
+    """An example is learned while the student's best class is below 1/2 + radius; None takes the
+    median lead of the weak labels' best class (of one-hot labels that is everything)."""
 
-    def begin(self, targets: Floats, apart: SupervisorTargets | None) -> "Running":
-        import torch
-
-        from steelyard.objectives.losses import midweak_radius, window
-        from steelyard.objectives.state import Objective
-
+    def start(self, targets: Floats, supervisor_weights: Floats | None = None) -> ObjectiveState:
         radius = self.radius or midweak_radius(torch.from_numpy(targets))
-        return Objective(
-            lambda logits, labels, weights: window(logits, labels, radius=radius, weights=weights)
-        )
+        return ObjectiveState(constants={"radius": torch.tensor(radius, dtype=torch.float64)})
+
+    def loss(
+        self, logits: Tensor, targets: Tensor, weights: Tensor, state: ObjectiveState
+    ) -> Tensor:
+        radius = float(state.constants["radius"])
+        return window(logits, targets, radius=radius, weights=weights)
 
 
-class Entropy(_Objective):
-    """The label and low entropy of the student, (1 - c) CE + c H: see `losses.entropy`.
+def window(
+    logits: Tensor, targets: Tensor, *, radius: float = 0.15, weights: Tensor | None = None
+) -> Tensor:
+    """(1/B) sum_i w_i * 1[max of p_i < 1/2 + radius] * CE(targets_i, p_i).
+
+    A student that is certain of an example learns nothing from it. B counts all examples. Of more
+    than two classes, p is between the student's best two: p_1 / (p_1 + p_2).
+
+    Args:
+        logits: (B, K), any float type; the loss is computed in float32.
+        targets: (B, K), rows sum to 1.
+        radius: in (0, 1/2]; `midweak_radius` takes it from the weak labels.
+        weights: (B,), not negative; None weighs each example 1.
+
+    Source: EleutherAI 2024, "Experiments in weak-to-strong generalization", from the authors' code,
+        `loss.py` of EleutherAI/w2s (more than two answers: ours).
+    """
+    uncertain = (_lead(widened(logits).detach()) < radius).to(widened(logits).dtype)
+    return cross_entropy(logits, targets, uncertain if weights is None else uncertain * weights)
+
+
+def midweak_radius(targets: Tensor) -> float:
+    """Median over examples of q_1 / (q_1 + q_2) - 1/2, of the weak labels' two largest entries.
+
+    Of two answers that is the median of abs(q - 1/2). Take it over the training set: that of one
+    batch depends on how examples were grouped.
+
+    Args:
+        targets: (N, K), rows sum to 1.
+
+    Source: as `window`.
+    """
+    return float(torch.quantile(_lead(widened(targets).log()), 0.5))
+
+
+def _lead(logs: Tensor) -> Tensor:
+    """p_1 / (p_1 + p_2) - 1/2 of the two largest of each row, in [0, 1/2]."""
+    two = logs.topk(2, dim=-1).values
+    return torch.sigmoid(two[..., 0] - two[..., 1]) - 0.5
+
+
+class Entropy(BaseObjective):
+    """The label and low entropy of the student, (1 - c) CE + c H: see `entropy`.
 
     Source: EleutherAI 2024, "Experiments in weak-to-strong generalization" (H's gradient: ours).
     """
@@ -124,33 +254,77 @@ class Entropy(_Objective):
     warmup: float = Field(0.2, ge=0, le=1)
     """Share of training over which c rises."""
 
-    def begin(self, targets: Floats, apart: SupervisorTargets | None) -> "Running":
-        from steelyard.objectives.losses import entropy, ramp
-        from steelyard.objectives.state import Scheduled
-
-        def loss(logits: Any, labels: Any, weights: Any, progress: float) -> Any:
-            c = ramp(self.maximum, progress, self.warmup)
-            return entropy(logits, labels, c, weights=weights)
-
-        return Scheduled(loss)
+    def loss(
+        self, logits: Tensor, targets: Tensor, weights: Tensor, state: ObjectiveState
+    ) -> Tensor:
+        c = ramp(self.maximum, state.progress, self.warmup)
+        return entropy(logits, targets, c, weights=weights)
 
 
-class ReverseKl(_Objective):
-    """KL(student || label), which forgives sure and wrong labels more: see `losses.reverse_kl`.
+def entropy(
+    logits: Tensor,
+    targets: Tensor,
+    coefficient: float,
+    *,
+    detached: bool = False,
+    weights: Tensor | None = None,
+) -> Tensor:
+    """(1/B) sum_i w_i * [(1 - c) CE(targets_i, p_i) + c H(p_i)], p = softmax(logits).
+
+    Low entropy is a confident student: a soft form of `confidence`, without a threshold.
+
+    Args:
+        logits: (B, K), any float type; the loss is computed in float32.
+        targets: (B, K), rows sum to 1.
+        coefficient: c, in [0, 1]; see `ramp`.
+        detached: hold the p that weighs ln p in H fixed, as the source does. The value stays and
+            the gradient is (1 - c)(p - targets): cross-entropy with a smaller step and no more.
+        weights: (B,), not negative; None weighs each example 1.
+
+    Source: EleutherAI 2024, "Experiments in weak-to-strong generalization", `loss.py` of
+        EleutherAI/w2s (the gradient of H: ours; `detached` is theirs).
+    """
+    log_probs = torch.log_softmax(widened(logits), dim=-1)
+    probs = log_probs.exp()
+    mixed = (1 - coefficient) * targets + coefficient * (probs.detach() if detached else probs)
+    return mean_over_examples(-(mixed * log_probs).sum(dim=-1), weights)
+
+
+class ReverseKl(BaseObjective):
+    """KL(student || label), robust to confident wrong labels: see `reverse_kl`.
 
     Source: Yao et al. 2025, arXiv:2502.11107.
     """
 
     kind: Literal["reverse_kl"] = "reverse_kl"
     floor: float = Field(1e-4, gt=0, lt=1)
-    """Smaller targets count as this: it bounds the price of an excluded answer."""
+    """Smaller targets count as this: it bounds the loss of an excluded class."""
 
-    def begin(self, targets: Floats, apart: SupervisorTargets | None) -> "Running":
-        from steelyard.objectives.losses import reverse_kl
-        from steelyard.objectives.state import Objective
+    def loss(
+        self, logits: Tensor, targets: Tensor, weights: Tensor, state: ObjectiveState
+    ) -> Tensor:
+        return reverse_kl(logits, targets, floor=self.floor, weights=weights)
 
-        return Objective(
-            lambda logits, labels, weights: reverse_kl(
-                logits, labels, floor=self.floor, weights=weights
-            )
-        )
+
+def reverse_kl(
+    logits: Tensor, targets: Tensor, *, floor: float = 1e-4, weights: Tensor | None = None
+) -> Tensor:
+    """(1/B) sum_i w_i * KL(p_i || targets_i), p = softmax(logits).
+
+    The student's probability must lie where the label's does, but need not cover all of it.
+    Infinite where a target is 0: `floor` bounds the loss of a class that the label excludes at
+    -ln floor.
+
+    Args:
+        logits: (B, K), any float type; the loss is computed in float32.
+        targets: (B, K), rows sum to 1.
+        floor: > 0; smaller targets count as this.
+        weights: (B,), not negative; None weighs each example 1.
+
+    Source: Yao et al. 2025, "Revisiting Weak-to-Strong Generalization in Theory and Practice:
+        Reverse KL vs. Forward KL", arXiv:2502.11107 (the floor as Wang et al. 2019,
+        arXiv:1908.06112, section 4: there ln 0 = -4).
+    """
+    log_probs = torch.log_softmax(widened(logits), dim=-1)
+    gap = log_probs - targets.to(log_probs.dtype).clamp(min=floor).log()
+    return mean_over_examples((log_probs.exp() * gap).sum(dim=-1), weights)

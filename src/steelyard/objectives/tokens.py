@@ -1,55 +1,145 @@
 """Objectives of single tokens, for a language model that learns open answers.
 
-A supervisor says how probable it finds each word of an answer. The student's tokens of a word share
-that probability (`models.words.token_strengths`): s of each token. The loss of an example is the
-mean over the tokens of an answer, and the mean over its answers by their shares.
+A supervisor says how probable each word of an answer is. The student's tokens of a word share that
+probability (`token_confidences`): s of each token. The loss of an example is the mean over the
+tokens of an answer, and the mean over its answers by their shares.
+
+Sizes: T answer tokens, whatever rows they come from; V words of the vocabulary. The functions give
+(T,) losses, so that tokens of many rows, hypotheses and supervisors go in one batch, and in as many
+parts as memory asks for. The soft target of a token with the weak label l is
+
+    t_l = s          t_k = p_k (1 - s) / (1 - p_l)   for k != l
+
+with p the student's softmax: the label's probability is the supervisor's, and the rest stays in the
+student's proportions. e is one-hot at the student's argmax. Targets have no gradient.
 
 Source: Cui et al. 2024, "Bayesian WeakS-to-Strong from text classification to generation",
-    arXiv:2406.03199, and the authors' code.
+    arXiv:2406.03199, and the authors' code, `loss.py`.
 """
 
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from functools import partial
+from math import inf
+from typing import ClassVar, Literal
 
+import torch
 from pydantic import Field
+from torch import Tensor
+from torch.nn.functional import binary_cross_entropy_with_logits
+from torch.nn.functional import cross_entropy as torch_cross_entropy
 
-from steelyard.objectives.base import _Objective
-from steelyard.types import Floats, SupervisorTargets
+from steelyard.objectives.answers import AnswerTargets, answer_losses, mean_over_answers
+from steelyard.objectives.base import BaseObjective
+from steelyard.objectives.chunks import in_chunks
+from steelyard.objectives.hardening import legacy_ramp, ramp
+from steelyard.objectives.reduction import widened
+from steelyard.objectives.state import ObjectiveState
 
-if TYPE_CHECKING:
-    from steelyard.objectives.state import OfTokens
 
-
-class _OfTokens(_Objective):
-    """What all of them share."""
+class TokenObjective(BaseObjective):
+    """A loss of single tokens, its mean over each answer's tokens, and over the answers."""
 
     tokens: ClassVar[bool] = True
-    by_entropy: ClassVar[bool] = False
-    """Whether it compares the student with the entropy of the supervisors' lists."""
 
-    def begin(self, targets: Floats, apart: SupervisorTargets | None) -> "OfTokens":
-        from steelyard.objectives.state import OfTokens
+    def loss(
+        self, logits: Tensor, targets: AnswerTargets, weights: Tensor, state: ObjectiveState
+    ) -> Tensor:
+        each = in_chunks(
+            partial(self.token_losses, progress=state.progress),
+            *(logits, targets.tokens, self.confidences(logits, targets)),
+        )
+        return mean_over_answers(answer_losses(each, targets), targets.shares, weights)
 
-        return OfTokens(self.losses, getattr(self, "temperature", None), self.by_entropy)
-
-    def losses(self, logits: Any, labels: Any, known: Any, progress: float) -> Any:
+    def token_losses(
+        self, logits: Tensor, labels: Tensor, confidences: Tensor, progress: float
+    ) -> Tensor:
         """Losses of T tokens, (T,).
 
         Args:
             logits: (T, V).
             labels: (T,), token numbers.
-            known: (T,), s; `losses.above_entropy` where `by_entropy`.
+            confidences: (T,), of `confidences`.
             progress: steps done over steps planned, in [0, 1).
         """
         raise NotImplementedError
 
+    def confidences(self, logits: Tensor, targets: AnswerTargets) -> Tensor:
+        """How certain the supervisors are of each token, (T,); 1 where the loss ignores it."""
+        return torch.ones(len(logits), device=logits.device)
 
-class _Shared(_OfTokens):
+
+class TokenCrossEntropy(TokenObjective):
+    """Cross-entropy of a language model's answer tokens: what it minimises by default."""
+
+    kind: Literal["cross_entropy"] = "cross_entropy"
+
+    def token_losses(
+        self, logits: Tensor, labels: Tensor, confidences: Tensor, progress: float
+    ) -> Tensor:
+        return xent(logits, labels)
+
+
+def xent(logits: Tensor, labels: Tensor) -> Tensor:
+    """-ln p_l, (T,), of logits (T, V) and labels (T,)."""
+    return torch_cross_entropy(widened(logits), labels, reduction="none")
+
+
+class WithConfidences(TokenObjective):
+    """Takes the supervisors' probabilities of words, shared among the student's tokens."""
+
     temperature: float | None = Field(1.0, gt=0)
-    """Of a word's probability over its tokens: the lower, the more of the doubt goes to the token
-    of which the student is least sure; None shares it evenly."""
+    """Of a word's probability over its tokens: the lower, the more of the uncertainty goes to the
+    token of which the student is least certain; None shares it evenly."""
+
+    def confidences(self, logits: Tensor, targets: AnswerTargets) -> Tensor:
+        assert targets.word is not None  # as `finetune_lm` sees to
+        assert targets.word_log_probs is not None
+        even = self.temperature is None  # then the student's confidence does not matter
+        return token_confidences(
+            torch.zeros(len(logits), device=logits.device) if even else _tops(logits),
+            targets.word,
+            targets.word_log_probs,
+            self.temperature or inf,
+        )
 
 
-class _Rising(_OfTokens):
+@torch.no_grad()
+def _tops(logits: Tensor) -> Tensor:
+    """The largest probability of each token, (T,)."""
+    return in_chunks(lambda chunk: torch.softmax(widened(chunk), dim=1).amax(dim=1), logits)
+
+
+def token_confidences(
+    tops: Tensor, word: Tensor, log_probs: Tensor, temperature: float = 1.0
+) -> Tensor:
+    """How certain the supervisor is of each of the student's tokens, in (0, 1], (T,).
+
+        share_j = softmax over the tokens j of word w of (-m_j / T)
+        s_j     = exp(share_j * ln P(w)),   so that the product of s_j over w is P(w)
+
+    m_j is the student's largest probability at the token's position: the token of which it is least
+    certain takes most of the word's improbability. A word that is one token has s = P(w). Shares
+    carry no gradient; all is computed in float32.
+
+    Args:
+        tops: (T,), m_j, any float type.
+        word: (T,), number of each token's word.
+        log_probs: (W,), ln P(w), finite; every word has a token.
+        temperature: positive; `inf` shares evenly.
+
+    Source: Cui et al. 2024, arXiv:2406.03199 (from the authors' code; T = 1 on SLURP, 0.3 in its
+        preference stage).
+    """
+    log_probs = log_probs.float()
+    scores = -tops.detach().float() / temperature
+    peak = torch.full_like(log_probs, -torch.inf).scatter_reduce(0, word, scores, "amax")
+    power = torch.exp(scores - peak[word])
+    total = torch.zeros_like(log_probs).index_add(0, word, power)
+    return torch.exp(power / total[word] * log_probs[word])
+
+
+class WithRamp(TokenObjective):
+    """Has a coefficient c that rises with training."""
+
     maximum: float = Field(0.25, ge=0, le=1)
     """c after warm-up."""
     warmup: float = Field(0.25, ge=0, le=1)
@@ -58,37 +148,12 @@ class _Rising(_OfTokens):
     """c = maximum * progress until `warmup`, then `maximum`: it jumps, as in the authors' code."""
 
     def coefficient(self, progress: float) -> float:
-        from steelyard.objectives.losses import legacy_ramp, ramp
-
+        """c at this point of training."""
         return (legacy_ramp if self.legacy_ramp else ramp)(self.maximum, progress, self.warmup)
 
 
-class _Evidential(_OfTokens):
-    evidence: Literal["relu", "softplus", "exp"] = "exp"
-    """How logits become evidence; `exp` suits those of a language model."""
-    kl_weight: float = Field(1e-4, ge=0)
-    """Of the divergence from no evidence, which rises over the whole training."""
-    clamp: float | None = Field(20.0, gt=0)
-    """The divergence times its weight is held to this, and has no gradient beyond; None: never."""
-
-    def options(self, progress: float) -> dict[str, Any]:
-        return {
-            "kl_weight": self.kl_weight * progress,
-            "evidence": self.evidence,
-            "clamp": float("inf") if self.clamp is None else self.clamp,
-        }
-
-
-class _EvidentialSoft(_Evidential):
-    detached: bool = True
-    """Hold the target fixed; the authors' code lets its gradient through."""
-
-    def options(self, progress: float) -> dict[str, Any]:
-        return {**super().options(progress), "detached": self.detached}
-
-
-class Soft(_Shared):
-    """KL(t || p) with t_l = s for the label's token: see `losses.tokens.soft`.
+class Soft(WithConfidences):
+    """KL(t || p) with t_l = s for the label's token: see `soft`.
 
     What is left, 1 - s, stays with the other tokens in the student's own proportions. With s = 1 it
     is the cross-entropy.
@@ -98,27 +163,82 @@ class Soft(_Shared):
 
     kind: Literal["soft"] = "soft"
 
-    def losses(self, logits: Any, labels: Any, strengths: Any, progress: float) -> Any:
-        from steelyard.objectives.losses import soft
+    def token_losses(
+        self, logits: Tensor, labels: Tensor, confidences: Tensor, progress: float
+    ) -> Tensor:
+        return soft(logits, labels, confidences)
 
-        return soft(logits, labels, strengths)
+
+def soft(logits: Tensor, labels: Tensor, confidences: Tensor) -> Tensor:
+    """KL(t || p) = s ln(s / p_l) + (1 - s) ln((1 - s) / (1 - p_l)), (T,).
+
+    With gradient p - t in the logits whether t is held fixed or not. Finite at s = 0 and 1
+    (0 ln 0 = 0) and where p_l rounds to 1: with d = z_l - logsumexp of the other logits,
+    p_l = sigmoid(d), and it is the binary cross-entropy of d less the entropy of s.
+
+    Args:
+        logits: (T, V), any float type; the loss is computed in float32.
+        labels: (T,), token numbers.
+        confidences: (T,), s, in [0, 1].
+
+    Source: Cui et al. 2024, arXiv:2406.03199, the authors' `loss.py` (the closed form is ours).
+    """
+    label, rest = _label_and_rest(widened(logits), labels)
+    s = confidences.to(label.dtype)
+    entropy: Tensor = torch.special.entr(s) + torch.special.entr(1 - s)
+    return binary_cross_entropy_with_logits(label - rest, s, reduction="none") - entropy
 
 
-class SoftStep(_Shared, _Rising):
-    """KL((1 - c) t + c e || p), e the student's own token: see `losses.tokens.soft_step`.
+def _label_and_rest(logits: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+    """z_l, and logsumexp of the other logits: ln(1 - p_l) without subtraction from 1, (T,) each."""
+    masked = logits.scatter(1, labels[:, None], -torch.inf)
+    return logits.gather(1, labels[:, None])[:, 0], torch.logsumexp(masked, dim=1)
+
+
+class SoftStep(WithConfidences, WithRamp):
+    """KL((1 - c) t + c e || p), e the student's own token: see `soft_step`.
 
     Source: Cui et al. 2024, arXiv:2406.03199 (`soft_step` in the authors' code).
     """
 
     kind: Literal["soft_step"] = "soft_step"
 
-    def losses(self, logits: Any, labels: Any, strengths: Any, progress: float) -> Any:
-        from steelyard.objectives.losses import soft_step
+    def token_losses(
+        self, logits: Tensor, labels: Tensor, confidences: Tensor, progress: float
+    ) -> Tensor:
+        return soft_step(logits, labels, confidences, self.coefficient(progress))
 
-        return soft_step(logits, labels, strengths, self.coefficient(progress))
+
+def soft_step(logits: Tensor, labels: Tensor, confidences: Tensor, coefficient: float) -> Tensor:
+    """KL((1 - c) t + c e || p), (T,); with c = 0 `soft`.
+
+    Over three outcomes, the label, the student's argmax and all others: among the others target and
+    p are in proportion, so no target over the vocabulary is needed.
+
+    Args:
+        logits: (T, V).
+        labels: (T,).
+        confidences: (T,), in [0, 1].
+        coefficient: c, in [0, 1]; see `ramp`.
+    """
+    logits = widened(logits)
+    best = logits.argmax(dim=-1)
+    same = best == labels
+    masked = logits.scatter(1, labels[:, None], -torch.inf)
+    label = logits.gather(1, labels[:, None])[:, 0]
+    first = masked.gather(1, best[:, None])[:, 0].masked_fill(same, -1e30)
+    others = torch.logsumexp(masked.scatter(1, best[:, None], -torch.inf), dim=-1)
+    log_probs = torch.log_softmax(torch.stack([label, first, others], dim=1), dim=1)
+    with torch.no_grad():
+        s = confidences.to(logits.dtype)
+        spread = torch.softmax(torch.stack([first, others], dim=1), dim=1) * (1 - s)[:, None]
+        target = (1 - coefficient) * torch.cat([s[:, None], spread], dim=1)
+        target += coefficient * torch.stack([same, ~same, torch.zeros_like(same)], dim=1)
+    entropy: Tensor = torch.special.entr(target).sum(dim=1)
+    return -(target * log_probs).sum(dim=1) - entropy
 
 
-class LogconfStep(_Rising):
+class LogconfStep(WithRamp):
     """Cross-entropy with (1 - c) of the label's token and c of the student's own.
 
     It takes the supervisors' words, and not their probabilities.
@@ -128,39 +248,19 @@ class LogconfStep(_Rising):
 
     kind: Literal["logconf_step"] = "logconf_step"
 
-    def losses(self, logits: Any, labels: Any, strengths: Any, progress: float) -> Any:
-        from steelyard.objectives.losses import logconf_step
-
+    def token_losses(
+        self, logits: Tensor, labels: Tensor, confidences: Tensor, progress: float
+    ) -> Tensor:
         return logconf_step(logits, labels, self.coefficient(progress))
 
 
-class Edl(_Shared, _EvidentialSoft):
-    """The token's logits as evidence of a Dirichlet distribution, t as its label.
+def logconf_step(logits: Tensor, labels: Tensor, coefficient: float) -> Tensor:
+    """-(1 - c) ln p_l - c ln max p, (T,): the weak token and the student's own, no threshold.
 
-    See `losses.tokens.edl`. The student writes what it has most evidence for.
-
-    Source: Cui et al. 2024, arXiv:2406.03199 (`edl` in the authors' code).
+    Args:
+        logits: (T, V).
+        labels: (T,).
+        coefficient: c, in [0, 1]; see `ramp`.
     """
-
-    kind: Literal["edl"] = "edl"
-
-    def losses(self, logits: Any, labels: Any, strengths: Any, progress: float) -> Any:
-        from steelyard.objectives.losses import edl
-
-        return edl(logits, labels, strengths, **self.options(progress))
-
-
-class EdlStep(_Shared, _Rising, _EvidentialSoft):
-    """The same with the label (1 - c) t + c e, e the student's own token.
-
-    Source: Cui et al. 2024, arXiv:2406.03199 (`edl_step` in the authors' code).
-    """
-
-    kind: Literal["edl_step"] = "edl_step"
-
-    def losses(self, logits: Any, labels: Any, strengths: Any, progress: float) -> Any:
-        from steelyard.objectives.losses import edl_step
-
-        return edl_step(
-            logits, labels, strengths, self.coefficient(progress), **self.options(progress)
-        )
+    prediction = xent(logits, logits.argmax(dim=-1))
+    return (1 - coefficient) * xent(logits, labels) + coefficient * prediction

@@ -1,20 +1,35 @@
-"""Objectives of single tokens that spread a supervisor's doubt evenly over the vocabulary.
+"""Objectives of single tokens that spread a supervisor's uncertainty evenly over the vocabulary.
 
-The target of a token is flat: s of the label's token, and the rest in equal parts of all others.
+Sizes and arguments as in `objectives.tokens`. The uniform target of a token is
+
+    t_l = s          t_k = (1 - s) / (V - 1)   for k != l
+
+"Confer" compares who is more certain: where max p > s the student keeps its own token e, else it
+learns the supervisor's. The choice has no gradient.
 
 Source: Cui et al. 2024, "Bayesian WeakS-to-Strong from text classification to generation",
-    arXiv:2406.03199, and the authors' code.
+    arXiv:2406.03199, and the authors' code, `loss.py`.
 """
 
-from typing import Any, Literal
+import math
+from typing import Literal
 
+import torch
 from pydantic import Field
+from torch import Tensor
 
-from steelyard.objectives.tokens import _Evidential, _Rising, _Shared
+from steelyard.objectives.dirichlet import Evidence, log_density
+from steelyard.objectives.evidential import evidential_rows
+from steelyard.objectives.evidential_tokens import EvidentialTokens
+from steelyard.objectives.reduction import widened
+from steelyard.objectives.tokens import WithConfidences, WithRamp, xent
+
+_FLOOR = 1e-6  # evidence that the source adds to each token
+_MOST = 40.0  # logit: exp(40) is a finite float32, and so is its logarithm's multiple
 
 
-class SoftConfer(_Shared, _Rising):
-    """KL(t || p) with a flat t, until the student is surer: see `losses.flat.soft_confer`.
+class SoftConfer(WithConfidences, WithRamp):
+    """KL(t || p) with a uniform t, until the student is more certain: see `soft_confer`.
 
     Where max p > s it keeps its own token, by c times the cross-entropy.
 
@@ -23,20 +38,67 @@ class SoftConfer(_Shared, _Rising):
 
     kind: Literal["soft_confer"] = "soft_confer"
     maximum: float = Field(1.0, ge=0)
-    """c after warm-up: a weight, and no share."""
+    """c after warm-up: a weight, which may exceed 1."""
     warmup: float = Field(0.75, ge=0, le=1)
     """Share of training over which c rises."""
 
-    def losses(self, logits: Any, labels: Any, strengths: Any, progress: float) -> Any:
-        from steelyard.objectives.losses import soft_confer
+    def token_losses(
+        self, logits: Tensor, labels: Tensor, confidences: Tensor, progress: float
+    ) -> Tensor:
+        return soft_confer(logits, labels, confidences, self.coefficient(progress))
 
-        return soft_confer(logits, labels, strengths, self.coefficient(progress))
+
+def uniform_kl(logits: Tensor, labels: Tensor, confidences: Tensor) -> Tensor:
+    """KL(t || p), (T,), not negative but for rounding; with s = 1 the cross-entropy.
+
+        s ln s + (1 - s) ln((1 - s) / (V - 1)) - s ln p_l - (1 - s) * mean of ln p_k over k != l
+
+    so that no target over the vocabulary is needed. Finite at s = 0 and 1 (0 ln 0 = 0).
+
+    Args:
+        logits: (T, V), any float type; the loss is computed in float32.
+        labels: (T,), token numbers.
+        confidences: (T,), s, in [0, 1].
+    """
+    log_probs = torch.log_softmax(widened(logits), dim=1)
+    label, others = log_probs.gather(1, labels[:, None])[:, 0], log_probs.shape[1] - 1
+    rest = log_probs.scatter(1, labels[:, None], 0).sum(dim=1) / others
+    s = confidences.to(label.dtype)
+    entropy: Tensor = torch.special.entr(s) + torch.special.entr(1 - s)
+    return -s * label - (1 - s) * (rest + math.log(others)) - entropy
 
 
-class Dir(_Shared):
-    """KL(t || p) less the log-density of a flat t under a Dirichlet distribution.
+def soft_confer(logits: Tensor, labels: Tensor, confidences: Tensor, coefficient: float) -> Tensor:
+    """-c ln max p where max p > s, else KL(t || p), (T,).
 
-    The Dirichlet is that of the token's logits, alpha = exp(z) + 1e-6: see `losses.flat.dir_loss`.
+    Args:
+        logits: (T, V).
+        labels: (T,).
+        confidences: (T,), in [0, 1]; with s = 1 the student never keeps its own token.
+        coefficient: c, >= 0; see `ramp`.
+    """
+    loss = _prediction_loss(logits)
+    return torch.where(
+        _is_more_certain(loss, confidences),
+        coefficient * loss,
+        uniform_kl(logits, labels, confidences),
+    )
+
+
+def _prediction_loss(logits: Tensor) -> Tensor:
+    """-ln max p, (T,)."""
+    return xent(logits, logits.argmax(dim=-1))
+
+
+def _is_more_certain(prediction_loss: Tensor, confidences: Tensor) -> Tensor:
+    """Whether max p > s, (T,)."""
+    return -prediction_loss > confidences.to(prediction_loss.dtype).log()
+
+
+class Dir(WithConfidences):
+    """KL(t || p) less the log-density of a uniform t under a Dirichlet distribution.
+
+    The Dirichlet is that of the token's logits, alpha = exp(z) + 1e-6: see `dir_loss`.
 
     Source: Cui et al. 2024, arXiv:2406.03199 (`dir` in the authors' code).
     """
@@ -47,31 +109,68 @@ class Dir(_Shared):
     clamp: float = Field(1e8, gt=0)
     """The log-density is held to this, and has no gradient beyond."""
 
-    def losses(self, logits: Any, labels: Any, strengths: Any, progress: float) -> Any:
-        from steelyard.objectives.losses import dir_loss
-
+    def token_losses(
+        self, logits: Tensor, labels: Tensor, confidences: Tensor, progress: float
+    ) -> Tensor:
         return dir_loss(
-            logits, labels, strengths, density_weight=self.density_weight, clamp=self.clamp
+            logits, labels, confidences, density_weight=self.density_weight, clamp=self.clamp
         )
 
 
-class EdlConf(_Shared, _Evidential):
-    """The token's logits as evidence of a Dirichlet distribution, a flat t as its label.
+def dir_loss(
+    logits: Tensor,
+    labels: Tensor,
+    confidences: Tensor,
+    *,
+    density_weight: float = 0.01,
+    clamp: float = 1e8,
+) -> Tensor:
+    """KL(t || p) - density_weight * ln Dir(t ; alpha), alpha = exp(z) + 1e-6, (T,).
 
-    Until the student is surer: where max p > s it learns nothing. See `losses.flat.edl_conf`.
+    The log-density is held within +-clamp. Of V words it is of the size of V, or of -S, so that the
+    loss may be negative and large. Takes memory for (T, V) numbers a few times.
+
+    Args:
+        logits: (T, V).
+        labels: (T,).
+        confidences: (T,), in [0, 1]; the density's t has s within [1e-6, 1 - 1e-6].
+        density_weight: >= 0; 0 leaves KL(t || p).
+        clamp: > 0; beyond it the density has no gradient.
+
+    Source: Cui et al. 2024, arXiv:2406.03199, the authors' `loss.py` (`dir`; there no bounds of s,
+        and of z none, where ours is 40).
+    """
+    logits = widened(logits)
+    s = confidences.to(logits.dtype).clamp(_FLOOR, 1 - _FLOOR)
+    rest = torch.log1p(-s) - math.log(logits.shape[1] - 1)
+    floor = logits.new_tensor(math.log(_FLOOR))
+    log_alpha = torch.logaddexp(logits.clamp(max=_MOST), floor)
+    density = log_density(log_alpha, _uniform(s.log(), rest, logits, labels))
+    return uniform_kl(logits, labels, confidences) - density_weight * density.clamp(-clamp, clamp)
+
+
+def _uniform(label: Tensor, rest: Tensor, like: Tensor, labels: Tensor) -> Tensor:
+    """Rows of `rest`, and `label` at the label, (T, V)."""
+    return rest[:, None].expand_as(like).scatter(1, labels[:, None], label[:, None])
+
+
+class EdlConf(WithConfidences, EvidentialTokens):
+    """The token's logits as evidence of a Dirichlet distribution, a uniform t as its label.
+
+    Until the student is more certain: where max p > s it learns nothing. See `edl_confer`.
 
     Source: Cui et al. 2024, arXiv:2406.03199 (`edl_conf` in the authors' code).
     """
 
     kind: Literal["edl_conf"] = "edl_conf"
 
-    def losses(self, logits: Any, labels: Any, strengths: Any, progress: float) -> Any:
-        from steelyard.objectives.losses import edl_conf
+    def token_losses(
+        self, logits: Tensor, labels: Tensor, confidences: Tensor, progress: float
+    ) -> Tensor:
+        return edl_confer(logits, labels, confidences, 0.0, **self.options(progress))
 
-        return edl_conf(logits, labels, strengths, **self.options(progress))
 
-
-class EdlConfer(_Shared, _Rising, _Evidential):
+class EdlConfer(WithConfidences, WithRamp, EvidentialTokens):
     """The same, and where max p > s the student keeps its own token, by c times the cross-entropy.
 
     Source: Cui et al. 2024, arXiv:2406.03199 (`edl_confer` in the authors' code).
@@ -79,13 +178,47 @@ class EdlConfer(_Shared, _Rising, _Evidential):
 
     kind: Literal["edl_confer"] = "edl_confer"
     maximum: float = Field(1.5, ge=0)
-    """c after warm-up: a weight, and no share."""
+    """c after warm-up: a weight, which may exceed 1."""
     warmup: float = Field(0.5, ge=0, le=1)
     """Share of training over which c rises."""
 
-    def losses(self, logits: Any, labels: Any, strengths: Any, progress: float) -> Any:
-        from steelyard.objectives.losses import edl_confer
-
+    def token_losses(
+        self, logits: Tensor, labels: Tensor, confidences: Tensor, progress: float
+    ) -> Tensor:
         return edl_confer(
-            logits, labels, strengths, self.coefficient(progress), **self.options(progress)
+            logits, labels, confidences, self.coefficient(progress), **self.options(progress)
         )
+
+
+def edl_confer(
+    logits: Tensor,
+    labels: Tensor,
+    confidences: Tensor,
+    coefficient: float,
+    *,
+    kl_weight: float,
+    evidence: Evidence = "exp",
+    clamp: float = float("inf"),
+) -> Tensor:
+    """-c ln max p where max p > s, else EDL(alpha ; t) of `evidential`, (T,).
+
+    Takes memory for the target over the vocabulary, (T, V), a few times.
+
+    Args:
+        logits: (T, V).
+        labels: (T,).
+        confidences: (T,), in [0, 1].
+        coefficient: c, >= 0; see `ramp`.
+        kl_weight: see `edl_step`.
+        evidence: see `edl_step`.
+        clamp: see `edl_step`.
+
+    Source: Cui et al. 2024, arXiv:2406.03199, the authors' `loss.py` (with c = 0 theirs is a mean
+        over the tokens that learn; here the others count in the answer's mean, as in every other
+        loss).
+    """
+    logits = widened(logits)
+    s, loss = confidences.to(logits.dtype), _prediction_loss(logits)
+    target = _uniform(s, (1 - s) / (logits.shape[1] - 1), logits, labels)
+    weak = evidential_rows(logits, target, evidence=evidence, kl_weight=kl_weight, clamp=clamp)
+    return torch.where(_is_more_certain(loss, confidences), coefficient * loss, weak)

@@ -1,52 +1,104 @@
-"""Objectives that teach an answer only while the student is less sure of it than the supervisor.
+"""Objectives that train on an answer only while the student is less certain than the supervisor.
 
-They compare the student's mean cross-entropy over the answer's tokens with the entropy of the
-supervisor's list of answers, both in nats a token: see `losses.whole_answers`. They take the
-supervisors' words, and not their probabilities.
+They compare the student's mean cross-entropy over the answer's tokens with the entropy H of the
+supervisor's list of answers, both in nats a token (each of its own tokenizer). They take the
+supervisors' words, and not their probabilities. Sizes and arguments as in `objectives.tokens`;
+R answers.
 
 Source: Cui et al. 2024, "Bayesian WeakS-to-Strong from text classification to generation",
-    arXiv:2406.03199, and the authors' code.
+    arXiv:2406.03199, and the authors' code, `loss.py`.
 """
 
-from typing import Any, ClassVar, Literal
+from typing import ClassVar, Literal
 
+import torch
 from pydantic import Field
+from torch import Tensor
 
-from steelyard.objectives.tokens import _OfTokens, _Rising
+from steelyard.objectives.answers import AnswerTargets, row_sums
+from steelyard.objectives.chunks import in_chunks
+from steelyard.objectives.tokens import TokenObjective, WithRamp, xent
 
 
-class Logconf(_OfTokens):
+class _ByEntropy(TokenObjective):
+    by_entropy: ClassVar[bool] = True
+
+    def confidences(self, logits: Tensor, targets: AnswerTargets) -> Tensor:
+        """Whether each token's answer is above the entropy of its list, (T,), true or false."""
+        assert targets.entropies is not None  # as `finetune_lm` sees to
+        with torch.no_grad():
+            losses = in_chunks(xent, logits, targets.tokens)
+        return above_entropy(losses, targets.row, targets.entropies)
+
+
+@torch.no_grad()
+def above_entropy(losses: Tensor, row: Tensor, entropies: Tensor) -> Tensor:
+    """Whether the mean cross-entropy of a token's answer exceeds H, (T,), true or false.
+
+    Args:
+        losses: (T,), `xent`.
+        row: (T,), which answer a token belongs to; all tokens of an answer must be here.
+        entropies: (R,), H, >= 0.
+    """
+    count = row_sums(torch.ones_like(losses), row, len(entropies)).clamp(min=1)
+    return (row_sums(losses, row, len(entropies)) / count > entropies)[row]
+
+
+class Logconf(_ByEntropy):
     """Cross-entropy of an answer while the student's is above the entropy of the supervisor's list.
 
-    Then the answer teaches nothing more. A supervisor whose list is even teaches least.
+    From then on the answer has no gradient. A supervisor whose list is even trains least.
 
     Source: Cui et al. 2024, arXiv:2406.03199 (`logconf` in the authors' code, which averages over
-        the answers that are taught; here each example counts).
+        the answers that are learned; here each example counts).
     """
-
-    by_entropy: ClassVar[bool] = True
 
     kind: Literal["logconf"] = "logconf"
 
-    def losses(self, logits: Any, labels: Any, above: Any, progress: float) -> Any:
-        from steelyard.objectives.losses import logconf
+    def token_losses(
+        self, logits: Tensor, labels: Tensor, confidences: Tensor, progress: float
+    ) -> Tensor:
+        return logconf(logits, labels, confidences)
 
-        return logconf(logits, labels, above)
+
+def logconf(logits: Tensor, labels: Tensor, above: Tensor) -> Tensor:
+    """-ln p_l of the tokens of an answer above H, 0 of all others, (T,).
+
+    Args:
+        logits: (T, V).
+        labels: (T,).
+        above: (T,), of `above_entropy`.
+
+    Source: Cui et al. 2024, arXiv:2406.03199, the authors' `loss.py` (their mean is over the
+        answers of a batch that are learned; here each example counts, as in every other loss).
+    """
+    return torch.where(above, xent(logits, labels), 0.0)
 
 
-class LogconfConfer(_Rising):
-    """The same, and an answer below that entropy teaches c times the student's own tokens.
+class LogconfConfer(_ByEntropy, WithRamp):
+    """The same, and an answer below that entropy has c times the loss of the student's own tokens.
 
     Source: Cui et al. 2024, arXiv:2406.03199 (`logconf_confer` in the authors' code).
     """
-
-    by_entropy: ClassVar[bool] = True
 
     kind: Literal["logconf_confer"] = "logconf_confer"
     maximum: float = Field(0.25, ge=0)
     """c after warm-up: a weight, and no share."""
 
-    def losses(self, logits: Any, labels: Any, above: Any, progress: float) -> Any:
-        from steelyard.objectives.losses import logconf_confer
+    def token_losses(
+        self, logits: Tensor, labels: Tensor, confidences: Tensor, progress: float
+    ) -> Tensor:
+        return logconf_confer(logits, labels, confidences, self.coefficient(progress))
 
-        return logconf_confer(logits, labels, above, self.coefficient(progress))
+
+def logconf_confer(logits: Tensor, labels: Tensor, above: Tensor, coefficient: float) -> Tensor:
+    """-ln p_l of the tokens of an answer above H, -c ln max p of all others, (T,).
+
+    Args:
+        logits: (T, V).
+        labels: (T,).
+        above: (T,), of `above_entropy`.
+        coefficient: c, >= 0; see `ramp`.
+    """
+    prediction = xent(logits, logits.argmax(dim=-1))
+    return torch.where(above, xent(logits, labels), coefficient * prediction)

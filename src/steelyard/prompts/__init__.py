@@ -4,7 +4,7 @@ Supervisors and students ask with the same words: a prompt is made here and nowh
 """
 
 from steelyard.prompts.escaping import escape
-from steelyard.prompts.paraphrases import read_paraphrases, write_paraphrases
+from steelyard.prompts.paraphrases import read_paraphrases
 from steelyard.prompts.parse_answer import AnswerFormat, Reading, canonical, read, spelling
 from steelyard.prompts.prompted_question import PromptedQuestion
 from steelyard.prompts.settings import PromptSettings
@@ -22,5 +22,4 @@ __all__ = [
     "read",
     "read_paraphrases",
     "spelling",
-    "write_paraphrases",
 ]

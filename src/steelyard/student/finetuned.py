@@ -6,7 +6,7 @@ from typing import ClassVar, Literal
 from steelyard.errors import ConfigError
 from steelyard.models.checkpoints import Checkpoints
 from steelyard.models.finetune import Finetuned, Finetuning, StatesCache, finetune
-from steelyard.objectives import CROSS_ENTROPY, Objective, begin, refuse_tokens
+from steelyard.objectives import CROSS_ENTROPY, Objective, refuse_tokens
 from steelyard.types import Floats, Question, SupervisorTargets
 
 
@@ -33,7 +33,6 @@ class _Finetuned(Finetuning):
 
         An objective of several supervisors takes their labels apart, (N, M, K), for targets.
         """
-        run = begin(objective, targets, weights, apart)
         if objective.several and apart is not None:
             targets = apart.targets
         settings = Finetuning(**self.model_dump(exclude={"kind"}))
@@ -46,7 +45,8 @@ class _Finetuned(Finetuning):
             steps=steps,
             checkpoints=checkpoints,
             states=states,
-            objective=run,
+            objective=objective,
+            supervisor_weights=None if apart is None else apart.weights,
         )
 
     def check_objective(self, objective: Objective) -> None:

@@ -19,7 +19,7 @@ from steelyard.models.lm.sampling import SampledReply, sample_replies
 from steelyard.models.lm.token_targets import shifted
 from steelyard.models.load import Pretrained
 from steelyard.models.train import TrainingLog
-from steelyard.objectives import CROSS_ENTROPY, Objective
+from steelyard.objectives import CROSS_ENTROPY, Objective, TokenObjective
 from steelyard.prompts import AnswerFormat, PromptedQuestion, PromptSettings, Wording, read
 from steelyard.student.preference_stage import PreferenceStage
 from steelyard.types import ABSTAIN, Floats, Ints, Question, TokenTargets, one_hot
@@ -28,7 +28,7 @@ FRONT = " "  # of an open answer as it is taught, behind its prompt
 
 
 class LanguageModelStudent(Pretrained, Tuning):
-    """A language model taught the answers that follow a prompt (see `models.completion`).
+    """A language model taught the answers that follow a prompt (see `models.lm.finetune_lm`).
 
     Every arm, the ceiling and the test are asked with the same prompt: one wording, options in
     the order in which they stand.
@@ -132,12 +132,11 @@ class LanguageModelStudent(Pretrained, Tuning):
 
         Raises:
             ConfigError: another objective.
-            InputError: as `models.completion.teach_answers`.
+            InputError: as `models.lm.finetune_lm.finetune_lm`.
         """
         self.check_objective(objective)
         asking = self.asking(kind)
         asked = [taught(asking, question, kind, classes) for question in questions]
-        run: Any = objective.begin(targets, None) if objective.tokens else None
         completer = finetune_lm(
             self.pretrained,
             Tuning(**self.model_dump(include=set(Tuning.model_fields))),
@@ -147,8 +146,8 @@ class LanguageModelStudent(Pretrained, Tuning):
             seed=seed,
             steps=steps,
             checkpoints=checkpoints,
-            objective=run,
-            written=None if written is None else shifted(written, len(FRONT)),
+            objective=objective if isinstance(objective, TokenObjective) else None,
+            token_targets=None if written is None else shifted(written, len(FRONT)),
         )
         return TrainedLanguageModel(self, kind, classes, completer)
 
@@ -163,14 +162,14 @@ class TrainedLanguageModel:
     completer: Completer
 
     @property
-    def cut(self) -> int:
-        """Training examples whose item was cut."""
-        return self.completer.cut
+    def truncated(self) -> int:
+        """Training examples whose item was truncated."""
+        return self.completer.truncated
 
     @property
-    def left_out(self) -> int:
+    def dropped(self) -> int:
         """Training examples whose answer did not fit."""
-        return self.completer.left_out
+        return self.completer.dropped
 
     @property
     def log(self) -> TrainingLog:
@@ -256,8 +255,7 @@ class TrainedLanguageModel:
             self.completer.save(Path(folder))
             taught = train_dpo(Pretrained(model=folder), tuning, pairs, targets, weights, seed=seed)
             rewards = taught.rewards(pairs)
-        before = self.completer
-        after = Completer(taught.model, taught.tokenizer, before.cut, before.left_out, before.log)
+        after = replace(self.completer, model=taught.model, tokenizer=taught.tokenizer)
         return replace(self, completer=after), rewards
 
     def save(self, folder: Path) -> None:

@@ -17,11 +17,12 @@ from steelyard.types import Floats, Question
 
 
 class PreferenceStudent(Pretrained, PreferenceTuning):
-    """Direct preference optimization of weighted pairs, a doubt for each (see `losses.preference`).
+    """Direct preference optimization of weighted pairs with a flip probability each.
 
-    A pair is a question with two choices. The target (1 - eps, eps) says how sure its label is, the
-    weight how much it counts: a soft selection is conservative DPO, a weighted one CW-PO, a
-    filtered one neither trains on nor pays for what it leaves out. The prompt is put as it stands.
+    See `objectives.dpo`. A pair is a question with two choices. The target (1 - eps, eps) holds the
+    probability eps that its label is wrong, the weight how much it counts: a soft selection is
+    conservative DPO, a weighted one CW-PO, a filtered one neither trains on nor pays for the pairs
+    that it drops. The prompt is used unchanged.
 
     What the model prefers is read from its implicit rewards, so that the same model is judged as a
     chooser is: by how often its order of the two answers is the true one.
@@ -80,7 +81,7 @@ class PreferenceStudent(Pretrained, PreferenceTuning):
         checkpoints: Checkpoints | None = None,
         states: Any = None,
     ) -> "TrainedPreferenceStudent":
-        """Train on pairs (N) with targets (N, 2) and weights (N,); see `models.preference`."""
+        """Train on pairs (N) with targets (N, 2) and weights (N,); see `models.lm.dpo`."""
         preferrer = train_dpo(
             self.pretrained,
             self.tuning,
@@ -102,14 +103,14 @@ class TrainedPreferenceStudent:
     preferrer: Preferrer
 
     @property
-    def cut(self) -> int:
-        """Training pairs whose prompt was cut."""
-        return self.preferrer.cut
+    def truncated(self) -> int:
+        """Training pairs whose prompt was truncated."""
+        return self.preferrer.truncated
 
     @property
-    def left_out(self) -> int:
+    def dropped(self) -> int:
         """Training pairs of equal, empty or too long answers."""
-        return sum(self.preferrer.left_out.values())
+        return sum(self.preferrer.dropped.values())
 
     @property
     def log(self) -> TrainingLog:

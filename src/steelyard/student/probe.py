@@ -114,7 +114,7 @@ class Probe(Pretrained):
             key = lesson.rows.tobytes()
             if key not in found:
                 asked = [questions[int(i)] for i in lesson.rows]
-                found[key] = encode(tokenizer, asked, self.max_tokens).cut
+                found[key] = encode(tokenizer, asked, self.max_tokens).truncated
         return [found[lesson.rows.tobytes()] for lesson in lessons]
 
 
@@ -124,7 +124,7 @@ class TrainedProbe:
 
     settings: Probe
     head: Head
-    cut: int = 0
+    truncated: int = 0
     log: TrainingLog = field(default_factory=TrainingLog)
 
     def probabilities(

@@ -105,7 +105,7 @@ def _load_language_model(
 
     place = Pretrained(model=settings["model"])
     model = load_causal(place).to(device())
-    completer = Completer(model, load_tokenizer(place), cut=0, left_out=0)
+    completer = Completer(model, load_tokenizer(place), truncated=0, dropped=0)
     return TrainedLanguageModel(LanguageModelStudent(**settings), task, classes, completer)
 
 
@@ -119,6 +119,6 @@ def _load_preference(settings: dict[str, Any], folder: Path) -> TrainedPreferenc
     student, place = PreferenceStudent(**settings), Pretrained(model=str(folder))
     model = load_causal(place).to(device())
     preferrer = Preferrer(
-        student.pretrained, student.tuning, model, load_tokenizer(place), cut=0, left_out={}
+        student.pretrained, student.tuning, model, load_tokenizer(place), truncated=0, dropped={}
     )
     return TrainedPreferenceStudent(student, preferrer)

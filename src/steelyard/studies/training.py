@@ -110,10 +110,10 @@ def _train(run: Run, seed: int, name: str) -> TrainedStudent:
             "kept": selection.kept,
             "steps": len(fitted.log.loss),
             "loss": fitted.log.loss,
-            "cut": fitted.cut,
+            "cut": fitted.truncated,
         }
         if isinstance(fitted, TrainedLanguageModel | TrainedPreferenceStudent):
-            record["left_out"] = fitted.left_out
+            record["left_out"] = fitted.dropped
         if stage is not None:
             kept = [one for one, w in zip(asked, selection.weights, strict=True) if w > 0]
             fitted, record["preference"] = _prefer(run, seed, fitted, stage, kept)

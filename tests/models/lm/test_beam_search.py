@@ -19,10 +19,10 @@ from transformers import (
 
 from byte_models import save_byte_llama
 from steelyard.models.finetune import Lora, with_adapters
-from steelyard.models.lm.beam_search import beam_entropy, n_best, union
+from steelyard.models.lm.beam_search import beam_entropy, n_best
 from steelyard.models.lm.load_lm import load_causal
 from steelyard.models.lm.option_scores import Normalise, score_options
-from steelyard.models.lm.sequence_scores import TOO_LONG, UNSPELLED, Scored, score_texts
+from steelyard.models.lm.sequence_scores import TOO_LONG, UNSPELLED, score_texts
 from steelyard.models.load import Pretrained, load_tokenizer
 from steelyard.prompts import PromptedQuestion
 
@@ -331,16 +331,3 @@ def test_texts_without_a_score_say_why() -> None:
     assert found.cut.tolist() == [False, False, True]
     words = found.words()
     assert np.isnan(words.log_probs).tolist() == [False, True, True, True, False]
-
-
-def scored(*texts: tuple[str, ...]) -> Scored:
-    flat = tuple(text for row in texts for text in row)
-    rows = np.cumsum([0, *map(len, texts)])
-    blank: Any = None
-    return Scored(flat, rows, np.zeros(len(flat)), blank, np.zeros(0), ("",) * len(flat), blank)
-
-
-def test_the_union_keeps_first_occurrences_in_order() -> None:
-    first, second = scored((" b", " a"), ()), scored((" a", "b ", " c"), (" d",))
-    assert union([first, second]) == [(" b", " a", " c"), (" d",)]
-    assert union([first]) == [(" b", " a"), ()]

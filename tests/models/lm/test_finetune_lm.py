@@ -13,12 +13,15 @@ from hypothesis import strategies as st
 from torch.nn import functional
 from transformers import AutoModelForCausalLM, GPT2Config, PreTrainedModel
 
+from answer_rows import cross_entropies
 from steelyard.errors import ConfigError, InputError, TrainingError
 from steelyard.models.checkpoints import Checkpoints
-from steelyard.models.lm.completion_batches import AnswerReader, encode_answers
+from steelyard.models.lm.completion_batches import AnswerBatcher, encode_answers
 from steelyard.models.lm.finetune_lm import Adapters, Completer, Tuning, finetune_lm
 from steelyard.models.load import Pretrained
-from steelyard.objectives.losses import answer_likelihoods, completion_loss
+from steelyard.models.score import forward
+from steelyard.objectives.answers import answer_losses, mean_over_answers
+from steelyard.objectives.tokens import xent
 from steelyard.prompts import PromptedQuestion
 from steelyard.types import Floats, one_hot
 from tiny_models import llama_config, tokenizer
@@ -94,7 +97,7 @@ def assert_same(one: Completer, other: Completer, atol: float = 0.0) -> None:
 # The loss
 
 
-def likelihood_of(losses: list[float], length: int, divisor: int) -> torch.Tensor:
+def loss_of(losses: list[float], length: int, divisor: int) -> torch.Tensor:
     """A row of `length` next tokens, the last ones of an answer with the given cross-entropies."""
     logits = torch.full((1, length, 2), 7.0)  # far off wherever nobody may look
     is_answer = torch.zeros(1, length, dtype=torch.bool)
@@ -103,30 +106,28 @@ def likelihood_of(losses: list[float], length: int, divisor: int) -> torch.Tenso
         logits[0, place] = torch.log(torch.stack([p, 1 - p]))
         is_answer[0, place] = True
     tokens = torch.zeros(1, length, dtype=torch.int64)
-    return answer_likelihoods(logits, tokens, is_answer, torch.tensor([divisor]))
+    return cross_entropies(logits, tokens, is_answer, torch.tensor([divisor]))
 
 
 def test_a_weighted_row_by_hand() -> None:
     # r = .787; three answer tokens of CE 1.2, .4, .2 in a row of ten: .787 * 1.8 / 3 = .4722.
-    found = likelihood_of([1.2, 0.4, 0.2], 10, divisor=3)
-    loss = completion_loss(found[:, None], torch.ones(1, 1), torch.tensor([0.787]))
+    found = loss_of([1.2, 0.4, 0.2], 10, divisor=3)
+    loss = mean_over_answers(found[:, None], torch.ones(1, 1), torch.tensor([0.787]))
     assert loss.item() == pytest.approx(0.4722, abs=1e-6)
 
 
 def test_the_paper_s_mean_counts_prompt_and_padding() -> None:
     # .787 * 1.8 / 10 = .14166: the same answer weighs less in a longer row.
-    found = likelihood_of([1.2, 0.4, 0.2], 10, divisor=10)
-    loss = completion_loss(found[:, None], torch.ones(1, 1), torch.tensor([0.787]))
+    found = loss_of([1.2, 0.4, 0.2], 10, divisor=10)
+    loss = mean_over_answers(found[:, None], torch.ones(1, 1), torch.tensor([0.787]))
     assert loss.item() == pytest.approx(0.14166, abs=1e-6)
 
 
 def test_soft_targets_by_hand() -> None:
     # Answers of CE .5 and 2, targets .8 and .2, weight 1.5; a second example of CE 1, weight .5:
     # (1.5 * (.8 * .5 + .2 * 2) + .5 * 1) / 2 = (1.2 + .5) / 2 = .85.
-    likelihoods = torch.tensor([[-0.5, -2.0], [-1.0, 0.0]])
-    loss = completion_loss(
-        likelihoods, torch.tensor([[0.8, 0.2], [1, 0]]), torch.tensor([1.5, 0.5])
-    )
+    losses = torch.tensor([[0.5, 2.0], [1.0, 0.0]])
+    loss = mean_over_answers(losses, torch.tensor([[0.8, 0.2], [1, 0]]), torch.tensor([1.5, 0.5]))
     assert loss.item() == pytest.approx(0.85, abs=1e-6)
 
 
@@ -137,69 +138,76 @@ def test_weights_of_one_are_torchs_and_scale_the_loss(seed: int, factor: float) 
     tokens = torch.randint(0, 11, (5, 7), generator=generator)
     start = torch.randint(0, 7, (5, 1), generator=generator)
     is_answer = torch.arange(7) >= start
-    found = answer_likelihoods(logits, tokens, is_answer, is_answer.sum(dim=1))
+    found = cross_entropies(logits, tokens, is_answer, is_answer.sum(dim=1))
     labels = tokens.masked_fill(~is_answer, -100)
     each = [functional.cross_entropy(x, y) for x, y in zip(logits, labels, strict=True)]
-    loss = completion_loss(found[:, None], torch.ones(5, 1), torch.ones(5))
+    loss = mean_over_answers(found[:, None], torch.ones(5, 1), torch.ones(5))
     torch.testing.assert_close(loss, torch.stack(each).mean())
-    scaled = completion_loss(found[:, None], torch.ones(5, 1), torch.full((5,), factor))
+    scaled = mean_over_answers(found[:, None], torch.ones(5, 1), torch.full((5,), factor))
     torch.testing.assert_close(scaled, loss * factor)
 
 
 # The rows
 
 
-def reader_of(
+def batcher_of(
     model: str, prompts: list[PromptedQuestion], of: Floats, **options: Any
-) -> AnswerReader:
+) -> AnswerBatcher:
     from steelyard.models.load import load_tokenizer
 
-    taught = encode_answers(load_tokenizer(Pretrained(model=model)), prompts, of, 64)
-    return AnswerReader(taught.encoded, taught=taught, **options)
+    rows = encode_answers(load_tokenizer(Pretrained(model=model)), prompts, of, 64)
+    return AnswerBatcher(rows.encoded, answers=rows, **options)
+
+
+def losses_of(model: Any, batcher: AnswerBatcher, of: Floats) -> torch.Tensor:
+    """The loss of each answer of all examples."""
+    rows = np.arange(len(of))
+    logits = forward(model, batcher, rows, of.shape[1], "fp32")
+    targets = batcher.targets(of, rows)
+    return answer_losses(xent(logits, targets.tokens), targets)
 
 
 def test_a_row_is_prompt_answer_and_end(llama: str) -> None:
-    reader = reader_of(llama, asked(2), np.array([[0.0, 1.0], [0.5, 0.5]]))
-    words = tokenizer(pairs=False).convert_ids_to_tokens(reader.encoded.tokens)
+    batcher = batcher_of(llama, asked(2), np.array([[0.0, 1.0], [0.5, 0.5]]))
+    words = tokenizer(pairs=False).convert_ids_to_tokens(batcher.encoded.tokens)
     assert " ".join(words) == (
         "a plot the film is fine is very bad good "  # "good" is the end token
         "a plot a film was awful is good good "
         "a plot a film was awful is very bad good"
     )
-    assert reader.encoded.rows.tolist() == [0, 1, 3]
-    assert reader.taught.candidate.tolist() == [1, 0, 1]
-    assert reader.taught.prompt.tolist() == [7, 7, 7]
+    assert batcher.encoded.rows.tolist() == [0, 1, 3]
+    assert batcher.answers.candidate.tolist() == [1, 0, 1]
+    assert batcher.answers.prompt.tolist() == [7, 7, 7]
 
 
 @pytest.mark.parametrize("trims", [False, True])
-def test_likelihoods_are_those_of_each_row_alone(causal: str, trims: bool) -> None:
+def test_losses_are_those_of_each_row_alone(causal: str, trims: bool) -> None:
     # A second implementation: one row at a time, transformers' own loss, no padding.
     model = AutoModelForCausalLM.from_pretrained(causal).eval()
     of = np.array([[0.5, 0.5], [1, 0], [0.3, 0.7]])
-    reader = reader_of(causal, asked(3), of, trims=trims)
-    rows = np.arange(3)
+    batcher = batcher_of(causal, asked(3), of, trims=trims)
     with torch.inference_mode():
-        found = reader.answers(model(**reader.inputs(rows)).logits, rows, 2)
-        for s, k in enumerate(reader.taught.candidate):
-            start, end = reader.encoded.starts[s : s + 2]
-            ids = torch.from_numpy(reader.encoded.tokens[start:end].astype(np.int64))[None]
+        found = losses_of(model, batcher, of)
+        for s, k in enumerate(batcher.answers.candidate):
+            start, end = batcher.encoded.starts[s : s + 2]
+            ids = torch.from_numpy(batcher.encoded.tokens[start:end].astype(np.int64))[None]
             labels = ids.clone()
-            labels[0, : reader.taught.prompt[s]] = -100
-            i = int(np.searchsorted(reader.encoded.rows, s, side="right")) - 1
-            alone = -model(input_ids=ids, labels=labels).loss
+            labels[0, : batcher.answers.prompt[s]] = -100
+            i = int(np.searchsorted(batcher.encoded.rows, s, side="right")) - 1
+            alone = model(input_ids=ids, labels=labels).loss
             torch.testing.assert_close(found[i, k], alone, atol=2e-6, rtol=1e-5)
-    assert found[1, 1] == 0  # not taught
+    assert found[1, 1] == 0  # not learned
 
 
 def test_padded_mean_divides_by_the_longest_row(llama: str) -> None:
     model = AutoModelForCausalLM.from_pretrained(llama).eval()
     prompts = [*asked(2), PromptedQuestion("long", "plain", "very " * 20 + "is", (" good", " bad"))]
-    rows, of = np.arange(3), np.array([[1.0, 0], [0, 1], [1, 0]])
+    of = np.array([[1.0, 0], [0, 1], [1, 0]])
     sums = []
     for reduction in ("row_mean", "padded_mean"):
-        reader = reader_of(llama, prompts, of, reduction=reduction)
+        batcher = batcher_of(llama, prompts, of, reduction=reduction)
         with torch.inference_mode():
-            sums.append(reader.answers(model(**reader.inputs(rows)).logits, rows, 2))
+            sums.append(losses_of(model, batcher, of))
     # Answers of 2, 3 and 2 tokens with their end; the longest row has 23, so 22 next tokens.
     ratio = torch.tensor([[2 / 22, 1], [1, 3 / 22], [2 / 22, 1]])
     torch.testing.assert_close(sums[1], sums[0] * ratio)
@@ -338,7 +346,7 @@ def test_a_long_prompt_is_cut_in_its_item_and_the_answer_stays(llama: str) -> No
     text = words.decode(taught.encoded.tokens[taught.encoded.starts[1] :])
     # 20 tokens: a plot (2), the item's first 14, is (1), very bad and the end (3).
     assert text == "a plot " + "very " * 14 + "is very bad good"
-    assert (taught.encoded.cut, taught.fit.tolist()) == (1, [0, 1])
+    assert (taught.encoded.truncated, taught.fit.tolist()) == (1, [0, 1])
 
 
 def test_an_answer_that_does_not_fit_is_left_out_and_counted(llama: str) -> None:
@@ -346,7 +354,7 @@ def test_an_answer_that_does_not_fit_is_left_out_and_counted(llama: str) -> None
     prompts, of = [*asked(4), long], np.array([[0, 1.0]] * 5)
     weights = np.array([1.0, 1, 1, 2, 5])
     fitted = teach(llama, tuning(epochs=1, batch_size=8), prompts, of, weights)
-    assert fitted.left_out == 1
+    assert fitted.dropped == 1
     assert_same(fitted, teach(llama, tuning(epochs=1, batch_size=8), asked(4), of[:4], weights[:4]))
     with pytest.raises(InputError, match="None of 1 answers fits into 64 tokens"):
         teach(llama, tuning(), [long], of[:1], np.ones(1))

@@ -12,24 +12,19 @@ from transformers import AutoModelForCausalLM, PreTrainedTokenizerFast
 
 from byte_models import save_byte_llama
 from steelyard.errors import InputError
-from steelyard.models.lm.completion_batches import AnswerReader, encode_answers
+from steelyard.models.lm.completion_batches import AnswerBatcher, encode_answers
 from steelyard.models.lm.token_targets import (
-    WrittenReader,
-    WrittenRows,
-    encode_written,
+    TokenTargetRows,
+    encode_token_targets,
     of_examples,
     shifted,
 )
-from steelyard.models.lm.word_alignment import token_strengths, words_of
+from steelyard.models.lm.word_alignment import words_of
 from steelyard.models.load import Pretrained, load_tokenizer
-from steelyard.objectives.losses import (
-    chunks,
-    completion_loss,
-    logconf_confer,
-    mean_over_answers,
-    soft,
-)
-from steelyard.objectives.state import Objective, OfTokens
+from steelyard.models.score import forward
+from steelyard.objectives import LogconfConfer, ObjectiveState, Soft, TokenObjective, chunks
+from steelyard.objectives.answers import answer_losses
+from steelyard.objectives.tokens import TokenCrossEntropy, soft, token_confidences, xent
 from steelyard.prompts import PromptedQuestion
 from steelyard.types import Floats, TokenTargets, WordProbabilities
 
@@ -67,38 +62,35 @@ def write(
 def rows_of(
     tokenizer: Any, asked: list[PromptedQuestion], which: Any, limit: int = 64, **more: Any
 ) -> Any:
-    return encode_written(tokenizer, asked, write(asked, which, **more)[0], limit)
+    return encode_token_targets(tokenizer, asked, write(asked, which, **more)[0], limit)
 
 
-def loss_of(logits: Any, labels: Any, strengths: Any, _: float) -> Any:
-    return soft(logits, labels, strengths)
-
-
-def gradient(llama: str, reader: Any, goal: Objective, shares: Floats, weights: Any) -> Any:
+def gradient(
+    llama: str, batcher: AnswerBatcher, goal: TokenObjective, shares: Floats, weights: Any
+) -> Any:
     """Loss of all examples at once, and its gradient."""
     model = AutoModelForCausalLM.from_pretrained(llama)
     rows = np.arange(len(shares))
-    logits = model(**reader.inputs(rows)).logits
-    table = reader.answers(logits, rows, shares.shape[1])
-    loss = goal.loss(table, torch.tensor(shares).float(), torch.tensor(weights).float())
+    logits = forward(model, batcher, rows, shares.shape[1], "fp32")
+    targets = batcher.targets(shares, rows)
+    loss = goal.loss(logits, targets, torch.tensor(weights).float(), ObjectiveState(0.5))
     loss.backward()
     flat = torch.cat([p.grad.ravel() for p in model.parameters() if p.grad is not None])
     return loss.detach(), flat
 
 
-def taught(llama: str, rows: WrittenRows, temperature: float | None = 1.0, **more: Any) -> Any:
-    goal = OfTokens(loss_of, temperature)
-    reader = WrittenReader(rows.encoded, taught=rows, objective=goal, **more)
-    return gradient(llama, reader, goal, rows.shares, more.get("weights", np.ones(len(rows.fit))))
+def learned(llama: str, rows: TokenTargetRows) -> Any:
+    batcher = AnswerBatcher(rows.encoded, answers=rows)
+    return gradient(llama, batcher, Soft(), rows.shares, np.ones(len(rows.fit)))
 
 
 def test_a_row_for_each_text_with_the_words_of_its_tokens(tokenizer: Any) -> None:
     asked = [ask(" a", " b cd"), ask(" e", prompt=PROMPT + "!")]
     rows = rows_of(tokenizer, asked, [(0, 1, 0.75), (0, 1, 0.25), (1, 0, 1)])
     # " b cd" has five bytes and the end: words b (space, b) and cd (space, c, d, end)
-    assert rows.word.tolist() == [0, 0, 1, 1, 1, 1, 2, 2, 3, 3, 3, 3, 4, 4, 4]
-    np.testing.assert_allclose(rows.log_probs, [*LOGS, LOGS[0]])
-    assert rows.first.tolist() == [0, 6, 12]
+    assert rows.words.word.tolist() == [0, 0, 1, 1, 1, 1, 2, 2, 3, 3, 3, 3, 4, 4, 4]
+    np.testing.assert_allclose(rows.words.log_probs, [*LOGS, LOGS[0]])
+    assert rows.words.first.tolist() == [0, 6, 12]
     assert rows.shares.tolist() == [[0.75, 0.25], [1, 0]]
     assert rows.encoded.rows.tolist() == [0, 2, 3]
     said = [
@@ -106,7 +98,7 @@ def test_a_row_for_each_text_with_the_words_of_its_tokens(tokenizer: Any) -> Non
         for a, b in zip(rows.encoded.starts, rows.encoded.starts[1:], strict=False)
     ]
     assert said == [f"<s>{PROMPT} b cd</s>"] * 2 + [f"<s>{PROMPT}! e</s>"]
-    assert (rows.left_out, rows.encoded.cut, rows.fit.tolist()) == (0, 0, [0, 1])
+    assert (rows.dropped, rows.encoded.truncated, rows.fit.tolist()) == (0, 0, [0, 1])
 
 
 @pytest.mark.parametrize("temperature", [1.0, 0.3, None])
@@ -119,13 +111,12 @@ def test_losses_are_those_of_each_text_alone(
     which = [(0, 0, 0.25), (0, 1, 0.75), (1, 0, 1.0)]
     rows = rows_of(tokenizer, asked, which)
     weights = np.array([0.5, 1.5])
-    goal = OfTokens(loss_of, temperature)
-    reader = WrittenReader(rows.encoded, taught=rows, objective=goal, trims=trims)
-    found, slope = gradient(llama, reader, goal, rows.shares, weights)
+    batcher = AnswerBatcher(rows.encoded, answers=rows, trims=trims)
+    found, slope = gradient(llama, batcher, Soft(temperature=temperature), rows.shares, weights)
     model = AutoModelForCausalLM.from_pretrained(llama)
-    losses, row = [], []
+    losses = []
     word_logs = iter(LOGS * 2)
-    for s, (i, c, _) in enumerate(which):
+    for i, c, _ in which:
         prompt = tokenizer(asked[i].prompt)["input_ids"]
         answer = [*tokenizer(asked[i].answers[c], add_special_tokens=False)["input_ids"], 2]
         logits = model(input_ids=torch.tensor([prompt + answer])).logits[0, len(prompt) - 1 : -1]
@@ -134,11 +125,10 @@ def test_losses_are_those_of_each_text_alone(
         word = torch.tensor([*word, word[-1]])
         logs = torch.tensor([next(word_logs) for _ in range(int(word[-1]) + 1)])
         tops = torch.softmax(logits, dim=1).amax(dim=1)
-        strengths = token_strengths(tops, word, logs, temperature or float("inf"))
-        losses.append(soft(logits, torch.tensor(answer), strengths))
-        row += [s] * len(answer)
+        strengths = token_confidences(tops, word, logs, temperature or float("inf"))
+        losses.append(soft(logits, torch.tensor(answer), strengths).mean())
     shares = torch.tensor([0.5 * 0.25, 0.5 * 0.75, 1.5])
-    alone = mean_over_answers(torch.cat(losses), torch.tensor(row), shares, examples=2)
+    alone = (shares * torch.stack(losses)).sum() / 2
     alone.backward()
     torch.testing.assert_close(found, alone.detach(), atol=1e-6, rtol=1e-5)
     flat = torch.cat([p.grad.ravel() for p in model.parameters() if p.grad is not None])
@@ -156,11 +146,11 @@ def test_an_answer_is_taught_by_its_own_mean(
     words = write(asked, which)[0]
     entropies = [1.0, 9.0, 1.0, 9.0]
     listed = replace(words, entropy=np.array(entropies))
-    rows = encode_written(tokenizer, asked, listed, 64)
-    goal = OfTokens(lambda z, labels, above, _: logconf_confer(z, labels, above, 0.3), None, True)
+    rows = encode_token_targets(tokenizer, asked, listed, 64)
+    goal = LogconfConfer(maximum=0.3, warmup=0.5)  # half way, where c is 0.3
     monkeypatch.setattr(chunks, "CPU_ENTRIES", entries)
-    reader = WrittenReader(rows.encoded, taught=rows, objective=goal)
-    found, slope = gradient(llama, reader, goal, rows.shares, np.ones(3))
+    batcher = AnswerBatcher(rows.encoded, answers=rows)
+    found, slope = gradient(llama, batcher, goal, rows.shares, np.ones(3))
     model = AutoModelForCausalLM.from_pretrained(llama)
     alone = torch.zeros(())
     for (i, c, share), entropy in zip(which, entropies, strict=True):
@@ -181,12 +171,16 @@ def test_certain_words_teach_the_cross_entropy(llama: str, tokenizer: Any) -> No
     which = [(0, 0, 0.25), (0, 1, 0.75), (1, 0, 1.0)]
     rows = rows_of(tokenizer, asked, which, logs=[0.0] * 4)
     plain = encode_answers(tokenizer, asked, rows.shares, 64)
-    reader = AnswerReader(plain.encoded, taught=plain)
     weights = np.array([0.5, 1.5])
-    theirs = gradient(llama, reader, Objective(completion_loss), rows.shares, weights)
-    goal = OfTokens(loss_of, 1.0)
-    ours = WrittenReader(rows.encoded, taught=rows, objective=goal)
-    for one, other in zip(gradient(llama, ours, goal, rows.shares, weights), theirs, strict=True):
+    theirs = gradient(
+        llama,
+        AnswerBatcher(plain.encoded, answers=plain),
+        TokenCrossEntropy(),
+        rows.shares,
+        weights,
+    )
+    ours = gradient(llama, AnswerBatcher(rows.encoded, answers=rows), Soft(), rows.shares, weights)
+    for one, other in zip(ours, theirs, strict=True):
         torch.testing.assert_close(one, other, atol=1e-6, rtol=1e-6)
 
 
@@ -195,18 +189,18 @@ def test_two_that_say_the_same_are_one(llama: str, tokenizer: Any) -> None:
     logs = [log(0.9), log(0.5)]
     one = rows_of(tokenizer, asked, [(0, 0, 1), (1, 0, 1)], logs=logs * 2)
     two = rows_of(tokenizer, asked, [(0, 0, 0.5), (0, 0, 0.5), (1, 0, 1)], logs=logs * 3)
-    for a, b in zip(taught(llama, one), taught(llama, two), strict=True):
+    for a, b in zip(learned(llama, one), learned(llama, two), strict=True):
         torch.testing.assert_close(a, b, atol=1e-6, rtol=1e-5)
     other = rows_of(tokenizer, asked, [(0, 0, 0.5), (0, 1, 0.5), (1, 0, 1)])
-    assert not torch.allclose(taught(llama, one)[1], taught(llama, other)[1], atol=1e-3)
+    assert not torch.allclose(learned(llama, one)[1], learned(llama, other)[1], atol=1e-3)
 
 
 def test_chunks_change_nothing(llama: str, tokenizer: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     asked = [ask(" on now", " off"), ask(" e f")]
     rows = rows_of(tokenizer, asked, [(0, 0, 0.5), (0, 1, 0.5), (1, 0, 1)])
-    whole = taught(llama, rows)
+    whole = learned(llama, rows)
     monkeypatch.setattr(chunks, "CPU_ENTRIES", 600)  # two tokens
-    for a, b in zip(whole, taught(llama, rows), strict=True):
+    for a, b in zip(whole, learned(llama, rows), strict=True):
         torch.testing.assert_close(a, b, atol=1e-7, rtol=1e-6)
 
 
@@ -215,12 +209,12 @@ def test_padded_mean_divides_by_the_longest_row(llama: str, tokenizer: Any) -> N
     rows = rows_of(tokenizer, [ask(" a"), ask(" abc")], [(0, 0, 1), (1, 0, 1)])
     tables = []
     for reduction in ("row_mean", "padded_mean"):
-        goal = OfTokens(loss_of, 1.0)
-        reader = WrittenReader(rows.encoded, taught=rows, objective=goal, reduction=reduction)
+        batcher = AnswerBatcher(rows.encoded, answers=rows, reduction=reduction)
         model = AutoModelForCausalLM.from_pretrained(llama)
         with torch.inference_mode():
-            logits = model(**reader.inputs(np.arange(2))).logits
-            tables.append(reader.answers(logits, np.arange(2), 1))
+            logits = forward(model, batcher, np.arange(2), 1, "fp32")
+            targets = batcher.targets(rows.shares, np.arange(2))
+            tables.append(answer_losses(xent(logits, targets.tokens), targets))
     torch.testing.assert_close(tables[1], tables[0] * torch.tensor([[3 / 16], [5 / 16]]))
 
 
@@ -250,7 +244,7 @@ def test_a_long_prompt_is_cut_in_its_item(tokenizer: Any) -> None:
     rows = rows_of(tokenizer, [ask(" a"), long], [(0, 0, 1), (1, 0, 1)], limit=30)
     text = tokenizer.decode(rows.encoded.tokens[rows.encoded.starts[1] :])
     assert text == f"<s><q>{'x' * 17}</q>= on</s>"
-    assert (rows.encoded.cut, rows.left_out) == (1, 0)
+    assert (rows.encoded.truncated, rows.dropped) == (1, 0)
 
 
 def test_a_text_that_is_too_long_gives_its_share_to_the_others(tokenizer: Any) -> None:
@@ -259,10 +253,10 @@ def test_a_text_that_is_too_long_gives_its_share_to_the_others(tokenizer: Any) -
     asked.append(ask(" " + "e" * 9))
     which = [(0, 0, 0.5), (0, 1, 0.3), (0, 2, 0.2), (1, 0, 1.0), (2, 0, 1.0)]
     rows = rows_of(tokenizer, asked, which, limit=20)
-    assert rows.left_out == 2
-    assert rows.entropy is None
+    assert rows.dropped == 2
+    assert rows.words.entropy is None
     written = replace(write(asked, which)[0], entropy=np.arange(5.0))
-    assert encode_written(tokenizer, asked, written, 20).entropy.tolist() == [0, 2, 4]
+    assert encode_token_targets(tokenizer, asked, written, 20).words.entropy.tolist() == [0, 2, 4]
     assert rows.fit.tolist() == [0, 2]
     np.testing.assert_allclose(rows.shares, [[0.5 / 0.7, 0, 0.2 / 0.7], [1, 0, 0]])
     assert rows.candidate.tolist() == [0, 2, 0]
@@ -286,7 +280,7 @@ def test_a_text_that_cannot_be_spelled_is_left_out(tokenizer: Any) -> None:
     asked = [ask(" a", " z"), ask(" zz")]
     which = [(0, 0, 0.5), (0, 1, 0.5), (1, 0, 1)]
     rows = rows_of(losing, asked, which)
-    assert (rows.left_out, rows.fit.tolist(), rows.shares.tolist()) == (2, [0], [[1, 0]])
+    assert (rows.dropped, rows.fit.tolist(), rows.shares.tolist()) == (2, [0], [[1, 0]])
     with pytest.raises(InputError, match="cannot spell 1, and 0 are too long"):
         rows_of(losing, asked[1:], [(0, 0, 1)])
 
@@ -294,8 +288,8 @@ def test_a_text_that_cannot_be_spelled_is_left_out(tokenizer: Any) -> None:
 def test_an_empty_answer_is_its_end(llama: str, tokenizer: Any) -> None:
     rows = rows_of(tokenizer, [ask(" "), ask("")], [(0, 0, 1), (1, 0, 1)], logs=[log(0.5)] * 2)
     # one word each: of the space and the end, and of the end alone
-    assert rows.word.tolist() == [0, 0, 1]
-    assert torch.isfinite(taught(llama, rows)[1]).all()
+    assert rows.words.word.tolist() == [0, 0, 1]
+    assert torch.isfinite(learned(llama, rows)[1]).all()
 
 
 @pytest.mark.parametrize("value", [np.nan, -np.inf, 0.5])
@@ -311,7 +305,7 @@ def test_a_log_probability_that_is_none_is_named(tokenizer: Any, value: float) -
 
 def test_rounding_above_certainty_is_certainty(llama: str, tokenizer: Any) -> None:
     rows = rows_of(tokenizer, [ask(" a")], [(0, 0, 1)], logs=[1e-7])
-    assert torch.isfinite(taught(llama, rows)[1]).all()
+    assert torch.isfinite(learned(llama, rows)[1]).all()
 
 
 def test_an_example_without_a_text_is_named(tokenizer: Any) -> None:

@@ -18,11 +18,11 @@ from steelyard.errors import ConfigError
 from steelyard.models.lm.word_alignment import (
     answer_spans,
     bridge,
-    token_strengths,
     word_log_probs,
     words_of,
 )
 from steelyard.models.load import Pretrained, load_tokenizer
+from steelyard.objectives.tokens import token_confidences
 from steelyard.prompts import PromptedQuestion
 from steelyard.types import Spans, WordProbabilities
 
@@ -104,7 +104,7 @@ def test_nothing_to_do_is_no_error() -> None:
 
 def strengths(tops: list[float], temperature: float, p: float = 0.3) -> list[float]:
     word = torch.zeros(len(tops), dtype=torch.int64)
-    found = token_strengths(torch.tensor(tops), word, torch.tensor([log(p)]), temperature)
+    found = token_confidences(torch.tensor(tops), word, torch.tensor([log(p)]), temperature)
     return [float(value) for value in found]
 
 
@@ -128,7 +128,7 @@ def test_the_product_over_a_word_is_its_probability(seed: int, temperature: floa
     word = torch.from_numpy(np.concatenate([np.arange(5), rng.integers(0, 5, 12)]))
     logs = torch.from_numpy(-rng.exponential(3, 5))
     tops = torch.from_numpy(rng.random(17)).bfloat16().requires_grad_()
-    found = token_strengths(tops, word, logs, temperature)
+    found = token_confidences(tops, word, logs, temperature)
     assert found.dtype == torch.float32
     assert not found.requires_grad
     assert ((found > 0) & (found <= 1)).all()
@@ -139,7 +139,7 @@ def test_the_product_over_a_word_is_its_probability(seed: int, temperature: floa
 def test_words_of_a_batch_do_not_touch_each_other() -> None:
     tops = torch.tensor([0.9, 0.13, 0.6, 0.5])
     word = torch.tensor([1, 1, 1, 0])
-    found = token_strengths(tops, word, torch.tensor([log(0.8), log(0.3)]))
+    found = token_confidences(tops, word, torch.tensor([log(0.8), log(0.3)]))
     torch.testing.assert_close(found[:3], torch.tensor(strengths([0.9, 0.13, 0.6], 1)))
     assert float(found[3]) == pytest.approx(0.8)
 
@@ -188,7 +188,7 @@ def test_every_pair_of_tokenizers_keeps_a_texts_probability(
     assert (np.bincount(word, minlength=len(joined.log_probs)) > 0).all()
     last = joined.spans.rows[1:] - 1  # the end belongs to the last word
     assert (word[learner.spans.rows[1:] - 1] == last).all()
-    found = token_strengths(
+    found = token_confidences(
         torch.rand(len(word), generator=torch.Generator().manual_seed(0)),
         torch.from_numpy(word),
         torch.from_numpy(joined.log_probs),
@@ -252,7 +252,7 @@ def test_bridging_to_the_same_tokens_changes_nothing() -> None:
     tokens = spans([(0, 3), (3, 6), (6, 12), (12, 12)], [(0, 1), (1, 1)])
     joined, word = bridge(words, tokens)
     assert word.tolist() == [0, 1, 2, 2, 3, 3]
-    found = token_strengths(
+    found = token_confidences(
         torch.rand(6), torch.from_numpy(word), torch.from_numpy(joined.log_probs)
     )
     assert found[:2].tolist() == pytest.approx([0.5, 0.25])

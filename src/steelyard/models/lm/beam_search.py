@@ -121,26 +121,6 @@ def n_best(
     )
 
 
-def union(found: Sequence[Scored]) -> list[tuple[str, ...]]:
-    """Every text that one of several models gave for each prompt, equal ones once.
-
-    Equal are texts that differ in white space at their ends at most; the first occurrence is kept.
-
-    Args:
-        found: the answers of each model to the same N prompts.
-
-    Source: Cui et al. 2024, arXiv:2406.03199, the candidates of joint decoding.
-    """
-    candidates = []
-    for i in range(len(found[0].rows) - 1):
-        own: dict[str, str] = {}
-        for one in found:
-            for text in one.texts[one.rows[i] : one.rows[i + 1]]:
-                own.setdefault(text.strip(), text)
-        candidates.append(tuple(own.values()))
-    return candidates
-
-
 def beam_entropy(log_probs: Floats, lengths: Ints, example: Ints, size: int) -> Floats:
     """H = -sum_b pi_b ln P_b / len_b with pi = softmax of ln P over an example's answers, nats.
 

@@ -1,6 +1,6 @@
-"""Rows of prompt, answer and end token, and how likely a model finds their answers."""
+"""Rows of prompt, answer and end token, and batches of them with their targets."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -8,99 +8,124 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from steelyard.errors import ConfigError
 from steelyard.models.batches import Batcher, sequences_of
 from steelyard.models.encode import Encoded, flat
-from steelyard.models.lm.prompt_tokens import answer_tokens, fit_prompt, prompt_tokens
-from steelyard.objectives.losses import answer_likelihoods
+from steelyard.models.lm.prompt_tokens import (
+    answer_tokens,
+    end_token,
+    fit_prompt,
+    prompt_tokens,
+)
+from steelyard.objectives.answers import AnswerTargets
 from steelyard.prompts import PromptedQuestion
 from steelyard.types import Floats, Ints
 
 Reduction = Literal["row_mean", "padded_mean"]
+Shorten = Callable[[int, int], list[int] | None]
+"""Tokens of example i's prompt truncated to so many, None if it cannot be that short."""
+
+
+@dataclass(frozen=True, eq=False)
+class RowWords:
+    """The words of the answers of S rows, and how probable the supervisors find them."""
+
+    first: Ints  # (S,), where a row's answer begins in `word`
+    word: Ints  # (T,), number of the word of each token, those of an answer together
+    log_probs: Floats  # (W,), ln P of the words
+    entropy: Floats | None = None  # (S,), of the supervisors' lists
 
 
 @dataclass(frozen=True, eq=False)
 class AnswerRows:
-    """The answers of N examples that are taught, and where they start.
+    """The answers that are learned of N examples, and where they start.
 
-    Row s teaches answer `candidate[s]` of its example from token `prompt[s]` on; the row's last
-    token is the end token.
+    Row s holds answer `candidate[s]` of its example from token `prompt[s]` on; the row's last token
+    is the end token.
     """
 
     encoded: Encoded  # of the examples that fit
     prompt: Ints  # (S,), tokens before the answer
     candidate: Ints  # (S,), number of the answer
     fit: Ints  # which of the N examples fit, ascending
+    words: RowWords | None = None  # where the supervisors' words are learned
+
+    @property
+    def answer_lengths(self) -> Ints:
+        """Tokens of each row's answer, the end token with them, (S,)."""
+        return self.encoded.lengths - self.prompt
 
 
 def encode_answers(
-    tokenizer: Any, asked: Sequence[PromptedQuestion], targets: Floats, limit: int
+    tokenizer: Any, prompted: Sequence[PromptedQuestion], targets: Floats, limit: int
 ) -> AnswerRows:
     """A row for each answer with a target above 0.
 
-    A prompt that is too long for its longest answer is cut in its item. An example whose answer
-    and instruction alone are too long is left out.
+    A prompt that is too long for its longest answer is truncated in its item. An example whose
+    answer and instruction alone are too long is dropped.
 
     Args:
-        tokenizer: of the model that is taught.
-        asked: N prompts with the texts of their answers.
+        tokenizer: of the model that is trained.
+        prompted: N prompts with the texts of their answers.
         targets: (N, K).
         limit: most tokens of a row.
 
     Raises:
         ConfigError: the tokenizer has no end token.
     """
-    end = tokenizer.eos_token_id
-    if end is None:
-        raise ConfigError(
-            "The model's tokenizer has no end token (`eos_token`), so an answer could not end; "
-            "use another `model`, or set the token in its tokenizer_config.json."
-        )
-    known: dict[tuple[str, tuple[str, ...]], list[list[int]]] = {}
+    end = end_token(tokenizer)
+    cache: dict[tuple[str, tuple[str, ...]], list[list[int]]] = {}
     answers, numbers = [], [np.flatnonzero(row) for row in targets]
-    for one, taught in zip(asked, numbers, strict=True):
-        texts = tuple(one.answers[k] for k in taught)
-        key = (one.prompt[-64:], texts)  # closed questions have the same few answers
-        if key not in known:
-            known[key] = [[*ids, end] for ids in answer_tokens(tokenizer, one.prompt, texts)]
-        answers.append(known[key])
-    prompts = prompt_tokens(tokenizer, [one.prompt for one in asked])
-    return lay_out(tokenizer, asked, prompts, answers, numbers, limit)
+    for question, candidates in zip(prompted, numbers, strict=True):
+        texts = tuple(question.answers[k] for k in candidates)
+        key = (question.prompt[-64:], texts)  # closed questions have the same few answers
+        if key not in cache:
+            cache[key] = [[*ids, end] for ids in answer_tokens(tokenizer, question.prompt, texts)]
+        answers.append(cache[key])
+    prompts = prompt_tokens(tokenizer, [question.prompt for question in prompted])
+    return lay_out(tokenizer, prompts, answers, numbers, limit, in_item(tokenizer, prompted))
+
+
+def in_item(tokenizer: Any, prompted: Sequence[PromptedQuestion]) -> Shorten:
+    """Truncates a prompt in the item that it asks about."""
+
+    def shorten(i: int, size: int) -> list[int] | None:
+        shorter = fit_prompt(tokenizer, prompted[i], size)
+        return None if shorter is None else prompt_tokens(tokenizer, [shorter.prompt])[0]
+
+    return shorten
 
 
 def lay_out(
     tokenizer: Any,
-    asked: Sequence[PromptedQuestion],
     prompts: Sequence[list[int]],
     answers: Sequence[list[list[int]]],
     numbers: Sequence[Ints],
     limit: int,
+    shorten: Shorten,
 ) -> AnswerRows:
-    """Rows of prompts and answers; where these are none, or do not fit, an example is left out.
+    """Rows of prompts and answers; an example without answers, or too long, is dropped.
 
     Args:
-        tokenizer: of the model that is taught.
-        asked: N prompts.
-        prompts: their tokens.
+        tokenizer: of the model that is trained.
+        prompts: tokens of N prompts.
         answers: tokens of each example's answers, the end token with them.
         numbers: of the same answers, for `AnswerRows.candidate`.
         limit: most tokens of a row.
+        shorten: truncates a prompt.
     """
     rows: list[list[int]] = []
-    prompt, candidate, counts, fit, cut = [], [], [], [], 0
-    for i, (one, ids, own) in enumerate(zip(asked, prompts, answers, strict=True)):
-        if not own:
+    sizes, counts, fit, truncated = [], [], [], 0
+    for i, (prompt, texts) in enumerate(zip(prompts, answers, strict=True)):
+        if not texts:
             continue
-        room = limit - max(map(len, own))
-        if len(ids) > room:
-            shorter = fit_prompt(tokenizer, one, room)
-            if shorter is None:
-                continue
-            ids, cut = prompt_tokens(tokenizer, [shorter.prompt])[0], cut + 1
-        rows += [ids + answer for answer in own]
-        prompt += [len(ids)] * len(own)
-        candidate += numbers[i].tolist()
-        counts.append(len(own))
+        size = limit - max(map(len, texts))
+        ids = prompt if len(prompt) <= size else shorten(i, size)
+        if ids is None:
+            continue
+        truncated += len(prompt) > size
+        rows += [ids + answer for answer in texts]
+        sizes += [len(ids)] * len(texts)
+        counts.append(len(texts))
         fit.append(i)
     encoded = Encoded(
         tokens=flat(rows),
@@ -108,23 +133,27 @@ def lay_out(
         starts=np.cumsum([0, *map(len, rows)]),
         rows=np.cumsum([0, *counts]),
         pad=int(tokenizer.pad_token_id),
-        cut=cut,
+        truncated=truncated,
     )
-    return AnswerRows(encoded, *(np.array(c, dtype=np.int64) for c in (prompt, candidate, fit)))
+    candidate = [number for i in fit for number in numbers[i]]
+    columns = (np.array(column, dtype=np.int64) for column in (sizes, candidate, fit))
+    prompt_sizes, candidates, examples = columns
+    return AnswerRows(encoded, prompt_sizes, candidates, examples)
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
-class AnswerReader(Batcher):
-    """Gives the training loop the likelihoods of answers as a classifier's gives logits."""
+class AnswerBatcher(Batcher):
+    """Makes batches of rows; the logits that count are those of the answers' tokens."""
 
-    taught: AnswerRows
+    answers: AnswerRows
     reduction: Reduction = "row_mean"
     trims: bool = False  # whether the model takes `logits_to_keep`
+    reference: Floats | None = None  # (N, K), ln P of the answers before training
 
     def inputs(self, rows: Ints) -> dict[str, Tensor]:
         """Padded inputs of the rows of the given examples.
 
-        A real token may be the padding token: the attention mask says which places are read.
+        A real token may be the padding token: the attention mask says which positions are read.
         """
         inputs = super().inputs(rows)
         if self.trims:
@@ -132,35 +161,61 @@ class AnswerReader(Batcher):
             inputs["logits_to_keep"] = torch.arange(self._start(rows), width, device=self.device)
         return inputs
 
-    def answers(self, logits: Tensor, rows: Ints, width: int) -> Tensor:
-        """Mean ln P of each answer's tokens, (B, width); 0 for answers that are not taught."""
-        sequences, start = sequences_of(self.encoded, rows), self._start(rows)
-        tokens = Batcher.inputs(self, rows)["input_ids"][:, start + 1 :]
-        if not self.trims:
-            logits = logits[:, start:]
-        lengths, prompt = self.encoded.lengths[sequences], self.taught.prompt[sequences]
-        place = np.arange(start + 1, start + 1 + tokens.shape[1])
-        is_answer = (place >= prompt[:, None]) & (place < lengths[:, None])
-        divisor = lengths - prompt
+    def select(self, logits: Tensor, rows: Ints, width: int) -> Tensor:
+        """The logits of all answer tokens of the given examples, (T, V), row by row."""
+        sequences = sequences_of(self.encoded, rows)
+        sizes = self.answers.answer_lengths[sequences]
+        start = self._start(rows) if self.trims else 0  # of the first logits that the model gives
+        row = np.repeat(np.arange(len(sequences)), sizes)
+        before = self.answers.prompt[sequences] - 1 - start  # logits that predict the first token
+        return logits[self._tensor(row), self._tensor(_ranges(before, sizes))]
+
+    def targets(self, targets: Floats, rows: Ints) -> AnswerTargets:
+        """What those logits should predict.
+
+        Args:
+            targets: (N, K), of all N examples, by number of the answer.
+            rows: (B,), which of them.
+        """
+        sequences, width = sequences_of(self.encoded, rows), targets.shape[-1]
+        sizes = self.answers.answer_lengths[sequences]
+        starts = self.encoded.starts[sequences] + self.answers.prompt[sequences]
+        divisor = sizes
         if self.reduction == "padded_mean":  # the longest row of all, whatever the batch
             divisor = np.full(len(sequences), self.encoded.lengths.max() - 1)
-        likelihoods = self.likelihoods(
-            logits[:, :-1], tokens, self._tensor(is_answer), self._tensor(divisor), sequences
-        )
         example = np.repeat(np.arange(len(rows)), np.diff(self.encoded.rows)[rows])
-        cell = self._tensor(example * width + self.taught.candidate[sequences])
-        table = torch.zeros(len(rows) * width, device=self.device)
-        return table.index_add(0, cell, likelihoods).reshape(len(rows), width)
+        return AnswerTargets(
+            tokens=self._tensor(self.encoded.tokens[_ranges(starts, sizes)].astype(np.int64)),
+            row=self._tensor(np.repeat(np.arange(len(sequences)), sizes)),
+            divisor=self._tensor(divisor),
+            cell=self._tensor(example * width + self.answers.candidate[sequences]),
+            shares=self.tensor(targets[rows]),
+            reference=None if self.reference is None else self.tensor(self.reference[rows]),
+            **self._words(sequences, sizes),
+        )
 
-    def likelihoods(
-        self, logits: Tensor, tokens: Tensor, is_answer: Tensor, divisor: Tensor, rows: Ints
-    ) -> Tensor:
-        """`losses.answer_likelihoods` of the given rows of `taught`, (S,)."""
-        return answer_likelihoods(logits, tokens, is_answer, divisor)
+    def _words(self, sequences: Ints, sizes: Ints) -> dict[str, Any]:
+        """The words of the answers' tokens, numbered anew, and what supervisors say of them."""
+        words = self.answers.words
+        if words is None:
+            return {}
+        tokens = words.word[_ranges(words.first[sequences], sizes)]
+        numbers, word = np.unique(tokens, return_inverse=True)
+        return {
+            "word": self._tensor(word),
+            "word_log_probs": self._tensor(words.log_probs[numbers]),
+            "entropies": None if words.entropy is None else self._tensor(words.entropy[sequences]),
+        }
 
     def _start(self, rows: Ints) -> int:
-        """The first place whose next token is an answer's."""
-        return int(self.taught.prompt[sequences_of(self.encoded, rows)].min()) - 1
+        """The first position whose next token is an answer's."""
+        return int(self.answers.prompt[sequences_of(self.encoded, rows)].min()) - 1
 
     def _tensor(self, values: Any) -> Tensor:
         return torch.from_numpy(values).to(self.device)
+
+
+def _ranges(starts: Ints, sizes: Ints) -> Ints:
+    """starts[0], starts[0] + 1, ... of each start, sizes[s] of them, one after the other."""
+    offsets: Ints = np.repeat(starts - (np.cumsum(sizes) - sizes), sizes)
+    return offsets + np.arange(len(offsets))

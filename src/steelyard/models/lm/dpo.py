@@ -1,34 +1,39 @@
-"""Teach a causal language model which of two answers is better, by preference optimization.
+"""Train a causal language model on which of two answers is better, by preference optimization.
 
-A preference is a question with two choices. Its target, a distribution over the two, is how sure
-the label is: (1 - eps, eps) is conservative DPO with an eps for each pair.
+A preference is a question with two choices. Its target is a distribution over the two: (1 - eps,
+eps) is conservative DPO with a flip probability eps for each pair. The loss is in
+`objectives/dpo.py`.
 """
 
-import inspect
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 from pydantic import Field
-from torch import Tensor
 
 from steelyard.errors import InputError
 from steelyard.models.checkpoints import Checkpoints
-from steelyard.models.lm.finetune_lm import Adapters, _prepare
+from steelyard.models.finetune import save_pretrained
+from steelyard.models.lm.finetune_lm import (
+    LmTraining,
+    answer_batcher,
+    load_for_training,
+    train_rows,
+)
 from steelyard.models.lm.load_lm import load_causal
-from steelyard.models.lm.pair_batches import PairReader, encode_pairs, log_ratios
+from steelyard.models.lm.pair_batches import encode_pairs, pair_log_probs
 from steelyard.models.lm.prompt_tokens import context_size
-from steelyard.models.load import Pretrained, load_tokenizer
-from steelyard.models.train import Training, TrainingLog, device, train
-from steelyard.objectives.losses.preference import PairLoss, dpo
-from steelyard.objectives.state import Objective
-from steelyard.types import Floats, Question
+from steelyard.models.load import Pretrained
+from steelyard.models.train import TrainingLog
+from steelyard.objectives.dpo import DirectPreference, PairLoss
+from steelyard.types import Floats, Ints, Question
 
 
-class PreferenceTuning(Training):
-    """How a language model is taught preferences."""
+class PreferenceTuning(LmTraining):
+    """How a language model is trained on preferences."""
 
     epochs: int = Field(1, ge=1)
     """Passes over the kept pairs; sets the number of optimizer steps."""
@@ -36,8 +41,6 @@ class PreferenceTuning(Training):
     """Peak of a linear warm-up and decay to zero; 1e-6 is usual where no adapters are trained."""
     max_tokens: int = Field(512, ge=8)
     """Of prompt, answer and end together; a longer prompt loses its beginning, and is counted."""
-    lora: Adapters | None = Adapters()
-    """Train adapters; `null` trains the weights themselves."""
     beta: float = Field(0.1, gt=0)
     """How far the model is held to what it was before."""
     loss: PairLoss = "sigmoid"
@@ -52,8 +55,8 @@ class Preferrer:
     tuning: PreferenceTuning
     model: Any
     tokenizer: Any
-    cut: int  # training pairs whose prompt was cut
-    left_out: dict[str, int]  # reason -> training pairs
+    truncated: int  # training pairs whose prompt was truncated
+    dropped: dict[str, int]  # reason -> training pairs
     log: TrainingLog = field(default_factory=TrainingLog)
 
     def rewards(self, questions: Sequence[Question]) -> Floats:
@@ -61,14 +64,14 @@ class Preferrer:
 
         Of a question that does not fit they are NaN. For `ipo` they are per token, as trained.
         """
-        limit = _limit(self.model, self.tokenizer, self.tuning)
+        limit = min(self.tuning.max_tokens, context_size(self.model, self.tokenizer))
         rows = encode_pairs(self.tokenizer, questions, limit)
-        reader = _reader(self.model, rows, self.tuning)
-        after = log_ratios(self.model, reader, self.tuning.precision)
-        before = load_causal(self.pretrained).to(reader.device)
+        batcher = answer_batcher(self.model, rows)
+        options: Any = {"precision": self.tuning.precision, "mean": self.tuning.loss == "ipo"}
+        after = pair_log_probs(self.model, batcher, **options)
+        before = pair_log_probs(load_causal(self.pretrained).to(batcher.device), batcher, **options)
         rewards = np.full((len(questions), 2), np.nan)
-        change = after - log_ratios(before, reader, self.tuning.precision)
-        rewards[rows.fit] = self.tuning.beta * change
+        rewards[rows.fit] = self.tuning.beta * (after - before)
         return rewards
 
     def probabilities(self, questions: Sequence[Question]) -> Floats:
@@ -86,11 +89,7 @@ class Preferrer:
 
     def save(self, folder: Path) -> None:
         """Write weights (safetensors), config and tokenizer in Hugging Face's format."""
-        model = self.model
-        if hasattr(model, "merge_and_unload"):
-            model = model.merge_and_unload()
-        model.save_pretrained(folder)
-        self.tokenizer.save_pretrained(folder)
+        save_pretrained(self.model, self.tokenizer, folder)
 
 
 def bradley_terry(rewards: Floats) -> Floats:
@@ -118,18 +117,18 @@ def train_dpo(
     steps: int | None = None,
     checkpoints: Checkpoints | None = None,
 ) -> Preferrer:
-    """Train a causal language model on pairs; the loss of a step is `losses.preference.dpo`.
+    """Train a causal language model on pairs; the loss of a step is `objectives.dpo.dpo`.
 
-    Left out before anything else: pairs of weight 0 and, counted, pairs of two equal answers,
+    Dropped before anything else: pairs of weight 0 and, counted, pairs of two equal answers,
     with an empty answer, or with an answer that does not fit into the context.
 
     Args:
-        pretrained: which weights; as they are, they are also the reference.
+        pretrained: which weights; unchanged, they are also the reference.
         tuning: how they are trained.
         questions: N of them, with two choices each.
         targets: (N, 2), P(choice is the better one); rows sum to 1.
         weights: (N,), >= 0.
-        seed: of adapters, the order of pairs and dropout.
+        seed: random seed for adapters, the order of pairs and dropout.
         steps: optimizer steps; None takes `tuning.epochs` over the pairs with a weight.
         checkpoints: where a killed run goes on.
 
@@ -139,88 +138,60 @@ def train_dpo(
         ConfigError: the tokenizer has no end token.
         TrainingError: as `models.train.train`.
     """
-    usable, left_out = usable_pairs(questions)
+    usable, reasons = usable_pairs(questions)
     kept = np.flatnonzero((weights > 0) & usable)
-    left_out = {name: int((weights[rows] > 0).sum()) for name, rows in left_out.items()}
-    tokenizer = load_tokenizer(pretrained)
-    model = load_causal(pretrained, tuning.dropout).to(device())
-    limit = _limit(model, tokenizer, tuning)
+    dropped = {name: int((weights[pairs] > 0).sum()) for name, pairs in reasons.items()}
+    model, tokenizer, limit = load_for_training(pretrained, tuning)
     rows = encode_pairs(tokenizer, [questions[int(i)] for i in kept], limit)
-    left_out["too long"] = len(kept) - len(rows.fit)
+    dropped["too long"] = len(kept) - len(rows.fit)
     if not len(rows.fit):
         raise InputError(
-            f"None of {len(questions):,} pairs can be taught: two different answers that fit into "
-            f"{limit} tokens are needed; left out are {_listed(left_out)}."
+            f"None of {len(questions):,} pairs can be learned: two different answers that fit into "
+            f"{limit} tokens are needed; dropped are {_listed(dropped)}."
         )
     fit = kept[rows.fit]
     even = fit[np.abs(targets[fit, 0] - 0.5) < 1e-6]
     if tuning.loss == "robust" and len(even):
         raise InputError(
             f"`loss: robust` needs labels that are right more often than not; that of "
-            f"{questions[int(even[0])].id!r} is even. Leave such pairs out, or use `sigmoid`."
+            f"{questions[int(even[0])].id!r} is even. Drop such pairs, or use `sigmoid`."
         )
-    reader = _reader(model, rows, tuning)
-    reader = replace(reader, reference=log_ratios(model, reader, tuning.precision))
-    model.config.use_cache = False
-    model = _prepare(model, cast(Any, tuning), seed)
-
-    def loss(ratios: Tensor, wanted: Tensor, weight: Tensor) -> Tensor:
-        nothing = ratios.new_zeros(len(ratios))  # the reference is in the ratios already
-        return dpo(
-            *(ratios[:, 0], ratios[:, 1], nothing, nothing),
-            beta=tuning.beta,
-            weights=weight,
-            label_smoothing=wanted[:, 1],
-            loss=tuning.loss,
-        )
-
-    log = train(
+    mean = tuning.loss == "ipo"
+    reference = pair_log_probs(model, answer_batcher(model, rows), tuning.precision, mean=mean)
+    model, log = train_rows(
         model,
-        reader,
+        answer_batcher(model, rows, reference=reference),
         targets[fit],
         weights[fit],
         tuning,
+        DirectPreference(beta=tuning.beta, variant=tuning.loss),
         steps=steps or tuning.steps(int((weights > 0).sum())),
         seed=seed,
         checkpoints=checkpoints,
-        objective=Objective(loss),
     )
-    model.config.use_cache = True
-    return Preferrer(pretrained, tuning, model, tokenizer, rows.encoded.cut, left_out, log)
+    truncated = rows.encoded.truncated
+    return Preferrer(pretrained, tuning, model, tokenizer, truncated, dropped, log)
 
 
-def usable_pairs(questions: Sequence[Question]) -> tuple[Any, dict[str, Any]]:
-    """Which pairs say something, (N,), and the rows of those that do not, by reason.
+def usable_pairs(
+    questions: Sequence[Question],
+) -> tuple[npt.NDArray[np.bool_], dict[str, Ints]]:
+    """Which pairs have two different answers, (N,), and the rows of the others, by reason.
 
     Raises:
         InputError: a question has another number of choices than two.
     """
-    for one in questions:
-        if len(one.choices) != 2:
+    for question in questions:
+        if len(question.choices) != 2:
             raise InputError(
-                f"A preference must have two choices; {one.id!r} has {len(one.choices)}."
+                f"A preference must have two choices; {question.id!r} has {len(question.choices)}."
             )
-    plain = [tuple(choice.strip() for choice in one.choices) for one in questions]
+    plain = [tuple(choice.strip() for choice in question.choices) for question in questions]
     empty = np.array([not (first and second) for first, second in plain], dtype=bool)
     same = np.array([first == second for first, second in plain], dtype=bool) & ~empty
     reasons = {"empty answer": np.flatnonzero(empty), "equal answers": np.flatnonzero(same)}
     return ~(empty | same), reasons
 
 
-def _limit(model: Any, tokenizer: Any, tuning: PreferenceTuning) -> int:
-    return min(tuning.max_tokens, context_size(model, tokenizer))
-
-
-def _reader(model: Any, rows: Any, tuning: PreferenceTuning) -> PairReader:
-    inner = model.get_base_model() if hasattr(model, "get_base_model") else model
-    return PairReader(
-        rows.encoded,
-        device=device(),
-        taught=rows,
-        trims="logits_to_keep" in inspect.signature(inner.forward).parameters,
-        mean=tuning.loss == "ipo",
-    )
-
-
-def _listed(left_out: dict[str, int]) -> str:
-    return ", ".join(f"{count} ({name})" for name, count in left_out.items() if count) or "none"
+def _listed(dropped: dict[str, int]) -> str:
+    return ", ".join(f"{count} ({name})" for name, count in dropped.items() if count) or "none"

@@ -1,4 +1,4 @@
-"""Teach a causal language model the answers that follow a prompt, and nothing of the prompt.
+"""Fine-tune a causal language model on the answers that follow a prompt, and not on the prompt.
 
 The loss is that of the answer's tokens and of the end token behind them: the model learns to stop.
 """
@@ -14,21 +14,21 @@ from pydantic import Field
 
 from steelyard.errors import ConfigError, InputError
 from steelyard.models.checkpoints import Checkpoints
-from steelyard.models.finetune import Lora, with_adapters
+from steelyard.models.finetune import Lora, save_pretrained, with_adapters
 from steelyard.models.frozen import Trunk
 from steelyard.models.lm.completion_batches import (
-    AnswerReader,
+    AnswerBatcher,
     AnswerRows,
     Reduction,
     encode_answers,
 )
 from steelyard.models.lm.load_lm import load_causal
 from steelyard.models.lm.prompt_tokens import context_size
-from steelyard.models.lm.token_targets import WrittenReader, encode_written, of_examples
+from steelyard.models.lm.token_targets import encode_token_targets, of_examples
 from steelyard.models.load import Pretrained, load_tokenizer
 from steelyard.models.train import Training, TrainingLog, device, train
-from steelyard.objectives.losses import completion_loss
-from steelyard.objectives.state import Objective, OfTokens
+from steelyard.objectives.base import BaseObjective
+from steelyard.objectives.tokens import TokenCrossEntropy, TokenObjective
 from steelyard.prompts import PromptedQuestion
 from steelyard.types import Floats, Ints, TokenTargets
 
@@ -42,13 +42,20 @@ class Adapters(Lora):
     """Every linear layer but the output's, or the attention's queries and values (the paper's)."""
 
 
-class Tuning(Training):
-    """How a language model is taught."""
+class LmTraining(Training):
+    """How a language model is trained, on answers or on preferences."""
 
     max_tokens: int = Field(512, ge=8)
-    """Of prompt, answer and end together; a longer prompt is cut in its item, and counted."""
+    """Of prompt, answer and end together; a longer prompt is truncated, and counted."""
     lora: Adapters | None = Adapters()
     """Train adapters; `null` trains the weights themselves."""
+
+
+class Tuning(LmTraining):
+    """How a language model is trained on answers."""
+
+    max_tokens: int = Field(512, ge=8)
+    """Of prompt, answer and end together; a longer prompt is truncated in its item, and counted."""
     reduction: Reduction = "row_mean"
     """A row's loss: the mean over its answer's tokens, or their sum over the length of the longest
     row (`padded_mean`, as the paper's code has it: a long prompt takes weight off its answer)."""
@@ -60,55 +67,51 @@ class Completer:
 
     model: Any
     tokenizer: Any
-    cut: int  # training examples whose item was cut
-    left_out: int  # training examples whose answer did not fit; of a loss of tokens, answers
+    truncated: int  # training examples whose item was truncated
+    dropped: int  # training examples whose answer did not fit; of a loss of tokens, answers
     log: TrainingLog = field(default_factory=TrainingLog)
 
     def save(self, folder: Path) -> None:
         """Write weights (safetensors), config and tokenizer in Hugging Face's format."""
-        model = self.model
-        if hasattr(model, "merge_and_unload"):
-            model = model.merge_and_unload()
-        model.save_pretrained(folder)
-        self.tokenizer.save_pretrained(folder)
+        save_pretrained(self.model, self.tokenizer, folder)
 
 
 def finetune_lm(
     pretrained: Pretrained,
     tuning: Tuning,
-    asked: Sequence[PromptedQuestion],
+    prompted: Sequence[PromptedQuestion],
     targets: Floats,
     weights: Floats,
     *,
     seed: int,
     steps: int | None = None,
     checkpoints: Checkpoints | None = None,
-    objective: OfTokens | None = None,
-    written: TokenTargets | None = None,
+    objective: TokenObjective | None = None,
+    token_targets: TokenTargets | None = None,
 ) -> Completer:
     """Train a causal language model on prompts and their answers.
 
     The loss of example i is sum_k targets_ik * (mean cross-entropy of the tokens of answer k and
     of the end behind it); that of a step is the mean of weights_i times it. Examples of weight 0
-    are left out before anything else; those whose answer does not fit into the context as well,
+    are dropped before anything else; those whose answer does not fit into the context as well,
     and are counted.
 
     With an objective of tokens the loss of example i is sum_s share_s * (mean loss of the tokens of
-    text s), over the texts of `written`; `targets` have no part in it. See `encode_written` for
-    what is left out.
+    text s), over the texts of `token_targets`, and `targets` are ignored. See
+    `encode_token_targets` for what is dropped.
 
     Args:
         pretrained: which weights.
         tuning: how they are trained.
-        asked: N prompts, each with the texts of its answers.
+        prompted: N prompts, each with the texts of its answers.
         targets: (N, K), rows sum to 1 over the answers that the prompt has.
         weights: (N,), >= 0.
-        seed: of adapters, the order of examples and dropout.
+        seed: random seed for adapters, the order of examples and dropout.
         steps: optimizer steps; None takes `tuning.epochs` over the kept examples.
         checkpoints: where a killed run goes on.
         objective: of tokens; None is the cross-entropy.
-        written: the texts of the N examples with their words, characters of which are those of the
-            answers of `asked`; for an objective of tokens.
+        token_targets: the texts of the N examples with their words, characters of which are those
+            of the answers of `prompted`; for an objective of tokens.
 
     Raises:
         InputError: no example's answer fits, or an objective of tokens lacks words or entropies.
@@ -116,77 +119,104 @@ def finetune_lm(
         TrainingError: as `models.train.train`.
     """
     kept = np.flatnonzero(weights > 0)
-    tokenizer = load_tokenizer(pretrained)
-    model = load_causal(pretrained, tuning.dropout).to(device())
-    limit = min(tuning.max_tokens, context_size(model, tokenizer))
-    some = [asked[int(i)] for i in kept]
+    model, tokenizer, limit = load_for_training(pretrained, tuning)
+    prompted = [prompted[int(i)] for i in kept]
     if objective is None:
-        taught = encode_answers(tokenizer, some, targets[kept], limit)
-        shares, left_out = targets[kept][taught.fit], len(kept) - len(taught.fit)
+        rows = encode_answers(tokenizer, prompted, targets[kept], limit)
+        shares, dropped = targets[kept][rows.fit], len(kept) - len(rows.fit)
     else:
-        taught = texts = encode_written(tokenizer, some, _words(objective, written, kept), limit)
-        shares, left_out = texts.shares, texts.left_out
-    if not len(taught.fit):
+        texts = _kept_texts(objective, token_targets, kept)
+        rows = token_rows = encode_token_targets(tokenizer, prompted, texts, limit)
+        shares, dropped = token_rows.shares, token_rows.dropped
+    if not len(rows.fit):
         raise InputError(
             f"None of {len(kept)} answers fits into {limit} tokens together with its "
             "instruction; raise `max_tokens`, or use a model with a longer context."
         )
-    reader = _reader(model, taught, tuning, objective)
     _stop_at(model, tokenizer.eos_token_id)
-    model.config.use_cache = False
-    model = _prepare(model, tuning, seed)
-    log = train(
+    model, log = train_rows(
         model,
-        reader,
+        answer_batcher(model, rows, reduction=tuning.reduction),
         shares,
-        weights[kept[taught.fit]],
+        weights[kept[rows.fit]],
         tuning,
+        objective or TokenCrossEntropy(),
         steps=steps or tuning.steps(len(kept)),
         seed=seed,
         checkpoints=checkpoints,
-        objective=objective or Objective(completion_loss),
+    )
+    return Completer(model, tokenizer, rows.encoded.truncated, dropped, log)
+
+
+def load_for_training(pretrained: Pretrained, tuning: LmTraining) -> tuple[Any, Any, int]:
+    """The model on the device, its tokenizer, and the most tokens of a row."""
+    tokenizer = load_tokenizer(pretrained)
+    model = load_causal(pretrained, tuning.dropout).to(device())
+    return model, tokenizer, min(tuning.max_tokens, context_size(model, tokenizer))
+
+
+def answer_batcher(model: Any, rows: AnswerRows, **options: Any) -> AnswerBatcher:
+    """Batches of the rows for the model; `options` are fields of `AnswerBatcher`."""
+    inner = model.get_base_model() if hasattr(model, "get_base_model") else model
+    trims = "logits_to_keep" in inspect.signature(inner.forward).parameters
+    return AnswerBatcher(rows.encoded, device=device(), answers=rows, trims=trims, **options)
+
+
+def train_rows(
+    model: Any,
+    batcher: AnswerBatcher,
+    targets: Floats,
+    weights: Floats,
+    tuning: LmTraining,
+    objective: BaseObjective,
+    *,
+    steps: int,
+    seed: int,
+    checkpoints: Checkpoints | None,
+) -> tuple[Any, TrainingLog]:
+    """Train a loaded model on rows of answers; returns it with its adapters, and the log.
+
+    Raises:
+        ConfigError: both `lora` and `train_layers` are set.
+        TrainingError: as `models.train.train`.
+    """
+    model.config.use_cache = False
+    model = _prepare(model, tuning, seed)
+    log = train(
+        *(model, batcher, targets, weights, tuning),
+        steps=steps,
+        seed=seed,
+        checkpoints=checkpoints,
+        objective=objective,
     )
     model.config.use_cache = True
-    return Completer(model, tokenizer, taught.encoded.cut, left_out, log)
+    return model, log
 
 
-def _words(objective: OfTokens, written: TokenTargets | None, kept: Ints) -> TokenTargets:
-    if written is None:
+def _kept_texts(objective: TokenObjective, texts: TokenTargets | None, kept: Ints) -> TokenTargets:
+    """The texts of the kept examples, which must have what the objective needs."""
+    if texts is None:
         raise InputError(
             "An objective of single tokens needs the words' probabilities; use `language_model` "
             "supervisors with `beams`, or `api` supervisors with `words`."
         )
-    found = of_examples(written, kept)
-    if objective.by_entropy and (found.entropy is None or not np.isfinite(found.entropy).all()):
+    texts = of_examples(texts, kept)
+    if objective.by_entropy and (texts.entropy is None or not np.isfinite(texts.entropy).all()):
         raise InputError(
             "This objective compares the student with the entropy of the supervisors' lists, and "
-            "some answers come without; use `language_model` supervisors with `beams`."
+            "some answers have none; use `language_model` supervisors with `beams`."
         )
-    return found
-
-
-def _reader(
-    model: Any, taught: AnswerRows, tuning: Tuning, objective: OfTokens | None
-) -> AnswerReader:
-    options: dict[str, Any] = {
-        "device": device(),
-        "taught": taught,
-        "reduction": tuning.reduction,
-        "trims": "logits_to_keep" in inspect.signature(model.forward).parameters,
-    }
-    if objective is None:
-        return AnswerReader(taught.encoded, **options)
-    return WrittenReader(taught.encoded, objective=objective, **options)
+    return texts
 
 
 def _stop_at(model: Any, end: int) -> None:
-    """Generation stops at the token that is taught as the end, now and after saving."""
-    known = model.generation_config.eos_token_id
-    if known != end and not (isinstance(known, list) and end in known):
+    """Generation stops at the end token of the training rows, now and after saving."""
+    stops = model.generation_config.eos_token_id
+    if stops != end and not (isinstance(stops, list) and end in stops):
         model.config.eos_token_id = model.generation_config.eos_token_id = end
 
 
-def _prepare(model: Any, tuning: Tuning, seed: int) -> Any:
+def _prepare(model: Any, tuning: LmTraining, seed: int) -> Any:
     """Adapters or frozen layers, as the settings say."""
     if tuning.lora is None:
         if tuning.train_layers is not None:

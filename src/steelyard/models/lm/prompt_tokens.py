@@ -1,13 +1,14 @@
 """Prompts and the answers that follow them, as token ids.
 
-A prompt that leaves no room for the answer is cut in the item that it asks about: never in its
-instruction, and never in the answer.
+A prompt that leaves no space for the answer is truncated in the item that it asks about: never in
+its instruction, and never in the answer.
 """
 
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
+from steelyard.errors import ConfigError
 from steelyard.models.encode import CHARACTERS_PER_TOKEN
 from steelyard.prompts import PromptedQuestion
 
@@ -16,6 +17,20 @@ def context_size(model: Any, tokenizer: Any) -> int:
     """Tokens that a model can read at once."""
     sizes = [getattr(model.config, "max_position_embeddings", None), tokenizer.model_max_length]
     return int(min(size for size in sizes if size))
+
+
+def end_token(tokenizer: Any) -> int:
+    """The token that ends an answer.
+
+    Raises:
+        ConfigError: the tokenizer has none.
+    """
+    if tokenizer.eos_token_id is None:
+        raise ConfigError(
+            "The model's tokenizer has no end token (`eos_token`), so an answer could not end; "
+            "use another `model`, or set the token in its tokenizer_config.json."
+        )
+    return int(tokenizer.eos_token_id)
 
 
 def prompt_tokens(tokenizer: Any, prompts: Sequence[str]) -> list[list[int]]:
@@ -41,40 +56,40 @@ def answer_tokens(tokenizer: Any, prompt: str, answers: Sequence[str]) -> list[l
     return _ids(tokenizer, answers)
 
 
-def fit_prompt(tokenizer: Any, asked: PromptedQuestion, room: int) -> PromptedQuestion | None:
-    """The same with its item cut to the longest that fits, as it stands if it fits.
+def fit_prompt(tokenizer: Any, question: PromptedQuestion, size: int) -> PromptedQuestion | None:
+    """The same with its item truncated to the longest that fits, unchanged if it fits.
 
     Args:
         tokenizer: of the model that is asked.
-        asked: what is asked.
-        room: tokens that the prompt may have.
+        question: the prompt, and where its item stands.
+        size: tokens that the prompt may have.
 
     Returns:
         None if the prompt is too long even without its item.
     """
 
-    def cut(characters: int) -> PromptedQuestion:
-        start, end = asked.item
+    def truncated(characters: int) -> PromptedQuestion:
+        start, end = question.item
         kept = min(characters, end - start)
-        item = asked.prompt[start:end]
-        item = item[len(item) - kept :] if asked.keeps_end else item[:kept]
-        prompt = asked.prompt[:start] + item + asked.prompt[end:]
-        return replace(asked, prompt=prompt, item=(start, start + kept))
+        item = question.prompt[start:end]
+        item = item[len(item) - kept :] if question.keeps_end else item[:kept]
+        prompt = question.prompt[:start] + item + question.prompt[end:]
+        return replace(question, prompt=prompt, item=(start, start + kept))
 
     def fits(characters: int) -> bool:
-        return len(prompt_tokens(tokenizer, [cut(characters).prompt])[0]) <= room
+        return len(prompt_tokens(tokenizer, [truncated(characters).prompt])[0]) <= size
 
-    high = asked.item[1] - asked.item[0]
-    reach = CHARACTERS_PER_TOKEN * max(room, 1)  # far above any real ratio
+    high = question.item[1] - question.item[0]
+    reach = CHARACTERS_PER_TOKEN * max(size, 1)  # far above any real ratio
     if high <= reach and fits(high):
-        return asked
+        return question
     low, high = 0, min(high, reach) + 1
     if not fits(low):
         return None
     while high - low > 1:  # `low` characters fit, `high` do not
         middle = (low + high) // 2
         low, high = (middle, high) if fits(middle) else (low, middle)
-    return cut(low)
+    return truncated(low)
 
 
 def _front(tokenizer: Any) -> list[int]:

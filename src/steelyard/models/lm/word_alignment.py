@@ -1,4 +1,4 @@
-"""Carry a weak supervisor's certainty from its words to the tokens of a student.
+"""Map a weak supervisor's word probabilities to the tokens of a student.
 
 The two have different tokenizers, so that their tokens cannot be compared; the characters of the
 text can. A supervisor's token log-probabilities are summed over words; a student's tokens share the
@@ -13,11 +13,9 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import torch
-from torch import Tensor
 
 from steelyard.errors import ConfigError
-from steelyard.models.lm.prompt_tokens import answer_tokens
+from steelyard.models.lm.prompt_tokens import answer_tokens, end_token
 from steelyard.prompts import PromptedQuestion
 from steelyard.types import Floats, Ints, Spans, WordProbabilities
 
@@ -36,20 +34,21 @@ class Tokens:
 def words_of(texts: Sequence[str]) -> Spans:
     """The words of each text: what stands between white space.
 
-    A text without a word is one word, so that its end has one to belong to.
+    A text without a word is one word, to which its end token belongs.
 
     >>> spans = words_of(("set  alarm", ""))
     >>> spans.rows, spans.begin, spans.end
     (array([0, 2, 3]), array([0, 5, 0]), array([ 3, 10,  0]))
     """
-    found = [[m.span() for m in finditer(r"\S+", text)] or [(0, len(text))] for text in texts]
-    return _spans(found)
+    return _spans(
+        [[m.span() for m in finditer(r"\S+", text)] or [(0, len(text))] for text in texts]
+    )
 
 
-def answer_spans(tokenizer: Any, asked: Sequence[PromptedQuestion]) -> Tokens:
+def answer_spans(tokenizer: Any, prompted: Sequence[PromptedQuestion]) -> Tokens:
     """Tokens of every answer of N prompts as they follow the prompt, with the end token.
 
-    The tokens are those that are taught and asked for (`prompted.answer_tokens`). Their characters
+    The tokens are those of `prompt_tokens.answer_tokens`. Their characters
     are the fast tokenizer's offsets: a character of several tokens belongs to each of them.
 
     A text that does not come back when its tokens are decoded (white space and compatibility forms
@@ -57,29 +56,28 @@ def answer_spans(tokenizer: Any, asked: Sequence[PromptedQuestion]) -> Tokens:
 
     Args:
         tokenizer: a fast one.
-        asked: N prompts, each with the texts that may follow it.
+        prompted: N prompts, each with the texts that may follow it.
 
     Raises:
         ConfigError: the tokenizer has no end token, or gives no offsets.
     """
-    end = tokenizer.eos_token_id
-    if end is None or not tokenizer.is_fast:
-        lack = "has no end token (`eos_token`)" if end is None else "gives no character offsets"
+    end = end_token(tokenizer)
+    if not tokenizer.is_fast:
         raise ConfigError(
-            f"The tokenizer {type(tokenizer).__name__} {lack}, which word probabilities need; "
-            "use another `model`, or its fast tokenizer."
+            f"The tokenizer {type(tokenizer).__name__} gives no character offsets, which word "
+            "probabilities need; use another `model`, or its fast tokenizer."
         )
     ids: list[list[int]] = []
     spans: list[list[tuple[int, int]]] = []
-    texts = [text for one in asked for text in one.answers]
-    for one in asked:
-        if not one.answers:
+    texts = [text for question in prompted for text in question.answers]
+    for question in prompted:
+        if not question.answers:
             continue
-        tail = one.prompt[-64:]
-        tokens = answer_tokens(tokenizer, one.prompt, one.answers)
-        whole = _encoded(tokenizer, [tail + text for text in one.answers])
-        alone = _encoded(tokenizer, one.answers)
-        for k, text in enumerate(one.answers):
+        tail = question.prompt[-64:]
+        tokens = answer_tokens(tokenizer, question.prompt, question.answers)
+        whole = _encoded(tokenizer, [tail + text for text in question.answers])
+        alone = _encoded(tokenizer, question.answers)
+        for k, text in enumerate(question.answers):
             size, shift = len(tokens[k]), len(tail)
             offsets = whole[k][1][len(whole[k][0]) - size :]
             if whole[k][0][len(whole[k][0]) - size :] != tokens[k]:  # they were tokenised alone
@@ -87,11 +85,11 @@ def answer_spans(tokenizer: Any, asked: Sequence[PromptedQuestion]) -> Tokens:
             ids.append([*tokens[k], end])
             spans.append([(max(a - shift, 0), max(b - shift, 0)) for a, b in offsets])
             spans[-1].append((len(text), len(text)))
-    said = tokenizer.batch_decode([row[:-1] for row in ids]) if ids else []
+    decoded = tokenizer.batch_decode([row[:-1] for row in ids]) if ids else []
     return Tokens(
         ids=np.array([token for row in ids for token in row], dtype=np.int64),
         spans=_spans(spans),
-        spelled=np.array([_bare(a) == _bare(b) for a, b in zip(said, texts, strict=True)], bool),
+        spelled=np.array([_bare(a) == _bare(b) for a, b in zip(decoded, texts, strict=True)], bool),
     )
 
 
@@ -131,35 +129,6 @@ def bridge(words: WordProbabilities, tokens: Spans) -> tuple[WordProbabilities, 
     return WordProbabilities(joined, sums), word
 
 
-def token_strengths(
-    tops: Tensor, word: Tensor, log_probs: Tensor, temperature: float = 1.0
-) -> Tensor:
-    """How certain the supervisor is of each of the student's tokens, in (0, 1], (T,).
-
-        share_j = softmax over the tokens j of word w of (-m_j / T)
-        s_j     = exp(share_j * ln P(w)),   so that the product of s_j over w is P(w)
-
-    m_j is the student's largest probability at the token's place: the token of which it is least
-    sure takes most of the word's improbability. A word that is one token has s = P(w). Shares carry
-    no gradient; all is computed in float32.
-
-    Args:
-        tops: (T,), m_j, any float type.
-        word: (T,), number of each token's word, of `bridge`.
-        log_probs: (W,), ln P(w), finite; every word has a token.
-        temperature: positive; `inf` shares evenly.
-
-    Source: Cui et al. 2024, arXiv:2406.03199 (from the authors' code; T = 1 on SLURP, 0.3 in its
-        preference stage).
-    """
-    log_probs = log_probs.float()
-    sure = -tops.detach().float() / temperature
-    peak = torch.full_like(log_probs, -torch.inf).scatter_reduce(0, word, sure, "amax")
-    power = torch.exp(sure - peak[word])
-    total = torch.zeros_like(log_probs).index_add(0, word, power)
-    return torch.exp(power / total[word] * log_probs[word])
-
-
 def _join(words: Spans, tokens: Spans) -> tuple[Ints, Spans, Ints]:
     """Words joined so far that every token stands in one and every word has a token.
 
@@ -191,9 +160,9 @@ def _join(words: Spans, tokens: Spans) -> tuple[Ints, Spans, Ints]:
     return group[first], joined, group
 
 
-def _spans(found: Sequence[Sequence[tuple[int, int]]]) -> Spans:
-    table = np.array([span for row in found for span in row], dtype=np.int64).reshape(-1, 2)
-    return Spans(np.cumsum([0, *map(len, found)]), table[:, 0], table[:, 1])
+def _spans(texts: Sequence[Sequence[tuple[int, int]]]) -> Spans:
+    table = np.array([span for row in texts for span in row], dtype=np.int64).reshape(-1, 2)
+    return Spans(np.cumsum([0, *map(len, texts)]), table[:, 0], table[:, 1])
 
 
 def _encoded(tokenizer: Any, texts: Sequence[str]) -> list[tuple[list[int], list[tuple[int, int]]]]:

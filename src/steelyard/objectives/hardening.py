@@ -1,10 +1,10 @@
-"""The student's own answers as hard labels, in the proportions that the weak labels have.
+"""The student's predictions as hard labels, in the proportions that the weak labels have.
 
-A student that is taught its own argmax drifts into the class it favours. So a threshold is chosen
-such that the shares of the hardened answers match the weak labels' prior. A threshold from the
-examples at hand depends on which examples are at hand: on how a step was cut to fit in memory, and
-on batches whose texts have one length. `RecentPredictions` takes it from the last thousand or so
-examples of earlier steps, fixed before a step begins: no second forward pass, the same for every
+A student that learns its own argmax drifts into the class it favours. So a threshold is chosen
+such that the shares of the hardened predictions match the weak labels' prior. A threshold from the
+examples at hand depends on which examples are at hand: on how a step was split to fit in memory,
+and on batches whose texts have one length. `RecentPredictions` takes it from the last thousand or
+so examples of earlier steps, fixed before a step begins: no second forward pass, the same for every
 part of a step, and of every length.
 """
 
@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from steelyard.errors import TrainingError
-from steelyard.objectives.losses.precision import widened
+from steelyard.objectives.reduction import widened
 from steelyard.types import Floats, Ints
 
 _NEVER = -1e4  # score, relative to the best: less likely than any other mistake
@@ -139,8 +139,8 @@ def _many(scores: Floats, wanted: Ints) -> Floats:
         over, under = np.flatnonzero(counts > wanted), np.flatnonzero(counts < wanted)
         if len(over) == 0:
             break
-        among = distance[np.ix_(over, under)]
-        start, end = np.unravel_index(among.argmin(), among.shape)
+        costs = distance[np.ix_(over, under)]
+        start, end = np.unravel_index(costs.argmin(), costs.shape)
         here, last = int(over[start]), int(under[end])
         counts[here] -= 1
         counts[last] += 1
@@ -170,10 +170,10 @@ def _cheapest(loss: Floats, taken: Ints, answers: int) -> tuple[Floats, Ints]:
     cost = np.full((answers, answers), np.inf)
     mover = np.zeros((answers, answers), dtype=np.int64)
     for j in range(answers):
-        mine = np.flatnonzero(taken == j)
-        if len(mine):
-            best = loss[mine].argmin(axis=0)
-            mover[j], cost[j] = mine[best], loss[mine[best], np.arange(answers)]
+        rows = np.flatnonzero(taken == j)
+        if len(rows):
+            best = loss[rows].argmin(axis=0)
+            mover[j], cost[j] = rows[best], loss[rows[best], np.arange(answers)]
     return cost, mover
 
 
@@ -202,9 +202,9 @@ def _middle(distance: Floats, counts: Ints) -> Floats:
 class RecentPredictions:
     """The student's logits and the weak labels of the last steps, and the offsets they give.
 
-    Ask for `offsets` before a step, and `add` the step's examples after it, in the order in which
-    they were drawn and not in that of its parts. Before the first step there are no offsets, and a
-    coefficient that rises from 0 needs none.
+    Ask for `offsets` before a step, and `add` the step's examples after it, in any order: offsets
+    depend on the mean of the labels and on the set of logits. Before the first step there are no
+    offsets, and a coefficient that rises from 0 needs none.
 
     Source: the rolling threshold of EleutherAI/w2s, `loss.py` (there the last 32 examples, with the
         prior of the batch at hand; whole steps, and labels of the same examples: ours).

@@ -1,4 +1,4 @@
-"""Evidential learning: the student answers with a Dirichlet distribution, which can be unsure."""
+"""Evidential learning: the student predicts a Dirichlet distribution, which can be uncertain."""
 
 from typing import Literal, TypeAlias
 
@@ -6,17 +6,15 @@ import torch
 from torch import Tensor
 from torch.nn.functional import one_hot
 
-from steelyard.objectives.losses.dirichlet import (
+from steelyard.objectives.dirichlet import (
     Evidence,
-    digamma,
     divergence_from_uniform,
     log_alpha,
     log_mean_alpha,
 )
-from steelyard.objectives.losses.hardening import harden
-from steelyard.objectives.losses.precision import mean_over_examples, widened
+from steelyard.objectives.hardening import harden
+from steelyard.objectives.reduction import mean_over_examples, widened
 
-Fit: TypeAlias = Literal["likelihood", "digamma"]
 SoftMode: TypeAlias = Literal["target", "expected", "argmax"]
 
 
@@ -27,23 +25,21 @@ def evidential(
     evidence: Evidence,
     kl_weight: float,
     soft_mode: SoftMode = "expected",
-    fit: Fit = "likelihood",
     self_weight: float = 0.0,
     offsets: Tensor | None = None,
     weights: Tensor | None = None,
 ) -> Tensor:
-    """(1/B) sum_i w_i * [(1 - g) EDL(alpha_i ; targets_i) + g EDL(alpha_i ; own_i)].
+    """(1/B) sum_i w_i * [(1 - g) EDL(alpha_i ; targets_i) + g EDL(alpha_i ; e_i)].
 
     With alpha = e(z) + 1, S = sum_k alpha_k, and a label y that sums to 1,
 
         EDL(alpha ; y) = A + kl_weight * KL(Dir(alpha~) || Dir(1))
-        A              = sum_k y_k (ln S - ln alpha_k)             (likelihood)
-                         sum_k y_k (psi(S) - psi(alpha_k))         (digamma)
+        A              = sum_k y_k (ln S - ln alpha_k)
         alpha~_k       = (alpha_k - 1) (1 - y_k) + 1
 
-    A draws evidence to the label, and KL takes evidence for other answers away. own_i is the
-    student's answer, hardened with `offsets`. A is linear in y and KL is not, so a soft label q can
-    be read as
+    A draws evidence to the label, and KL takes evidence for other classes away. e_i is the
+    student's prediction, hardened with `offsets`. A is linear in y and KL is not, so a soft label q
+    can be read as
 
         target    EDL(alpha ; q)
         expected  sum_k q_k EDL(alpha ; one-hot k), the loss of a label drawn from q
@@ -58,13 +54,12 @@ def evidential(
         evidence: e, "exp", "relu" or "softplus". Under "relu" an answer with z < 0 has no gradient.
         kl_weight: >= 0, annealed by the caller: min(1, progress).
         soft_mode: see above.
-        fit: which A; "likelihood" is minus the log of the Dirichlet mean at the label.
         self_weight: g, in [0, 1].
         offsets: (K,), added to the logits before the student's argmax, see `prior_offsets`; None is
-            the plain argmax, with which an unsure student drifts into the class that it favours.
+            the plain argmax, with which an uncertain student drifts into the class that it favours.
         weights: (B,), not negative; None weighs each example 1.
 
-    Source: Sensoy et al. 2018, arXiv:1806.01768, equations 3 (likelihood), 4 (digamma) and 5 (KL);
+    Source: Sensoy et al. 2018, arXiv:1806.01768, equations 3 and 5 (KL);
         Cui et al. 2024, "Bayesian WeakS-to-Strong from text classification to generation",
         arXiv:2406.03199, equations 4 and 5 (soft labels, self term; its offsets: ours).
     """
@@ -73,16 +68,17 @@ def evidential(
     if soft_mode == "argmax":
         targets = one_hot(targets.argmax(dim=-1), logits.shape[-1]).to(logits.dtype)
     if soft_mode == "expected":
-        every = torch.eye(logits.shape[-1], dtype=logits.dtype, device=logits.device)
-        each = _removed(logits[:, None], every, evidence)  # (B, K), of each one-hot label
+        one_hots = torch.eye(logits.shape[-1], dtype=logits.dtype, device=logits.device)
+        each = _removed(logits[:, None], one_hots, evidence)  # (B, K)
         kl = (targets * each).sum(dim=-1)
     else:
         kl = _removed(logits, targets, evidence)
-    losses = misfit(logits, targets, evidence, fit) + kl_weight * kl
+    losses = misfit(logits, targets, evidence) + kl_weight * kl
     if self_weight:
-        own = harden(logits, logits.new_zeros(logits.shape[-1]) if offsets is None else offsets)
-        to_self = evidential_rows(logits, own, evidence=evidence, kl_weight=kl_weight, fit=fit)
-        losses = (1 - self_weight) * losses + self_weight * to_self
+        zeros = logits.new_zeros(logits.shape[-1])
+        prediction = harden(logits, zeros if offsets is None else offsets)
+        self_term = evidential_rows(logits, prediction, evidence=evidence, kl_weight=kl_weight)
+        losses = (1 - self_weight) * losses + self_weight * self_term
     return mean_over_examples(losses, weights)
 
 
@@ -92,7 +88,6 @@ def evidential_rows(
     *,
     evidence: Evidence,
     kl_weight: float,
-    fit: Fit = "likelihood",
     clamp: float = float("inf"),
 ) -> Tensor:
     """EDL(alpha ; y) of each row, (B,), with kl_weight * KL held within +-clamp.
@@ -102,19 +97,16 @@ def evidential_rows(
         targets: (B, K), rows sum to 1.
         evidence: e.
         kl_weight: >= 0.
-        fit: which A.
         clamp: > 0; beyond it KL has no gradient.
     """
     kl = kl_weight * _removed(logits, targets, evidence)
-    return misfit(logits, targets, evidence, fit) + kl.clamp(-clamp, clamp)
+    return misfit(logits, targets, evidence) + kl.clamp(-clamp, clamp)
 
 
-def misfit(logits: Tensor, targets: Tensor, evidence: Evidence, fit: Fit) -> Tensor:
-    """A, (B,)."""
+def misfit(logits: Tensor, targets: Tensor, evidence: Evidence) -> Tensor:
+    """A, minus the log of the Dirichlet mean at the label, (B,)."""
     logs = log_alpha(logits, evidence)
-    total = torch.logsumexp(logs, dim=-1, keepdim=True)
-    gap = digamma(total) - digamma(logs) if fit == "digamma" else total - logs
-    return (targets * gap).sum(dim=-1)
+    return (targets * (torch.logsumexp(logs, dim=-1, keepdim=True) - logs)).sum(dim=-1)
 
 
 def _removed(logits: Tensor, targets: Tensor, evidence: Evidence) -> Tensor:

@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch.nn.functional import cross_entropy
 
-from steelyard.objectives.losses import above_entropy, logconf, logconf_confer, xent
+from steelyard.objectives.tokens import xent
+from steelyard.objectives.whole_answers import above_entropy, logconf, logconf_confer
 
 Z = torch.tensor([[1.0, 0.0, -1.0, 0.5]])  # ln p = -.746567, -1.746567, -2.746567, -1.246567
 

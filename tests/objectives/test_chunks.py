@@ -4,8 +4,12 @@ import pytest
 import torch
 from torch import Tensor
 
-from steelyard.objectives.losses import answer_likelihoods, chunks, dir_loss, edl_step, soft, xent
-from steelyard.objectives.losses.chunks import in_chunks
+from answer_rows import cross_entropies
+from steelyard.objectives import chunks
+from steelyard.objectives.chunks import in_chunks
+from steelyard.objectives.evidential_tokens import edl_step
+from steelyard.objectives.tokens import soft, xent
+from steelyard.objectives.uniform_tokens import dir_loss
 
 TOKENS, WORDS = 50, 32_000
 
@@ -67,15 +71,15 @@ def test_chunks_change_no_loss_and_no_gradient(monkeypatch: pytest.MonkeyPatch, 
         assert torch.equal(again, gradient)
 
 
-def test_likelihoods_are_made_in_chunks_too(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_answers_are_read_in_chunks_too(monkeypatch: pytest.MonkeyPatch) -> None:
     logits = drawn(words=30)[0].detach().reshape(5, 10, 30).requires_grad_()
     tokens = torch.arange(50).reshape(5, 10) % 30
     is_answer = (torch.arange(10) >= torch.arange(5)[:, None]) & (torch.arange(10) < 9)
     found = []
     for entries in (2**21, 90):
         monkeypatch.setattr(chunks, "CPU_ENTRIES", entries)
-        likelihoods = answer_likelihoods(logits, tokens, is_answer, is_answer.sum(dim=1))
-        found.append((likelihoods, *torch.autograd.grad(likelihoods.sum(), logits)))
+        losses = cross_entropies(logits, tokens, is_answer, is_answer.sum(dim=1))
+        found.append((losses, *torch.autograd.grad(losses.sum(), logits)))
     for whole, parts in zip(*found, strict=True):
         assert torch.equal(whole, parts)
 

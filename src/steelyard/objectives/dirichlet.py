@@ -1,4 +1,4 @@
-"""A network's logits as evidence of a Dirichlet distribution, and what it says about doubt.
+"""A network's logits as evidence of a Dirichlet distribution, and the uncertainty in it.
 
     alpha_k = e(z_k) + 1          S = sum_k alpha_k          e in {exp, relu, softplus}
 
@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import softplus
 
-from steelyard.objectives.losses.precision import widened
+from steelyard.objectives.reduction import widened
 
 Evidence: TypeAlias = Literal["exp", "relu", "softplus"]
 
@@ -56,8 +56,8 @@ def dirichlet_mean(logits: Tensor, evidence: Evidence) -> Tensor:
 def expected_entropy(logits: Tensor, evidence: Evidence) -> Tensor:
     """E[H(p)] = psi(S + 1) - sum_k (alpha_k / S) psi(alpha_k + 1) under Dir(alpha), (B,), in nats.
 
-    What doubt about the answer would remain if the distribution were known. The entropy of
-    `dirichlet_mean` is not below it, and the difference is doubt about the distribution.
+    The uncertainty about the answer that would remain if the distribution were known. The entropy
+    of `dirichlet_mean` is not below it; the difference is uncertainty about the distribution.
 
     Args:
         logits: (B, K).
@@ -161,8 +161,8 @@ def _total(log_mean: Tensor, answers: int) -> Tensor:
         - math.lgamma(answers)
     )
     rest = math.lgamma(answers) - ((answers - 0.5) * math.log(answers) - answers + _C)  # r(K)
-    gone = -torch.expm1(-log_mean)  # 1 - K / S
-    series = (answers - 0.5) * log_mean + gone / 2 + _gamma(inverse) - rest + _psi(inverse) * gone
+    gap = -torch.expm1(-log_mean)  # 1 - K / S
+    series = (answers - 0.5) * log_mean + gap / 2 + _gamma(inverse) - rest + _psi(inverse) * gap
     return torch.where(log_mean < math.log(_LARGE / answers), direct, series)
 
 

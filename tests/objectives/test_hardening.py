@@ -8,14 +8,14 @@ from hypothesis import strategies as st
 from scipy.optimize import linear_sum_assignment
 
 from steelyard.errors import TrainingError
-from steelyard.objectives.losses import (
+from steelyard.objectives.hardening import (
     RecentPredictions,
-    confidence,
     harden,
     legacy_ramp,
     prior_offsets,
     ramp,
 )
+from steelyard.objectives.one_label import confidence
 
 
 def test_the_ramp_rises_and_the_legacy_ramp_jumps() -> None:

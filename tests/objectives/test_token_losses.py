@@ -8,23 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
-from steelyard.objectives.losses import (
-    bernoulli_kl,
-    dir_loss,
-    edl,
-    edl_conf,
-    edl_confer,
-    edl_step,
-    evidential,
-    logconf,
-    logconf_confer,
-    logconf_step,
-    mean_over_answers,
-    soft,
-    soft_confer,
-    soft_step,
-    xent,
-)
+from steelyard.objectives.evidential import evidential
+from steelyard.objectives.evidential_tokens import edl_step
+from steelyard.objectives.tokens import logconf_step, soft, soft_step, xent
+from steelyard.objectives.uniform_tokens import dir_loss, edl_confer, soft_confer
+from steelyard.objectives.whole_answers import logconf, logconf_confer
 
 Z = torch.tensor([[1.0, 0.0, -1.0, 0.5]])
 LABEL = torch.tensor([0])
@@ -51,7 +39,7 @@ def test_the_divergence_by_hand() -> None:
     # p = (.47399, .17437, .06415, .28749); .6 ln(.6 / .47399) + .4 ln(.4 / .52601) = .0319034;
     # t_k = p_k * .4 / .52601, and the gradient is p - t.
     logits = Z.clone().requires_grad_()
-    loss = bernoulli_kl(logits, LABEL, STRENGTH)
+    loss = soft(logits, LABEL, STRENGTH)
     loss.backward()
     assert loss.item() == pytest.approx(0.0319034, abs=1e-7)
     assert logits.grad is not None
@@ -71,10 +59,6 @@ def test_the_divergence_is_that_over_the_vocabulary_with_gradient_p_minus_t(seed
     torch.testing.assert_close(ours, whole)
     (gradient,) = torch.autograd.grad(ours.sum(), logits)
     torch.testing.assert_close(gradient, log_probs.exp() - target)
-    weights = torch.tensor([0.0, 1.0, 2.0, 0.5, 1.0])
-    torch.testing.assert_close(
-        bernoulli_kl(logits, labels, strengths, weights=weights), (weights * whole).sum() / 5
-    )
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
@@ -118,10 +102,6 @@ def test_without_a_coefficient_steps_are_what_they_start_from(seed: int) -> None
     torch.testing.assert_close(
         soft_step(logits, labels, strengths, 0.0), soft(logits, labels, strengths)
     )
-    torch.testing.assert_close(
-        edl_step(logits, labels, strengths, 0.0, kl_weight=0.1),
-        edl(logits, labels, strengths, kl_weight=0.1),
-    )
     torch.testing.assert_close(logconf_step(logits, labels, 0.0), xent(logits, labels))
     sure = torch.ones(5, dtype=torch.float64)  # a sure label: soft is cross-entropy
     torch.testing.assert_close(soft(logits, labels, sure), xent(logits, labels))
@@ -142,29 +122,33 @@ def test_edl_is_the_evidential_loss_of_the_soft_target(seed: int) -> None:
     def whole(target: Tensor) -> Tensor:
         return evidential(logits, target, evidence="exp", kl_weight=0.01, soft_mode="target")
 
-    ours = edl(logits, labels, strengths, kl_weight=0.01).mean()
+    ours = edl_step(logits, labels, strengths, 0.0, kl_weight=0.01).mean()
     torch.testing.assert_close(ours, whole(target))
     ours = edl_step(logits, labels, strengths, 0.3, kl_weight=0.01).mean()
     torch.testing.assert_close(ours, whole(0.7 * target + 0.3 * own))
     hard = torch.nn.functional.one_hot(labels, 9)
-    torch.testing.assert_close(edl(logits, labels, None, kl_weight=0.01).mean(), whole(hard))
+    torch.testing.assert_close(
+        edl_step(logits, labels, None, 0.0, kl_weight=0.01).mean(), whole(hard)
+    )
 
 
 def test_edl_by_hand() -> None:
     # One-hot at 0: A = .962454 and KL = .547357; KL held at .001 by the clamp.
-    assert edl(Z, LABEL, None, kl_weight=1e-4).item() == pytest.approx(0.962509, abs=1e-5)
-    clamped = edl(Z, LABEL, None, kl_weight=1.0, clamp=0.001).item()
+    assert edl_step(Z, LABEL, None, 0.0, kl_weight=1e-4).item() == pytest.approx(0.962509, abs=1e-5)
+    clamped = edl_step(Z, LABEL, None, 0.0, kl_weight=1.0, clamp=0.001).item()
     assert clamped == pytest.approx(0.963454, abs=1e-5)
 
 
 def test_a_target_that_is_not_held_fixed_has_another_gradient_of_the_same_value() -> None:
     logits = Z.clone().requires_grad_()
-    values = [edl(logits, LABEL, STRENGTH, kl_weight=0.1, detached=d) for d in (True, False)]
+    values = [
+        edl_step(logits, LABEL, STRENGTH, 0.0, kl_weight=0.1, detached=d) for d in (True, False)
+    ]
     assert values[0].item() == pytest.approx(values[1].item())
     held, free = (torch.autograd.grad(value.sum(), logits)[0] for value in values)
     assert (held - free).abs().max() > 1e-3
     assert torch.autograd.gradcheck(
-        lambda z: edl(z, LABEL, STRENGTH, kl_weight=0.1, detached=False),
+        lambda z: edl_step(z, LABEL, STRENGTH, 0.0, kl_weight=0.1, detached=False),
         Z.double().requires_grad_(),
     )
 
@@ -174,10 +158,10 @@ OBJECTIVES: dict[str, Callable[[Tensor, Tensor, Tensor], Tensor]] = {
     "soft": soft,
     "soft_step": lambda z, labels, s: soft_step(z, labels, s, 0.4),
     "logconf_step": lambda z, labels, s: logconf_step(z, labels, 0.4),
-    "edl": lambda z, labels, s: edl(z, labels, s, kl_weight=1e-4, clamp=20),
+    "edl": lambda z, labels, s: edl_step(z, labels, s, 0.0, kl_weight=1e-4, clamp=20),
     "edl_step": lambda z, labels, s: edl_step(z, labels, s, 0.4, kl_weight=1e-4, detached=False),
     "soft_confer": lambda z, labels, s: soft_confer(z, labels, s, 0.8),
-    "edl_conf": lambda z, labels, s: edl_conf(z, labels, s, kl_weight=1e-4, clamp=20),
+    "edl_conf": lambda z, labels, s: edl_confer(z, labels, s, 0.0, kl_weight=1e-4, clamp=20),
     "edl_confer": lambda z, labels, s: edl_confer(z, labels, s, 1.5, kl_weight=1e-4, clamp=20),
     "dir": dir_loss,
     "logconf": lambda z, labels, s: logconf(z, labels, s > 0.4),
@@ -213,12 +197,3 @@ def test_tokens_in_parts_are_tokens_at_once(name: str) -> None:
         for i in range(0, 5, 2)
     ]
     torch.testing.assert_close(torch.cat(parts), whole)
-
-
-def test_answers_are_weighted_after_the_mean_of_their_tokens() -> None:
-    # Row 0: mean of 1, 3 = 2; row 1 has no tokens; row 2: 6. (.5 * 2 + 1 * 0 + 2 * 6) / 3.
-    losses, row = torch.tensor([1.0, 6.0, 3.0]), torch.tensor([0, 2, 0])
-    weights = torch.tensor([0.5, 1.0, 2.0])
-    assert mean_over_answers(losses, row, weights).item() == pytest.approx(13 / 3)
-    # Three hypotheses of two examples: over 2.
-    assert mean_over_answers(losses, row, weights, examples=2).item() == pytest.approx(13 / 2)

@@ -11,15 +11,9 @@ from torch import Tensor
 from torch.distributions import Dirichlet
 from torch.nn.functional import kl_div
 
-from steelyard.objectives.losses import (
-    dir_loss,
-    edl_conf,
-    edl_confer,
-    evidential,
-    flat_kl,
-    soft_confer,
-    xent,
-)
+from steelyard.objectives.evidential import evidential
+from steelyard.objectives.tokens import xent
+from steelyard.objectives.uniform_tokens import dir_loss, edl_confer, soft_confer, uniform_kl
 
 Z = torch.tensor([[1.0, 0.0, -1.0, 0.5]])  # ln p = -.746567, -1.746567, -2.746567, -1.246567
 LABEL = torch.tensor([0])
@@ -27,9 +21,9 @@ STRENGTH = torch.tensor([0.6])
 EVIDENCE = {"kl_weight": 0.1}
 
 LOSSES: dict[str, Callable[[Tensor, Tensor, Tensor], Tensor]] = {
-    "flat_kl": flat_kl,
+    "uniform_kl": uniform_kl,
     "soft_confer": partial(soft_confer, coefficient=0.8),
-    "edl_conf": partial(edl_conf, kl_weight=0.1),
+    "edl_conf": partial(edl_confer, coefficient=0.0, kl_weight=0.1),
     "edl_confer": partial(edl_confer, coefficient=1.5, kl_weight=0.1),
     "dir": dir_loss,
 }
@@ -59,7 +53,7 @@ def test_the_divergence_by_hand() -> None:
     # + .13333 * (1.746567 + 2.746567 + 1.246567) = -.306495 - .805961 + .447940 + .765294.
     # The gradient is p - t with p = (.47399, .17437, .06415, .28749).
     logits = Z.clone().requires_grad_()
-    loss = flat_kl(logits, LABEL, STRENGTH)
+    loss = uniform_kl(logits, LABEL, STRENGTH)
     assert loss.item() == pytest.approx(0.100778, abs=1e-5)
     expected = [-0.12601, 0.04104, -0.06918, 0.15416]
     assert slope(loss, logits)[0].tolist() == pytest.approx(expected, abs=1e-5)
@@ -72,7 +66,7 @@ def test_confer_by_hand() -> None:
     strengths = torch.tensor([0.7, 0.4])
     two, labels = Z.repeat(2, 1), LABEL.repeat(2)
     assert soft_confer(two, labels, strengths, 0.8)[1].item() == pytest.approx(0.597254, abs=1e-5)
-    conf = edl_conf(two, labels, strengths, **EVIDENCE).tolist()
+    conf = edl_confer(two, labels, strengths, 0.0, **EVIDENCE).tolist()
     assert conf == pytest.approx([1.199192, 0.0], abs=1e-5)
     confer = edl_confer(two, labels, strengths, 1.5, **EVIDENCE).tolist()
     assert confer == pytest.approx([1.199192, 1.5 * 0.746567], abs=1e-5)
@@ -103,7 +97,7 @@ def test_losses_are_those_of_the_target_over_the_vocabulary(seed: int) -> None:
     own, surer = -log_probs.amax(dim=1), log_probs.exp().amax(dim=1) > s
     density = Dirichlet(logits.exp() + 1e-6, validate_args=False).log_prob(target)
     expected = {
-        "flat_kl": kl,
+        "uniform_kl": kl,
         "soft_confer": torch.where(surer, 0.8 * own, kl),
         "edl_conf": torch.where(surer, 0.0, learnt),
         "edl_confer": torch.where(surer, 1.5 * own, learnt),
@@ -126,9 +120,9 @@ def test_a_sure_label_is_learnt_whatever_the_student_thinks() -> None:
     logits, labels, _ = drawn(2)
     logits = torch.cat([logits, torch.eye(9, dtype=torch.float64)[:1] * 1e4]).float()
     labels, ones = torch.cat([labels, torch.tensor([3])]), torch.ones(6)
-    torch.testing.assert_close(flat_kl(logits, labels, ones), xent(logits, labels))
+    torch.testing.assert_close(uniform_kl(logits, labels, ones), xent(logits, labels))
     torch.testing.assert_close(soft_confer(logits, labels, ones, 0.8), xent(logits, labels))
-    assert (edl_conf(logits, labels, ones, **EVIDENCE) > 0).all()
+    assert (edl_confer(logits, labels, ones, 0.0, **EVIDENCE) > 0).all()
 
 
 def test_a_student_that_is_surer_learns_nothing_of_the_supervisor() -> None:
@@ -136,7 +130,7 @@ def test_a_student_that_is_surer_learns_nothing_of_the_supervisor() -> None:
     own, nothing = -torch.log_softmax(logits, dim=1).amax(dim=1), torch.zeros(5)
     torch.testing.assert_close(soft_confer(logits, labels, nothing, 0.8), 0.8 * own)
     torch.testing.assert_close(edl_confer(logits, labels, nothing, 1.5, **EVIDENCE), 1.5 * own)
-    assert (slope(edl_conf(logits, labels, nothing, **EVIDENCE), logits) == 0).all()
+    assert (slope(edl_confer(logits, labels, nothing, 0.0, **EVIDENCE), logits) == 0).all()
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
@@ -157,6 +151,6 @@ def test_a_sure_student_is_not_pushed_by_a_density_beyond_its_clamp() -> None:
     logits = torch.tensor([[30.0, 0.0, 0.0, 0.0]], requires_grad=True)
     half = torch.tensor([0.5])
     found = dir_loss(logits, LABEL, half)
-    plain = flat_kl(logits, LABEL, half)
+    plain = uniform_kl(logits, LABEL, half)
     torch.testing.assert_close(found, plain + 1e6)
     torch.testing.assert_close(slope(found, logits), slope(plain, logits))

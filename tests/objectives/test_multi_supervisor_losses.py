@@ -1,24 +1,22 @@
 """Several supervisors: one of them is a single weak label, and what they agree on."""
 
+from typing import Any
+
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
-from steelyard.objectives.losses import (
+from steelyard.objectives.evidential import evidential
+from steelyard.objectives.multi_supervisor import (
+    Joint,
     bayesian,
-    confidence,
-    cross_entropy,
-    evidential,
-    joint,
-    label_entropies,
-    learnt_multi_weak,
+    learned_multi_weak,
     naive_multi_weak,
-    pool_mean,
-    pool_product,
-    shares_of_givers,
 )
+from steelyard.objectives.one_label import confidence, cross_entropy
+from steelyard.objectives.pooling import label_entropies, pool_mean, pool_product, present_weights
 
 
 def drawn(seed: int, supervisors: int = 3) -> tuple[Tensor, Tensor, Tensor, Tensor]:
@@ -28,6 +26,11 @@ def drawn(seed: int, supervisors: int = 3) -> tuple[Tensor, Tensor, Tensor, Tens
     targets = torch.softmax(2 * torch.randn(5, supervisors, 4, generator=generator), dim=2)
     shares = torch.softmax(torch.randn(supervisors, generator=generator), dim=0)
     return logits, targets, shares, torch.rand(5, generator=generator)
+
+
+def joint(logits: Tensor, targets: Tensor, shares: Tensor, pool: Any, weights: Tensor) -> Tensor:
+    goal = Joint(pool=pool)
+    return goal.loss(logits, targets, weights, goal.start(targets.numpy(), shares.numpy()))
 
 
 @given(st.integers(0, 10_000))
@@ -40,7 +43,7 @@ def test_one_supervisor_is_a_single_weak_label_exactly(seed: int) -> None:
     assert joint(logits, targets, one, pool="mean", weights=weights).item() == plain
     product = joint(logits, targets, one, pool="product", weights=weights).item()
     assert product == pytest.approx(plain, rel=1e-6)
-    learnt = learnt_multi_weak(
+    learnt = learned_multi_weak(
         cross_entropy,
         logits,
         targets,
@@ -114,7 +117,7 @@ def test_bayesian_by_hand() -> None:
 
 def test_a_silent_supervisor_leaves_its_weight_to_the_others() -> None:
     given_ = torch.tensor([[True, True, True], [True, False, True], [False, False, False]])
-    shares = shares_of_givers(torch.tensor([0.2, 0.3, 0.5]), given_)
+    shares = present_weights(torch.tensor([0.2, 0.3, 0.5]), given_)
     assert shares[0].tolist() == pytest.approx([0.2, 0.3, 0.5])
     assert shares[1].tolist() == pytest.approx([0.2 / 0.7, 0, 0.5 / 0.7])
     assert shares[2].tolist() == [0, 0, 0]
@@ -143,7 +146,7 @@ def learnt(
     for _ in range(400):
         optimizer.zero_grad()
         logits = features @ matrix + bias
-        learnt_multi_weak(
+        learned_multi_weak(
             cross_entropy, logits, targets, raw, temperature=temperature, **settings
         ).backward()
         optimizer.step()
@@ -191,7 +194,7 @@ def test_the_best_weights_are_the_softmax_of_what_is_explained() -> None:
     optimizer = torch.optim.Adam([raw], lr=0.05)
     for _ in range(300):
         optimizer.zero_grad()
-        learnt_multi_weak(
+        learned_multi_weak(
             cross_entropy,
             logits,
             targets,
@@ -215,7 +218,7 @@ def test_silence_is_not_a_perfect_fit() -> None:
     given_ = torch.tensor([[True, True], [True, False], [True, True], [True, False], [True, True]])
     labels = targets.expand(5, 2, 4) * given_[..., None]
     raw = torch.zeros(2, requires_grad=True)
-    loss = learnt_multi_weak(
+    loss = learned_multi_weak(
         cross_entropy,
         logits,
         labels,
@@ -223,7 +226,7 @@ def test_silence_is_not_a_perfect_fit() -> None:
         baselines=torch.full((2,), label_entropies(labels)[0].item()),
         prior=torch.tensor([0.5, 0.5]),
         temperature=0.1,
-        given=given_,
+        present=given_,
     )
     torch.testing.assert_close(loss, cross_entropy(logits, targets[:, 0]))
     loss.backward()
