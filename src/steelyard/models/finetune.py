@@ -23,6 +23,7 @@ from steelyard.models.train import Training, TrainingLog, device, train
 from steelyard.objectives.losses import cross_entropy
 from steelyard.objectives.state import Objective
 from steelyard.types import Floats, Ints, Question
+from steelyard.types.predictions import ModelAnswers
 
 Compute = Callable[[Sequence[Question]], tuple[Any, Ints]]
 """Rows (R, d) that a frozen model makes of questions (N), those of question i being
@@ -84,6 +85,17 @@ class Finetuned:
         doubts = self.objective.doubts(logits)
         probs: Floats = self.objective.probabilities(logits).numpy()
         return probs, {name: values.numpy() for name, values in doubts.items()}
+
+    def predict(
+        self, questions: Sequence[Question], states: StatesCache | None = None
+    ) -> ModelAnswers:
+        """Probabilities and uncertainties, as `ask` has them."""
+        probs, uncertainty = self.ask(questions, states)
+        return ModelAnswers(probs, uncertainty=uncertainty)
+
+    def training_record(self) -> dict[str, Any]:
+        """How many training examples were truncated."""
+        return {"cut": self.cut}
 
     def _logits(self, questions: Sequence[Question], states: StatesCache | None) -> Any:
         encoded = self.encode(questions)

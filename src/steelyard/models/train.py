@@ -21,6 +21,9 @@ from steelyard.objectives.losses import cross_entropy
 from steelyard.objectives.state import Objective, in_order
 from steelyard.types import Floats, Ints
 
+VERSION = 0
+"""Raised when the training loop's results change without a change of settings."""
+
 
 class Training(BaseModel):
     """How a model is trained."""

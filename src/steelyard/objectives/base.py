@@ -20,6 +20,9 @@ class _Objective(BaseModel):
     tokens: ClassVar[bool] = False
     """Whether it is of single tokens, which a language model alone has."""
 
+    by_entropy: ClassVar[bool] = False
+    """Whether it takes the entropy of the supervisors' lists of answers."""
+
     def begin(self, targets: Floats, apart: SupervisorTargets | None) -> "Running":
         """The objective of one training run.
 

@@ -3,12 +3,13 @@
 from typing import ClassVar, Literal
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
+from steelyard.reliability.protocol import VoteEstimator
 from steelyard.types import ABSTAIN, Floats, Ints, Reliability, Votes
 
 
-class VoteShare(BaseModel):
+class VoteShare(VoteEstimator):
     """Reliability as the share of the votes that the winning answer has.
 
     With p(a) the share of answer a among the readable votes on an example,
@@ -23,7 +24,6 @@ class VoteShare(BaseModel):
         authors' code, `our_method_reweighting.py` of Irenehere/ReliableAlignment).
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
     version: ClassVar[int] = 1
 
     kind: Literal["vote_share"] = "vote_share"
@@ -37,7 +37,7 @@ class VoteShare(BaseModel):
         return Reliability(votes.ids, posterior, np.clip(score, 0, 1))
 
 
-class VoteEntropy(BaseModel):
+class VoteEntropy(VoteEstimator):
     """Reliability as the certainty of the vote.
 
     With p(a) the share of answer a among the readable votes on example i, which has K_i answers,
@@ -57,7 +57,6 @@ class VoteEntropy(BaseModel):
         abstentions and scaling to [0, 1] are ours).
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
     version: ClassVar[int] = 1
 
     kind: Literal["vote_entropy"] = "vote_entropy"

@@ -3,12 +3,12 @@
 from typing import ClassVar, Literal
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict
 
+from steelyard.reliability.protocol import VoteEstimator
 from steelyard.types import Ints, Reliability, Votes
 
 
-class Confidence(BaseModel):
+class Confidence(VoteEstimator):
     """Reliability as the largest probability of the votes' mean distribution.
 
         q(a) = mean over the readable votes of the voter's P(a)        score = max_a q(a)
@@ -20,7 +20,6 @@ class Confidence(BaseModel):
         of an ensemble's mean as in Lakshminarayanan et al. 2017, arXiv:1612.01474).
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
     version: ClassVar[int] = 1
 
     kind: Literal["confidence"] = "confidence"
@@ -31,7 +30,7 @@ class Confidence(BaseModel):
         return Reliability(votes.ids, mean, np.where(answered, np.clip(mean.max(axis=1), 0, 1), 0))
 
 
-class Margin(BaseModel):
+class Margin(VoteEstimator):
     """Reliability as the lead of the first answer over the second in the mean distribution.
 
         score = q(first) - q(second), in [0, 1]; 1 where only one answer is possible
@@ -40,7 +39,6 @@ class Margin(BaseModel):
         (margin sampling).
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
     version: ClassVar[int] = 1
 
     kind: Literal["margin"] = "margin"

@@ -3,12 +3,12 @@
 from typing import ClassVar, Literal
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict
 
+from steelyard.reliability.protocol import VoteEstimator
 from steelyard.types import Ints, Reliability, Votes
 
 
-class Majority(BaseModel):
+class Majority(VoteEstimator):
     """Every readable vote counts the same; reliability is the share of the winner.
 
         P(a) = votes for a / readable votes        score = max_a P(a)
@@ -17,7 +17,6 @@ class Majority(BaseModel):
     many votes have equal posteriors: the tie is broken where a label is made of it, not here.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
     version: ClassVar[int] = 1
 
     kind: Literal["majority"] = "majority"

@@ -2,13 +2,12 @@
 
 from typing import ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict
-
 from steelyard.reliability.agreement import certainty
+from steelyard.reliability.protocol import VoteEstimator
 from steelyard.types import Ints, Reliability, Votes
 
 
-class PredictiveEntropy(BaseModel):
+class PredictiveEntropy(VoteEstimator):
     """Reliability as the certainty of the votes' mean distribution.
 
     With q(a) the mean over the readable votes on example i of the voter's P(a), and K_i answers,
@@ -23,7 +22,6 @@ class PredictiveEntropy(BaseModel):
         ensemble's mean; scaling to [0, 1] is ours).
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
     version: ClassVar[int] = 1
 
     kind: Literal["predictive_entropy"] = "predictive_entropy"

@@ -4,9 +4,10 @@ from typing import ClassVar, Literal
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from steelyard.errors import InputError
+from steelyard.selection.protocol import BaseSelector
 from steelyard.types import ABSTAIN, Floats, Ints, Reliability, Selection, Votes, one_hot
 
 UNANSWERED = "no readable vote"
@@ -84,7 +85,7 @@ def refuse_one_label(selection: Selection) -> None:
         )
 
 
-class FirstVoter(BaseModel):
+class FirstVoter(BaseSelector):
     """The naive student's labels: the answer of one voter, without any selection.
 
     The voter is the first that was asked about the example: the same one everywhere, unless voters
@@ -92,12 +93,11 @@ class FirstVoter(BaseModel):
     it gave none the example is left out.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
     version: ClassVar[int] = 1
 
     kind: Literal["first_voter"] = "first_voter"
 
-    def heard(self, votes: Votes) -> npt.NDArray[np.bool_]:
+    def counted(self, votes: Votes) -> npt.NDArray[np.bool_]:
         """Which votes count, (M,)."""
         first = np.full(len(votes.ids), len(votes.voters), dtype=np.int64)
         np.minimum.at(first, votes.example, votes.voter)
@@ -106,7 +106,7 @@ class FirstVoter(BaseModel):
         return mine
 
     def select(self, votes: Votes, reliability: Reliability) -> Selection:
-        mine = self.heard(votes)
+        mine = self.counted(votes)
         labels = np.zeros(len(votes.ids), dtype=np.int64)
         silent = np.ones(len(votes.ids), dtype=bool)
         rows = np.flatnonzero(mine)[::-1]  # the first answer is written last
@@ -120,10 +120,9 @@ class FirstVoter(BaseModel):
         )
 
 
-class Harden(BaseModel):
+class Harden(BaseSelector):
     """Every example with its most probable answer: with vote shares, the majority's."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
     version: ClassVar[int] = 1
 
     kind: Literal["hard"] = "hard"
@@ -136,13 +135,12 @@ class Harden(BaseModel):
         return select(votes.ids, targets, np.ones(len(labels)), {UNANSWERED: ~answered(votes)})
 
 
-class Soften(BaseModel):
+class Soften(BaseSelector):
     """Every example with its posterior, (N, K), as a soft target.
 
     Source: Burns et al. 2023, arXiv:2312.09390, section 3.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
     version: ClassVar[int] = 1
 
     kind: Literal["soft"] = "soft"

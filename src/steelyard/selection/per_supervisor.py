@@ -4,16 +4,17 @@ from dataclasses import replace
 from typing import ClassVar, Literal
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from steelyard.errors import InputError
 from steelyard.selection.break_ties import UNANSWERED, answered, select
+from steelyard.selection.protocol import BaseSelector
 from steelyard.types import ABSTAIN, Floats, Reliability, Selection, SupervisorTargets, Votes
 
 MAX_SUPERVISORS = 64
 
 
-class PerSupervisor(BaseModel):
+class PerSupervisor(BaseSelector):
     """Every example with the distribution of each voter, (N, M, K).
 
     A voter's distribution is the mean of its readable votes about the example; it is silent where
@@ -25,8 +26,8 @@ class PerSupervisor(BaseModel):
         accuracy-like weights, from the authors' code).
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
     version: ClassVar[int] = 1
+    keeps_supervisors_apart: ClassVar[bool] = True
 
     kind: Literal["apart"] = "apart"
     weights: Literal["uniform", "accuracy"] | tuple[float, ...] = "uniform"

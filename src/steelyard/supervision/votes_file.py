@@ -1,18 +1,20 @@
 """Votes that exist already: people, labelling functions, language models asked elsewhere."""
 
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import ClassVar, Literal
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict
 
 from steelyard.errors import ConfigError, InputError
 from steelyard.io.atomic import file_sum
+from steelyard.prompts import parse_answer
 from steelyard.prompts.parse_answer import AnswerFormat
-from steelyard.types import ABSTAIN, PAIR, Question, Split, Votes, chosen_place
+from steelyard.supervision.protocol import BaseSupervisor, VoteRequest
+from steelyard.types import ABSTAIN, PAIR, Question, Votes, chosen_place
 from steelyard.types.build_votes import candidates_of, open_votes, vote_order
+from steelyard.types.task_kinds import KINDS
 from steelyard.votes_io.classes import FileClasses, canonical_value, refuse
 from steelyard.votes_io.raw_votes import RawVotes, read_raw_votes
 from steelyard.votes_io.tabulate import given_probabilities, refuse_repeats
@@ -22,7 +24,7 @@ CHOSEN, REJECTED = -3, -4
 """The better and the worse answer of a preference row, until it is known where they stand."""
 
 
-class VotesFile(BaseModel):
+class VotesFile(BaseSupervisor):
     """Votes read from a file (JSON lines, CSV or Parquet).
 
     Long rows are `id, voter, answer` and optionally `query` and `probabilities` (one for each
@@ -32,9 +34,7 @@ class VotesFile(BaseModel):
     `chosen` or `rejected`, as the data has the two, or `first` or `second`, where they stand.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
     version: ClassVar[int] = 2  # probabilities are read
-    libraries: ClassVar[tuple[str, ...]] = ()
 
     kind: Literal["votes"] = "votes"
     path: str
@@ -48,7 +48,7 @@ class VotesFile(BaseModel):
         Raises:
             ConfigError: a reader, and closed answers.
         """
-        if self.reader is not None and kind != "generation":
+        if self.reader is not None and not KINDS[kind].is_open:
             raise ConfigError(
                 f"`reader: {self.reader}` is of open answers, and the task is {kind}; leave it out."
             )
@@ -68,20 +68,14 @@ class VotesFile(BaseModel):
                 f"{len(known)} ids of the data. Votes and data must come from the same set."
             )
 
-    def vote(
-        self,
-        labelled: Split,
-        asked: Sequence[Sequence[Question]],
-        classes: tuple[str, ...],
-        *,
-        seed: int,
-    ) -> list[Votes]:
+    def vote(self, request: VoteRequest) -> list[Votes]:
         """The file's votes about each list of questions; a list may have none."""
-        cast = read_raw_votes(Path(self.path))
-        if not classes:
+        cast, asked, classes = read_raw_votes(Path(self.path)), request.questions, request.classes
+        kind = KINDS[request.kind]
+        if kind.is_open:
             return [_open_table(questions, cast, self.reader or "text") for questions in asked]
         said = _numbers(cast, classes)[cast.answer.codes]
-        if classes == PAIR:
+        if kind.is_pair:
             place = np.array([chosen_place(name) for name in cast.ids], np.int64)[cast.example]
             said = np.where(said == CHOSEN, place, np.where(said == REJECTED, 1 - place, said))
         return [_table(questions, cast, said, classes) for questions in asked]
@@ -89,6 +83,14 @@ class VotesFile(BaseModel):
     def inputs(self) -> dict[str, str]:
         """The file's content."""
         return {"votes": file_sum(Path(self.path))}
+
+    def versions(self) -> int:
+        """Its own, and that of the parsers of answers."""
+        return self.version + parse_answer.VERSION
+
+    def with_paths(self, change: Callable[[str], str]) -> "VotesFile":
+        """The same with its file's path changed."""
+        return self.model_copy(update={"path": change(self.path)})
 
 
 def _numbers(cast: RawVotes, classes: tuple[str, ...]) -> np.ndarray:
