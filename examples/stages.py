@@ -16,9 +16,11 @@ def main() -> None:
     task = sy.split(sy.load("classification", data, Path()), data, SEED)
     asked, test = task.strong_train.questions, task.test.questions
 
-    # 2. Supervision: voters learn from weak_train and are asked about the two other splits.
-    supervisor = sy.Tfidf(voters=5)
-    votes, test_votes = supervisor.vote(task.weak_train, [asked, test], task.classes, seed=SEED)
+    # 2. Supervision: voters learn from weak_train and vote on the two other splits.
+    request = sy.VoteRequest(
+        "classification", task.classes, (asked, test), labelled=task.weak_train, seed=SEED
+    )
+    votes, test_votes = sy.Tfidf(voters=5).vote(request)
 
     # 3. Reliability: how reliable is each weak label?
     reliability = sy.VoteEntropy().estimate(votes)
@@ -30,16 +32,22 @@ def main() -> None:
 
     # 5. Student: the same settings for the arm and the ceiling.
     student = sy.Probe(model="minilm", layers=3)
-    taught = student.fit(asked, selection.targets, selection.weights, seed=SEED)
-    ceiling = student.fit(asked, truth.targets, truth.weights, seed=SEED)
+    options = sy.TrainingOptions(seed=SEED)
+    models = [
+        student.fit(
+            sy.TrainingData("classification", task.classes, asked, part.targets, part.weights),
+            options,
+        )
+        for part in (selection, truth)
+    ]
 
     # 6. Evaluation: all on the same test items and the same resamples of them.
     resamples = draw_resamples(len(test))
     voters = [test_votes.of_voter(v).means() for v in range(len(test_votes.voters))]
     answers: dict[str, list[np.ndarray]] = {
         "weak": voters,  # the floor is the mean score of single voters
-        "student": [taught.probabilities(test)],
-        "ceiling": [ceiling.probabilities(test)],
+        "student": [models[0].probabilities(test)],
+        "ceiling": [models[1].probabilities(test)],
     }
     scores = {
         name: measure("accuracy", task.test.truth, [members], resamples)

@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from pydantic import TypeAdapter
 
+from requests_for_tests import fit as train
 from steelyard.models.checkpoints import Checkpoints
 from steelyard.models.finetune import Finetuned
 from steelyard.student import Classifier, Objective
@@ -32,7 +33,8 @@ def fit(model: str, kind: Any, labels: SupervisorTargets | None = None, **more: 
     plain = {"model": model, "precision": "fp32", "learning_rate": 1e-2, "epochs": 3}
     settings = {**plain, "batch_size": 4, "warmup": 0.0, **more.pop("settings", {})}
     student = Classifier(**settings)
-    return student.fit(QUESTIONS, LABELS, WEIGHTS, seed=1, objective=kind, apart=labels, **more)
+    parts = {"objective": kind, "per_supervisor": labels}
+    return train(student, QUESTIONS, LABELS, WEIGHTS, seed=1, **parts, **more)
 
 
 def weights_of(fitted: Finetuned) -> torch.Tensor:

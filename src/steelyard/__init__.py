@@ -29,6 +29,7 @@ _NAMES = {
         "SoftStep Window"
     ),
     "reliability": (
+        "BaseEstimator EstimationData VoteEstimator "
         "BeamEntropy Confidence ConfidentLearning DawidSkene Dirichlet Glad GraphDenoising "
         "Hierarchical JointDecoding Logistic Mace Majority Margin NearestNeighbours OneCoin "
         "OpenAgreement PredictiveEntropy SelfConsistency Topological VoteEntropy VoteShare"
@@ -39,15 +40,20 @@ _NAMES = {
     ),
     "store.ledger": "Ledger",
     "store.store": "Store",
-    "student": "Chooser Classifier LanguageModelStudent PreferenceStudent Probe",
+    "student": (
+        "BaseStudent Chooser Classifier LanguageModelStudent PreferenceStudent Probe "
+        "TrainingData TrainingOptions"
+    ),
     "studies.arms": "Arm",
     "studies.config": "Study read_study",
     "studies.study": "Result study",
     "supervision": (
+        "BaseSupervisor VoteRequest "
         "Api ChooserVoters ClassifierVoters LanguageModelVoters PreferenceVoters Tfidf VotesFile"
     ),
     "types": (
-        "ABSTAIN Interval Predictions Question Reliability Selection Split SupervisorTargets "
+        "ABSTAIN Interval ModelAnswers "
+        "Predictions Question Reliability Selection Split SupervisorTargets "
         "Task TokenTargets VoterSkill Votes join_votes"
     ),
     "weighing": "Weighed weigh",
@@ -90,11 +96,13 @@ if TYPE_CHECKING:  # the same names, for type checkers and editors
     from steelyard.objectives import SoftConfer as SoftConfer
     from steelyard.objectives import SoftStep as SoftStep
     from steelyard.objectives import Window as Window
+    from steelyard.reliability import BaseEstimator as BaseEstimator
     from steelyard.reliability import BeamEntropy as BeamEntropy
     from steelyard.reliability import Confidence as Confidence
     from steelyard.reliability import ConfidentLearning as ConfidentLearning
     from steelyard.reliability import DawidSkene as DawidSkene
     from steelyard.reliability import Dirichlet as Dirichlet
+    from steelyard.reliability import EstimationData as EstimationData
     from steelyard.reliability import Glad as Glad
     from steelyard.reliability import GraphDenoising as GraphDenoising
     from steelyard.reliability import Hierarchical as Hierarchical
@@ -110,6 +118,7 @@ if TYPE_CHECKING:  # the same names, for type checkers and editors
     from steelyard.reliability import SelfConsistency as SelfConsistency
     from steelyard.reliability import Topological as Topological
     from steelyard.reliability import VoteEntropy as VoteEntropy
+    from steelyard.reliability import VoteEstimator as VoteEstimator
     from steelyard.reliability import VoteShare as VoteShare
     from steelyard.selection import FirstVoter as FirstVoter
     from steelyard.selection import Harden as Harden
@@ -121,25 +130,31 @@ if TYPE_CHECKING:  # the same names, for type checkers and editors
     from steelyard.selection import select_truth as select_truth
     from steelyard.store.ledger import Ledger as Ledger
     from steelyard.store.store import Store as Store
+    from steelyard.student import BaseStudent as BaseStudent
     from steelyard.student import Chooser as Chooser
     from steelyard.student import Classifier as Classifier
     from steelyard.student import LanguageModelStudent as LanguageModelStudent
     from steelyard.student import PreferenceStudent as PreferenceStudent
     from steelyard.student import Probe as Probe
+    from steelyard.student import TrainingData as TrainingData
+    from steelyard.student import TrainingOptions as TrainingOptions
     from steelyard.studies.arms import Arm as Arm
     from steelyard.studies.config import Study as Study
     from steelyard.studies.config import read_study as read_study
     from steelyard.studies.study import Result as Result
     from steelyard.studies.study import study as study
     from steelyard.supervision import Api as Api
+    from steelyard.supervision import BaseSupervisor as BaseSupervisor
     from steelyard.supervision import ChooserVoters as ChooserVoters
     from steelyard.supervision import ClassifierVoters as ClassifierVoters
     from steelyard.supervision import LanguageModelVoters as LanguageModelVoters
     from steelyard.supervision import PreferenceVoters as PreferenceVoters
     from steelyard.supervision import Tfidf as Tfidf
+    from steelyard.supervision import VoteRequest as VoteRequest
     from steelyard.supervision import VotesFile as VotesFile
     from steelyard.types import ABSTAIN as ABSTAIN
     from steelyard.types import Interval as Interval
+    from steelyard.types import ModelAnswers as ModelAnswers
     from steelyard.types import Predictions as Predictions
     from steelyard.types import Question as Question
     from steelyard.types import Reliability as Reliability

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from faulty_server import Body, FaultyServer, completion, top
+from requests_for_tests import vote
 from steelyard.errors import ConfigError, InputError
 from steelyard.labelling import Items, label, plan, read_items
 from steelyard.supervision import LanguageModelVoters, Tfidf, VotesFile
@@ -108,7 +109,8 @@ def test_a_plan_asks_nothing_and_writes_nothing(tmp_path: Path) -> None:
         supervisor = api(server, price_prompt=0.5, price_completion=2, max_new_tokens=10)
         (found,) = plan(ITEMS, [supervisor], tmp_path / "votes.jsonl")
         assert (server.requests, list(tmp_path.iterdir())) == (0, [])
-        prompts = [one.prompt for one in supervisor.queries_about(QUESTIONS, CLASSES, 0)]
+        asked = supervisor.queries_about("classification", QUESTIONS, CLASSES, 0)
+        prompts = [query.prompt for query in asked]
         tokens = sum(len(prompt) // 4 + 1 for prompt in prompts)
         assert (found.queries, found.stored, found.to_ask) == (24, 0, 24)
         assert (found.prompt_tokens, found.completion_tokens) == (tokens, 240)
@@ -239,5 +241,5 @@ def test_pairs_are_compared_and_their_votes_name_the_place(tmp_path: Path) -> No
     votes = read_votes(tmp_path / "votes.jsonl", classes=PAIR).votes
     assert votes.counts.tolist() == [[1, 1]] * 4  # each pair was shown in both orders
     file = VotesFile(path=str(tmp_path / "votes.jsonl"))
-    again = file.vote(Split((), np.zeros(0, np.int64)), [items.questions], PAIR, seed=0)[0]
+    again = vote(file, Split((), np.zeros(0, np.int64)), [items.questions], PAIR, seed=0)[0]
     assert again.counts.tolist() == votes.counts.tolist()

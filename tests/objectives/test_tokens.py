@@ -10,6 +10,7 @@ import torch
 from pydantic import TypeAdapter
 
 from byte_models import save_byte_llama
+from requests_for_tests import fit as train
 from steelyard.errors import ConfigError, InputError
 from steelyard.models.checkpoints import Checkpoints
 from steelyard.models.lm.word_alignment import words_of
@@ -72,7 +73,7 @@ def fit(model: str, goal: Any, words: TokenTargets | None, **changes: Any) -> Tr
     }
     more = {"seed": 0, "kind": "generation", "classes": (), **changes}
     student = LanguageModelStudent(model=model, **plain)
-    return student.fit(QUESTIONS, TARGETS, WEIGHTS, objective=goal, written=words, **more)
+    return train(student, QUESTIONS, TARGETS, WEIGHTS, objective=goal, token_targets=words, **more)
 
 
 def weights_of(fitted: TrainedLanguageModel) -> torch.Tensor:
@@ -167,13 +168,14 @@ def test_examples_of_weight_zero_need_no_words(llama: str) -> None:
     texts = [[(int(k), 1.0, log(0.9))] if w else [] for k, w in zip(RIGHT[:8], kept, strict=True)]
     student = fit(llama, objective("soft"), one_each(), steps=1).settings
     more = {"seed": 0, "kind": "generation", "classes": (), "objective": objective("soft")}
-    every = student.fit(questions, TARGETS[:8], kept, written=written(texts), **more)
+    every = train(student, questions, TARGETS[:8], kept, token_targets=written(texts), **more)
     few = np.flatnonzero(kept)
-    alone = student.fit(
+    alone = train(
+        student,
         [questions[i] for i in few],
         TARGETS[few],
         kept[few],
-        written=written([texts[i] for i in few]),
+        token_targets=written([texts[i] for i in few]),
         **more,
     )
     assert torch.equal(weights_of(every), weights_of(alone))

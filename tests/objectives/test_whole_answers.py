@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from byte_models import save_byte_llama
+from requests_for_tests import fit as train
 from steelyard.errors import InputError
 from steelyard.models.lm.word_alignment import words_of
 from steelyard.objectives import Logconf, LogconfConfer
@@ -37,7 +38,7 @@ def losses_of(folder: Path, written: TokenTargets, epochs: int = 1) -> list[floa
     )
     targets = np.tile([1.0, 0.0], (8, 1))
     more = {"seed": 0, "kind": "generation", "classes": (), "objective": Logconf()}
-    return student.fit(QUESTIONS, targets, np.ones(8), written=written, **more).log.loss  # type: ignore[arg-type]
+    return train(student, QUESTIONS, targets, np.ones(8), token_targets=written, **more).log.loss  # type: ignore[arg-type]
 
 
 def test_an_answer_teaches_until_the_student_is_as_sure_as_the_list(tmp_path: Path) -> None:

@@ -51,7 +51,7 @@ def test_pooled_words_are_the_mean_where_all_have_a_boundary() -> None:
 def test_the_first_voter_is_not_pooled() -> None:
     cast = table([[0, 1], [0, 0]])
     naive = FirstVoter()
-    found = written(cast, naive.select(cast, Majority().estimate(cast)), naive.votes_used(cast))
+    found = written(cast, naive.select(cast, Majority().estimate(cast)), naive.counted(cast))
     assert found is not None
     assert found.words.log_probs == pytest.approx([-1, -2, -4])
     assert found.words.spans.begin.tolist() == [0, 3, 0]
@@ -85,7 +85,7 @@ def test_an_answer_has_the_mean_entropy_of_the_lists_that_are_pooled() -> None:
     first, kept = FirstVoter(), PerSupervisor().select(cast, majority)
     for found, expected in (
         (written(cast, Soften().select(cast, majority)), [0.3, 0.3, 0.8]),
-        (written(cast, first.select(cast, majority), first.votes_used(cast)), [0.2, 0.6]),
+        (written(cast, first.select(cast, majority), first.counted(cast)), [0.2, 0.6]),
         (written(cast, kept), [0.2, 0.4, 0.6]),
     ):
         assert found is not None

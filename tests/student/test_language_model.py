@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from byte_models import save_byte_llama
+from requests_for_tests import fit as train
 from steelyard.cli.models import evaluate_model, train_model
 from steelyard.errors import ConfigError, InputError
 from steelyard.models.load import Pretrained
@@ -55,7 +56,7 @@ def texts(count: int) -> tuple[list[Question], Floats]:
 def fit(settings: LanguageModelStudent, **more: Any) -> TrainedLanguageModel:
     questions, targets = texts(64)
     plain = {"kind": "classification", "classes": ("cross", "ring"), "seed": 0}
-    return settings.fit(questions, targets, np.ones(64), **{**plain, **more})
+    return train(settings, questions, targets, np.ones(64), **{**plain, **more})
 
 
 def test_it_learns_and_both_ways_of_asking_agree(llama: str) -> None:
@@ -89,8 +90,14 @@ def test_multiple_choice_with_options_of_several_numbers(llama: str) -> None:
     questions = [Question(f"q{i}", "which?", ("x", "o", "n")[: 2 + i % 2]) for i in range(12)]
     targets = one_hot(np.array([0, 2] * 6), 3)
     wording = {"name": "s", "template": "<q>{item}</q>{options}?"}
-    fitted = student(llama, wording=wording).fit(
-        questions, targets, np.ones(12), seed=0, kind="multiple_choice", classes=("0", "1", "2")
+    fitted = train(
+        student(llama, wording=wording),
+        questions,
+        targets,
+        np.ones(12),
+        seed=0,
+        kind="multiple_choice",
+        classes=("0", "1", "2"),
     )
     probs = fitted.probabilities(questions)
     assert probs.shape == (12, 3)
@@ -102,8 +109,8 @@ def test_open_answers_are_written_and_read(llama: str) -> None:
     numbers = np.arange(40) % 4
     questions = [Question(f"q{i}", "x" * (n + 1), (f"{n + 6}",)) for i, n in enumerate(numbers)]
     settings = student(llama, wording=OPEN, reader="number", epochs=40)
-    fitted = settings.fit(
-        questions, np.ones((40, 1)), np.ones(40), seed=0, kind="generation", classes=()
+    fitted = train(
+        settings, questions, np.ones((40, 1)), np.ones(40), seed=0, kind="generation", classes=()
     )
     assert fitted.answers(questions[:4]) == ("6", "7", "8", "9")
 
@@ -111,8 +118,14 @@ def test_open_answers_are_written_and_read(llama: str) -> None:
 def test_weak_answers_are_taught_in_proportion_to_their_targets(llama: str) -> None:
     questions = [Question(f"q{i}", "x", ("6", "7")) for i in range(32)]
     targets = np.tile([0.8, 0.2], (32, 1))
-    fitted = student(llama, wording=OPEN, epochs=25).fit(
-        questions, targets, np.ones(32), seed=0, kind="generation", classes=()
+    fitted = train(
+        student(llama, wording=OPEN, epochs=25),
+        questions,
+        targets,
+        np.ones(32),
+        seed=0,
+        kind="generation",
+        classes=(),
     )
     from steelyard.models.lm.option_scores import score_options
 

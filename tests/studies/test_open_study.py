@@ -145,10 +145,11 @@ def test_the_truth_of_open_training_questions_reaches_no_arm(files: Path, tmp_pa
     one, other = (Run(make_study(s), Store(tmp_path / "s")) for s in (study, changed))
     for name in ("naive", "majority", "reweigh"):
         (asked, first), (asked_too, second) = (training_set(run, 0, name) for run in (one, other))
-        assert asked == asked_too
+        assert asked.questions == asked_too.questions
         assert first.targets.tolist() == second.targets.tolist()
         assert first.weights.tolist() == second.weights.tolist()
-    assert training_set(one, 0, "ceiling")[0] != training_set(other, 0, "ceiling")[0]
+    ceilings = [training_set(run, 0, "ceiling")[0].questions for run in (one, other)]
+    assert ceilings[0] != ceilings[1]
 
 
 def test_a_truth_that_the_reader_cannot_read_is_said_first(files: Path, tmp_path: Path) -> None:

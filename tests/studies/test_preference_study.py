@@ -10,6 +10,7 @@ import pytest
 import steelyard as sy
 from byte_models import save_byte_llama
 from pair_files import Rows, lines, prepared, rows, settings, write_pairs
+from requests_for_tests import fit as train
 from steelyard.cli.models import evaluate_model, train_model
 from steelyard.errors import ConfigError
 from steelyard.studies.config import make_study
@@ -57,8 +58,9 @@ def test_the_reward_margin_is_that_of_the_test_pairs(files: Path, finished: Path
     found = results(finished)["metrics"]["reward_margin"]
     run = prepared(files, finished / "store")
     task = run.task(0)
-    asked, selection = training_set(run, 0, "majority")
-    fitted = run.study.student.fit(asked, selection.targets, selection.weights, seed=0, steps=36)
+    data, selection = training_set(run, 0, "majority")
+    asked = data.questions
+    fitted = train(run.study.student, asked, selection.targets, selection.weights, seed=0, steps=36)
     rewards = fitted.rewards(task.test.questions)
     right = np.arange(40), task.test.truth
     margin = (rewards[right] - rewards[np.arange(40), 1 - task.test.truth]).mean()

@@ -11,6 +11,7 @@ import pytest
 
 import steelyard as sy
 from byte_models import save_byte_llama
+from requests_for_tests import vote
 from steelyard.cli.models import evaluate_model, train_model
 from steelyard.errors import ConfigError
 from steelyard.models.train import TrainingLog
@@ -181,7 +182,7 @@ def test_an_unreadable_answer_has_no_slots_and_is_wrong(files: Path, finished: P
 def test_truth_and_votes_are_taught_in_one_spelling(files: Path, finished: Path) -> None:
     run = Run(make_study(settings(files)), Store(finished / "store"))
     for name in ("ceiling", "majority"):
-        texts = {text for one in training_set(run, 0, name)[0] for text in one.choices}
+        texts = {text for one in training_set(run, 0, name)[0].questions for text in one.choices}
         assert texts == {canonical(text, "slots") for text in texts}
         assert '{"to": ["bonn", "rome"]}' in texts
 
@@ -262,7 +263,7 @@ def test_a_supervisor_is_taught_slots_in_the_one_spelling(
     )
     split = Split((Question("q", "a"),), np.zeros(1, dtype=np.int64), (GOLD,))
     with pytest.raises(TrainedStudent) as taught:
-        one.vote(split, [split.questions], (), seed=0)
+        vote(one, split, [split.questions], (), seed=0)
     assert taught.value.args[0] == [(' {"date": "next friday", "person": "bob"}',)]
 
 

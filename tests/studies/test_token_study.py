@@ -12,15 +12,16 @@ from byte_models import save_byte_llama
 from open_rows import ANSWERS, WORDS, lines
 from steelyard.errors import InputError
 from steelyard.models.lm.word_alignment import words_of
-from steelyard.objectives import Logconf, Soft
+from steelyard.objectives import Logconf, Objective, Soft
 from steelyard.store.store import Store, fingerprint
+from steelyard.student import TrainingData
 from steelyard.studies.arms import Arm
 from steelyard.studies.config import make_study
 from steelyard.studies.run import Run
 from steelyard.studies.selecting import select_labels
-from steelyard.studies.training import _heard, train_student
+from steelyard.studies.training import _objective_inputs, train_student
 from steelyard.studies.votes import collect_votes
-from steelyard.types import TokenTargets, WordProbabilities
+from steelyard.types import Question, TokenTargets, WordProbabilities
 
 
 @pytest.fixture
@@ -98,13 +99,20 @@ def test_entropies_name_results_of_the_objectives_that_ask_for_them() -> None:
     zero = np.zeros(1, dtype=np.int64)
     plain = TokenTargets(zero, zero, np.ones(1), words)
     listed = replace(plain, entropy=np.array([0.2]))
-    same = [_heard({"objective": Soft(), "written": one}) for one in (plain, listed)]
+    same = [_objective_inputs(training(Soft(), targets)) for targets in (plain, listed)]
     assert same[0] == same[1]
     assert same[0]["written"] == fingerprint(
         {name: getattr(plain, name) for name in ("example", "candidate", "share", "words")}
     )
-    other = [_heard({"objective": Logconf(), "written": one}) for one in (plain, listed)]
+    other = [_objective_inputs(training(Logconf(), targets)) for targets in (plain, listed)]
     assert other[0]["written"] != other[1]["written"]
+
+
+def training(objective: Objective, targets: TokenTargets) -> TrainingData:
+    ones = np.ones((1, 1))
+    questions = (Question("q", "where?"),)
+    data = TrainingData("generation", (), questions, ones, ones[0], objective)
+    return replace(data, token_targets=targets)
 
 
 def test_a_study_without_words_says_what_is_needed(run: Run) -> None:

@@ -9,6 +9,7 @@ import torch
 from pydantic import ValidationError
 from transformers import AutoModelForCausalLM
 
+from requests_for_tests import vote
 from steelyard.errors import ConfigError
 from steelyard.supervision import LanguageModelVoters
 from steelyard.types import ABSTAIN, Question, Split, Votes
@@ -52,7 +53,7 @@ def same(one: Votes, other: Votes) -> bool:
 
 
 def test_closed_votes_have_every_voter_query_and_probability(causal: str) -> None:
-    (votes,) = supervisor(causal).vote(NOBODY, [asked()], ("fine", "awful"), seed=0)
+    (votes,) = vote(supervisor(causal), NOBODY, [asked()], ("fine", "awful"), seed=0)
     assert votes.ids == ("q0", "q1", "q2", "q3", "q4")
     assert votes.queries == ("0-bare", "1-listed")
     assert votes.voters == (f"{Path(causal).name}/0",)
@@ -64,8 +65,8 @@ def test_closed_votes_have_every_voter_query_and_probability(causal: str) -> Non
 def test_an_example_votes_alike_wherever_it_stands(causal: str) -> None:
     classes = ("fine", "awful")
     weak = supervisor(causal, wordings=None, queries=3, orders=True)
-    (whole,) = weak.vote(NOBODY, [asked(4)], classes, seed=0)
-    (turned,) = weak.vote(NOBODY, [asked(4)[::-1]], classes, seed=0)
+    (whole,) = vote(weak, NOBODY, [asked(4)], classes, seed=0)
+    (turned,) = vote(weak, NOBODY, [asked(4)[::-1]], classes, seed=0)
     assert whole.probs is not None
     assert turned.probs is not None
     back = turned.probs.reshape(4, 3, 2)[::-1].reshape(12, 2)
@@ -75,7 +76,7 @@ def test_an_example_votes_alike_wherever_it_stands(causal: str) -> None:
 def test_multiple_choice_with_unequal_numbers_of_options(causal: str) -> None:
     questions = [Question("a", "the film", ("good", "bad")), Question("b", "a plot", ("fine",) * 3)]
     weak = supervisor(causal, answer="text")
-    (votes,) = weak.vote(NOBODY, [questions], ("0", "1", "2"), seed=0)
+    (votes,) = vote(weak, NOBODY, [questions], ("0", "1", "2"), seed=0)
     assert votes.candidates.tolist() == [2, 3]
     assert votes.probs is not None
     assert votes.probs[:2, 2].tolist() == [0, 0]
@@ -87,11 +88,11 @@ def test_a_taught_model_knows_the_answers(causal: str) -> None:
     teaching = {"epochs": 40, "learning_rate": 1e-2, "batch_size": 10, "lora": None}
     weak = supervisor(causal, finetune={**teaching, "precision": "fp32"})
     truth = lesson(5).truth.repeat(2)
-    (votes,) = weak.vote(lesson(), [asked()], ("fine", "awful"), seed=0)
+    (votes,) = vote(weak, lesson(), [asked()], ("fine", "awful"), seed=0)
     assert votes.probs is not None
     assert votes.answer.tolist() == truth.tolist()
     assert votes.probs[np.arange(10), truth].min() > 0.9
-    (before,) = supervisor(causal).vote(NOBODY, [asked()], ("fine", "awful"), seed=0)
+    (before,) = vote(supervisor(causal), NOBODY, [asked()], ("fine", "awful"), seed=0)
     assert before.probs is not None
     assert before.probs.max() < 0.7
 
@@ -99,8 +100,8 @@ def test_a_taught_model_knows_the_answers(causal: str) -> None:
 def test_voters_are_taught_apart_and_each_is_reproduced(causal: str) -> None:
     teaching = {"epochs": 2, "learning_rate": 1e-2, "batch_size": 10}
     one, three = (supervisor(causal, voters=v, finetune=teaching) for v in (2, 3))
-    (first,) = one.vote(lesson(), [asked()], ("fine", "awful"), seed=0)
-    (more,) = three.vote(lesson(), [asked()], ("fine", "awful"), seed=0)
+    (first,) = vote(one, lesson(), [asked()], ("fine", "awful"), seed=0)
+    (more,) = vote(three, lesson(), [asked()], ("fine", "awful"), seed=0)
     assert same(more.of_voter(0), first.of_voter(0))
     assert same(more.of_voter(1), first.of_voter(1))
     assert not same(first.of_voter(0), first.of_voter(1))
@@ -108,7 +109,7 @@ def test_voters_are_taught_apart_and_each_is_reproduced(causal: str) -> None:
 
 def test_open_answers_are_written_and_read(causal: str) -> None:
     weak = supervisor(causal, samples=4, temperature=1.0, max_new_tokens=3, reader="text")
-    (votes,) = weak.vote(NOBODY, [asked()], (), seed=0)
+    (votes,) = vote(weak, NOBODY, [asked()], (), seed=0)
     assert votes.queries[:4] == ("0-bare/0", "0-bare/1", "0-bare/2", "0-bare/3")
     assert len(votes.answer) == 5 * 8
     for m, (text, reason) in enumerate(zip(votes.texts, votes.reasons, strict=True)):
@@ -127,7 +128,7 @@ def test_open_answers_can_be_taught(causal: str) -> None:
     split = Split(questions, np.zeros(len(questions), dtype=np.int64), answers)
     teaching = {"epochs": 20, "learning_rate": 1e-2, "batch_size": 10, "lora": None}
     weak = supervisor(causal, max_new_tokens=5, finetune={**teaching, "precision": "fp32"})
-    (votes,) = weak.vote(split, [asked()], (), seed=0)
+    (votes,) = vote(weak, split, [asked()], (), seed=0)
     said = [votes.candidate_texts[i][a] for i, a in zip(votes.example, votes.answer, strict=True)]
     assert said == [answer for answer in answers[:5] for _ in range(2)]
 
@@ -137,7 +138,7 @@ def test_what_does_not_fit_abstains_with_its_reason(causal: str) -> None:
     long = tuple(" ".join(["film"] * n) for n in (40, 41))
     questions = [Question("a", "the film", long), Question("b", "a plot", ("good", "bad"))]
     weak = supervisor(causal, wordings=("short",), queries=1)
-    (votes,) = weak.vote(NOBODY, [questions], ("0", "1"), seed=0)
+    (votes,) = vote(weak, NOBODY, [questions], ("0", "1"), seed=0)
     assert votes.reasons == ("too long", "")
     assert votes.answer[0] == ABSTAIN
     assert votes.answer[1] != ABSTAIN
@@ -145,12 +146,12 @@ def test_what_does_not_fit_abstains_with_its_reason(causal: str) -> None:
 
 def test_cut_prompts_are_said(causal: str, caplog: pytest.LogCaptureFixture) -> None:
     questions = [Question("a", " ".join(["film"] * 100)), Question("b", "a plot")]
-    supervisor(causal).vote(NOBODY, [questions], ("fine", "awful"), seed=0)
+    vote(supervisor(causal), NOBODY, [questions], ("fine", "awful"), seed=0)
     assert "2 of 4 prompts were too long" in caplog.text
 
 
 def test_no_questions_make_no_votes(causal: str) -> None:
-    votes, empty = supervisor(causal).vote(NOBODY, [asked(1), []], ("fine", "awful"), seed=0)
+    votes, empty = vote(supervisor(causal), NOBODY, [asked(1), []], ("fine", "awful"), seed=0)
     assert len(votes.answer) == 2
     assert len(empty.answer) == 0
 
@@ -193,4 +194,4 @@ def test_closed_answers_are_not_sampled() -> None:
 
 def test_a_model_that_is_none(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="could not be loaded"):
-        supervisor(str(tmp_path)).vote(NOBODY, [asked()], ("fine", "awful"), seed=0)
+        vote(supervisor(str(tmp_path)), NOBODY, [asked()], ("fine", "awful"), seed=0)

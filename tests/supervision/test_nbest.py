@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from byte_models import save_byte_llama
+from requests_for_tests import vote
 from steelyard.errors import ConfigError
 from steelyard.supervision import LanguageModelVoters
 from steelyard.supervision.nbest import (
@@ -92,7 +93,7 @@ def test_words_are_those_of_the_candidates(voted: Votes) -> None:
 
 
 def test_one_untaught_voter_is_asked_as_it_is(model: str) -> None:
-    (votes,) = weak(model, queries=1).vote(NOBODY, [asked("one", "two")], (), seed=0)
+    (votes,) = vote(weak(model, queries=1), NOBODY, [asked("one", "two")], (), seed=0)
     assert votes.voters == (f"{Path(model).name}/0",)
     assert set(votes.answer.tolist()) <= {ABSTAIN, 0, 1, 2}
 
@@ -138,6 +139,6 @@ def test_lists_are_of_open_answers_that_are_not_drawn(model: str, kind: str, set
 def test_a_prompt_without_room_is_silent(model: str) -> None:
     template = "{item}" + "x" * 600
     long = weak(model, wordings=({"name": "long", "template": template},))
-    (votes,) = long.vote(NOBODY, [asked("one")], (), seed=0)
+    (votes,) = vote(long, NOBODY, [asked("one")], (), seed=0)
     assert votes.answer.tolist() == [ABSTAIN]
     assert votes.reasons == ("too long",)

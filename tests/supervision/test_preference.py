@@ -8,6 +8,8 @@ import pytest
 import torch
 from transformers import AutoModelForCausalLM
 
+from requests_for_tests import fit as train
+from requests_for_tests import vote
 from steelyard.errors import ConfigError
 from steelyard.student import PreferenceStudent
 from steelyard.supervision import PreferenceVoters
@@ -42,10 +44,10 @@ def labelled(count: int) -> Split:
 def test_a_voter_says_what_a_student_of_the_same_pairs_says(llama: str) -> None:
     # A single voter has all rows; its training seed is the first draw of default_rng([seed, 0]).
     data = labelled(8)
-    votes = PreferenceVoters(model=llama, **PLAIN).vote(data, [data.questions], PAIR, seed=3)[0]
+    votes = vote(PreferenceVoters(model=llama, **PLAIN), data, [data.questions], PAIR, seed=3)[0]
     seed = int(np.random.default_rng([3, 0]).integers(2**31))
     student = PreferenceStudent(model=llama, **PLAIN)
-    fitted = student.fit(data.questions, one_hot(data.truth, 2), np.ones(8), seed=seed)
+    fitted = train(student, data.questions, one_hot(data.truth, 2), np.ones(8), seed=seed)
     assert votes.probs is not None
     np.testing.assert_allclose(votes.probs, fitted.probabilities(data.questions), atol=1e-6)
     assert votes.voters == (f"{Path(llama).name}-dpo/0",)
@@ -54,7 +56,7 @@ def test_a_voter_says_what_a_student_of_the_same_pairs_says(llama: str) -> None:
 def test_adding_a_voter_changes_no_other(llama: str) -> None:
     data = labelled(8)
     few, more = (
-        PreferenceVoters(model=llama, voters=v, **PLAIN).vote(data, [data.questions], PAIR, seed=0)
+        vote(PreferenceVoters(model=llama, voters=v, **PLAIN), data, [data.questions], PAIR, seed=0)
         for v in (2, 3)
     )
     np.testing.assert_array_equal(few[0].of_voter(1).probs, more[0].of_voter(1).probs)
@@ -63,7 +65,7 @@ def test_adding_a_voter_changes_no_other(llama: str) -> None:
 
 def test_a_pair_that_does_not_fit_abstains_and_says_so(llama: str) -> None:
     asked = [Question("long", "the film is", ("good", "very " * 40)), labelled(1).questions[0]]
-    votes = PreferenceVoters(model=llama, **PLAIN).vote(labelled(8), [asked], PAIR, seed=0)[0]
+    votes = vote(PreferenceVoters(model=llama, **PLAIN), labelled(8), [asked], PAIR, seed=0)[0]
     assert votes.answer[0] == ABSTAIN
     assert votes.answer[1] != ABSTAIN
     assert votes.reasons == ("too long", "")

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from requests_for_tests import vote
 from steelyard.errors import ConfigError, InputError
 from steelyard.supervision import ChooserVoters, Tfidf, VotesFile
 from steelyard.supervision.finetuned import listed
@@ -21,7 +22,7 @@ CLASSES = ("no", "yes")
 
 
 def test_each_voter_gives_a_distribution_on_each_question() -> None:
-    strong, test = Tfidf(voters=3).vote(LABELLED, [ASKED, ASKED[:1]], CLASSES, seed=0)
+    strong, test = vote(Tfidf(voters=3), LABELLED, [ASKED, ASKED[:1]], CLASSES, seed=0)
     assert strong.voters == ("tfidf/0", "tfidf/1", "tfidf/2")
     assert strong.answer.reshape(3, 3)[:2].tolist() == [[1, 1, 1], [0, 0, 0]]
     assert strong.probs is not None
@@ -30,16 +31,16 @@ def test_each_voter_gives_a_distribution_on_each_question() -> None:
 
 
 def test_adding_a_voter_changes_no_other() -> None:
-    few = Tfidf(voters=2).vote(LABELLED, [ASKED], CLASSES, seed=0)[0]
-    more = Tfidf(voters=3).vote(LABELLED, [ASKED], CLASSES, seed=0)[0]
+    few = vote(Tfidf(voters=2), LABELLED, [ASKED], CLASSES, seed=0)[0]
+    more = vote(Tfidf(voters=3), LABELLED, [ASKED], CLASSES, seed=0)[0]
     np.testing.assert_array_equal(few.of_voter(1).probs, more.of_voter(1).probs)
-    other = Tfidf(voters=2).vote(LABELLED, [ASKED], CLASSES, seed=1)[0]
+    other = vote(Tfidf(voters=2), LABELLED, [ASKED], CLASSES, seed=1)[0]
     assert not np.array_equal(few.probs, other.probs)
 
 
 def test_a_class_that_a_bootstrap_missed_has_probability_zero() -> None:
     few = Split(LABELLED.questions[:6], np.array([0, 1, 0, 1, 0, 2]))
-    votes = Tfidf(voters=5).vote(few, [ASKED], ("a", "b", "c"), seed=0)[0]
+    votes = vote(Tfidf(voters=5), few, [ASKED], ("a", "b", "c"), seed=0)[0]
     assert votes.probs is not None
     assert votes.probs.shape == (15, 3)
     np.testing.assert_allclose(votes.probs.sum(axis=1), 1)
@@ -76,7 +77,7 @@ def test_long_votes_are_read(tmp_path: Path) -> None:
         {"id": "a", "voter": "bob", "answer": None},
         {"id": "elsewhere", "voter": "bob", "answer": 1},
     ]
-    votes = write(tmp_path / "v.jsonl", rows).vote(LABELLED, [ASKED], CLASSES, seed=0)[0]
+    votes = vote(write(tmp_path / "v.jsonl", rows), LABELLED, [ASKED], CLASSES, seed=0)[0]
     assert votes.voters == ("ann", "bob")
     assert votes.example.tolist() == [0, 0, 1]
     assert votes.answer.tolist() == [0, ABSTAIN, 1]
@@ -87,7 +88,7 @@ def test_probabilities_are_read_where_they_are_given(tmp_path: Path) -> None:
         {"id": "a", "voter": "ann", "answer": "no", "probabilities": [0.6, 0.4]},
         {"id": "a", "voter": "bob", "answer": "yes"},
     ]
-    votes = write(tmp_path / "v.jsonl", rows).vote(LABELLED, [ASKED], CLASSES, seed=0)[0]
+    votes = vote(write(tmp_path / "v.jsonl", rows), LABELLED, [ASKED], CLASSES, seed=0)[0]
     assert votes.probs is not None
     np.testing.assert_allclose(votes.probs, [[0.6, 0.4], [0, 1]])
 
@@ -96,7 +97,7 @@ def test_nested_votes_are_read(tmp_path: Path) -> None:
     rows: list[dict[str, object]] = [
         {"id": "a", "votes": [{"annotator": "w0", "label": 1}, {"annotator": "w1", "label": 0}]}
     ]
-    votes = write(tmp_path / "v.jsonl", rows).vote(LABELLED, [ASKED], CLASSES, seed=0)[0]
+    votes = vote(write(tmp_path / "v.jsonl", rows), LABELLED, [ASKED], CLASSES, seed=0)[0]
     assert votes.answer.tolist() == [1, 0]
     assert votes.counts.tolist() == [[1, 1], [0, 0], [0, 0]]
 
@@ -104,7 +105,7 @@ def test_nested_votes_are_read(tmp_path: Path) -> None:
 def test_csv_votes_are_read(tmp_path: Path) -> None:
     path = tmp_path / "v.csv"
     path.write_text("id,voter,answer\na,ann,yes\nb,ann,\nc,ann,1\n")
-    votes = VotesFile(path=str(path)).vote(LABELLED, [ASKED], CLASSES, seed=0)[0]
+    votes = vote(VotesFile(path=str(path)), LABELLED, [ASKED], CLASSES, seed=0)[0]
     assert votes.answer.tolist() == [1, ABSTAIN, 1]
 
 
@@ -124,7 +125,7 @@ def test_votes_that_cannot_be_are_named(
 ) -> None:
     file = write(tmp_path / "v.jsonl", [{"id": "b", "voter": "ann", "answer": 1}, row])
     with pytest.raises(InputError, match=message):
-        file.vote(LABELLED, [ASKED], CLASSES, seed=0)
+        vote(file, LABELLED, [ASKED], CLASSES, seed=0)
 
 
 def test_votes_about_strangers_are_refused(tmp_path: Path) -> None:
@@ -145,7 +146,7 @@ def test_bags_of_words_compare_answers_by_the_words_that_differ() -> None:
         Question("b", "?", ("bad", "good")),
         Question("c", "?", ("w1 good", "good w1")),
     ]
-    votes = Tfidf(voters=2).vote(labelled, [asked], PAIR, seed=0)[0]
+    votes = vote(Tfidf(voters=2), labelled, [asked], PAIR, seed=0)[0]
     assert votes.probs is not None
     assert votes.probs[:2, 0].min() > 0.9
     np.testing.assert_allclose(votes.probs[2:4], votes.probs[:2, ::-1])  # the mirror

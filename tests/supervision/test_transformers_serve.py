@@ -14,6 +14,7 @@ import httpx
 import numpy as np
 import pytest
 
+from requests_for_tests import vote
 from steelyard.errors import ConfigError
 from steelyard.labelling import Items, label
 from steelyard.store.ledger import Ledger
@@ -82,7 +83,7 @@ def test_replies_are_what_the_model_writes_here(served: tuple[str, Path], tmp_pa
 
     result = label(ITEMS, [api(served)], tmp_path / "votes.jsonl")
     with Ledger(result.ledger) as ledger:
-        asked = api(served).queries_about(ITEMS.questions, (), 0)
+        asked = api(served).queries_about("generation", ITEMS.questions, (), 0)
         queries = [api(served).query(one) for one in asked]
         kept = ledger.get([query.key for query in queries])
     tokenizer = AutoTokenizer.from_pretrained(served[1])
@@ -113,7 +114,7 @@ def test_options_without_log_probabilities_are_read_from_the_text(
     settings = api(served, wordings=None, queries=4)
     result = label(items, [settings], tmp_path / "votes.jsonl")
     assert result.votes == 4
-    votes = settings.vote(None, [questions], ("0", "1"), seed=0)[0]  # type: ignore[arg-type]
+    votes = vote(settings, None, [questions], ("0", "1"), seed=0)[0]  # type: ignore[arg-type]
     assert votes.probs is None  # the server says that it ignores `logprobs`
     assert all((a == ABSTAIN) == bool(r) for a, r in zip(votes.answer, votes.reasons, strict=True))
     np.testing.assert_array_equal(votes.candidates, [2])

@@ -20,13 +20,13 @@ from steelyard.io.rows import READERS, read_rows
 from steelyard.io.yaml_file import MAX_SEED, read_yaml
 from steelyard.selection.selection_file import read_open_selection, read_selection
 from steelyard.store.store import Store
-from steelyard.student import TrainedLanguageModel, TrainedPreferenceStudent
-from steelyard.student.saved import check_free, load_model, save_model
+from steelyard.student import STUDENTS, Student, TrainedModel, TrainingData, TrainingOptions
+from steelyard.student.saved import check_free, load_model, read_card, save_model
 from steelyard.studies.config import make_study, read_study
 from steelyard.studies.run import Run
-from steelyard.studies.training import told, training_set
-from steelyard.types import PAIR, Floats, Question, Selection, Split
-from steelyard.types.task_kinds import Kind
+from steelyard.studies.training import training_set
+from steelyard.types import Floats, Question, Split
+from steelyard.types.task_kinds import KINDS, Kind, recognise
 
 
 def train_model(
@@ -37,32 +37,38 @@ def train_model(
         raise ConfigError(f"`--seed` must be from 0 to {MAX_SEED}, got {seed}.")
     check_free(out)
     if data.suffix in (".yaml", ".yml"):
-        study = read_study(data, overrides)
-        run = Run(study, Store(Path("runs") / study.name / "store"), data.parent)
-        _check_saved(study.student)
-        task, settings = run.task(seed), study.student
-        kind, classes, questions = study.task, task.classes, task.strong_train.questions
-        if Path(selection).is_file():
-            chosen, classes, questions = _chosen(selection, study.student, kind, questions, classes)
-        elif selection.lower().endswith(tuple(READERS)):
-            raise InputError(f"{selection} does not exist; give a selection file, or an arm.")
-        else:
-            questions, chosen = training_set(run, seed, study.arm(selection).name)
+        settings, training = _of_study(data, selection, seed, overrides)
     else:
         settings, kind = _student(student, data)
-        _check_saved(settings)
+        settings.check_saved()
         questions = read_questions(kind, data)
-        options = max(len(question.choices) for question in questions)
-        numbers = PAIR if kind == "preference" else tuple(str(i) for i in range(options))
-        chosen, classes, questions = _chosen(selection, settings, kind, questions, numbers or None)
-    answers = f"{len(classes)} answers" if classes else "open answers"
-    print(f"training on {chosen.kept} of {len(questions)} examples, {answers}")
-    more = told(settings, kind, classes)
-    fitted = settings.fit(questions, chosen.targets, chosen.weights, seed=seed, **more)
-    if isinstance(fitted, TrainedLanguageModel | TrainedPreferenceStudent) and fitted.dropped:
-        print(f"note: {fitted.dropped} examples were dropped: too long for their answer")
-    save_model(fitted, out, kind, classes)
+        names = KINDS[kind].names(questions)
+        training = _chosen(selection, settings, kind, questions, names or None)
+    kept = int((training.weights > 0).sum())
+    answers = f"{len(training.classes)} answers" if training.classes else "open answers"
+    print(f"training on {kept} of {len(training.questions)} examples, {answers}")
+    fitted = settings.fit(training, TrainingOptions(seed=seed))
+    if dropped := fitted.training_record().get("left_out"):
+        print(f"note: {dropped} examples were dropped: too long for their answer")
+    save_model(fitted, out, training.kind, training.classes)
     print(f"model: {out}")
+
+
+def _of_study(
+    path: Path, selection: str, seed: int, overrides: list[str]
+) -> tuple[Student, TrainingData]:
+    """The student of a study, and an arm's training data or those of a selection file."""
+    study = read_study(path, overrides)
+    student = study.student
+    student.check_saved()
+    run = Run(study, Store(Path("runs") / study.name / "store"), path.parent)
+    if not Path(selection).is_file():
+        if selection.lower().endswith(tuple(READERS)):
+            raise InputError(f"{selection} does not exist; give a selection file, or an arm.")
+        return student, training_set(run, seed, study.arm(selection).name)[0]
+    task = run.task(seed)
+    questions = task.strong_train.questions
+    return student, _chosen(selection, student, study.task, questions, task.classes)
 
 
 def evaluate_model(model: Path, data: Path, out: Path | None) -> None:
@@ -71,7 +77,7 @@ def evaluate_model(model: Path, data: Path, out: Path | None) -> None:
         raise InputError(f"{out} cannot be written: there is no folder {out.parent}. Make it.")
     fitted, task, classes = load_model(model)
     split = read_labelled(task, data, classes)
-    judged = _judged(fitted, task, split)
+    judged = _judged(fitted, read_card(model)[0], task, split)
     resamples = draw_resamples(len(split.truth))
     scores: dict[str, Any] = {}
     answers = f"classes {', '.join(classes)}" if classes else "open answers"
@@ -92,49 +98,46 @@ def evaluate_model(model: Path, data: Path, out: Path | None) -> None:
 
 
 def _kind(student: Any, data: Path) -> Kind:
-    """The task of a kind of student; of several tasks the one that the columns of the data say."""
-    if student not in ("language_model", "chooser"):
-        return "preference" if student == "preference" else "classification"
+    """The task of a kind of student; of several tasks the one that the columns of the data show."""
+    forms = STUDENTS[student].answer_forms if student in STUDENTS else ("classes",)
+    if len(forms) == 1:
+        return recognise((), forms=forms) or "classification"
     _, row = next(iter(read_rows(data)))
-    if "chosen" in row and "choices" not in row:
-        return "preference"
-    if "choices" in row or student == "chooser":
-        return "multiple_choice"
-    return "generation" if "prompt" in row else "classification"
+    kind = recognise(row, forms=forms)
+    if kind is None:
+        raise InputError(
+            f"{data.name}: the columns {', '.join(map(repr, list(row)[:20]))} do not tell the task "
+            f"of a {student} student; see docs/formats.md."
+        )
+    return kind
 
 
 def _chosen(
     selection: str,
-    student: Any,
+    student: Student,
     kind: Kind,
     questions: tuple[Question, ...],
     classes: tuple[str, ...] | None,
-) -> tuple[Selection, tuple[str, ...], tuple[Question, ...]]:
-    """A selection file with its classes, and the questions; open ones with what is taught."""
-    if kind == "generation":
-        chosen, taught = read_open_selection(Path(selection), questions, student.reader)
-        return chosen, (), taught
-    return (*read_selection(Path(selection), questions, classes), questions)
+) -> TrainingData:
+    """What a selection file says of the questions; of open ones the answers that are learnt."""
+    if KINDS[kind].is_open:
+        chosen, questions = read_open_selection(Path(selection), questions, student.spelling)
+        return TrainingData(kind, (), questions, chosen.targets, chosen.weights)
+    chosen, names = read_selection(Path(selection), questions, classes)
+    return TrainingData(kind, names, questions, chosen.targets, chosen.weights)
 
 
-def _judged(fitted: Any, task: Kind, split: Split) -> dict[str, Floats]:
+def _judged(fitted: TrainedModel, student: Student, task: Kind, split: Split) -> dict[str, Floats]:
     """What each metric takes: class probabilities, or graded open answers, (N, K)."""
-    if not split.reference_texts:
-        probs = fitted.probabilities(split.questions)
-        return dict.fromkeys(metrics_of(task, rewards=True), probs)
-    reader = fitted.settings.spelling
-    truth = read_truth(split.ids, split.reference_texts, reader)
-    said = fitted.answers(split.questions)
-    return {name: grade_texts(said, truth, reader, name) for name in metrics_of(task, reader)}
+    answers = fitted.predict(split.questions)
+    names = metrics_of(task, student.spelling, rewards=True)
+    if answers.probs is not None:
+        return dict.fromkeys(names, answers.probs)
+    truth = read_truth(split.ids, split.reference_texts, student.spelling)
+    return {name: grade_texts(answers.texts, truth, student.spelling, name) for name in names}
 
 
-def _check_saved(student: Any) -> None:
-    """Refuse before training what cannot be kept after it."""
-    if student.kind == "probe":
-        raise ConfigError("A probe is not saved as a model; train a `classifier` student.")
-
-
-def _student(text: str, data: Path) -> tuple[Any, Kind]:
+def _student(text: str, data: Path) -> tuple[Student, Kind]:
     settings = read_yaml(text, "--student")
     if not isinstance(settings, dict):
         raise ConfigError("`--student` takes YAML such as '{kind: classifier, model: minilm}'.")

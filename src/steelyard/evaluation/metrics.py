@@ -19,6 +19,7 @@ import numpy.typing as npt
 
 from steelyard.errors import ConfigError
 from steelyard.types import Floats, Ints, one_hot
+from steelyard.types.task_kinds import KINDS
 
 Counts: TypeAlias = npt.NDArray[np.uint8] | Floats
 """How often each item counts in each resample, (R, N)."""
@@ -154,13 +155,13 @@ def metrics_of(task: str, reader: str = "text", rewards: bool = False) -> tuple[
     classes.
 
     Args:
-        task: "classification", "multiple_choice", "generation" or "preference".
+        task: name of its kind.
         reader: of open answers.
         rewards: whether the model's probabilities are those of rewards.
     """
-    if task == "generation":
+    if KINDS[task].is_open:
         return ("accuracy", *SLOT_METRICS) if reader == "slots" else ("accuracy",)
-    if task == "preference":
+    if KINDS[task].is_pair:
         return ("accuracy", "ece", *(PAIR_METRICS if rewards else ()))
     return tuple(METRICS)
 

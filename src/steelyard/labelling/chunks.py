@@ -2,24 +2,18 @@
 
 import json
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
-
-import numpy as np
 
 from steelyard.labelling.items import Items
 from steelyard.labelling.rows import Row, rows_of
 from steelyard.store.store import fingerprint, library_versions
 from steelyard.supervision.api.request import ReplyCache, RequestProgress, key_of
-from steelyard.types import Split
-
-if TYPE_CHECKING:
-    from steelyard.supervision.language_model import LanguageModelVoters
+from steelyard.supervision.protocol import Supervisor, VoteRequest
 
 CHUNK = 500  # questions; the model is loaded once for each part
 
 
 def chunked_rows(
-    supervisor: "LanguageModelVoters",
+    supervisor: Supervisor,
     items: Items,
     seed: int,
     answers: ReplyCache,
@@ -27,14 +21,15 @@ def chunked_rows(
 ) -> Iterator[Row]:
     """Rows of all votes; those of a part are kept as one answer, under all that decides them."""
     common = {
-        "engine": "language_model",
-        "version": supervisor.version,
+        "engine": supervisor.kind,
+        "version": supervisor.versions(),
         "settings": supervisor.model_dump(mode="json"),
-        "inputs": supervisor.inputs(),
+        "inputs": dict(supervisor.inputs()),
         "libraries": library_versions(*supervisor.libraries),
         "classes": list(items.classes),
         "seed": seed,
     }
+    model = "" if supervisor.pretrained is None else supervisor.pretrained.model
     starts = range(0, len(items.questions), CHUNK)
     watch.begin(len(starts))
     for start in starts:
@@ -42,10 +37,10 @@ def chunked_rows(
         key = key_of({**common, "questions": fingerprint(questions)})
         kept = answers.get([key]).get(key)
         if kept is None:
-            nothing = Split((), np.zeros(0, dtype=np.int64))
-            votes = supervisor.vote(nothing, [questions], items.classes, seed=seed)[0]
+            request = VoteRequest(items.kind, items.classes, (questions,), seed=seed)
+            votes = supervisor.vote(request)[0]
             rows = list(rows_of(votes, supervisor, items, seed))
-            record = {"engine": "language_model", "model": supervisor.model, "request": common}
+            record = {"engine": supervisor.kind, "model": model, "request": common}
             answers.put({key: {**record, "text": json.dumps(rows)}})
         else:
             rows = json.loads(kept["text"])

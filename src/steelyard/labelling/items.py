@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import cast, get_args
+from typing import get_args
 
 from steelyard.data import read_labelled, read_questions
 from steelyard.data.labels import LabelledRow as LabelledRow
@@ -11,16 +11,8 @@ from steelyard.data.labels import find_classes, read_names
 from steelyard.data.row_fields import RowParser
 from steelyard.errors import ConfigError, InputError
 from steelyard.io.rows import is_csv, read_rows, stem
-from steelyard.types import PAIR, Question, Split
-from steelyard.types.task_kinds import Kind
-
-TELLS = {
-    "choices": "multiple_choice",
-    "text": "classification",
-    "chosen": "preference",
-    "prompt": "generation",
-}
-"""The column that tells the task, the first that there is."""
+from steelyard.types import Question, Split
+from steelyard.types.task_kinds import KINDS, Kind, recognise
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,40 +51,37 @@ def read_items(
     columns = dict(columns or {})
     kind = _kind(data, task, columns)
     questions = read_questions(kind, data, columns)
-    if kind == "classification":
+    if KINDS[kind].has_classes:
         classes = classes or read_names(data.parent)
         if classes is None and labelled is not None:
-            classes = _classes_of(labelled, columns)
+            classes = _classes_of(kind, labelled, columns)
         if classes is None:
             raise ConfigError(
                 f"The classes are not known: give `classes: [...]` in the supervisor's file, or "
                 f"labels.json beside {data.name}, or labelled rows with --labelled."
             )
-    elif kind == "multiple_choice":
-        classes = tuple(str(i) for i in range(max(len(one.choices) for one in questions)))
-    elif kind == "preference":
-        classes = PAIR
     else:
-        classes = ()
+        classes = KINDS[kind].names(questions)
     split = None
     if labelled is not None:
         split = read_labelled(kind, labelled, classes, columns)
-        if kind == "multiple_choice":
-            most = max(len(question.choices) for question in split.questions)
-            classes = tuple(str(i) for i in range(max(most, len(classes))))
+        classes = (
+            classes
+            if KINDS[kind].has_classes
+            else KINDS[kind].names((*questions, *split.questions))
+        )
     return Items(kind, questions, classes, split)
 
 
 def _kind(data: Path, task: str | None, columns: Mapping[str, str]) -> Kind:
-    kinds = get_args(Kind)
     if task is not None:
-        if task not in kinds:
-            raise ConfigError(f"`--task` must be one of {', '.join(kinds)}; got {task!r}.")
-        return cast("Kind", task)
+        if task not in KINDS:
+            raise ConfigError(f"`--task` must be one of {', '.join(get_args(Kind))}; got {task!r}.")
+        return KINDS[task].name
     place, row = next(iter(read_rows(data)))
-    for column, kind in TELLS.items():
-        if columns.get(column, column) in row:
-            return cast("Kind", kind)
+    kind = recognise(row, columns)
+    if kind is not None:
+        return kind
     raise InputError(
         f"{place}: the columns {', '.join(map(repr, list(row)[:20]))} do not tell the task. "
         "Classification has `text`, multiple choice `question, choices`, a preference `prompt, "
@@ -101,11 +90,11 @@ def _kind(data: Path, task: str | None, columns: Mapping[str, str]) -> Kind:
     )
 
 
-def _classes_of(labelled: Path, columns: dict[str, str]) -> tuple[str, ...]:
+def _classes_of(kind: Kind, labelled: Path, columns: dict[str, str]) -> tuple[str, ...]:
     names = read_names(labelled.parent)
     if names is not None:
         return names
-    reader = RowParser("classification", stem(labelled), columns, 1_000_000, is_csv(labelled))
+    reader = RowParser(kind, stem(labelled), columns, 1_000_000, is_csv(labelled))
     rows = []
     for number, (place, row) in enumerate(read_rows(labelled), start=1):
         question = reader.question(row, place, number)

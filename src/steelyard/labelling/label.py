@@ -8,8 +8,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from steelyard.errors import ConfigError, InputError
 from steelyard.io import atomic as sealed
 from steelyard.io.rows import stem
@@ -17,7 +15,6 @@ from steelyard.labelling.chunks import chunked_rows
 from steelyard.labelling.items import Items
 from steelyard.labelling.rounds import ask_in_rounds
 from steelyard.labelling.rows import Row, rows_of, told_apart, write_rows
-from steelyard.prompts import PromptSettings
 from steelyard.store.ledger import Ledger
 from steelyard.supervision.api.ask_server import NOT_ASKED, RequestBatch
 from steelyard.supervision.api.request import (
@@ -27,10 +24,9 @@ from steelyard.supervision.api.request import (
     ReplyCache,
     RequestProgress,
 )
-from steelyard.supervision.api.supervisor import Api
 from steelyard.supervision.parsed_replies import ParsedReply, votes_of
-from steelyard.supervision.votes_file import VotesFile
-from steelyard.types import Split
+from steelyard.supervision.protocol import NO_LABELS, Supervisor, VoteRequest
+from steelyard.types.task_kinds import KINDS
 
 ENDING = ".jsonl"
 
@@ -81,7 +77,7 @@ class Plan:
 
 def label(
     items: Items,
-    supervisors: Sequence[Any],
+    supervisors: Sequence[Supervisor],
     out: Path,
     *,
     seed: int = 0,
@@ -118,14 +114,14 @@ def label(
     limits, watch = limits or Limits(), watch or NoRequestProgress()
     place = ledger or out.with_name(f"{stem(out)}.ledger.sqlite")
     result = LabellingResult(out, place, len(items.questions), None)
-    kept = any(isinstance(one, PromptSettings) for one in supervisors)
+    kept = any(supervisor.prompts is not None for supervisor in supervisors)
     book = Ledger(place) if kept else None
     try:
         answers: ReplyCache = InMemory() if book is None else book
         inquiries = {
-            n: one.inquiry(answers, limits, watch)
-            for n, one in enumerate(supervisors)
-            if isinstance(one, Api)
+            n: server.inquiry(answers, limits, watch)
+            for n, server in enumerate(supervisor.server for supervisor in supervisors)
+            if server is not None
         }
         said = _ask(items, supervisors, inquiries, budget, seed)
         rows = _rows(items, supervisors, said, seed, answers, watch)
@@ -147,34 +143,40 @@ def label(
 
 
 def plan(
-    items: Items, supervisors: Sequence[Any], out: Path, seed: int = 0, ledger: Path | None = None
+    items: Items,
+    supervisors: Sequence[Supervisor],
+    out: Path,
+    seed: int = 0,
+    ledger: Path | None = None,
 ) -> list[Plan]:
     """What `label` would ask; nothing is asked and nothing written."""
     check(items, supervisors, None, None)
     place = ledger or out.with_name(f"{stem(out)}.ledger.sqlite")
     plans = []
-    for one in supervisors:
-        if not isinstance(one, Api):
-            ways = len(one.query_names(items.kind)) if isinstance(one, PromptSettings) else 1
-            plans.append(Plan(one.kind, ways * len(items.questions) * getattr(one, "voters", 1)))
+    for supervisor in supervisors:
+        prompts, server = supervisor.prompts, supervisor.server
+        if server is None:
+            queries_each = 1 if prompts is None else len(prompts.query_names(items.kind))
+            count = queries_each * len(items.questions) * supervisor.num_voters
+            plans.append(Plan(supervisor.kind, count))
             continue
-        asked = one.queries_about(items.questions, items.classes, seed)
-        queries = {query.key: query for query in map(one.query, asked)}
+        asked = server.queries_about(items.kind, items.questions, items.classes, seed)
+        queries = {query.key: query for query in map(server.query, asked)}
         stored: dict[str, Any] = {}
         if place.exists():
             with Ledger(place) as book:
                 stored = book.get(list(queries))
         todo = [query for key, query in queries.items() if key not in stored]
         read = sum(query.tokens for query in todo)
-        written = len(todo) * one.max_new_tokens
-        price = (read * one.price_prompt + written * one.price_completion) / 1000
+        written = len(todo) * server.max_new_tokens
+        price = (read * server.price_prompt + written * server.price_completion) / 1000
         counts = (len(asked), len(stored), len(todo))
-        plans.append(Plan(one.voter, *counts, read, written, price, served=True))
+        plans.append(Plan(server.voter, *counts, read, written, price, served=True))
     return plans
 
 
 def check(
-    items: Items, supervisors: Sequence[Any], limits: Limits | None, budget: int | None
+    items: Items, supervisors: Sequence[Supervisor], limits: Limits | None, budget: int | None
 ) -> None:
     """Say early what cannot work.
 
@@ -182,27 +184,30 @@ def check(
         ConfigError: as `label`.
         InputError: votes about other ids.
     """
-    for one in supervisors:
-        one.check_task(items.kind)
-        if isinstance(one, VotesFile):
-            one.check_ids({question.id for question in items.questions})
-        if isinstance(one, PromptSettings):
-            one.check_asking(items.kind, items.classes if items.kind == "classification" else ())
-        if learns(one) and items.labelled is None:
+    ids = {question.id for question in items.questions}
+    classes = items.classes if KINDS[items.kind].has_classes else ()
+    for supervisor in supervisors:
+        server = supervisor.server
+        supervisor.check_task(items.kind)
+        supervisor.check_ids(ids)
+        if supervisor.prompts is not None:
+            supervisor.prompts.check_asking(items.kind, classes)
+        if supervisor.needs_labels and items.labelled is None:
             raise ConfigError(
-                f"A {one.kind} supervisor learns from labelled rows; give a file of them with "
-                "--labelled."
+                f"A {supervisor.kind} supervisor learns from labelled rows; give a file of them "
+                "with --labelled."
             )
-        if budget is not None and not isinstance(one, Api):
+        if budget is not None and server is None:
             raise ConfigError(
-                f"`--adaptive` decides query by query, and a {one.kind} supervisor answers all at "
-                "once; leave it out, or use `api` supervisors only."
+                f"`--adaptive` decides query by query, and a {supervisor.kind} supervisor answers "
+                "all at once; leave it out, or use `api` supervisors only."
             )
-        free = isinstance(one, Api) and not one.price_prompt and not one.price_completion
-        if free and limits is not None and limits.max_cost is not None:
+        if server is None or limits is None or limits.max_cost is None:
+            continue
+        if not server.price_prompt and not server.price_completion:
             raise ConfigError(
                 "`--max-cost` needs prices; give `price_prompt` and `price_completion` (of 1,000 "
-                f"tokens) of {one.voter}."
+                f"tokens) of {server.voter}."
             )
 
 
@@ -226,35 +231,29 @@ def check_out(out: Path) -> None:
         ) from error
 
 
-def learns(supervisor: Any) -> bool:
-    """Whether a supervisor is trained before it is asked."""
-    if supervisor.kind == "language_model":
-        return supervisor.finetune is not None
-    return not isinstance(supervisor, Api | VotesFile)
-
-
 def _ask(
     items: Items,
-    supervisors: Sequence[Any],
+    supervisors: Sequence[Supervisor],
     inquiries: Mapping[int, RequestBatch],
     budget: int | None,
     seed: int,
 ) -> dict[int, list[ParsedReply]]:
     """What servers say, by the supervisor's number; without what was not asked."""
+    servers = {n: server for n in inquiries if (server := supervisors[n].server) is not None}
     if budget is None:
-        said = {}
-        for n, inquiry in inquiries.items():
-            asked = supervisors[n].queries_about(items.questions, items.classes, seed)
-            said[n] = supervisors[n].replies(asked, inquiry)
+        replies = {}
+        for n, server in servers.items():
+            queries = server.queries_about(items.kind, items.questions, items.classes, seed)
+            replies[n] = server.replies(queries, inquiries[n])
     else:
-        apis = [(supervisors[n], inquiry) for n, inquiry in inquiries.items()]
-        said = dict(zip(inquiries, ask_in_rounds(items, apis, budget, seed), strict=True))
-    return {n: [one for one in part if one.reason != NOT_ASKED] for n, part in said.items()}
+        pairs = [(server, inquiries[n]) for n, server in servers.items()]
+        replies = dict(zip(servers, ask_in_rounds(items, pairs, budget, seed), strict=True))
+    return {n: [one for one in part if one.reason != NOT_ASKED] for n, part in replies.items()}
 
 
 def _rows(
     items: Items,
-    supervisors: Sequence[Any],
+    supervisors: Sequence[Supervisor],
     said: Mapping[int, Sequence[ParsedReply]],
     seed: int,
     answers: ReplyCache,
@@ -262,36 +261,37 @@ def _rows(
 ) -> Iterator[Row]:
     """Rows of each supervisor, their voters told apart."""
     taken: set[str] = set()
-    for n, one in enumerate(supervisors):
+    for n, supervisor in enumerate(supervisors):
         names: dict[str, str] = {}
-        for row in _rows_of(one, items, said.get(n), seed, answers, watch):
+        for row in _rows_of(supervisor, items, said.get(n), seed, answers, watch):
             if row["voter"] not in names:
                 names[row["voter"]] = told_apart(row["voter"], taken)
             yield {**row, "voter": names[row["voter"]]}
 
 
 def _rows_of(
-    supervisor: Any,
+    supervisor: Supervisor,
     items: Items,
-    said: Sequence[ParsedReply] | None,
+    replies: Sequence[ParsedReply] | None,
     seed: int,
     answers: ReplyCache,
     watch: RequestProgress,
 ) -> Iterator[Row]:
-    if said is not None:
-        names = supervisor.query_names(items.kind)
-        votes = votes_of(items.questions, items.classes, (supervisor.voter,), names, said)
-    elif supervisor.kind == "language_model" and not learns(supervisor):
+    server = supervisor.server
+    if server is not None and replies is not None:
+        queries = server.query_names(items.kind)
+        votes = votes_of(
+            items.kind, items.questions, items.classes, (server.voter,), queries, replies
+        )
+    elif supervisor.asks_in_parts:
         yield from chunked_rows(supervisor, items, seed, answers, watch)
         return
     else:
         watch.begin(1)
-        labelled = items.labelled or _nothing()
-        votes = supervisor.vote(labelled, [items.questions], items.classes, seed=seed)[0]
+        votes = supervisor.vote(
+            VoteRequest(
+                items.kind, items.classes, (items.questions,), items.labelled or NO_LABELS, seed
+            )
+        )[0]
         watch.answered("", 0.0, stored=False)
     yield from rows_of(votes, supervisor, items, seed)
-
-
-def _nothing() -> Split:
-    """For supervisors that do not learn."""
-    return Split((), np.zeros(0, dtype=np.int64))

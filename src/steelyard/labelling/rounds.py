@@ -88,6 +88,6 @@ def _posterior(
 ) -> Floats:
     names = tuple(f"{asker}/{query}" for asker, query in ways)
     queries = tuple(dict.fromkeys(one.asked.query for one in said))
-    votes = votes_of(items.questions, items.classes, names, queries, said)
+    votes = votes_of(items.kind, items.questions, items.classes, names, queries, said)
     posterior: Floats = Hierarchical().estimate(votes).posterior
     return posterior

@@ -7,15 +7,16 @@ from typing import Any
 
 from steelyard.io import atomic as sealed
 from steelyard.labelling.items import Items
-from steelyard.prompts import PromptedQuestion, PromptSettings
-from steelyard.prompts.option_orders import draw_seed
+from steelyard.prompts import PromptedQuestion
+from steelyard.supervision.protocol import Supervisor
 from steelyard.types import ABSTAIN, Votes
+from steelyard.types.task_kinds import KINDS, TaskKind
 
 Row = dict[str, Any]
 DIGITS = 6  # of probabilities in the file
 
 
-def rows_of(votes: Votes, supervisor: Any, items: Items, seed: int) -> Iterator[Row]:
+def rows_of(votes: Votes, supervisor: Supervisor, items: Items, seed: int) -> Iterator[Row]:
     """One row for each vote: `id, voter, query, answer`, and what is known of it."""
     by_id = {question.id: question for question in items.questions}
     number = {name: q for q, name in enumerate(votes.queries)}
@@ -26,7 +27,7 @@ def rows_of(votes: Votes, supervisor: Any, items: Items, seed: int) -> Iterator[
             "id": question.id,
             "voter": votes.voters[votes.voter[m]],
             "query": query,
-            "answer": _answer(votes, m, items.kind),
+            "answer": _answer(votes, m, KINDS[items.kind]),
         }
         if votes.probs is not None and votes.answer[m] != ABSTAIN:
             row["probabilities"] = [round(float(p), DIGITS) for p in votes.probs[m]]
@@ -34,28 +35,26 @@ def rows_of(votes: Votes, supervisor: Any, items: Items, seed: int) -> Iterator[
             row["text"] = votes.texts[m]
         if votes.reasons:
             row["reason"] = votes.reasons[m]
-        if isinstance(supervisor, PromptSettings):
-            asked = supervisor.ask(question, items.kind, items.classes, number[query], seed)
+        if supervisor.prompts is not None:
+            asked = supervisor.prompts.ask(question, items.kind, items.classes, number[query], seed)
             row |= _reproduced(asked, supervisor, int(votes.voter[m]))
         else:
             row["seed"] = seed
         yield row
 
 
-def _answer(votes: Votes, m: int, kind: str) -> Any:
+def _answer(votes: Votes, m: int, kind: TaskKind) -> str | int | None:
     answer = int(votes.answer[m])
     if answer == ABSTAIN:
         return None
-    if kind in ("classification", "preference"):
-        return votes.classes[answer]
-    if kind == "multiple_choice":
-        return answer
-    return votes.candidate_texts[votes.example[m]][answer]
+    if kind.is_open:
+        texts = votes.candidate_texts[int(votes.example[m])]
+        return texts[answer]
+    return answer if kind.has_options else votes.classes[answer]
 
 
-def _reproduced(asked: PromptedQuestion, supervisor: Any, voter: int) -> Row:
-    several = supervisor.kind == "language_model"  # each voter draws samples of its own
-    seed = draw_seed(asked.seed, voter) if several else asked.seed
+def _reproduced(asked: PromptedQuestion, supervisor: Supervisor, voter: int) -> Row:
+    seed = supervisor.sample_seed(asked.seed, voter)
     return {"seed": seed, "order": list(asked.order), "prompt": asked.prompt}
 
 

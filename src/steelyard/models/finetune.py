@@ -23,6 +23,7 @@ from steelyard.models.score import class_logits
 from steelyard.models.train import Training, TrainingLog, device, train
 from steelyard.objectives import CROSS_ENTROPY, BaseObjective
 from steelyard.types import Floats, Ints, Question
+from steelyard.types.predictions import ModelAnswers
 
 Compute = Callable[[Sequence[Question]], tuple[Any, Ints]]
 """Rows (R, d) that a frozen model makes of questions (N), those of question i being
@@ -87,6 +88,17 @@ class Finetuned:
         measures = self.objective.uncertainties(logits)
         probs: Floats = self.objective.probabilities(logits).numpy()
         return probs, {name: values.numpy() for name, values in measures.items()}
+
+    def predict(
+        self, questions: Sequence[Question], states: StatesCache | None = None
+    ) -> ModelAnswers:
+        """Probabilities and uncertainties, as `ask` has them."""
+        probs, uncertainty = self.ask(questions, states)
+        return ModelAnswers(probs, uncertainty=uncertainty)
+
+    def training_record(self) -> dict[str, Any]:
+        """How many training examples were truncated."""
+        return {"cut": self.truncated}
 
     def _logits(self, questions: Sequence[Question], states: StatesCache | None) -> Any:
         encoded = self.encode(questions)

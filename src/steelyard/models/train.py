@@ -21,6 +21,9 @@ from steelyard.models.sparse_embeddings import only_rows_in_use
 from steelyard.objectives import CROSS_ENTROPY, BaseObjective, ObjectiveState
 from steelyard.types import Floats, Ints
 
+VERSION = 0
+"""Raised when the training loop's results change without a change of settings."""
+
 
 class Training(BaseModel):
     """How a model is trained."""

@@ -12,6 +12,8 @@ from steelyard.prompts.parse_slots import canonical_slots
 from steelyard.prompts.prompted_question import PromptedQuestion
 from steelyard.types import ABSTAIN
 
+VERSION = 0
+"""Of all parsers of replies; raised when any of them reads a reply otherwise."""
 AnswerFormat: TypeAlias = Literal["number", "json", "text", "slots"]
 UNANSWERED = {"content_filter": "refused", "too long": "too long"}
 

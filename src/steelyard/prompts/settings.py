@@ -1,12 +1,12 @@
 """How often and in which ways a language model is asked about each question."""
 
 import math
-from collections.abc import Sequence
-from typing import ClassVar
+from collections.abc import Callable, Sequence
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from steelyard.errors import ConfigError, InputError
+from steelyard.prompts import parse_answer, templates
 from steelyard.prompts.escaping import escape, tags_of
 from steelyard.prompts.option_orders import draw_seed, order_of, ways
 from steelyard.prompts.paraphrases import read_paraphrases
@@ -14,6 +14,7 @@ from steelyard.prompts.parse_answer import AnswerFormat
 from steelyard.prompts.prompted_question import PromptedQuestion
 from steelyard.prompts.templates import AS_IT_STANDS, Wording, default_wordings, fill
 from steelyard.types import Question
+from steelyard.types.task_kinds import KINDS
 
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
@@ -32,8 +33,6 @@ class PromptSettings(BaseModel):
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
-    prompt_version: ClassVar[int] = 1  # of the texts made here; raised when any of them changes
-
     queries: int = Field(5, ge=1, le=10_000)
     """How many different prompts each question is put in."""
     wordings: tuple[Wording | str, ...] | None = Field(None, min_length=1)
@@ -80,6 +79,14 @@ class PromptSettings(BaseModel):
             raise ValueError("`aliases` must have the same number of names for each class")
         return self
 
+    def versions(self) -> int:
+        """Sum of the versions of the prompts' texts and of the parsers of replies."""
+        return templates.VERSION + parse_answer.VERSION
+
+    def changed_paths(self, change: Callable[[str], str]) -> dict[str, str]:
+        """The changed path of the file of paraphrases; nothing where there is none."""
+        return {} if self.paraphrases is None else {"paraphrases": change(self.paraphrases)}
+
     def check_asking(self, kind: str, classes: Sequence[str] = ()) -> None:
         """Refuse what cannot be asked of a task, before anything is.
 
@@ -92,14 +99,14 @@ class PromptSettings(BaseModel):
                 or fewer ways of asking than queries.
         """
         wordings = self.wordings_of(kind)
-        if self.aliases is not None and kind != "classification":
+        if self.aliases is not None and not KINDS[kind].has_classes:
             raise ConfigError(f"`aliases` rename classes, and the task is {kind}; leave them out.")
-        if self.reader is not None and kind != "generation":
+        if self.reader is not None and not KINDS[kind].is_open:
             raise ConfigError(
                 f"`reader: {self.reader}` is of open answers, and the task is {kind}; leave it out."
             )
         for wording in wordings:
-            if self._lettered(kind) and kind != "generation" and not wording.lists:
+            if self._lettered(kind) and not KINDS[kind].is_open and not wording.lists:
                 raise ConfigError(
                     f"Wording {wording.name!r} must list {{options}} or {{answers}} to be answered "
                     "by letter; add them, or set `answer: text`."
@@ -109,7 +116,7 @@ class PromptSettings(BaseModel):
                 f"`aliases` must name the classes {', '.join(classes)}; "
                 f"got {', '.join(self.aliases)}."
             )
-        listed = kind != "generation" and all(wording.lists for wording in wordings)
+        listed = not KINDS[kind].is_open and all(wording.lists for wording in wordings)
         if self.paraphrases is not None or (listed and self._orders > 1 and not classes):
             return  # how many there are depends on the question
         most = self._styles(kind) * (min(self._orders, ways(len(classes))) if listed else 1)
@@ -199,12 +206,12 @@ class PromptSettings(BaseModel):
         )
 
     def _lettered(self, kind: str) -> bool:
-        options = kind in ("multiple_choice", "preference")
-        return (self.answer or ("letter" if options else "text")) == "letter"
+        usual = "letter" if KINDS[kind].has_choices else "text"
+        return (self.answer or usual) == "letter"
 
     def _follows(self, kind: str) -> bool:
         """Whether an answer is what a prompt goes on with, as it stands in the data."""
-        return kind == "preference" and not self._lettered(kind)
+        return KINDS[kind].is_pair and not self._lettered(kind)
 
     def _alias_sets(self) -> int:
         """Lists of label names: the classes' own and each alias."""
@@ -216,9 +223,9 @@ class PromptSettings(BaseModel):
     def _names(
         self, question: Question, kind: str, classes: Sequence[str], alias: int
     ) -> Sequence[str]:
-        if kind == "generation":
+        if KINDS[kind].is_open:
             return ()
-        if kind in ("multiple_choice", "preference"):
+        if KINDS[kind].has_choices:
             return question.choices
         if alias == 0 or self.aliases is None:
             return classes

@@ -5,13 +5,13 @@ answered one per line, `{answers}` in one line ("A, B or C"; "spam or ham").
 """
 
 import re
-from typing import Literal, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, field_validator
 
 from steelyard.errors import ConfigError
 
-Kind: TypeAlias = Literal["classification", "multiple_choice", "preference", "generation"]
+VERSION = 0
+"""Of the texts of prompts: templates, option lists, escapes; raised when any of them changes."""
 PLACE = re.compile(r"\{([a-z_]+)\}")
 PLACES = ("item", "options", "answers")
 

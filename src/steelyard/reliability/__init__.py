@@ -1,15 +1,16 @@
 """3. Votes to Reliability: how far can each weak label be trusted?
 
-A new estimator is one file, one name in `Estimator` and one test. Its verb is
+A new estimator is one file, one name in `EstimatorSettings`, and one test; outside the package
+it is one file (see `examples/own_estimator.py`). Its verb is
 `estimate(votes, gold=None)`: `gold` (N,) has the true answer of trusted examples and ABSTAIN
-elsewhere. Estimators that learn about voters hold these answers fixed, the others pass over them.
+elsewhere. Estimators that learn about voters hold these answers fixed, the others ignore them.
 
-`FeatureEstimator`s also look at the examples: `estimate(votes, features)`, with features (N, d) in
-the order of `votes.ids`. A study has them; a table of votes alone has not. So it is with
-`GraphDenoising`, `estimate(votes, pairs=pairs)`, which must know which candidates are compared.
+Some also look at the examples (`needs_features`, `needs_questions`): a study has them, a table of
+votes alone has not. All are called by `estimate_from`.
 """
 
-from typing import Annotated, TypeAlias
+from collections.abc import Mapping
+from typing import Annotated, Any, TypeAlias, get_args
 
 from pydantic import Field
 
@@ -35,10 +36,16 @@ from steelyard.reliability.neighbours import NearestNeighbours
 from steelyard.reliability.on_features import OnFeatures
 from steelyard.reliability.one_coin import OneCoin
 from steelyard.reliability.open_agreement import OpenAgreement
+from steelyard.reliability.protocol import (
+    BaseEstimator,
+    EstimationData,
+    Estimator,
+    VoteEstimator,
+)
 from steelyard.reliability.self_consistency import SelfConsistency
 from steelyard.reliability.topological import Topological
 
-Estimator: TypeAlias = Annotated[
+EstimatorSettings: TypeAlias = Annotated[
     Majority
     | VoteShare
     | VoteEntropy
@@ -55,49 +62,40 @@ Estimator: TypeAlias = Annotated[
     | ConfidentLearning
     | OpenAgreement
     | SelfConsistency
-    | BeamEntropy,
+    | BeamEntropy
+    | NearestNeighbours
+    | Logistic
+    | Topological
+    | GraphDenoising,
     Field(discriminator="kind"),
 ]
-ESTIMATORS = {
-    cls.model_fields["kind"].default: cls
-    for cls in (
-        Majority,
-        VoteShare,
-        VoteEntropy,
-        Confidence,
-        Margin,
-        PredictiveEntropy,
-        Dirichlet,
-        JointDecoding,
-        DawidSkene,
-        OneCoin,
-        Hierarchical,
-        Glad,
-        Mace,
-        ConfidentLearning,
-        OpenAgreement,
-        SelfConsistency,
-        BeamEntropy,
-    )
+_KINDS: Mapping[str, Any] = {
+    cls.model_fields["kind"].default: cls for cls in get_args(get_args(EstimatorSettings)[0])
 }
-
-FeatureEstimator: TypeAlias = Annotated[
-    NearestNeighbours | Logistic | Topological, Field(discriminator="kind")
-]
-FEATURE_ESTIMATORS = {
-    cls.model_fields["kind"].default: cls for cls in (NearestNeighbours, Logistic, Topological)
+ESTIMATORS: Mapping[str, type[VoteEstimator]] = {
+    kind: cls for kind, cls in _KINDS.items() if not cls.needs_questions
 }
+"""Estimators of votes alone by their names."""
+FEATURE_ESTIMATORS: Mapping[str, type[OnFeatures]] = {
+    kind: cls for kind, cls in _KINDS.items() if cls.needs_features
+}
+"""Estimators that look at features of the questions, by their names."""
+QUESTION_ESTIMATORS = tuple(kind for kind, cls in _KINDS.items() if cls.needs_questions)
+"""Names of the estimators that look at the questions."""
 
 __all__ = [
     "ESTIMATORS",
     "FEATURE_ESTIMATORS",
+    "QUESTION_ESTIMATORS",
+    "BaseEstimator",
     "BeamEntropy",
     "Confidence",
     "ConfidentLearning",
     "DawidSkene",
     "Dirichlet",
+    "EstimationData",
     "Estimator",
-    "FeatureEstimator",
+    "EstimatorSettings",
     "Glad",
     "GraphDenoising",
     "Hierarchical",
@@ -115,5 +113,6 @@ __all__ = [
     "SelfConsistency",
     "Topological",
     "VoteEntropy",
+    "VoteEstimator",
     "VoteShare",
 ]

@@ -4,12 +4,13 @@ from typing import ClassVar, Literal
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
+from steelyard.reliability.protocol import VoteEstimator
 from steelyard.types import ABSTAIN, Floats, Ints, Reliability, Votes
 
 
-class Majority(BaseModel):
+class Majority(VoteEstimator):
     """Every readable vote counts the same; reliability is the share of the winning answer.
 
     With p(a) the share of answer a among the readable votes on an example, posterior p, and
@@ -25,7 +26,6 @@ class Majority(BaseModel):
         authors' code, `our_method_reweighting.py` of Irenehere/ReliableAlignment).
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
     version: ClassVar[int] = 1
 
     kind: Literal["majority"] = "majority"
@@ -45,7 +45,7 @@ class VoteShare(Majority):
     kind: Literal["vote_share"] = "vote_share"  # type: ignore[assignment]
 
 
-class VoteEntropy(BaseModel):
+class VoteEntropy(VoteEstimator):
     """Reliability as one minus the normalized entropy of the votes.
 
     With p(a) the share of answer a among the readable votes on example i, which has K_i answers,
@@ -65,7 +65,6 @@ class VoteEntropy(BaseModel):
         abstentions and scaling to [0, 1] are ours).
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
     version: ClassVar[int] = 1
 
     kind: Literal["vote_entropy"] = "vote_entropy"
@@ -79,7 +78,7 @@ class VoteEntropy(BaseModel):
         return Reliability(votes.ids, posterior, certainty(posterior, votes))
 
 
-class Confidence(BaseModel):
+class Confidence(VoteEstimator):
     """Reliability as the largest probability of the votes' mean distribution.
 
         q(a) = mean over the readable votes of the voter's P(a)        score = max_a q(a)
@@ -91,7 +90,6 @@ class Confidence(BaseModel):
         of an ensemble's mean as in Lakshminarayanan et al. 2017, arXiv:1612.01474).
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
     version: ClassVar[int] = 1
 
     kind: Literal["confidence"] = "confidence"
@@ -102,7 +100,7 @@ class Confidence(BaseModel):
         return Reliability(votes.ids, mean, np.where(_answered(votes), score, 0))
 
 
-class Margin(BaseModel):
+class Margin(VoteEstimator):
     """Reliability as the lead of the first answer over the second in the mean distribution.
 
         score = q(first) - q(second), in [0, 1]; 1 where only one answer is possible
@@ -111,7 +109,6 @@ class Margin(BaseModel):
         (margin sampling).
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
     version: ClassVar[int] = 1
 
     kind: Literal["margin"] = "margin"
@@ -124,7 +121,7 @@ class Margin(BaseModel):
         return Reliability(votes.ids, mean, np.where(_answered(votes), lead, 0))
 
 
-class PredictiveEntropy(BaseModel):
+class PredictiveEntropy(VoteEstimator):
     """Reliability as one minus the normalized entropy of the votes' mean distribution.
 
     With q(a) the mean over the readable votes on example i of the voter's P(a), and K_i answers,
@@ -139,7 +136,6 @@ class PredictiveEntropy(BaseModel):
         ensemble's mean; scaling to [0, 1] is ours).
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
     version: ClassVar[int] = 1
 
     kind: Literal["predictive_entropy"] = "predictive_entropy"

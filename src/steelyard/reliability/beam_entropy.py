@@ -3,13 +3,13 @@
 from typing import ClassVar, Literal
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict
 
 from steelyard.errors import InputError
+from steelyard.reliability.protocol import VoteEstimator
 from steelyard.types import ABSTAIN, Ints, Reliability, Votes
 
 
-class BeamEntropy(BaseModel):
+class BeamEntropy(VoteEstimator):
     """Reliability as the certainty of the voters' lists of answers.
 
     H_m = -sum_b pi_b ln P_b / len_b over the answers b of one list, with pi the softmax of ln P,
@@ -25,7 +25,6 @@ class BeamEntropy(BaseModel):
         code; the exponential is ours).
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
     version: ClassVar[int] = 1
 
     kind: Literal["beam_entropy"] = "beam_entropy"

@@ -4,14 +4,14 @@ import importlib
 from typing import ClassVar, Literal
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict
 
 from steelyard.errors import ConfigError
 from steelyard.reliability.checks import by_first, refuse_open
+from steelyard.reliability.protocol import VoteEstimator
 from steelyard.types import ABSTAIN, Floats, Ints, Reliability, Votes
 
 
-class ConfidentLearning(BaseModel):
+class ConfidentLearning(VoteEstimator):
     """The label's probability in the mean distribution, set against that of its class.
 
     With q the mean distribution of the votes on an example, y = argmax q its label, and the mean
@@ -36,7 +36,6 @@ class ConfidentLearning(BaseModel):
         and Mueller 2022, "Model-agnostic label quality scoring to detect real-world label errors".
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
     version: ClassVar[int] = 1
 
     kind: Literal["confident_learning"] = "confident_learning"

@@ -6,14 +6,15 @@ from itertools import islice
 from typing import ClassVar, Literal
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from steelyard.reliability.checks import refuse_many, refuse_open, reliability_of
+from steelyard.reliability.protocol import VoteEstimator
 from steelyard.reliability.vote_table import LEAST, VoteTable
 from steelyard.types import Floats, Ints, Reliability, VoterSkill, Votes
 
 
-class DawidSkene(BaseModel):
+class DawidSkene(VoteEstimator):
     """Each voter has a confusion matrix, fitted by EM to all votes at once.
 
     With p_k the share of class k and pi_vkl = P(voter v answers l | truth is k),
@@ -40,7 +41,6 @@ class DawidSkene(BaseModel):
         EM Algorithm", equations 2.3 to 2.5 (smoothing, soft votes and trusted answers are ours).
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
     version: ClassVar[int] = 1
 
     kind: Literal["dawid_skene"] = "dawid_skene"

@@ -4,17 +4,18 @@ from typing import ClassVar, Literal
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from steelyard.errors import TrainingError
 from steelyard.reliability.agreement import entropy
+from steelyard.reliability.protocol import VoteEstimator
 from steelyard.types import ABSTAIN, Floats, Ints, Reliability, Votes
 
 TOLERANCE = 1e-9  # of the fixed point's equation, in nats
 STEPS = 200
 
 
-class Dirichlet(BaseModel):
+class Dirichlet(VoteEstimator):
     """A Dirichlet fitted to the distributions that the voters give each example.
 
     The votes p_1 ... p_n on an example with K answers are draws from Dirichlet(alpha). Its maximum
@@ -43,7 +44,6 @@ class Dirichlet(BaseModel):
         2018, arXiv:1806.01768 (vacuity K / A).
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
     version: ClassVar[int] = 1
 
     kind: Literal["dirichlet"] = "dirichlet"

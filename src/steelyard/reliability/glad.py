@@ -3,9 +3,10 @@
 from typing import ClassVar, Literal
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from steelyard.reliability.checks import refuse_open, reliability_of
+from steelyard.reliability.protocol import VoteEstimator
 from steelyard.reliability.vote_table import VoteTable
 from steelyard.types import ABSTAIN, Floats, Ints, Reliability, VoterSkill, Votes
 
@@ -14,7 +15,7 @@ STEPS = 25  # of the optimiser in one M step
 LARGEST = 50.0  # of ln beta, so that no line search overflows
 
 
-class Glad(BaseModel):
+class Glad(VoteEstimator):
     """GLAD: a vote is right more often if the voter is able and the example easy.
 
         P(v right on i) = s_vi = 1 / (1 + exp(-a_v exp(b_i)))        wrong answers equally likely
@@ -35,7 +36,6 @@ class Glad(BaseModel):
         Labelers of Unknown Expertise" (L-BFGS in place of conjugate gradients).
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
     version: ClassVar[int] = 1
 
     kind: Literal["glad"] = "glad"

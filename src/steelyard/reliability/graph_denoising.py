@@ -5,11 +5,12 @@ from dataclasses import dataclass
 from typing import ClassVar, Literal
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict
 
-from steelyard.errors import ConfigError, InputError
+from steelyard.errors import InputError
 from steelyard.reliability.preference_graph import descendants, forward_edges, widest_paths
+from steelyard.reliability.protocol import BaseEstimator, EstimationData
 from steelyard.types import Floats, Ints, Question, Reliability, Votes
+from steelyard.types.task_kinds import AnswerForm
 
 MOST_NODES = 2048  # candidates of one graph: its tables have the square of it
 CELLS = 2**22  # of the tables of the graphs that are worked on together
@@ -51,7 +52,7 @@ class Pairs:
         return cls(tuple(one.id for one in questions), first, second, len(number))
 
 
-class GraphDenoising(BaseModel):
+class GraphDenoising(BaseEstimator):
     """GED: preferences that contradict the others are dropped, the rest decide.
 
     With s_i(u, v) the probability with which evaluator i prefers u to v (1 or 0 of a plain vote),
@@ -75,22 +76,16 @@ class GraphDenoising(BaseModel):
         Schulze's method of voting).
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
     version: ClassVar[int] = 1
+    needs_questions: ClassVar[bool] = True
+    answer_forms: ClassVar[tuple[AnswerForm, ...]] = ("pair",)
+    judges_what: ClassVar[str] = "`graph_denoising` judges pairs of answers"
+    instead: ClassVar[str] = "`majority`, or another estimator of votes alone"
 
     kind: Literal["graph_denoising"] = "graph_denoising"
 
-    def check_task(self, kind: str) -> None:
-        """Refuse a task without pairs.
-
-        Raises:
-            ConfigError: naming it.
-        """
-        if kind != "preference":
-            raise ConfigError(
-                f"`graph_denoising` judges pairs of answers, and the task is {kind}; use "
-                "`majority`, or another estimator of votes alone."
-            )
+    def estimate_from(self, data: EstimationData) -> Reliability:
+        return self.estimate(data.votes, data.gold, pairs=Pairs.of(data.questions))
 
     def estimate(
         self, votes: Votes, gold: Ints | None = None, *, pairs: Pairs | None = None

@@ -4,9 +4,10 @@ from dataclasses import replace
 from typing import ClassVar, Literal
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from steelyard.reliability.checks import reliability_of
+from steelyard.reliability.protocol import VoteEstimator
 from steelyard.reliability.variational import Fit, coin, coin_by_others, rows
 from steelyard.reliability.vote_table import CELLS, VoteTable, shared_classes
 from steelyard.types import Floats, Ints, Reliability, VoterSkill, Votes
@@ -25,7 +26,7 @@ SPOTTERS = 0.5
 """Voters whose own answers differ less than this share of how far those of all voters do."""
 
 
-class Hierarchical(BaseModel):
+class Hierarchical(VoteEstimator):
     """Voters' skills are drawn from a shared prior that is learnt; evidence chooses the model.
 
     From the smaller to the larger claim:
@@ -63,7 +64,6 @@ class Hierarchical(BaseModel):
         The learnt tied prior, the choice by evidence and the cases of collapse are ours.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
     version: ClassVar[int] = 1
 
     kind: Literal["hierarchical"] = "hierarchical"

@@ -5,15 +5,16 @@ from typing import Annotated, ClassVar, Literal
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import BaseModel, ConfigDict, Field, FiniteFloat
+from pydantic import Field, FiniteFloat
 
 from steelyard.errors import InputError
+from steelyard.reliability.protocol import VoteEstimator
 from steelyard.types import ABSTAIN, Floats, Ints, Reliability, Votes
 
 SMALLEST = 1e-300  # a probability below counts as this one: 0 has no logarithm
 
 
-class JointDecoding(BaseModel):
+class JointDecoding(VoteEstimator):
     """The logarithmic pool of the supervisors' distributions over an example's candidates.
 
         P(a) is proportional to exp(sum_m w_m ln p_m(a)),  sum_m w_m = 1        score = max_a P(a)
@@ -32,7 +33,6 @@ class JointDecoding(BaseModel):
         logarithmic pool).
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
     version: ClassVar[int] = 1
 
     kind: Literal["joint_decoding"] = "joint_decoding"

@@ -6,7 +6,8 @@ import numpy as np
 from pydantic import Field
 
 from steelyard.models.logistic import HeadTargets, fit_heads
-from steelyard.reliability.on_features import Features, OnFeatures, checked
+from steelyard.reliability.on_features import OnFeatures, checked
+from steelyard.reliability.protocol import Features
 from steelyard.types import Floats, Ints, Reliability, Votes
 
 

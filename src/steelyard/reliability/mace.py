@@ -4,9 +4,10 @@ from typing import ClassVar, Literal
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from steelyard.reliability.checks import refuse_open, reliability_of
+from steelyard.reliability.protocol import VoteEstimator
 from steelyard.reliability.vote_table import CELLS, VoteTable
 from steelyard.types import Floats, Ints, Reliability, VoterSkill, Votes
 
@@ -14,7 +15,7 @@ KNOWS = 0.5  # Beta(0.5, 0.5), the paper's
 GUESS = 10.0  # symmetric Dirichlet, the paper's
 
 
-class Mace(BaseModel):
+class Mace(VoteEstimator):
     """MACE: with probability c_v voter v gives the true answer, else one of its own distribution.
 
         P(v answers l | truth k) = c_v [k = l] + (1 - c_v) xi_v(l)
@@ -33,7 +34,6 @@ class Mace(BaseModel):
         point in place of random restarts).
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
     version: ClassVar[int] = 1
 
     kind: Literal["mace"] = "mace"

@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 import numpy as np
 from pydantic import Field
 
-from steelyard.reliability.on_features import Features, OnFeatures, checked
+from steelyard.reliability.on_features import OnFeatures, checked
+from steelyard.reliability.protocol import Features
 from steelyard.types import Floats, Ints, Reliability, Votes
 
 if TYPE_CHECKING:

@@ -3,18 +3,17 @@
 from typing import Any, ClassVar, Literal
 
 import numpy as np
-import numpy.typing as npt
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
-from steelyard.errors import ConfigError, InputError
+from steelyard.errors import InputError
 from steelyard.models.load import Pretrained
+from steelyard.reliability.protocol import BaseEstimator, EstimationData, Features
 from steelyard.reliability.vote_table import shared_classes
 from steelyard.types import Floats, Reliability, Votes
+from steelyard.types.task_kinds import AnswerForm, refuse_kind
 
-Features = npt.NDArray[np.float32]
 
-
-class OnFeatures(BaseModel):
+class OnFeatures(BaseEstimator):
     """Settings of an estimator that predicts each example's label from features of the examples.
 
     With q the mean distribution of the votes on an example and p what a model of the features,
@@ -32,8 +31,11 @@ class OnFeatures(BaseModel):
         generalises; expected agreement is ours).
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
     version: ClassVar[int] = 1
+    needs_questions: ClassVar[bool] = True
+    needs_features: ClassVar[bool] = True
+    answer_forms: ClassVar[tuple[AnswerForm, ...]] = ("classes",)
+    instead: ClassVar[str] = "an estimator of votes alone"
     libraries: ClassVar[tuple[str, ...]] = (
         "numpy",
         "scipy",
@@ -50,17 +52,33 @@ class OnFeatures(BaseModel):
     max_tokens: int = Field(128, ge=8)
     """Longer inputs are cut."""
 
+    @property
+    def feature_model(self) -> Pretrained | None:
+        return self.encoder
+
+    @property
+    def feature_tokens(self) -> int:
+        return self.max_tokens
+
     def check_task(self, kind: str) -> None:
         """Refuse a task whose questions have answers of their own.
 
         Raises:
             ConfigError: naming it.
         """
-        if kind != "classification":
-            raise ConfigError(
-                f"`{getattr(self, 'kind', '')}` compares the labels of similar questions and needs "
-                f"one list of classes; the task is {kind}. Use an estimator of votes alone."
-            )
+        what = (
+            f"`{getattr(self, 'kind', '')}` compares the labels of similar questions and needs one "
+            "list of classes"
+        )
+        refuse_kind(kind, self.answer_forms, what, self.instead)
+
+    def estimate(self, votes: Votes, features: Features) -> Reliability:
+        """Posterior and score from (N, d) features, row i of `votes.ids[i]`."""
+        raise NotImplementedError
+
+    def estimate_from(self, data: EstimationData) -> Reliability:
+        assert data.features is not None
+        return self.estimate(data.votes, data.features)
 
     def judged(self, votes: Votes, prediction: Floats) -> Reliability:
         """The prediction (N, K) as posterior, and how it goes with the votes as score."""

@@ -3,14 +3,15 @@
 from typing import ClassVar, Literal
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from steelyard.reliability.checks import reliability_of
+from steelyard.reliability.protocol import VoteEstimator
 from steelyard.reliability.vote_table import CELLS, LEAST, VoteTable, shared_classes, tally
 from steelyard.types import Floats, Ints, Reliability, VoterSkill, Votes
 
 
-class OneCoin(BaseModel):
+class OneCoin(VoteEstimator):
     """Each voter is right with one probability, whatever the truth; errors are uniform.
 
     With a_v the accuracy of voter v and K_i the number of answers that example i has,
@@ -29,7 +30,6 @@ class OneCoin(BaseModel):
         as in Dawid and Skene 1979.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
     version: ClassVar[int] = 1
 
     kind: Literal["one_coin"] = "one_coin"

@@ -4,8 +4,9 @@ import re
 from typing import Any, ClassVar, Literal
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
+from steelyard.reliability.protocol import VoteEstimator
 from steelyard.types import Floats, Ints, Question, Reliability, Votes
 
 TELLING = re.compile(r"\d+(?:[.,/]\d+)*|\b(?:not?|never|none|nor|cannot)\b|n't\b")
@@ -14,7 +15,7 @@ PAIRS = 2**16  # compared at a time, to bound memory
 MAX_TOKENS = 64  # of a text that is embedded
 
 
-class OpenAgreement(BaseModel):
+class OpenAgreement(VoteEstimator):
     """Reliability of open answers as the share of the votes that say the same in other words.
 
     Two candidates of one example are near if the cosine of their texts' features is at least
@@ -34,7 +35,6 @@ class OpenAgreement(BaseModel):
         answers of one meaning; nearness of texts in place of entailment, and numbers, are ours).
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
     version: ClassVar[int] = 1
 
     kind: Literal["open_agreement"] = "open_agreement"

@@ -4,14 +4,14 @@ import logging
 from typing import ClassVar, Literal
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict
 
+from steelyard.reliability.protocol import VoteEstimator
 from steelyard.types import ABSTAIN, Ints, Reliability, Votes
 
 log = logging.getLogger(__name__)
 
 
-class SelfConsistency(BaseModel):
+class SelfConsistency(VoteEstimator):
     """Reliability as how often a voter repeats its own answer when it is asked again.
 
     With p_v(a) the share of answer a among the readable answers of voter v to an example,
@@ -27,7 +27,6 @@ class SelfConsistency(BaseModel):
         answers that agree with its majority; the mean over several models is ours).
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
     version: ClassVar[int] = 1
 
     kind: Literal["self_consistency"] = "self_consistency"

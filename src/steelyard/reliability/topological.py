@@ -7,7 +7,8 @@ import numpy.typing as npt
 from pydantic import Field
 
 from steelyard.reliability.neighbours import mean_label, nearest
-from steelyard.reliability.on_features import Features, OnFeatures, checked
+from steelyard.reliability.on_features import OnFeatures, checked
+from steelyard.reliability.protocol import Features
 from steelyard.types import Ints, Reliability, Votes
 
 if TYPE_CHECKING:

@@ -10,12 +10,13 @@ from steelyard.selection.controls import random_keep, shuffled_weights
 from steelyard.selection.keep import KeepMostReliable
 from steelyard.selection.pairs import BestAndWorst, best_and_worst
 from steelyard.selection.per_supervisor import PerSupervisor
+from steelyard.selection.protocol import BaseSelector, Selector
 from steelyard.selection.reweight import WeighByScore, WeighByShare
 from steelyard.selection.risk_controlled import RiskControl, control_risk
 from steelyard.selection.token_targets import written
 from steelyard.selection.truth import keep_right, select_truth
 
-Selector: TypeAlias = Annotated[
+SelectorSettings: TypeAlias = Annotated[
     FirstVoter | Harden | Soften | KeepMostReliable | WeighByShare | WeighByScore | PerSupervisor,
     Field(discriminator="kind"),
 ]
@@ -27,7 +28,9 @@ __all__ = [
     "PerSupervisor",
     "KeepMostReliable",
     "RiskControl",
+    "BaseSelector",
     "Selector",
+    "SelectorSettings",
     "Soften",
     "WeighByScore",
     "WeighByShare",

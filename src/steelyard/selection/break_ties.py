@@ -4,9 +4,10 @@ from typing import ClassVar, Literal
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from steelyard.errors import InputError
+from steelyard.selection.protocol import BaseSelector
 from steelyard.types import ABSTAIN, Floats, Ints, Reliability, Selection, Votes, one_hot
 
 UNANSWERED = "no readable vote"
@@ -87,7 +88,7 @@ def refuse_one_label(selection: Selection) -> None:
         )
 
 
-class FirstVoter(BaseModel):
+class FirstVoter(BaseSelector):
     """The naive student's labels: the answer of one voter, without any selection.
 
     The voter is the first that was asked about the example: the same one for all examples, unless
@@ -95,12 +96,11 @@ class FirstVoter(BaseModel):
     counts; an example without a readable answer is dropped.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
     version: ClassVar[int] = 1
 
     kind: Literal["first_voter"] = "first_voter"
 
-    def votes_used(self, votes: Votes) -> npt.NDArray[np.bool_]:
+    def counted(self, votes: Votes) -> npt.NDArray[np.bool_]:
         """Mask of the votes that count, (M,)."""
         first = np.full(len(votes.ids), len(votes.voters), dtype=np.int64)
         np.minimum.at(first, votes.example, votes.voter)
@@ -111,7 +111,7 @@ class FirstVoter(BaseModel):
     def select(self, votes: Votes, reliability: Reliability) -> Selection:
         labels = np.zeros(len(votes.ids), dtype=np.int64)
         abstains = np.ones(len(votes.ids), dtype=bool)
-        rows = np.flatnonzero(self.votes_used(votes))[::-1]  # the first answer is written last
+        rows = np.flatnonzero(self.counted(votes))[::-1]  # the first answer is written last
         labels[votes.example[rows]] = votes.answer[rows]
         abstains[votes.example[rows]] = False
         return select(
@@ -122,10 +122,9 @@ class FirstVoter(BaseModel):
         )
 
 
-class Harden(BaseModel):
+class Harden(BaseSelector):
     """Hard labels: every example with its most probable answer (of vote shares, the majority)."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
     version: ClassVar[int] = 1
 
     kind: Literal["hard"] = "hard"
@@ -138,13 +137,12 @@ class Harden(BaseModel):
         return select(votes.ids, targets, np.ones(len(labels)), {UNANSWERED: ~answered(votes)})
 
 
-class Soften(BaseModel):
+class Soften(BaseSelector):
     """Soft labels: every example with its posterior, (N, K), as the target.
 
     Source: Burns et al. 2023, arXiv:2312.09390, section 3.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
     version: ClassVar[int] = 1
 
     kind: Literal["soft"] = "soft"

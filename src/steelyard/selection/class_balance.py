@@ -6,6 +6,9 @@ import numpy as np
 
 from steelyard.types import Selection
 
+VERSION = 1
+"""Raised when weights of classes change without a change of settings."""
+
 
 def balanced(selection: Selection, strength: float = 1.0) -> Selection:
     """The same labels, with larger weights for the rarer classes.

@@ -6,6 +6,9 @@ import numpy as np
 from steelyard.selection.break_ties import select
 from steelyard.types import Selection
 
+VERSION = 1
+"""Raised when controls change without a change of settings."""
+
 
 def random_keep(
     selection: Selection, everything: Selection, seed: int, *, per_class: bool = False

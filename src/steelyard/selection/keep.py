@@ -4,7 +4,7 @@ from typing import ClassVar, Literal
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from steelyard.errors import InputError
 from steelyard.selection.break_ties import (
@@ -15,12 +15,13 @@ from steelyard.selection.break_ties import (
     select,
     unreadable,
 )
+from steelyard.selection.protocol import BaseSelector, Control
 from steelyard.types import Floats, Ints, Reliability, Selection, Votes, one_hot
 
 Ties = Literal["keep", "drop", "random"]
 
 
-class KeepMostReliable(BaseModel):
+class KeepMostReliable(BaseSelector):
     """Keep the share of examples with the highest scores, each with its most probable answer.
 
     Few votes give few distinct scores, so ties at the threshold are common: `keep` takes all of
@@ -38,8 +39,8 @@ class KeepMostReliable(BaseModel):
         dropping abstentions and one label per example are ours).
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
     version: ClassVar[int] = 1
+    control: ClassVar[Control] = "random_keep"
 
     kind: Literal["keep"] = "keep"
     fraction: float = Field(0.5, gt=0, le=1)
@@ -56,6 +57,10 @@ class KeepMostReliable(BaseModel):
     over all examples may keep no other. For closed questions only."""
     seed: int = Field(0, ge=0)
     """Random seed for ties."""
+
+    @property
+    def by_class(self) -> bool:
+        return self.per_class
 
     def select(self, votes: Votes, reliability: Reliability) -> Selection:
         has = answered(votes)

@@ -4,17 +4,18 @@ from dataclasses import replace
 from typing import ClassVar, Literal
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import Field, field_validator
 
 from steelyard.errors import InputError
 from steelyard.renamed import rename_value
 from steelyard.selection.break_ties import UNANSWERED, answered, select
+from steelyard.selection.protocol import BaseSelector
 from steelyard.types import ABSTAIN, Floats, Reliability, Selection, SupervisorTargets, Votes
 
 MAX_SUPERVISORS = 64
 
 
-class PerSupervisor(BaseModel):
+class PerSupervisor(BaseSelector):
     """Every example with the distribution of each voter, (N, M, K).
 
     A voter's distribution is the mean of its readable votes about the example; without a readable
@@ -26,8 +27,8 @@ class PerSupervisor(BaseModel):
         accuracy-like weights, from the authors' code).
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
     version: ClassVar[int] = 1
+    keeps_supervisors_apart: ClassVar[bool] = True
 
     kind: Literal["per_supervisor", "apart"] = "per_supervisor"
     weights: Literal["uniform", "accuracy"] | tuple[float, ...] = "uniform"

@@ -3,7 +3,7 @@
 from typing import ClassVar, Literal
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from steelyard.selection.break_ties import (
     UNANSWERED,
@@ -13,10 +13,11 @@ from steelyard.selection.break_ties import (
     select,
     unreadable,
 )
+from steelyard.selection.protocol import BaseSelector, Control
 from steelyard.types import Reliability, Selection, Votes, one_hot
 
 
-class WeighByShare(BaseModel):
+class WeighByShare(BaseSelector):
     """Every answer given to an example, weighted by its sharpened vote share.
 
     The paper trains on one row for each vote and weights the row of answer a by
@@ -34,8 +35,8 @@ class WeighByShare(BaseModel):
         ours).
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
     version: ClassVar[int] = 1
+    control: ClassVar[Control] = "shuffled_weights"
 
     kind: Literal["weigh_by_share"] = "weigh_by_share"
     temperature: float = Field(0.2, gt=0)
@@ -52,14 +53,14 @@ class WeighByShare(BaseModel):
         return select(votes.ids, targets, weights, reasons)
 
 
-class WeighByScore(BaseModel):
+class WeighByScore(BaseSelector):
     """Every example with its most probable answer, w_i = score_i over the mean score.
 
     Scaling to mean 1 keeps the meaning of the learning rate. Examples of score 0 are dropped.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
     version: ClassVar[int] = 1
+    control: ClassVar[Control] = "shuffled_weights"
 
     kind: Literal["weigh_by_score"] = "weigh_by_score"
     seed: int = Field(0, ge=0)

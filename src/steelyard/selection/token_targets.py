@@ -17,6 +17,9 @@ from steelyard.types import (
     WordProbabilities,
 )
 
+VERSION = 1
+"""Raised when token targets change without a change of settings."""
+
 
 def written(
     votes: Votes, selection: Selection, heard: npt.NDArray[np.bool_] | None = None

@@ -5,6 +5,9 @@ import numpy as np
 from steelyard.selection.break_ties import select
 from steelyard.types import Ints, Selection, one_hot
 
+VERSION = 1
+"""Raised when selections that see the truth change without a change of settings."""
+
 
 def select_truth(ids: tuple[str, ...], truth: Ints, num_classes: int) -> Selection:
     """The ceiling's selection: every example with its true answer."""

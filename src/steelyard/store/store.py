@@ -135,6 +135,17 @@ class Store:
                         found[i] = self.keep(role, recipe, make, wait=wait)
         return [found[i] for i in range(len(wanted))]
 
+    def keep_files(self, recipe: Recipe, write: Callable[[Path], None]) -> Path:
+        """The folder of a recipe's files, such as a trained model: there already, or written now.
+
+        Files are scratch: they are not read into memory and not listed among the results.
+        """
+        folder = self.root / recipe.name
+        with self._lock(recipe.name, wait=True):
+            if not folder.is_dir():
+                publish(folder, write)
+        return folder
+
     def forget(self, kind: str) -> None:
         """Remove all results of a kind: scratch that is cheap to make again."""
         for folder in self.root.glob(f"{kind}-*"):

@@ -1,6 +1,7 @@
 """5. Questions and a Selection to a trained student. The ceiling is a student taught the truth."""
 
-from typing import Annotated, TypeAlias
+from collections.abc import Mapping
+from typing import Annotated, TypeAlias, get_args
 
 from pydantic import Field
 
@@ -9,11 +10,23 @@ from steelyard.student.finetuned import Chooser, Classifier
 from steelyard.student.language_model import LanguageModelStudent, TrainedLanguageModel
 from steelyard.student.preference import PreferenceStudent, TrainedPreferenceStudent
 from steelyard.student.probe import Probe, TrainedProbe
+from steelyard.student.protocol import (
+    BaseStudent,
+    Student,
+    TrainedModel,
+    TrainingData,
+    TrainingOptions,
+)
 
-Student: TypeAlias = Annotated[
+StudentSettings: TypeAlias = Annotated[
     Classifier | Chooser | Probe | LanguageModelStudent | PreferenceStudent,
     Field(discriminator="kind"),
 ]
+
+STUDENTS: Mapping[str, type[BaseStudent]] = {
+    cls.model_fields["kind"].default: cls for cls in get_args(get_args(StudentSettings)[0])
+}
+"""Every kind of student by its name."""
 
 __all__ = [
     "CROSS_ENTROPY",
@@ -26,5 +39,11 @@ __all__ = [
     "Objective",
     "PreferenceStudent",
     "Probe",
+    "STUDENTS",
+    "BaseStudent",
     "Student",
+    "StudentSettings",
+    "TrainedModel",
+    "TrainingData",
+    "TrainingOptions",
 ]

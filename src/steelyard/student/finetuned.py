@@ -1,53 +1,58 @@
 """A pretrained model fine-tuned on the selection: classifier or chooser."""
 
-from collections.abc import Sequence
-from typing import ClassVar, Literal
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, ClassVar, Literal
 
 from steelyard.errors import ConfigError
-from steelyard.models.checkpoints import Checkpoints
-from steelyard.models.finetune import Finetuned, Finetuning, StatesCache, finetune
-from steelyard.objectives import CROSS_ENTROPY, Objective, refuse_tokens
-from steelyard.types import Floats, Question, SupervisorTargets
+from steelyard.models.finetune import Finetuned, Finetuning, finetune
+from steelyard.models.load import Pretrained, load_saved, load_tokenizer
+from steelyard.models.train import VERSION as TRAINING
+from steelyard.objectives import Objective, refuse_tokens
+from steelyard.student.protocol import BaseStudent, TrainingData, TrainingOptions
+from steelyard.types.task_kinds import AnswerForm, Kind
 
 
-class _Finetuned(Finetuning):
+class _Finetuned(Finetuning, BaseStudent):
     """What classifier and chooser share: one loop, one loss."""
 
-    version: ClassVar[int] = 2  # smaller passes on a CPU
+    version: ClassVar[int] = 2 + TRAINING  # 2: smaller passes on a CPU
     libraries: ClassVar[tuple[str, ...]] = ("torch", "transformers")
 
-    def fit(
-        self,
-        questions: Sequence[Question],
-        targets: Floats,
-        weights: Floats,
-        *,
-        seed: int,
-        steps: int | None = None,
-        checkpoints: Checkpoints | None = None,
-        states: StatesCache | None = None,
-        objective: Objective = CROSS_ENTROPY,
-        apart: SupervisorTargets | None = None,
-    ) -> Finetuned:
-        """Train on questions (N) with targets (N, K) and weights (N,); see `models.finetune`.
+    def fit(self, data: TrainingData, options: TrainingOptions) -> Finetuned:
+        """Train on the examples with a weight; see `models.finetune`.
 
         An objective of several supervisors takes their labels apart, (N, M, K), for targets.
         """
-        if objective.several and apart is not None:
-            targets = apart.targets
-        settings = Finetuning(**self.model_dump(exclude={"kind"}))
+        targets, per_supervisor = data.targets, data.per_supervisor
+        if data.objective.several and per_supervisor is not None:
+            targets = per_supervisor.targets
         return finetune(
-            settings,
-            questions,
+            Finetuning(**self.model_dump(include=set(Finetuning.model_fields))),
+            data.questions,
             targets,
-            weights,
-            seed=seed,
-            steps=steps,
-            checkpoints=checkpoints,
-            states=states,
-            objective=objective,
-            supervisor_weights=None if apart is None else apart.weights,
+            data.weights,
+            seed=options.seed,
+            steps=options.steps,
+            checkpoints=options.checkpoints,
+            states=options.states,
+            objective=data.objective,
+            supervisor_weights=None if per_supervisor is None else per_supervisor.weights,
         )
+
+    def load(self, folder: Path, kind: Kind, classes: tuple[str, ...]) -> Finetuned:
+        """The trained model of a folder, with its adapters merged."""
+        settings = Finetuning(**self.model_dump(include=set(Finetuning.model_fields)))
+        settings = settings.model_copy(update={"lora": None, "model": str(folder), "layers": None})
+        tokenizer = load_tokenizer(Pretrained(model=str(folder)))
+        return Finetuned(settings, load_saved(folder), tokenizer, len(classes), None, 0)
+
+    def frozen_settings(self) -> Mapping[str, Any] | None:
+        """Layers and precision, where only the top is trained."""
+        if self.train_layers is None:
+            return None
+        names = ("kind", "layers", "train_layers", "precision", "max_tokens")
+        return {name: getattr(self, name) for name in names}
 
     def check_objective(self, objective: Objective) -> None:
         """Refuse an objective that this student cannot have.
@@ -65,14 +70,11 @@ class _Finetuned(Finetuning):
 class Classifier(_Finetuned):
     """A classification head on a pretrained model."""
 
-    kind: Literal["classifier"] = "classifier"
+    answer_forms: ClassVar[tuple[AnswerForm, ...]] = ("classes",)
+    answers_what: ClassVar[str] = "A classifier answers classification"
+    instead: ClassVar[str] = "`student: {kind: chooser, ...}`"
 
-    def check_task(self, kind: str) -> None:
-        if kind != "classification":
-            raise ConfigError(
-                f"A classifier answers classification, and the task is {kind}; "
-                "use `student: {kind: chooser, ...}`."
-            )
+    kind: Literal["classifier"] = "classifier"
 
 
 class Chooser(_Finetuned):
@@ -82,14 +84,12 @@ class Chooser(_Finetuned):
     Terry.
     """
 
-    kind: Literal["chooser"] = "chooser"
+    answer_forms: ClassVar[tuple[AnswerForm, ...]] = ("options", "pair")
+    answers_what: ClassVar[str] = "A chooser answers multiple choice and preferences"
+    instead: ClassVar[str] = "`student: {kind: classifier, ...}`"
+    has_rewards: ClassVar[bool] = True
 
-    def check_task(self, kind: str) -> None:
-        if kind not in ("multiple_choice", "preference"):
-            raise ConfigError(
-                f"A chooser answers multiple choice and preferences, and the task is {kind}; "
-                "use `student: {kind: classifier, ...}`."
-            )
+    kind: Literal["chooser"] = "chooser"
 
     def check_objective(self, objective: Objective) -> None:
         super().check_objective(objective)

@@ -10,25 +10,30 @@ import numpy as np
 from pydantic import Field
 
 from steelyard.errors import ConfigError
-from steelyard.models.checkpoints import Checkpoints
+from steelyard.models.finetune import StatesCache
 from steelyard.models.lm.beam_search import n_best
 from steelyard.models.lm.dpo import PreferenceTuning, train_dpo
 from steelyard.models.lm.finetune_lm import Completer, Tuning, finetune_lm
+from steelyard.models.lm.load_lm import load_causal
 from steelyard.models.lm.option_scores import Normalise, score_options
 from steelyard.models.lm.sampling import SampledReply, sample_replies
 from steelyard.models.lm.token_targets import shifted
-from steelyard.models.load import Pretrained
-from steelyard.models.train import TrainingLog
+from steelyard.models.load import Pretrained, load_tokenizer
+from steelyard.models.train import VERSION as TRAINING
+from steelyard.models.train import TrainingLog, device
 from steelyard.objectives import CROSS_ENTROPY, Objective, TokenObjective
 from steelyard.prompts import AnswerFormat, PromptedQuestion, PromptSettings, Wording, read
 from steelyard.student.preference_stage import PreferenceStage
-from steelyard.types import ABSTAIN, Floats, Ints, Question, TokenTargets, one_hot
+from steelyard.student.protocol import BaseStudent, TrainingData, TrainingOptions
+from steelyard.types import ABSTAIN, Floats, Ints, Question, one_hot
+from steelyard.types.predictions import ModelAnswers
+from steelyard.types.task_kinds import KINDS, AnswerForm, Kind
 
 FRONT = " "  # of an open answer as it is taught, behind its prompt
 
 
-class LanguageModelStudent(Pretrained, Tuning):
-    """A language model taught the answers that follow a prompt (see `models.lm.finetune_lm`).
+class LanguageModelStudent(Pretrained, Tuning, BaseStudent):
+    """A language model trained on the answers that follow a prompt (see `models.lm.finetune_lm`).
 
     Every arm, the ceiling and the test are asked with the same prompt: one wording, options in
     the order in which they stand.
@@ -37,8 +42,11 @@ class LanguageModelStudent(Pretrained, Tuning):
         every arm, the end token taught and a mean over the answer alone: ours).
     """
 
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 1 + TRAINING
     libraries: ClassVar[tuple[str, ...]] = ("torch", "transformers", "peft")
+    answer_forms: ClassVar[tuple[AnswerForm, ...]] = ("classes", "options", "pair", "texts")
+    knows_classes: ClassVar[bool] = True
+    writes_lists: ClassVar[bool] = True
 
     kind: Literal["language_model"] = "language_model"
     model: str = Field()
@@ -66,7 +74,7 @@ class LanguageModelStudent(Pretrained, Tuning):
         self.asking(kind).check_asking(kind)
 
     def asking(self, kind: str) -> PromptSettings:
-        """The one way in which this model is taught and tested."""
+        """The one prompt with which this model is trained and tested."""
         whole = PromptSettings(queries=1, orders=False, answer=self.answer)
         wording = whole.wordings_of(kind)[0] if self.wording is None else self.wording
         return whole.model_copy(
@@ -98,58 +106,48 @@ class LanguageModelStudent(Pretrained, Tuning):
         """Optimizer steps for so many kept examples."""
         return self.steps(kept)
 
-    def fit(
-        self,
-        questions: Sequence[Question],
-        targets: Floats,
-        weights: Floats,
-        *,
-        seed: int,
-        steps: int | None = None,
-        checkpoints: Checkpoints | None = None,
-        states: Any = None,
-        kind: str,
-        classes: tuple[str, ...],
-        objective: Objective = CROSS_ENTROPY,
-        written: TokenTargets | None = None,
-    ) -> "TrainedLanguageModel":
+    def versions(self) -> int:
+        """Its own, and those of prompts and of the parsers of answers."""
+        return self.version + PromptSettings().versions()
+
+    def fit(self, data: TrainingData, options: TrainingOptions) -> "TrainedLanguageModel":
         """Train on questions (N) with targets (N, K) and weights (N,).
 
-        An objective of single tokens takes the texts of `written` for targets.
-
-        Args:
-            questions: N of them; open ones have their candidates as `choices`.
-            targets: (N, K), rows sum to 1.
-            weights: (N,), >= 0.
-            seed: of adapters, the order of examples and dropout.
-            steps: optimizer steps; None takes `epochs` over the kept examples.
-            checkpoints: where a killed run goes on.
-            states: has no part in it.
-            kind: of the task.
-            classes: names of the classes; of multiple choice the option numbers.
-            objective: the cross-entropy, or one of single tokens.
-            written: what is taught word by word; for an objective of single tokens.
+        An objective of single tokens takes the texts of `token_targets` for targets.
 
         Raises:
             ConfigError: another objective.
-            InputError: as `models.lm.finetune_lm.finetune_lm`.
+            InputError: as `models.lm.finetune_lm`.
         """
+        objective, texts = data.objective, data.token_targets
         self.check_objective(objective)
-        asking = self.asking(kind)
-        asked = [taught(asking, question, kind, classes) for question in questions]
+        asking = self.asking(data.kind)
+        asked = [taught(asking, q, data.kind, data.classes) for q in data.questions]
         completer = finetune_lm(
             self.pretrained,
             Tuning(**self.model_dump(include=set(Tuning.model_fields))),
             asked,
-            targets,
-            weights,
-            seed=seed,
-            steps=steps,
-            checkpoints=checkpoints,
+            data.targets,
+            data.weights,
+            seed=options.seed,
+            steps=options.steps,
+            checkpoints=options.checkpoints,
             objective=objective if isinstance(objective, TokenObjective) else None,
-            token_targets=None if written is None else shifted(written, len(FRONT)),
+            token_targets=None if texts is None else shifted(texts, len(FRONT)),
         )
-        return TrainedLanguageModel(self, kind, classes, completer)
+        return TrainedLanguageModel(self, data.kind, data.classes, completer)
+
+    def fit_writer(self, data: TrainingData, options: TrainingOptions) -> "TrainedLanguageModel":
+        """`fit`: the trained model writes lists of answers."""
+        return self.fit(data, options)
+
+    def load(self, folder: Path, kind: Kind, classes: tuple[str, ...]) -> "TrainedLanguageModel":
+        """The trained model of a folder, with its adapters merged."""
+        saved = Pretrained(model=str(folder))
+        model = load_causal(saved).to(device())
+        settings = self.model_copy(update={"lora": None, "model": str(folder), "layers": None})
+        completer = Completer(model, load_tokenizer(saved), truncated=0, dropped=0)
+        return TrainedLanguageModel(settings, kind, classes, completer)
 
 
 @dataclass(frozen=True, eq=False)
@@ -157,7 +155,7 @@ class TrainedLanguageModel:
     """A taught language model that answers questions."""
 
     settings: LanguageModelStudent
-    kind: str
+    kind: Kind
     classes: tuple[str, ...]
     completer: Completer
 
@@ -174,6 +172,18 @@ class TrainedLanguageModel:
     @property
     def log(self) -> TrainingLog:
         return self.completer.log
+
+    def predict(
+        self, questions: Sequence[Question], states: StatesCache | None = None
+    ) -> ModelAnswers:
+        """Probabilities of closed answers, or open answers."""
+        if KINDS[self.kind].is_open:
+            return ModelAnswers(texts=self.answers(questions))
+        return ModelAnswers(self.probabilities(questions))
+
+    def training_record(self) -> dict[str, Any]:
+        """How many training examples were truncated and dropped."""
+        return {"cut": self.truncated, "left_out": self.dropped}
 
     def probabilities(self, questions: Sequence[Question], states: Any = None) -> Floats:
         """Probabilities of each closed question's answers, (N, K).
@@ -290,6 +300,6 @@ def taught(
 ) -> PromptedQuestion:
     """The question as it is asked; an open one with its candidates as answers to be taught."""
     asked = asking.ask(question, kind, classes, query=0, seed=0)
-    if kind != "generation":
+    if not KINDS[kind].is_open:
         return asked
     return replace(asked, answers=tuple(f"{FRONT}{text}" for text in question.choices))

@@ -8,15 +8,20 @@ from typing import Any, ClassVar, Literal
 from pydantic import Field
 
 from steelyard.errors import ConfigError
-from steelyard.models.checkpoints import Checkpoints
+from steelyard.models.finetune import StatesCache
 from steelyard.models.lm.dpo import PreferenceTuning, Preferrer, train_dpo
-from steelyard.models.load import Pretrained
-from steelyard.models.train import TrainingLog
+from steelyard.models.lm.load_lm import load_causal
+from steelyard.models.load import Pretrained, load_tokenizer
+from steelyard.models.train import VERSION as TRAINING
+from steelyard.models.train import TrainingLog, device
 from steelyard.objectives import Objective
+from steelyard.student.protocol import BaseStudent, TrainingData, TrainingOptions
 from steelyard.types import Floats, Question
+from steelyard.types.predictions import ModelAnswers
+from steelyard.types.task_kinds import AnswerForm, Kind
 
 
-class PreferenceStudent(Pretrained, PreferenceTuning):
+class PreferenceStudent(Pretrained, PreferenceTuning, BaseStudent):
     """Direct preference optimization of weighted pairs with a flip probability each.
 
     See `objectives.dpo`. A pair is a question with two choices. The target (1 - eps, eps) holds the
@@ -31,24 +36,16 @@ class PreferenceStudent(Pretrained, PreferenceTuning):
         arXiv:2409.08813, and CW-PO 2026, arXiv:2603.04968.
     """
 
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 1 + TRAINING
     libraries: ClassVar[tuple[str, ...]] = ("torch", "transformers", "peft")
+    answer_forms: ClassVar[tuple[AnswerForm, ...]] = ("pair", "options")
+    answers_what: ClassVar[str] = "A preference student learns from pairs of answers"
+    instead: ClassVar[str] = "`task: preference`, or another student"
+    has_rewards: ClassVar[bool] = True
 
     kind: Literal["preference"] = "preference"
     model: str = Field()
     """A Hub name or a folder of a causal language model; as it is, it is also the reference."""
-
-    def check_task(self, kind: str) -> None:
-        """Refuse a task without pairs.
-
-        Raises:
-            ConfigError: naming it.
-        """
-        if kind not in ("preference", "multiple_choice"):
-            raise ConfigError(
-                f"A preference student learns from pairs of answers, and the task is {kind}; "
-                "use `task: preference`, or another student."
-            )
 
     def check_objective(self, objective: Objective) -> None:
         """Refuse any objective but the one of `loss`.
@@ -70,27 +67,28 @@ class PreferenceStudent(Pretrained, PreferenceTuning):
         """Optimizer steps for so many kept pairs."""
         return self.steps(kept)
 
-    def fit(
-        self,
-        questions: Sequence[Question],
-        targets: Floats,
-        weights: Floats,
-        *,
-        seed: int,
-        steps: int | None = None,
-        checkpoints: Checkpoints | None = None,
-        states: Any = None,
-    ) -> "TrainedPreferenceStudent":
+    def fit(self, data: TrainingData, options: TrainingOptions) -> "TrainedPreferenceStudent":
         """Train on pairs (N) with targets (N, 2) and weights (N,); see `models.lm.dpo`."""
         preferrer = train_dpo(
             self.pretrained,
             self.tuning,
-            questions,
-            targets,
-            weights,
-            seed=seed,
-            steps=steps,
-            checkpoints=checkpoints,
+            data.questions,
+            data.targets,
+            data.weights,
+            seed=options.seed,
+            steps=options.steps,
+            checkpoints=options.checkpoints,
+        )
+        return TrainedPreferenceStudent(self, preferrer)
+
+    def load(
+        self, folder: Path, kind: Kind, classes: tuple[str, ...]
+    ) -> "TrainedPreferenceStudent":
+        """The trained model of a folder, with the model that it was made from as the reference."""
+        saved = Pretrained(model=str(folder))
+        model, tokenizer = load_causal(saved).to(device()), load_tokenizer(saved)
+        preferrer = Preferrer(
+            self.pretrained, self.tuning, model, tokenizer, truncated=0, dropped={}
         )
         return TrainedPreferenceStudent(self, preferrer)
 
@@ -123,6 +121,16 @@ class TrainedPreferenceStudent:
     def probabilities(self, questions: Sequence[Question], states: Any = None) -> Floats:
         """P(answer is the better one), (N, 2), or (N, 3) as `Preferrer.probabilities` says."""
         return self.preferrer.probabilities(questions)
+
+    def predict(
+        self, questions: Sequence[Question], states: StatesCache | None = None
+    ) -> ModelAnswers:
+        """P(answer is the better one), as `probabilities` has it."""
+        return ModelAnswers(self.probabilities(questions))
+
+    def training_record(self) -> dict[str, Any]:
+        """How many pairs were truncated and dropped."""
+        return {"cut": self.truncated, "left_out": self.dropped}
 
     def save(self, folder: Path) -> None:
         """Write weights, adapters merged, config and tokenizer in Hugging Face's format."""

@@ -1,5 +1,7 @@
 """A second stage of training: preferences between the student's own answers."""
 
+from typing import ClassVar
+
 from pydantic import Field
 
 from steelyard.models.lm.dpo import PreferenceTuning
@@ -15,6 +17,8 @@ class PreferenceStage(PreferenceTuning):
     Source: Cui et al. 2024, arXiv:2406.03199, preference stage (from the authors' code: lists of
         10, beta = 0.1, one epoch, no doubt).
     """
+
+    version: ClassVar[int] = 2  # 2: supervisors are read back after training, as for their votes
 
     beams: int = Field(10, ge=2, le=64)
     """Answers of a list."""

@@ -1,6 +1,6 @@
 """A logistic head on frozen features: the student that trains in seconds."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, Literal
@@ -17,10 +17,13 @@ from steelyard.models.logistic import Features, Head, HeadTargets, fit_heads
 from steelyard.models.score import Precision
 from steelyard.models.train import TrainingLog
 from steelyard.objectives import Objective, refuse_tokens
+from steelyard.student.protocol import BaseStudent, TrainingData, TrainingOptions
 from steelyard.types import Floats, Question
+from steelyard.types.predictions import ModelAnswers
+from steelyard.types.task_kinds import AnswerForm
 
 
-class Probe(Pretrained):
+class Probe(Pretrained, BaseStudent):
     """L2-regularised logistic regression on the mean of the last hidden states.
 
     Soft targets count as one row for each class, with the target as a factor of the weight.
@@ -33,6 +36,10 @@ class Probe(Pretrained):
 
     version: ClassVar[int] = 3
     libraries: ClassVar[tuple[str, ...]] = ("torch", "transformers", "numpy")
+    answer_forms: ClassVar[tuple[AnswerForm, ...]] = ("classes",)
+    answers_what: ClassVar[str] = "A probe answers classification"
+    instead: ClassVar[str] = "`student: {kind: chooser, ...}`"
+    fits_together: ClassVar[bool] = True
 
     kind: Literal["probe"] = "probe"
     regularization: float = Field(1.0, gt=0)
@@ -42,27 +49,34 @@ class Probe(Pretrained):
     precision: Precision = "bf16"
     """Of the frozen model's matrix products."""
 
-    def check_task(self, kind: str) -> None:
-        if kind != "classification":
-            raise ConfigError(
-                f"A probe answers classification, and the task is {kind}; "
-                "use `student: {kind: chooser, ...}`."
-            )
+    def fit(self, data: TrainingData, options: TrainingOptions) -> "TrainedProbe":
+        """Fit the head; it is solved, so that seed, steps and checkpoints are not used."""
+        return self.fit_all([data], options.states)[0]
 
-    def fit(
-        self,
-        questions: Sequence[Question],
-        targets: Floats,
-        weights: Floats,
-        *,
-        seed: int,
-        steps: int | None = None,
-        checkpoints: Any = None,
-        states: StatesCache | None = None,
-    ) -> "TrainedProbe":
-        """Fit the head; `seed`, `steps` and `checkpoints` have no part in it."""
-        lesson = HeadTargets(np.arange(len(questions)), targets, weights)
-        return self.fit_together(questions, [lesson], states)[0]
+    def fit_all(
+        self, data: Sequence[TrainingData], states: StatesCache | None
+    ) -> list["TrainedProbe"]:
+        """A probe for each training set, in one solve, on texts that are read once."""
+        row: dict[Question, int] = {}
+        targets = [
+            HeadTargets(
+                np.array([row.setdefault(q, len(row)) for q in part.questions], dtype=np.int64),
+                part.targets,
+                part.weights,
+            )
+            for part in data
+        ]
+        return self.fit_together(tuple(row), targets, states)
+
+    def frozen_settings(self) -> Mapping[str, Any]:
+        """Layers and precision of the features."""
+        return {
+            **self.model_dump(include={"kind", "layers", "precision", "max_tokens"}),
+            "train_layers": None,
+        }
+
+    def check_saved(self) -> None:
+        raise ConfigError("A probe is not saved as a model; train a `classifier` student.")
 
     def fit_together(
         self,
@@ -102,10 +116,6 @@ class Probe(Pretrained):
             "minimises the cross-entropy."
         )
 
-    def planned_steps(self, kept: int) -> int:
-        """A probe is solved, not stepped."""
-        return 0
-
     def _cut(self, questions: Sequence[Question], lessons: Sequence[HeadTargets]) -> list[int]:
         """How many texts of each lesson are cut; lessons of a seed have the same."""
         tokenizer = load_tokenizer(self)
@@ -132,6 +142,16 @@ class TrainedProbe:
     ) -> Floats:
         """Probabilities of each question's classes, (N, K)."""
         return self.head.probabilities(self.settings.features(questions, states))
+
+    def predict(
+        self, questions: Sequence[Question], states: StatesCache | None = None
+    ) -> ModelAnswers:
+        """Probabilities of each question's classes, (N, K)."""
+        return ModelAnswers(self.probabilities(questions, states))
+
+    def training_record(self) -> dict[str, Any]:
+        """How many training texts were truncated."""
+        return {"cut": self.truncated}
 
     def save(self, folder: Path) -> None:
         raise ConfigError(

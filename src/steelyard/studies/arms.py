@@ -10,9 +10,6 @@ from steelyard.errors import ConfigError
 from steelyard.objectives import Bayesian, ConfidenceLoss, Joint, NaiveMultiWeak
 from steelyard.reliability import (
     Confidence,
-    Estimator,
-    FeatureEstimator,
-    GraphDenoising,
     Hierarchical,
     Margin,
     VoteEntropy,
@@ -23,19 +20,23 @@ from steelyard.selection import (
     Harden,
     KeepMostReliable,
     PerSupervisor,
-    Selector,
     Soften,
     WeighByScore,
     WeighByShare,
     balanced,
+    class_balance,
+    controls,
     keep_right,
     random_keep,
     refuse_one_label,
     shuffled_weights,
+    token_targets,
+    truth,
     written,
 )
 from steelyard.student import CROSS_ENTROPY, Objective
 from steelyard.student.preference_stage import PreferenceStage
+from steelyard.studies.parts import AnyEstimator, AnySelector
 from steelyard.types import PAIR, Ints, Reliability, Selection, Votes
 
 Role = Literal["arm", "control", "oracle"]
@@ -48,11 +49,9 @@ class Arm(BaseModel):
 
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.+-]{0,63}$")
     """What tables call it."""
-    reliability: Annotated[
-        Estimator | FeatureEstimator | GraphDenoising, Field(discriminator="kind")
-    ] = VoteShare()
+    reliability: AnyEstimator = VoteShare()
     """How far each label can be trusted; a bare name is short for its `kind`."""
-    selection: Selector
+    selection: AnySelector
     """What the student is taught; a bare name is short for its `kind`."""
     objective: Objective = CROSS_ENTROPY
     """What the student minimises; a bare name is short for its `kind`. The ceiling's is always the
@@ -74,12 +73,13 @@ class Arm(BaseModel):
 
     @model_validator(mode="after")
     def _hears_each(self) -> "Arm":
-        if self.objective.several and not isinstance(self.selection, PerSupervisor):
+        apart = self.selection.keeps_supervisors_apart
+        if self.objective.several and not apart:
             raise ValueError(
                 f"`objective: {self.objective.kind}` hears each supervisor and needs "
                 f"`selection: apart`, got `{self.selection.kind}`"
             )
-        if self.balance and isinstance(self.selection, PerSupervisor):
+        if self.balance and apart:
             raise ValueError("`balance` needs one label for each example, and `apart` has several")
         return self
 
@@ -92,34 +92,39 @@ class Arm(BaseModel):
         short = {k: {"kind": v} for k, v in value.items() if k in PARTS and isinstance(v, str)}
         return {**value, **short}
 
-    def select(self, votes: Votes, reliability: Reliability, truth: Ints, seed: int) -> Selection:
-        """The arm's selection. Only an oracle looks at `truth`.
+    def select(self, votes: Votes, reliability: Reliability, true: Ints, seed: int) -> Selection:
+        """The arm's selection. Only an oracle looks at the `true` answers.
 
         Raises:
             InputError: nothing is kept, or one class alone.
         """
-        selection = self._select(votes, reliability, truth, seed)
-        if votes.classes == PAIR:  # a number of theirs means nothing
-            return selection
-        if not votes.candidate_texts:
+        selection = self._select(votes, reliability, true, seed)
+        if votes.candidate_texts:  # number 0 of open answers is another text everywhere
+            counted = self.selection.counted(votes)
+            return replace(selection, token_targets=written(votes, selection, counted))
+        if votes.classes != PAIR:  # a number of theirs means nothing
             refuse_one_label(selection)
-            return selection
-        # number 0 of open answers is another text everywhere
-        heard = self.selection.votes_used(votes) if isinstance(self.selection, FirstVoter) else None
-        return replace(selection, token_targets=written(votes, selection, heard))
+        return selection
 
-    def _select(self, votes: Votes, reliability: Reliability, truth: Ints, seed: int) -> Selection:
-        selection = self._plain(votes, reliability, truth, seed)
+    def versions(self) -> int:
+        """Sum of the versions of all that makes the arm's selection."""
+        modules = [token_targets.VERSION]
+        modules += [class_balance.VERSION] if self.balance else []
+        modules += [controls.VERSION] if self.control != "none" else []
+        modules += [truth.VERSION] if self.role == "oracle" else []
+        return self.reliability.version + self.selection.version + sum(modules)
+
+    def _select(self, votes: Votes, reliability: Reliability, true: Ints, seed: int) -> Selection:
+        selection = self._plain(votes, reliability, true, seed)
         return balanced(selection, self.balance) if self.balance else selection
 
-    def _plain(self, votes: Votes, reliability: Reliability, truth: Ints, seed: int) -> Selection:
+    def _plain(self, votes: Votes, reliability: Reliability, true: Ints, seed: int) -> Selection:
         selection = self.selection.select(votes, reliability)
         if self.role == "oracle":
-            return keep_right(selection, truth)
+            return keep_right(selection, true)
         if self.control == "random_keep":
             whole = Harden().select(votes, reliability)
-            of_each = isinstance(self.selection, KeepMostReliable) and self.selection.per_class
-            return random_keep(selection, whole, seed, per_class=of_each)
+            return random_keep(selection, whole, seed, per_class=self.selection.by_class)
         if self.control == "shuffled_weights":
             return shuffled_weights(selection, seed)
         return selection
@@ -278,22 +283,22 @@ def _arm(entry: Entry) -> Arm:
 
 
 def _controls(arms: list[Arm]) -> list[Arm]:
-    controls = []
-    for control, kinds, text in (
-        ("random_keep", KeepMostReliable, "As many examples as `{}` keeps, drawn at random."),
-        ("shuffled_weights", (WeighByShare, WeighByScore), "The weights of `{}`, shuffled."),
+    added = []
+    for control, text in (
+        ("random_keep", "As many examples as `{}` keeps, drawn at random."),
+        ("shuffled_weights", "The weights of `{}`, shuffled."),
     ):
-        of = [arm for arm in arms if isinstance(arm.selection, kinds) and arm.control == "none"]
+        of = [arm for arm in arms if arm.selection.control == control and arm.control == "none"]
         for arm in of:
-            told = text.format(arm.name)
-            if getattr(arm.selection, "per_class", False):
-                told = told.replace("examples as", "examples of each class as")
+            description = text.format(arm.name)
+            if arm.selection.by_class:
+                description = description.replace("examples as", "examples of each class as")
             update = {
                 "name": control if len(of) == 1 else f"{control}.{arm.name}",
                 "role": "control",
                 "control": control,
                 "control_of": arm.name,
-                "description": told,
+                "description": description,
             }
-            controls.append(arm.model_copy(update=update))
-    return controls
+            added.append(arm.model_copy(update=update))
+    return added

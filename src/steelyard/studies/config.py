@@ -14,10 +14,10 @@ from steelyard.data import Data
 from steelyard.errors import ConfigError
 from steelyard.evaluation import METRICS, SLOT_METRICS, metric, metrics_of
 from steelyard.io.yaml_file import MAX_BYTES, MAX_SEED, read_yaml
-from steelyard.reliability import GraphDenoising, OnFeatures
-from steelyard.student import CROSS_ENTROPY, Student
+from steelyard.student import CROSS_ENTROPY
 from steelyard.studies.arms import Arm, Entry, complete
-from steelyard.supervision import Supervisor
+from steelyard.studies.parts import AnyStudent, AnySupervisor
+from steelyard.types.task_kinds import KINDS, Kind
 
 MAX_SEEDS = 1000
 WISHES = {
@@ -39,14 +39,14 @@ class Study(BaseModel):
 
     name: str = Field("study", pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")
     """Of its folder in `runs/` and in tables; by default the study file's name."""
-    task: Literal["classification", "multiple_choice", "preference", "generation"]
+    task: Kind
     """One list of classes for all questions, options for each question, which of two answers is
     better, or open answers."""
     data: Data
     """Where the rows come from and how many each split has."""
-    supervisors: tuple[Supervisor, ...] = Field(min_length=1)
+    supervisors: tuple[AnySupervisor, ...] = Field(min_length=1)
     """Who votes; at least one. The votes of all are taken together."""
-    student: Student
+    student: AnyStudent
     """The strong model: of every arm, of the controls and of the ceiling."""
     arms: tuple[Entry, ...] = DEFAULT_ARMS
     """Names of arms, or `{name, reliability, selection}`."""
@@ -76,57 +76,67 @@ class Study(BaseModel):
 
     @model_validator(mode="after")
     def _fits(self) -> "Study":
-        metric(self.metric)
-        if self.metric in SLOT_METRICS and self.metric not in self.metrics:
-            raise ValueError(
-                f"`metric: {self.metric}` scores slots, so it needs `task: generation` and "
-                "`student.reader: slots`"
-            )
-        if self.task == "generation" and self.metric not in self.metrics:
-            raise ValueError(
-                f"`metric: {self.metric}` needs classes, and open answers have none; use "
-                + " or ".join(f"`{name}`" for name in self.metrics)
-            )
-        if self.task == "preference" and self.metric != "accuracy":
-            raise ValueError(
-                f"`metric: {self.metric}` is of classes, and the two answers of a preference are "
-                "none; use `accuracy`: how often the better answer is preferred"
-            )
+        self._check_metric()
         self.student.check_task(self.task)
         _check_tuning(self.student)
         for supervisor in self.supervisors:
             supervisor.check_task(self.task)
             _check_tuning(supervisor)
-            untaught = getattr(supervisor, "finetune", supervisor) is None
-            taught = supervisor.kind not in ("votes", "api") and not untaught
-            if taught and self.data.weak_train < 2:
+            if supervisor.needs_labels and self.data.weak_train < 2:
                 raise ValueError(
                     f"a {supervisor.kind} supervisor needs labelled rows; set `data.weak_train` "
                     "to at least 2, or use `votes` only"
                 )
         for arm in self.all_arms:
-            if isinstance(arm.reliability, OnFeatures | GraphDenoising):
-                arm.reliability.check_task(self.task)
-            if arm.objective != CROSS_ENTROPY:
-                self.student.check_objective(arm.objective)
-            if arm.preference is not None:
-                self._check_stage(arm)
-            if arm.balance and self.task != "classification":
-                raise ValueError(
-                    f"`balance` of arm `{arm.name}` is of classes, and {self.task} has none in "
-                    "common; leave it out"
-                )
-            if arm.objective.tokens and self.task != "generation":
-                raise ValueError(
-                    f"`objective: {arm.objective.kind}` of arm `{arm.name}` is of the words of "
-                    f"open answers, and the task is {self.task}; use another objective"
-                )
+            self._check_arm(arm)
         return self
+
+    def _check_metric(self) -> None:
+        metric(self.metric)
+        if KINDS[self.task].is_pair and self.metric != "accuracy":
+            raise ValueError(
+                f"`metric: {self.metric}` is of classes, and the two answers of a preference are "
+                "none; use `accuracy`: how often the better answer is preferred"
+            )
+        if self.metric in self.metrics:
+            return
+        if self.metric in SLOT_METRICS:
+            raise ValueError(
+                f"`metric: {self.metric}` scores slots, so it needs `task: generation` and "
+                "`student.reader: slots`"
+            )
+        if KINDS[self.task].is_open:
+            raise ValueError(
+                f"`metric: {self.metric}` needs classes, and open answers have none; use "
+                + " or ".join(f"`{name}`" for name in self.metrics)
+            )
+        raise ValueError(
+            f"`metric: {self.metric}` does not suit {self.task}; use one of "
+            + ", ".join(f"`{name}`" for name in self.metrics)
+        )
+
+    def _check_arm(self, arm: Arm) -> None:
+        kind = KINDS[self.task]
+        arm.reliability.check_task(self.task)
+        if arm.objective != CROSS_ENTROPY:
+            self.student.check_objective(arm.objective)
+        if arm.preference is not None:
+            self._check_stage(arm)
+        if arm.balance and not kind.has_classes:
+            raise ValueError(
+                f"`balance` of arm `{arm.name}` is of classes, and {self.task} has none in "
+                "common; leave it out"
+            )
+        if arm.objective.tokens and not kind.is_open:
+            raise ValueError(
+                f"`objective: {arm.objective.kind}` of arm `{arm.name}` is of the words of "
+                f"open answers, and the task is {self.task}; use another objective"
+            )
 
     def _check_stage(self, arm: Arm) -> None:
         """A preference stage needs a model that writes and supervisors that weigh texts."""
-        weighs = any(getattr(weak, "beams", None) for weak in self.supervisors)
-        if self.task != "generation" or self.student.kind != "language_model" or not weighs:
+        scores = any(supervisor.list_writer is not None for supervisor in self.supervisors)
+        if not KINDS[self.task].is_open or not self.student.writes_lists or not scores:
             raise ValueError(
                 f"`preference` of arm `{arm.name}` needs `task: generation`, a `language_model` "
                 "student and a `language_model` supervisor with `beams`, which weighs its answers"
@@ -135,8 +145,7 @@ class Study(BaseModel):
     @property
     def metrics(self) -> tuple[str, ...]:
         """Names of the metrics that suit the task and the student."""
-        reader = getattr(self.student, "spelling", "text")
-        return metrics_of(self.task, reader, self.student.kind in ("preference", "chooser"))
+        return metrics_of(self.task, self.student.spelling, self.student.has_rewards)
 
     @cached_property
     def all_arms(self) -> tuple[Arm, ...]:
@@ -201,15 +210,8 @@ def make_study(settings: dict[str, Any], source: str = "study", base: Path = Pat
         study = Study.model_validate(settings)
     except ValidationError as error:
         raise ConfigError(f"{source}: {sentence(error)}") from error
-    supervisors = tuple(_based(supervisor, base) for supervisor in study.supervisors)
+    supervisors = tuple(s.with_paths(lambda path: str(base / path)) for s in study.supervisors)
     return study.model_copy(update={"supervisors": supervisors})
-
-
-def _based(supervisor: Any, base: Path) -> Any:
-    """A supervisor whose files are found from `base`."""
-    paths = {name: getattr(supervisor, name, None) for name in ("path", "paraphrases")}
-    found = {name: str(base / path) for name, path in paths.items() if path is not None}
-    return supervisor.model_copy(update=found) if found else supervisor
 
 
 def _override(settings: dict[str, Any], override: str) -> None:

@@ -3,9 +3,7 @@
 from typing import TypeAlias
 
 from steelyard.errors import InputError
-from steelyard.models.load import Pretrained
 from steelyard.models.load import check as check_model
-from steelyard.student import Probe
 from steelyard.studies.run import Run
 from steelyard.studies.selecting import select_labels
 from steelyard.studies.training import student_jobs, train_student
@@ -31,10 +29,12 @@ def check(run: Run) -> None:
             f"{run.source.name!r} has {size} test row; intervals need at least 2. Give more "
             "test rows, or raise `data.max_test`."
         )
-    encoders = (getattr(arm.reliability, "encoder", None) for arm in run.study.all_arms)
-    for model in (run.study.student, *run.study.supervisors, *encoders):
-        if isinstance(model, Pretrained):
-            check_model(model.pretrained)
+    models = [run.study.student.pretrained]
+    models += [supervisor.pretrained for supervisor in run.study.supervisors]
+    models += [arm.reliability.feature_model for arm in run.study.all_arms]
+    for model in models:
+        if model is not None:
+            check_model(model)
 
 
 def rounds(run: Run) -> tuple[Jobs, Jobs]:
@@ -44,7 +44,7 @@ def rounds(run: Run) -> tuple[Jobs, Jobs]:
 
 def batches(run: Run, jobs: Jobs) -> list[Jobs]:
     """Jobs that one process should do: all probes, which are fitted in one solve."""
-    if isinstance(run.study.student, Probe) and all(name != "votes" for _, name in jobs):
+    if run.study.student.fits_together and all(name != "votes" for _, name in jobs):
         return [jobs]
     return [[job] for job in jobs]
 

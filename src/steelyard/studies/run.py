@@ -12,10 +12,9 @@ from steelyard.models.finetune import StatesCache
 from steelyard.models.load import Pretrained, identity
 from steelyard.prompts import AnswerFormat
 from steelyard.store.store import Store, fingerprint
-from steelyard.student import LanguageModelStudent
+from steelyard.student import Student
 from steelyard.studies.config import Study
 from steelyard.studies.hidden_states import TextStates
-from steelyard.supervision import VotesFile
 from steelyard.types import Split, Task
 
 T = TypeVar("T")
@@ -51,8 +50,7 @@ class Run:
         source = load(self.study.task, self.study.data, self.base)
         ids = {*source.train.ids, *source.test.ids}
         for supervisor in self.study.supervisors:
-            if isinstance(supervisor, VotesFile):
-                supervisor.check_ids(ids)
+            supervisor.check_ids(ids)
         return source
 
     def splits(self, seed: int) -> tuple[Task, tuple[Leak, ...]]:
@@ -92,16 +90,14 @@ class Run:
     @property
     def answer_format(self) -> AnswerFormat:
         """How open answers are read and compared."""
-        student = self.study.student
-        return student.spelling if isinstance(student, LanguageModelStudent) else "text"
+        return self.study.student.spelling
 
-    def states(self, student: Any) -> StatesCache | None:
+    def states(self, student: Student) -> StatesCache | None:
         """What frozen layers make of a text, kept in the store while the study runs."""
-        if student.kind != "probe" and student.train_layers is None:
+        settings, pretrained = student.frozen_settings(), student.pretrained
+        if settings is None or pretrained is None:
             return None
-        names = ("kind", "layers", "train_layers", "precision", "max_tokens")
-        settings = {name: getattr(student, name, None) for name in names}
-        return self._texts.cache(settings, self.identity(student.pretrained))
+        return self._texts.cache(settings, self.identity(pretrained))
 
     @functools.cached_property
     def _texts(self) -> TextStates:

@@ -3,15 +3,16 @@
 from pathlib import Path
 from typing import Any
 
-from steelyard.errors import InputError
+from steelyard.errors import ConfigError, InputError
 from steelyard.models.features import read_features
-from steelyard.reliability import GraphDenoising, OnFeatures, Pairs
+from steelyard.models.load import Pretrained
+from steelyard.reliability import EstimationData, Estimator
 from steelyard.store.store import Recipe, fingerprint, library_versions
 from steelyard.student import Probe
 from steelyard.studies.arms import Arm
 from steelyard.studies.run import Run
 from steelyard.studies.votes import collect_votes, true_answers
-from steelyard.types import Reliability, Selection
+from steelyard.types import Reliability, Selection, Votes
 
 
 def select_labels(run: Run, seed: int, arm: Arm) -> tuple[Selection, Reliability]:
@@ -29,13 +30,13 @@ def _select(run: Run, seed: int, arm: Arm) -> tuple[Selection, Reliability]:
     if arm.role == "oracle":
         inputs["truth"] = fingerprint(true_answers(run, seed))
     method = arm.reliability
-    if isinstance(method, OnFeatures | GraphDenoising):
+    if method.needs_questions:
         inputs["questions"] = run.questions(seed, "strong_train")
-    if isinstance(method, OnFeatures):
-        inputs["encoder"] = run.identity((method.encoder or run.study.student).pretrained)
+    if method.needs_features:
+        inputs["encoder"] = run.identity(_feature_model(run, method))
     recipe = Recipe(
         kind="selection",
-        version=100 * type(arm.reliability).version + type(arm.selection).version,
+        version=arm.versions(),
         settings={
             **arm.model_dump(
                 exclude={"name", "description", "control_of", "objective", "preference"}
@@ -43,17 +44,11 @@ def _select(run: Run, seed: int, arm: Arm) -> tuple[Selection, Reliability]:
             "seed": seed,
         },
         inputs=inputs,
-        libraries=library_versions(*getattr(method, "libraries", ("numpy",))),
+        libraries=library_versions(*method.libraries),
     )
 
     def make(_: Path) -> dict[str, Any]:
-        if isinstance(method, OnFeatures):
-            reliability = method.estimate(votes, _features(run, seed, method))
-        elif isinstance(method, GraphDenoising):
-            pairs = Pairs.of(run.task(seed).strong_train.questions)
-            reliability = method.estimate(votes, pairs=pairs)
-        else:
-            reliability = method.estimate(votes)
+        reliability = method.estimate_from(_data(run, seed, method, votes))
         try:
             selection = arm.select(votes, reliability, true_answers(run, seed), seed)
         except InputError as error:
@@ -64,9 +59,22 @@ def _select(run: Run, seed: int, arm: Arm) -> tuple[Selection, Reliability]:
     return kept["selection"], kept["reliability"]
 
 
-def _features(run: Run, seed: int, method: OnFeatures) -> Any:
-    """What an estimator looks at: the strong_train texts as a probe of the model sees them."""
-    pretrained = (method.encoder or run.study.student).pretrained
-    probe = Probe(**pretrained.model_dump(), max_tokens=method.max_tokens)
+def _data(run: Run, seed: int, method: Estimator, votes: Votes) -> EstimationData:
+    """What an estimator sees: of features those that a probe of the model would see."""
     questions = run.task(seed).strong_train.questions
-    return read_features(pretrained, questions, method.max_tokens, run.states(probe))
+    features = None
+    if method.needs_features:
+        model = _feature_model(run, method)
+        probe = Probe(**model.model_dump(), max_tokens=method.feature_tokens)
+        features = read_features(model, questions, method.feature_tokens, run.states(probe))
+    return EstimationData(votes, questions=questions, features=features)
+
+
+def _feature_model(run: Run, method: Estimator) -> Pretrained:
+    model = method.feature_model or run.study.student.pretrained
+    if model is None:
+        raise ConfigError(
+            f"`{method.kind}` looks at hidden states, and the student has no pretrained model; "
+            "give it an `encoder`, such as `{model: minilm}`."
+        )
+    return model

@@ -22,6 +22,7 @@ from steelyard.studies import hidden_states as states
 from steelyard.studies.config import Study, make_study, read_study
 from steelyard.studies.results import collect
 from steelyard.studies.run import Run
+from steelyard.studies.votes import MODELS
 from steelyard.types.show import listed
 
 RESULTS, LOCK, STORE = "results.json", "study.lock.yaml", "store"
@@ -124,7 +125,8 @@ def study(
     from steelyard.report import write_study_report
 
     write_study_report(results, folder)
-    run.store.forget(states.KIND)
+    for scratch in (states.KIND, MODELS):
+        run.store.forget(scratch)
     return Result(folder, results)
 
 
@@ -140,9 +142,8 @@ def lock_text(settings: Study, base: Path, folder: Path) -> str:
         data["hub"] = moved(data["hub"], base)
     if not data["hub"] and not data["generated"]:
         data |= {name: moved(data[name], base) for name in ("train", "test")}
-    for supervisor in words["supervisors"]:
-        if supervisor["kind"] == "votes":
-            supervisor["path"] = moved(supervisor["path"], Path())
+    supervisors = [s.with_paths(lambda path: moved(path, Path())) for s in settings.supervisors]
+    words["supervisors"] = [supervisor.model_dump(mode="json") for supervisor in supervisors]
     return yaml.safe_dump(words, sort_keys=False, allow_unicode=True)
 
 

@@ -1,33 +1,24 @@
 """The student of an arm, or of the ceiling: trained and asked the test questions."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import numpy as np
-
 from steelyard.models.checkpoints import Checkpoints
-from steelyard.models.finetune import Finetuned
-from steelyard.models.logistic import HeadTargets
+from steelyard.objectives import CROSS_ENTROPY, Objective
 from steelyard.prompts import spelling
-from steelyard.selection import best_and_worst, select_truth
+from steelyard.selection import select_truth
 from steelyard.store.store import Recipe, fingerprint, library_versions
-from steelyard.student import (
-    CROSS_ENTROPY,
-    LanguageModelStudent,
-    Probe,
-    TrainedLanguageModel,
-    TrainedPreferenceStudent,
-    TrainedProbe,
-)
-from steelyard.student.preference_stage import PreferenceStage
+from steelyard.student import TrainedModel, TrainingData, TrainingOptions
 from steelyard.studies.grading import Answers, grade
+from steelyard.studies.preferring import prefer, stage_fingerprint
 from steelyard.studies.run import Run
 from steelyard.studies.selecting import select_labels
-from steelyard.studies.votes import collect_votes, weighing
-from steelyard.supervision.nbest import weigh_answers
-from steelyard.types import Floats, Predictions, Question, Selection
+from steelyard.studies.votes import collect_votes
+from steelyard.types import Floats, Predictions, Selection
+from steelyard.types.predictions import ModelAnswers
+from steelyard.types.task_kinds import KINDS
 
 CEILING = "ceiling"
 
@@ -62,174 +53,131 @@ def train_student(run: Run, seed: int, name: str) -> TrainedStudent:
 
 def _train(run: Run, seed: int, name: str) -> TrainedStudent:
     task, student = run.task(seed), run.study.student
-    asked, selection = training_set(run, seed, name)
-    test, more = task.test.questions, told(student, task.kind, task.classes)
-    objective = CROSS_ENTROPY if name == CEILING else run.study.arm(name).objective
-    heard: dict[str, Any] = {}
-    if objective.tokens:
-        heard = {"objective": objective, "written": selection.token_targets}
-    elif objective != CROSS_ENTROPY:
-        heard = {"objective": objective, "apart": selection.per_supervisor}
-    stage = None if name == CEILING else run.study.arm(name).preference
-    steps = student.planned_steps(len(asked) if run.study.match == "steps" else selection.kept)
+    data, selection = training_set(run, seed, name)
+    steps = student.planned_steps(
+        len(data.questions) if run.study.match == "steps" else selection.kept
+    )
     recipe = Recipe(
         kind="student",
-        version=student.version,
+        version=student.versions(),
         settings={**student.model_dump(mode="json"), "seed": seed, "steps": steps},
-        inputs={
-            "questions": run.questions(seed, "strong_train")
-            if task.classes
-            else fingerprint(asked),
-            "targets": fingerprint((selection.targets, selection.weights)),
-            "test": run.questions(seed, "test"),
-            "model": run.identity(student.pretrained),
-            **{word: fingerprint(what) for word, what in more.items()},
-            **_heard(heard),
-            **({} if stage is None else {"preference": _stage_of(run, seed, stage)}),
-        },
+        inputs=_inputs(run, seed, name, data),
         libraries=library_versions(*student.libraries),
     )
 
     def make(work: Path) -> dict[str, Any]:
-        if isinstance(student, Probe):
-            fitted: Any = run.once("probes", lambda: _probes(run))[seed, name]
-        else:
-            fitted = student.fit(
-                asked,
-                selection.targets,
-                selection.weights,
-                seed=seed,
-                steps=steps,
-                checkpoints=Checkpoints(work),
-                states=run.states(student),
-                **more,
-                **heard,
-            )
+        options = TrainingOptions(seed, steps, Checkpoints(work), run.states(student))
+        trained, stage = _fit(run, seed, name, data, options)
         record = {
-            "rows": len(asked),
+            "rows": len(data.questions),
             "kept": selection.kept,
-            "steps": len(fitted.log.loss),
-            "loss": fitted.log.loss,
-            "cut": fitted.truncated,
+            "steps": len(trained.log.loss),
+            "loss": trained.log.loss,
+            **trained.training_record(),
+            **stage,
         }
-        if isinstance(fitted, TrainedLanguageModel | TrainedPreferenceStudent):
-            record["left_out"] = fitted.dropped
-        if stage is not None:
-            kept = [one for one, w in zip(asked, selection.weights, strict=True) if w > 0]
-            fitted, record["preference"] = _prefer(run, seed, fitted, stage, kept)
-        if isinstance(fitted, TrainedLanguageModel) and not task.classes:
-            return {"record": {**record, "answers": fitted.answers(test)}}
-        doubts: dict[str, Floats] = {}
-        if isinstance(fitted, Finetuned):
-            probs, doubts = fitted.ask(test, run.states(student))
-        else:
-            probs = fitted.probabilities(test, run.states(student))
-        return {
-            "test": Predictions(model, task.test.ids, probs),
-            "record": record,
-            **doubts,
-        }
+        return _stored(trained.predict(task.test.questions, options.states), record)
 
-    model = f"{student.kind} {name}"
+    def _stored(answers: ModelAnswers, record: dict[str, Any]) -> dict[str, Any]:
+        if answers.probs is None:
+            return {"record": {**record, "answers": answers.texts}}
+        predictions = Predictions(f"{student.kind} {name}", task.test.ids, answers.probs)
+        return {"test": predictions, "record": record, **answers.uncertainty}
+
     kept = run.store.keep(f"seed-{seed}/{name}/student", recipe, make)
     if "test" in kept:
-        doubts = {name: kept[name] for name in kept if name not in ("test", "record")}
+        doubts = {key: kept[key] for key in kept if key not in ("test", "record")}
         return TrainedStudent(kept["test"], kept["record"], doubts)
     probs = grade(run, task.test, tuple(kept["record"]["answers"]), "accuracy")
-    return TrainedStudent(Predictions(model, task.test.ids, probs), kept["record"], {})
+    predictions = Predictions(f"{student.kind} {name}", task.test.ids, probs)
+    return TrainedStudent(predictions, kept["record"], {})
 
 
-def training_set(run: Run, seed: int, name: str) -> tuple[tuple[Question, ...], Selection]:
-    """What is taught about which questions; open ones bring their candidates as `choices`."""
-    task, split = run.task(seed), run.task(seed).strong_train
-    if name == CEILING:
-        selection = select_truth(split.ids, split.truth, max(task.num_classes, 1))
-        candidates: Any = ((spelling(text, run.answer_format),) for text in split.reference_texts)
-    else:
-        selection, _ = select_labels(run, seed, run.study.arm(name))
-        candidates = collect_votes(run, seed).strong_train.candidate_texts
-    if task.classes:
-        return split.questions, selection
-    pairs = zip(split.questions, candidates, strict=True)
-    return tuple(replace(question, choices=texts) for question, texts in pairs), selection
-
-
-def _prefer(
-    run: Run,
-    seed: int,
-    fitted: TrainedLanguageModel,
-    stage: PreferenceStage,
-    taught: Sequence[Question],
-) -> tuple[TrainedLanguageModel, dict[str, Any]]:
-    """A student after its preference stage, and what it was taught there."""
-    questions = taught[: stage.questions]
-    texts = fitted.lists(questions, stage.beams)
-    weak, seeds = weighing(run, seed)
-    scores = weigh_answers(weak, run.task(seed).weak_train, questions, texts, seeds=seeds)
-    found = best_and_worst(texts, scores)
-    pairs, selection = found.lesson(questions)
-    sure = found.doubt <= stage.max_doubt
-    targets = selection.targets if stage.conservative else np.tile([1.0, 0.0], (len(sure), 1))
-    weights = selection.weights * sure
-    left_out = {**found.left_out, "doubted": int((~sure).sum())}
-    if not sure.any():
-        return fitted, {"pairs": 0, "left_out": left_out}
-    after, rewards = fitted.prefer(pairs, targets, weights, stage, seed=seed)
-    used = sure & np.isfinite(rewards).all(axis=1)
-    lead = (rewards[:, 0] - rewards[:, 1])[used]
-    return after, {
-        "pairs": int(used.sum()),
-        "left_out": {**left_out, "too long": int((sure & ~used).sum())},
-        "doubt": float(found.doubt[used].mean()),
-        "reward_margin": float(lead.mean()),
-        "accuracy": float((lead > 0).mean()),
-    }
-
-
-def _stage_of(run: Run, seed: int, stage: PreferenceStage) -> str:
-    """Fingerprint of a preference stage and of the supervisors that judge in it."""
-    weak, seeds = weighing(run, seed)
-    said = [(one.model_dump(mode="json"), one.version, one.inputs()) for one in weak]
-    words = stage.model_dump(mode="json")
-    return fingerprint((words, said, seeds, fingerprint(run.task(seed).weak_train)))
-
-
-def _probes(run: Run) -> dict[tuple[int, str], TrainedProbe]:
-    """The probes of all arms and seeds. All, even where one is missing: so each is what it was."""
+def _fit(
+    run: Run, seed: int, name: str, data: TrainingData, options: TrainingOptions
+) -> tuple[TrainedModel, dict[str, Any]]:
+    """The trained student, and the record of its preference stage if its arm has one."""
     student = run.study.student
-    assert isinstance(student, Probe)
+    stage = None if name == CEILING else run.study.arm(name).preference
+    if stage is not None:
+        writer = student.fit_writer(data, options)
+        kept = [q for q, w in zip(data.questions, data.weights, strict=True) if w > 0]
+        trained, record = prefer(run, seed, writer, stage, kept)
+        return trained, {"preference": record}
+    if student.fits_together:
+        return run.once("students", lambda: _fit_all(run))[seed, name], {}
+    return student.fit(data, options), {}
+
+
+def _fit_all(run: Run) -> dict[tuple[int, str], TrainedModel]:
+    """The students of all arms and seeds, even where one is missing: so each is what it was."""
     jobs = student_jobs(run)
-    taught = [training_set(run, seed, name) for seed, name in jobs]
-    row: dict[Question, int] = {}
-    lessons = [
-        HeadTargets(
-            np.array([row.setdefault(question, len(row)) for question in asked], dtype=np.int64),
-            selection.targets,
-            selection.weights,
-        )
-        for asked, selection in taught
-    ]
-    fitted = student.fit_together(tuple(row), lessons, run.states(student))
-    return dict(zip(jobs, fitted, strict=True))
+    data = [training_set(run, seed, name)[0] for seed, name in jobs]
+    student = run.study.student
+    return dict(zip(jobs, student.fit_all(data, run.states(student)), strict=True))
 
 
-def told(student: Any, kind: str, classes: tuple[str, ...]) -> dict[str, Any]:
-    """What a language model must know of the task to put a question in words."""
-    return {"kind": kind, "classes": classes} if isinstance(student, LanguageModelStudent) else {}
+def training_set(run: Run, seed: int, name: str) -> tuple[TrainingData, Selection]:
+    """What a student is trained on; open questions have their candidates as `choices`."""
+    task, split = run.task(seed), run.task(seed).strong_train
+    texts: Iterable[tuple[str, ...]]
+    objective: Objective
+    if name == CEILING:
+        objective = CROSS_ENTROPY
+        selection = select_truth(split.ids, split.truth, max(task.num_classes, 1))
+        texts = [(spelling(text, run.answer_format),) for text in split.reference_texts]
+    else:
+        objective = run.study.arm(name).objective
+        selection, _ = select_labels(run, seed, run.study.arm(name))
+        texts = collect_votes(run, seed).strong_train.candidate_texts
+    questions = split.questions
+    if KINDS[run.study.task].is_open:
+        pairs = zip(questions, texts, strict=True)
+        questions = tuple(replace(question, choices=choices) for question, choices in pairs)
+    data = TrainingData(
+        run.study.task,
+        task.classes,
+        questions,
+        selection.targets,
+        selection.weights,
+        objective,
+        selection.per_supervisor if objective.several else None,
+        selection.token_targets if objective.tokens else None,
+    )
+    return data, selection
 
 
-def _heard(heard: dict[str, Any]) -> dict[str, str]:
-    """Fingerprints of an arm's own objective, and of the labels apart or words that it hears."""
-    if not heard:
+def _inputs(run: Run, seed: int, name: str, data: TrainingData) -> dict[str, str]:
+    """Fingerprints of all that decides a student besides its settings."""
+    student, is_open = run.study.student, KINDS[data.kind].is_open
+    stage = None if name == CEILING else run.study.arm(name).preference
+    inputs = {
+        "questions": fingerprint(tuple(data.questions))
+        if is_open
+        else run.questions(seed, "strong_train"),
+        "targets": fingerprint((data.targets, data.weights)),
+        "test": run.questions(seed, "test"),
+        "model": "" if student.pretrained is None else run.identity(student.pretrained),
+    }
+    if student.knows_classes:
+        inputs |= {"kind": fingerprint(data.kind), "classes": fingerprint(data.classes)}
+    if stage is not None:
+        inputs["preference"] = stage_fingerprint(run, seed, stage)
+    return {**inputs, **_objective_inputs(data)}
+
+
+def _objective_inputs(data: TrainingData) -> dict[str, str]:
+    """Fingerprints of an objective of an arm's own, and of the targets that it alone takes."""
+    objective = data.objective
+    if objective == CROSS_ENTROPY:
         return {}
-    objective = heard["objective"]
-    words = {**objective.model_dump(mode="json"), "version": objective.version}
-    found = {"objective": fingerprint(words)}
+    settings = {**objective.model_dump(mode="json"), "version": objective.version}
+    inputs = {"objective": fingerprint(settings)}
     if objective.several:
-        found["apart"] = fingerprint(heard["apart"])
+        inputs["apart"] = fingerprint(data.per_supervisor)
     if objective.tokens:
-        written = heard["written"]
-        if written is not None and not objective.by_entropy:
-            written = {name: value for name, value in vars(written).items() if name != "entropy"}
-        found["written"] = fingerprint(written)
-    return found
+        targets: Any = data.token_targets
+        if targets is not None and not objective.by_entropy:
+            targets = {name: value for name, value in vars(targets).items() if name != "entropy"}
+        inputs["written"] = fingerprint(targets)
+    return inputs

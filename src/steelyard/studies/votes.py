@@ -1,7 +1,9 @@
 """The votes of a study's weak supervisors in one seed, kept in the store."""
 
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -10,11 +12,13 @@ from steelyard.evaluation import candidate_numbers
 from steelyard.store.ledger import Ledger
 from steelyard.store.store import Recipe, fingerprint, library_versions
 from steelyard.studies.run import Run
-from steelyard.supervision import Api
-from steelyard.supervision.nbest import vote_by_beam
+from steelyard.supervision import VoteRequest
+from steelyard.supervision.nbest import TrainedFolder, vote_by_beam
+from steelyard.supervision.protocol import ListWriter
 from steelyard.types import Ints, Votes, join_votes
 
 LEDGER = "ledger.sqlite"  # in the store: answers that servers gave
+MODELS = "models"  # of stored results: trained supervisors, which are scratch
 
 
 class SeedVotes(NamedTuple):
@@ -47,75 +51,138 @@ def true_answers(run: Run, seed: int) -> Ints:
 
 
 def _collect(run: Run, seed: int) -> SeedVotes:
-    task = run.task(seed)
-    beams = _with_beams(run)
-    alone = [(n,) for n in range(len(run.study.supervisors)) if n not in beams]
-    parts = [_votes_of(run, n, seed) for n in sorted([*alone, *([beams] if beams else [])])]
-    joined = SeedVotes(*(join_votes(side) for side in zip(*parts, strict=True)))
+    writers = [n for n, _ in _list_writers(run)]
+    alone = [n for n in range(len(run.study.supervisors)) if n not in writers]
+    parts = {n: _votes_alone(run, n, seed) for n in alone}
+    if writers:
+        parts[writers[0]] = _votes_together(run, seed)
+    sides = zip(*(parts[n] for n in sorted(parts)), strict=True)
+    joined = SeedVotes(*(join_votes(side) for side in sides))
     if not joined.strong_train.counts.any():
-        voters = len(joined.strong_train.voters)
         raise InputError(
-            f"None of {len(task.strong_train.ids)} strong_train questions has a readable "
-            f"answer of any of {voters} voters in seed {seed}; a student needs some. Check "
-            "the votes and their ids."
+            f"None of {len(joined.strong_train.ids)} strong_train questions has a readable "
+            f"answer of any of {len(joined.strong_train.voters)} voters in seed {seed}; a student "
+            "needs some. Check the votes and their ids."
         )
     return joined
 
 
-def weighing(run: Run, seed: int) -> tuple[list[Any], list[int]]:
-    """The supervisors that weigh each other's answers, and their seeds."""
-    numbers = _with_beams(run)
-    return [run.study.supervisors[n] for n in numbers], [seed_of(seed, n) for n in numbers]
+def list_writers(run: Run, seed: int) -> tuple[list[ListWriter], list[int]]:
+    """The supervisors that score one another's answers, and their seeds."""
+    writers = _list_writers(run)
+    return [writer for _, writer in writers], [seed_of(seed, n) for n, _ in writers]
 
 
-def _with_beams(run: Run) -> tuple[int, ...]:
-    """Numbers of the supervisors that write lists."""
-    return tuple(n for n, w in enumerate(run.study.supervisors) if getattr(w, "beams", None))
+def trained_writers(run: Run, seed: int) -> TrainedFolder | None:
+    """Folder of each list writer's trained voter, (writer, voter) -> folder.
+
+    Preference stages use the voters that voted: they are trained once and kept as scratch until
+    the study ends. None where no arm has such a stage: they are used once.
+    """
+    if all(arm.preference is None for arm in run.study.all_arms):
+        return None
+    writers = _list_writers(run)
+
+    def folder(number: int, voter: int) -> Path:
+        n, writer = writers[number]
+        recipe = _recipe(run, seed, (n,), {**_settings(run, seed, n), "voter": voter})
+        task = run.task(seed)
+
+        def write(draft: Path) -> None:
+            trained = writer.voter(task.weak_train, run.study.task, (), seed_of(seed, n), voter)
+            trained.save(draft)
+
+        return run.store.keep_files(replace(recipe, kind=MODELS), write)
+
+    return folder
 
 
-def _votes_of(run: Run, numbers: tuple[int, ...], seed: int) -> tuple[Votes, Votes]:
-    """Votes of one supervisor, or of all that weigh each other's answers."""
+def writer_fingerprints(run: Run, seed: int) -> list[str]:
+    """Fingerprint of each list writer with its seed and labelled rows."""
+    recipes = [_recipe(run, seed, (n,), _settings(run, seed, n)) for n, _ in _list_writers(run)]
+    parts = [(dict(r.settings), r.version, dict(r.inputs), dict(r.libraries)) for r in recipes]
+    return [fingerprint(part) for part in parts]
+
+
+def _list_writers(run: Run) -> list[tuple[int, ListWriter]]:
+    writers = enumerate(supervisor.list_writer for supervisor in run.study.supervisors)
+    return [(n, writer) for n, writer in writers if writer is not None]
+
+
+def _recipe(run: Run, seed: int, numbers: Sequence[int], settings: dict[str, Any]) -> Recipe:
+    """Of the votes of one supervisor, or of several that score one another's answers."""
     task = run.task(seed)
     supervisors = [run.study.supervisors[n] for n in numbers]
-    asked = [task.strong_train.questions, task.test.questions]
-    drawn = [seed_of(seed, n) for n in numbers]
-    settings = [
-        {**weak.model_dump(mode="json", exclude={"path"}), "seed": own}
-        for weak, own in zip(supervisors, drawn, strict=True)
-    ]
-    first, several = supervisors[0], len(supervisors) > 1
-    recipe = Recipe(
+    several = len(numbers) > 1
+    inputs = {
+        f"{name} {n}" if several else name: value
+        for n in numbers
+        for name, value in run.once(("inputs", n), run.study.supervisors[n].inputs).items()
+    }
+    return Recipe(
         kind="votes",
-        version=first.version,
-        settings={"supervisors": settings} if several else settings[0],
+        version=max(supervisor.versions() for supervisor in supervisors),
+        settings=settings,
         inputs={
-            "labelled": fingerprint(task.weak_train),
+            "labelled": run.once(("labelled", seed), lambda: fingerprint(task.weak_train)),
             "strong_train": run.questions(seed, "strong_train"),
             "test": run.questions(seed, "test"),
             "classes": fingerprint(task.classes),
-            **{
-                f"{name} {n}" if several else name: what
-                for n, weak in zip(numbers, supervisors, strict=True)
-                for name, what in run.once(("inputs", n), weak.inputs).items()
-            },
+            **inputs,
         },
-        libraries=library_versions(*first.libraries),
+        libraries=library_versions(*supervisors[0].libraries),
     )
 
+
+def _settings(run: Run, seed: int, number: int) -> dict[str, Any]:
+    supervisor = run.study.supervisors[number]
+    return {
+        **supervisor.model_dump(mode="json", exclude={"path"}),
+        "seed": seed_of(seed, number),
+    }
+
+
+def _votes_alone(run: Run, number: int, seed: int) -> tuple[Votes, Votes]:
+    """Votes of one supervisor."""
+    supervisor = run.study.supervisors[number]
+    recipe = _recipe(run, seed, (number,), _settings(run, seed, number))
+
     def make(_: Path) -> dict[str, Any]:
-        if several:
-            votes = vote_by_beam(cast(Any, supervisors), task.weak_train, asked, seeds=drawn)
-        elif isinstance(first, Api):
-            with Ledger(run.store.root / LEDGER) as paid:
-                votes = first.vote(
-                    task.weak_train, asked, task.classes, seed=drawn[0], answers=paid
-                )
-        else:
-            votes = first.vote(task.weak_train, asked, task.classes, seed=drawn[0])
-        return {"strong_train": votes[0], "test": votes[1]}
+        task = run.task(seed)
+        questions = (task.strong_train.questions, task.test.questions)
+        request = VoteRequest(
+            run.study.task, task.classes, questions, task.weak_train, seed_of(seed, number)
+        )
+        if not supervisor.uses_ledger:
+            return _stored(supervisor.vote(request))
+        with Ledger(run.store.root / LEDGER) as paid:
+            return _stored(supervisor.vote(replace(request, replies=paid)))
+
+    return _read(run.store.keep(f"seed-{seed}/votes-{number}", recipe, make))
+
+
+def _votes_together(run: Run, seed: int) -> tuple[Votes, Votes]:
+    """Votes of all supervisors that score one another's answers."""
+    numbers = [n for n, _ in _list_writers(run)]
+    settings = [_settings(run, seed, n) for n in numbers]
+    whole = {"supervisors": settings} if len(numbers) > 1 else settings[0]
+    recipe = _recipe(run, seed, numbers, whole)
+
+    def make(_: Path) -> dict[str, Any]:
+        task, (writers, seeds) = run.task(seed), list_writers(run, seed)
+        asked = [task.strong_train.questions, task.test.questions]
+        models = trained_writers(run, seed)
+        return _stored(vote_by_beam(writers, task.weak_train, asked, seeds=seeds, models=models))
 
     name = "+".join(map(str, numbers))
-    kept = run.store.keep(f"seed-{seed}/votes-{name}", recipe, make)
+    return _read(run.store.keep(f"seed-{seed}/votes-{name}", recipe, make))
+
+
+def _stored(votes: Sequence[Votes]) -> dict[str, Any]:
+    return {"strong_train": votes[0], "test": votes[1]}
+
+
+def _read(kept: Mapping[str, Any]) -> tuple[Votes, Votes]:
     return kept["strong_train"], kept["test"]
 
 

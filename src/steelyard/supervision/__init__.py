@@ -1,11 +1,14 @@
 """2. Questions to Votes: weak supervisors are trained and asked.
 
-A new supervisor is one file, and a name in `kinds.py` and here. The kinds are imported when they
-are first used, because some bring torch, and `steelyard weigh` reads votes without it.
+A new supervisor is one file, and a name in `kinds.py`; outside the package it is one file (see
+`examples/own_supervisor.py`). The kinds are imported when they are first used, because some bring
+torch, and `steelyard weigh` reads votes without it.
 """
 
 import importlib
 from typing import TYPE_CHECKING, Any
+
+from steelyard.supervision.protocol import BaseSupervisor, Supervisor, VoteRequest
 
 if TYPE_CHECKING:
     from steelyard.supervision.kinds import (
@@ -14,7 +17,7 @@ if TYPE_CHECKING:
         ClassifierVoters,
         LanguageModelVoters,
         PreferenceVoters,
-        Supervisor,
+        SupervisorSettings,
         Tfidf,
         VotesFile,
     )
@@ -25,7 +28,10 @@ __all__ = [
     "ClassifierVoters",
     "LanguageModelVoters",
     "PreferenceVoters",
+    "BaseSupervisor",
     "Supervisor",
+    "SupervisorSettings",
+    "VoteRequest",
     "Tfidf",
     "VotesFile",
 ]

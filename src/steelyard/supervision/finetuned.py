@@ -7,18 +7,20 @@ from typing import ClassVar, Literal
 import numpy as np
 from pydantic import Field
 
-from steelyard.errors import ConfigError
 from steelyard.models.finetune import Finetuned, Finetuning, finetune
 from steelyard.models.load import identity
+from steelyard.models.train import VERSION as TRAINING
+from steelyard.supervision.protocol import BaseSupervisor, VoteRequest
 from steelyard.supervision.tfidf import bootstrap
 from steelyard.types import Floats, Question, Split, Votes, one_hot
 from steelyard.types.build_votes import votes_from_probabilities
+from steelyard.types.task_kinds import AnswerForm
 
 
-class _Finetuned(Finetuning):
+class _Finetuned(Finetuning, BaseSupervisor):
     """What classifier and chooser supervisors share."""
 
-    version: ClassVar[int] = 2  # smaller passes on a CPU
+    version: ClassVar[int] = 2 + TRAINING  # 2: smaller passes on a CPU
     libraries: ClassVar[tuple[str, ...]] = ("torch", "transformers")
 
     voters: int = Field(5, ge=1)
@@ -38,15 +40,18 @@ class _Finetuned(Finetuning):
             seed=int(rng.integers(2**31)),
         )
 
-    def vote(
-        self,
-        labelled: Split,
-        asked: Sequence[Sequence[Question]],
-        classes: tuple[str, ...],
-        *,
-        seed: int,
-    ) -> list[Votes]:
-        """Train on `labelled` and answer each list of questions, in each way of asking."""
+    @property
+    def needs_labels(self) -> bool:
+        return True
+
+    @property
+    def num_voters(self) -> int:
+        return self.voters
+
+    def vote(self, request: VoteRequest) -> list[Votes]:
+        """Train on the labelled rows and answer each list of questions, once for each query."""
+        labelled, asked = request.labelled, request.questions
+        classes, seed = request.classes, request.seed
         queries = self._queries()
         labelled = Split(self._shown(labelled.questions, seed, 0), labelled.truth)
         answers: list[list[Floats]] = [[] for _ in asked]
@@ -79,14 +84,11 @@ class _Finetuned(Finetuning):
 class ClassifierVoters(_Finetuned):
     """V classifiers, each of a seed and a bootstrap sample of its own."""
 
-    kind: Literal["classifier"] = "classifier"
+    answer_forms: ClassVar[tuple[AnswerForm, ...]] = ("classes",)
+    answers_what: ClassVar[str] = "A classifier supervisor answers classification"
+    instead: ClassVar[str] = "`{kind: chooser, ...}`"
 
-    def check_task(self, kind: str) -> None:
-        if kind != "classification":
-            raise ConfigError(
-                f"A classifier supervisor answers classification, and the task is {kind}; "
-                "use `{kind: chooser, ...}`."
-            )
+    kind: Literal["classifier"] = "classifier"
 
 
 class ChooserVoters(_Finetuned):
@@ -98,17 +100,13 @@ class ChooserVoters(_Finetuned):
     the softmax over two scores is the model of Bradley and Terry.
     """
 
+    answer_forms: ClassVar[tuple[AnswerForm, ...]] = ("options", "pair")
+    answers_what: ClassVar[str] = "A chooser supervisor answers multiple choice and preferences"
+    instead: ClassVar[str] = "`{kind: classifier, ...}`"
+
     kind: Literal["chooser"] = "chooser"
     orders: int = Field(0, ge=0)
     """How many option orders each voter is asked; 0 shows it one option at a time."""
-
-    def check_task(self, kind: str) -> None:
-        if kind not in ("multiple_choice", "preference"):
-            raise ConfigError(
-                "A chooser supervisor answers multiple choice and preferences, and the task is "
-                f"{kind}; "
-                "use `{kind: classifier, ...}`."
-            )
 
     def _queries(self) -> tuple[str, ...]:
         return tuple(f"order-{o}" for o in range(self.orders)) or super()._queries()

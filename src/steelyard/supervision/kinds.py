@@ -11,7 +11,7 @@ from steelyard.supervision.preference import PreferenceVoters
 from steelyard.supervision.tfidf import Tfidf
 from steelyard.supervision.votes_file import VotesFile
 
-Supervisor: TypeAlias = Annotated[
+SupervisorSettings: TypeAlias = Annotated[
     Tfidf
     | ClassifierVoters
     | ChooserVoters
@@ -28,7 +28,7 @@ __all__ = [
     "ClassifierVoters",
     "LanguageModelVoters",
     "PreferenceVoters",
-    "Supervisor",
+    "SupervisorSettings",
     "Tfidf",
     "VotesFile",
 ]

@@ -1,7 +1,7 @@
 """A language model on this machine, asked in K ways, as a weak supervisor."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar, Literal
@@ -17,19 +17,22 @@ from steelyard.models.lm.option_scores import Normalise, score_options
 from steelyard.models.lm.sampling import sample_replies
 from steelyard.models.load import Pretrained, identity, load_tokenizer
 from steelyard.models.score import Precision
+from steelyard.models.train import VERSION as TRAINING
 from steelyard.models.train import device
 from steelyard.prompts import PromptedQuestion, PromptSettings, read, spelling
 from steelyard.prompts.option_orders import draw_seed
+from steelyard.supervision import nbest
 from steelyard.supervision.nbest import vote_by_beam
-from steelyard.supervision.parsed_replies import kind_of
+from steelyard.supervision.protocol import BaseSupervisor, ListWriter, VoteRequest
 from steelyard.supervision.tfidf import bootstrap
 from steelyard.types import ABSTAIN, Floats, Question, Split, Votes, one_hot
 from steelyard.types.build_votes import open_votes, votes_from_probabilities
+from steelyard.types.task_kinds import KINDS
 
 log = logging.getLogger(__name__)
 
 
-class LanguageModelVoters(Pretrained, PromptSettings):
+class LanguageModelVoters(Pretrained, PromptSettings, BaseSupervisor):
     """A causal language model, asked as it is or first taught the answers of weak_train.
 
     Closed answers are not written but weighed: a vote's distribution is the softmax of the
@@ -43,7 +46,7 @@ class LanguageModelVoters(Pretrained, PromptSettings):
         variations of each question); theirs writes its letter, ours weighs all letters.
     """
 
-    version: ClassVar[int] = 2  # 2: draws go through the vocabulary in its own order
+    version: ClassVar[int] = 2 + TRAINING  # 2: draws go through the vocabulary in its own order
     libraries: ClassVar[tuple[str, ...]] = ("torch", "transformers")
 
     kind: Literal["language_model"] = "language_model"
@@ -70,12 +73,44 @@ class LanguageModelVoters(Pretrained, PromptSettings):
             )
         return self
 
+    @property
+    def needs_labels(self) -> bool:
+        return self.finetune is not None
+
+    @property
+    def asks_in_parts(self) -> bool:
+        return self.finetune is None
+
+    @property
+    def num_voters(self) -> int:
+        return self.voters
+
+    @property
+    def prompts(self) -> PromptSettings:
+        return self
+
+    @property
+    def list_writer(self) -> ListWriter | None:
+        return None if self.beams is None else self
+
+    def versions(self) -> int:
+        """Its own, those of prompts and parsers, and that of lists."""
+        return super().versions() + (0 if self.beams is None else nbest.VERSION)
+
+    def with_paths(self, change: Callable[[str], str]) -> "LanguageModelVoters":
+        return self.model_copy(update=self.changed_paths(change))
+
+    def sample_seed(self, seed: int, voter: int) -> int:
+        """Each voter draws samples of its own."""
+        return draw_seed(seed, voter)
+
     def check_task(self, kind: str) -> None:
         self.check_asking(kind)
-        if self.beams is not None and (kind != "generation" or self.temperature > 0):
-            wrong = f"the task is {kind}" if kind != "generation" else "`temperature` draws them"
+        is_open = KINDS[kind].is_open
+        if self.beams is not None and (not is_open or self.temperature > 0):
+            wrong = "`temperature` draws them" if is_open else f"the task is {kind}"
             raise ConfigError(f"`beams: {self.beams}` are of open answers, and {wrong}.")
-        if kind != "generation" and self.samples > 1:
+        if not is_open and self.samples > 1:
             raise ConfigError(
                 f"`samples: {self.samples}` are of open answers; the answers of {kind} are "
                 "weighed, not drawn. Leave it out."
@@ -88,21 +123,15 @@ class LanguageModelVoters(Pretrained, PromptSettings):
             found["paraphrases"] = file_sum(Path(self.paraphrases))
         return found
 
-    def vote(
-        self,
-        labelled: Split,
-        asked: Sequence[Sequence[Question]],
-        classes: tuple[str, ...],
-        *,
-        seed: int,
-    ) -> list[Votes]:
-        """Teach the model, if it is to be taught, and ask it about each list of questions.
+    def vote(self, request: VoteRequest) -> list[Votes]:
+        """Train the model, if it is to be trained, and ask it about each list of questions.
 
         Raises:
             ConfigError: fewer ways of asking than queries, or aliases of other classes.
         """
-        kind = kind_of(labelled.questions or [q for part in asked for q in part], classes)
-        self.check_asking(kind, classes if kind == "classification" else ())
+        kind, classes, seed = request.kind, request.classes, request.seed
+        labelled, asked = request.labelled, request.questions
+        self.check_asking(kind, classes if KINDS[kind].has_classes else ())
         if self.beams is not None:
             return vote_by_beam([self], labelled, asked, seeds=[seed])
         prompts = [self.prompts_of(questions, kind, classes, seed) for questions in asked]
@@ -110,9 +139,9 @@ class LanguageModelVoters(Pretrained, PromptSettings):
         for v in range(self.voters):
             voter = self.voter(labelled, kind, classes, seed, v)
             for part, prompt in zip(found, prompts, strict=True):
-                one = [replace(a, seed=draw_seed(a.seed, v)) for a in prompt]
-                part.append(self._answers(voter.model, voter.tokenizer, one, kind))
-        table = self._open if kind == "generation" else self._closed
+                own = [replace(a, seed=self.sample_seed(a.seed, v)) for a in prompt]
+                part.append(self._answers(voter.model, voter.tokenizer, own, kind))
+        table = self._open if KINDS[kind].is_open else self._closed
         return [
             table(questions, prompt, part, classes, self.query_names(kind))
             for questions, prompt, part in zip(asked, prompts, found, strict=True)
@@ -135,7 +164,7 @@ class LanguageModelVoters(Pretrained, PromptSettings):
             )
         rng = np.random.default_rng([seed, voter])
         rows = np.arange(len(labelled.questions))
-        if self.voters > 1 and kind == "generation":
+        if self.voters > 1 and KINDS[kind].is_open:
             rows = rng.integers(0, len(rows), len(rows))
         elif self.voters > 1:
             rows = bootstrap(labelled.truth, rng)
@@ -144,7 +173,7 @@ class LanguageModelVoters(Pretrained, PromptSettings):
             self.ask(labelled.questions[i], kind, classes, place % count, seed)
             for place, i in enumerate(rows)
         ]
-        if kind == "generation":
+        if KINDS[kind].is_open:
             lesson = [
                 replace(one, answers=(f" {spelling(labelled.reference_texts[i], self.reader)}",))
                 for one, i in zip(lesson, rows, strict=True)
@@ -161,7 +190,7 @@ class LanguageModelVoters(Pretrained, PromptSettings):
     def _answers(
         self, model: Any, tokenizer: Any, asked: Sequence[PromptedQuestion], kind: str
     ) -> Any:
-        if kind == "generation":
+        if KINDS[kind].is_open:
             return sample_replies(
                 model,
                 tokenizer,

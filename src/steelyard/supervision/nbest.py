@@ -5,11 +5,12 @@ all. One model is in memory at a time; taught ones wait on disk.
 """
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 
@@ -20,6 +21,7 @@ from steelyard.models.lm.sequence_scores import score_texts
 from steelyard.models.load import Pretrained, load_tokenizer
 from steelyard.models.train import device
 from steelyard.prompts import PromptedQuestion
+from steelyard.supervision.protocol import NO_LABELS, ListWriter
 from steelyard.types import (
     ABSTAIN,
     Floats,
@@ -32,10 +34,11 @@ from steelyard.types import (
     join_votes,
 )
 
-if TYPE_CHECKING:
-    from steelyard.supervision.language_model import LanguageModelVoters
-
 log = logging.getLogger(__name__)
+VERSION = 1
+"""Raised when lists or scores change without a change of settings; 1: voters are read from disk."""
+TrainedFolder: TypeAlias = Callable[[int, int], Path]
+"""Folder of a trained voter, by the numbers of its supervisor and of the voter."""
 NOTHING = "no answer"
 UNSCORED = "its tokenizer cannot spell its answers"
 
@@ -56,11 +59,12 @@ class ScoredLists(NamedTuple):
 
 
 def vote_by_beam(
-    supervisors: Sequence["LanguageModelVoters"],
+    supervisors: Sequence[ListWriter],
     labelled: Split,
     asked: Sequence[Sequence[Question]],
     *,
     seeds: Sequence[int],
+    models: TrainedFolder | None = None,
 ) -> list[Votes]:
     """Votes of all voters of all supervisors on lists of open questions.
 
@@ -70,9 +74,10 @@ def vote_by_beam(
 
     Args:
         supervisors: those that have `beams`.
-        labelled: what they are taught, as in `LanguageModelVoters.vote`.
+        labelled: what they are taught, as in `Supervisor.vote`.
         asked: lists of questions.
         seeds: one for each supervisor.
+        models: where trained voters are; None trains them for this call.
 
     Source: Cui et al. 2024, arXiv:2406.03199, joint decoding (n-best lists of all, each scored by
         all; from the authors' code).
@@ -82,13 +87,11 @@ def vote_by_beam(
         for weak, seed in zip(supervisors, seeds, strict=True)
     ]
     voters = [(s, v) for s, weak in enumerate(supervisors) for v in range(weak.voters)]
-    with TemporaryDirectory() as folder:
+    with _trained(supervisors, labelled, seeds, models) as load:
         lists: list[list[Lists]] = []
         for s, v in voters:
-            voter = supervisors[s].voter(labelled, "generation", (), seeds[s], v)
+            voter = load(s, v)
             lists.append([_write(supervisors[s], voter, part) for part in prompts[s]])
-            if supervisors[s].finetune is not None:
-                voter.save(Path(folder) / f"{s}-{v}")
         ways = [len(weak.query_names("generation")) for weak in supervisors]
         candidates = [
             _candidates(
@@ -99,7 +102,7 @@ def vote_by_beam(
         ]
         weighed = []
         for s, v in voters:
-            voter = _again(supervisors[s], Path(folder) / f"{s}-{v}")
+            voter = load(s, v)
             weighed.append(
                 [
                     _weigh(supervisors[s], voter, own, texts, ways[s])
@@ -124,17 +127,18 @@ def vote_by_beam(
 
 
 def weigh_answers(
-    supervisors: Sequence["LanguageModelVoters"],
+    supervisors: Sequence[ListWriter],
     labelled: Split,
     questions: Sequence[Question],
     texts: Sequence[Sequence[str]],
     *,
     seeds: Sequence[int],
+    models: TrainedFolder | None = None,
 ) -> list[Floats]:
     """How probable every voter finds given answers, ln P or its mean over tokens (`normalise`).
 
-    The voters are those of `vote_by_beam` with the same settings, lessons and seeds; they are
-    taught again. Where one is asked in several ways, it is the mean over them.
+    The voters are those of `vote_by_beam` with the same settings, labelled rows and seeds. Where
+    one is asked with several prompts, it is the mean over them.
 
     Args:
         supervisors: those that have `beams`.
@@ -142,26 +146,26 @@ def weigh_answers(
         questions: N of them.
         texts: of each question, H_i answers.
         seeds: one for each supervisor.
+        models: where trained voters are; None trains them for this call.
 
     Returns:
         Of each question (H_i, V); nan where a voter cannot spell an answer or has no room for it.
     """
     found: list[Floats] = []
-    for weak, seed in zip(supervisors, seeds, strict=True):
-        prompts = weak.prompts_of(questions, "generation", (), seed)
-        ways = len(weak.query_names("generation"))
-        for v in range(weak.voters):
-            voter = weak.voter(labelled, "generation", (), seed, v)
-            scores = _weigh(weak, voter, prompts, [tuple(own) for own in texts], ways).scores
-            found.append(scores.reshape(len(questions), ways, scores.shape[1]).mean(axis=1))
+    with _trained(supervisors, labelled, seeds, models) as load:
+        for s, weak in enumerate(supervisors):
+            prompts = weak.prompts_of(questions, "generation", (), seeds[s])
+            ways = len(weak.query_names("generation"))
+            for v in range(weak.voters):
+                candidates = [tuple(answers) for answers in texts]
+                scores = _weigh(weak, load(s, v), prompts, candidates, ways).scores
+                found.append(scores.reshape(len(questions), ways, scores.shape[1]).mean(axis=1))
     table = np.stack(found, axis=2)
     table[~np.isfinite(table)] = np.nan
     return [table[i, : len(own)] for i, own in enumerate(texts)]
 
 
-def _write(
-    weak: "LanguageModelVoters", voter: Completer, prompts: Sequence[PromptedQuestion]
-) -> Lists:
+def _write(weak: ListWriter, voter: Completer, prompts: Sequence[PromptedQuestion]) -> Lists:
     assert weak.beams is not None
     found = n_best(
         voter.model,
@@ -200,16 +204,36 @@ def _candidates(
     return [tuple(sorted(texts)) or ("",) for texts in own]
 
 
-def _again(weak: "LanguageModelVoters", folder: Path) -> Completer:
-    """A voter that wrote before."""
-    if weak.finetune is None:
-        return weak.voter(Split((), np.zeros(0, dtype=np.int64)), "generation", (), 0, 0)
-    taught = Pretrained(model=str(folder))
-    return Completer(load_causal(taught).to(device()), load_tokenizer(taught), 0, 0)
+@contextmanager
+def _trained(
+    supervisors: Sequence[ListWriter],
+    labelled: Split,
+    seeds: Sequence[int],
+    models: TrainedFolder | None,
+) -> Iterator[Callable[[int, int], Completer]]:
+    """What loads a voter, (supervisor, voter): from disk, so that all uses see equal weights.
+
+    Those that `models` does not keep are trained when they are first loaded, and then removed.
+    """
+    with TemporaryDirectory() as temporary:
+
+        def train(s: int, v: int) -> Path:
+            folder = Path(temporary) / f"{s}-{v}"
+            if not folder.exists():
+                supervisors[s].voter(labelled, "generation", (), seeds[s], v).save(folder)
+            return folder
+
+        def load(s: int, v: int) -> Completer:
+            if supervisors[s].finetune is None:
+                return supervisors[s].voter(NO_LABELS, "generation", (), 0, 0)
+            saved = Pretrained(model=str((models or train)(s, v)))
+            return Completer(load_causal(saved).to(device()), load_tokenizer(saved), 0, 0)
+
+        yield load
 
 
 def _weigh(
-    weak: "LanguageModelVoters",
+    weak: ListWriter,
     voter: Completer,
     prompts: Sequence[PromptedQuestion],
     candidates: Sequence[tuple[str, ...]],
@@ -230,7 +254,7 @@ def _weigh(
 
 
 def _votes(
-    weak: "LanguageModelVoters",
+    weak: ListWriter,
     ids: tuple[str, ...],
     candidates: Sequence[tuple[str, ...]],
     lists: Sequence[Lists],

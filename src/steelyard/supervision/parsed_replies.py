@@ -8,8 +8,9 @@ import numpy as np
 
 from steelyard.prompts import PromptedQuestion
 from steelyard.supervision.api.client import Logprobs
-from steelyard.types import ABSTAIN, PAIR, Floats, Question, Votes
+from steelyard.types import ABSTAIN, Floats, Question, Votes
 from steelyard.types.build_votes import candidates_of, open_votes, vote_order
+from steelyard.types.task_kinds import KINDS
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,14 +29,8 @@ class ParsedReply:
     tokens: Logprobs = ()  # of an open answer, with ln P of each, if asked for
 
 
-def kind_of(questions: Sequence[Question], classes: tuple[str, ...]) -> str:
-    """What the questions ask: options of their own, classes for all, or neither."""
-    if questions and questions[0].choices:
-        return "preference" if classes == PAIR else "multiple_choice"
-    return "classification" if classes else "generation"
-
-
 def votes_of(
+    kind: str,
     questions: Sequence[Question],
     classes: tuple[str, ...],
     voters: tuple[str, ...],
@@ -55,7 +50,7 @@ def votes_of(
     voter = np.array([one.voter for one in answered], dtype=np.int64)
     texts = tuple(one.text for one in answered)
     reasons = tuple(one.reason for one in answered)
-    if kind_of(questions, classes) == "generation":
+    if KINDS[kind].is_open:
         given = [None if one.answer == ABSTAIN else one.canonical for one in answered]
         return open_votes(*(ids, voters, queries, example, voter, query, given, texts, reasons))
     order, _ = vote_order(example, voter, query)

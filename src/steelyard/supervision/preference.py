@@ -7,15 +7,17 @@ from typing import ClassVar, Literal
 import numpy as np
 from pydantic import Field
 
-from steelyard.errors import ConfigError
 from steelyard.models.lm.dpo import PreferenceTuning, bradley_terry, train_dpo
 from steelyard.models.load import Pretrained, identity
+from steelyard.models.train import VERSION as TRAINING
+from steelyard.supervision.protocol import BaseSupervisor, VoteRequest
 from steelyard.supervision.tfidf import bootstrap
-from steelyard.types import ABSTAIN, Floats, Question, Split, Votes, one_hot
+from steelyard.types import ABSTAIN, Floats, Question, Votes, one_hot
 from steelyard.types.build_votes import votes_from_probabilities
+from steelyard.types.task_kinds import AnswerForm
 
 
-class PreferenceVoters(Pretrained, PreferenceTuning):
+class PreferenceVoters(Pretrained, PreferenceTuning, BaseSupervisor):
     """V language models after preference optimization on weak_train: weak implicit rewards.
 
     A vote is P(first is better) = s(r1 - r2) with r = beta ln(pi(y | x) / ref(y | x)), where pi is
@@ -27,8 +29,11 @@ class PreferenceVoters(Pretrained, PreferenceTuning):
         several voters and their probabilities are ours).
     """
 
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 1 + TRAINING
     libraries: ClassVar[tuple[str, ...]] = ("torch", "transformers", "peft")
+    answer_forms: ClassVar[tuple[AnswerForm, ...]] = ("pair",)
+    answers_what: ClassVar[str] = "A preference supervisor compares two answers"
+    instead: ClassVar[str] = "`task: preference`, or another supervisor"
 
     kind: Literal["preference"] = "preference"
     model: str = Field()
@@ -36,31 +41,22 @@ class PreferenceVoters(Pretrained, PreferenceTuning):
     voters: int = Field(1, ge=1)
     """Each has a seed and, if there are several, a bootstrap sample of weak_train of its own."""
 
-    def check_task(self, kind: str) -> None:
-        """Refuse a task without pairs.
+    @property
+    def needs_labels(self) -> bool:
+        return True
 
-        Raises:
-            ConfigError: naming it.
-        """
-        if kind != "preference":
-            raise ConfigError(
-                f"A preference supervisor compares two answers, and the task is {kind}; use "
-                "`task: preference`, or another supervisor."
-            )
+    @property
+    def num_voters(self) -> int:
+        return self.voters
 
     def inputs(self) -> dict[str, str]:
         """The weights."""
         return {"model": identity(self.pretrained)}
 
-    def vote(
-        self,
-        labelled: Split,
-        asked: Sequence[Sequence[Question]],
-        classes: tuple[str, ...],
-        *,
-        seed: int,
-    ) -> list[Votes]:
-        """Train each voter on `labelled` and compare the answers of each list of questions."""
+    def vote(self, request: VoteRequest) -> list[Votes]:
+        """Train each voter on the labelled rows and compare the answers of each question."""
+        labelled, asked = request.labelled, request.questions
+        classes, seed = request.classes, request.seed
         rewards: list[list[Floats]] = [[] for _ in asked]
         for v in range(self.voters):
             rng = np.random.default_rng([seed, v])

@@ -4,16 +4,18 @@ from collections.abc import Sequence
 from typing import Any, ClassVar, Literal
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from steelyard.errors import ConfigError
-from steelyard.types import PAIR, Floats, Question, Split, Votes
+from steelyard.supervision.protocol import BaseSupervisor, VoteRequest
+from steelyard.types import Floats, Question, Votes
 from steelyard.types.build_votes import votes_from_probabilities
+from steelyard.types.task_kinds import KINDS, AnswerForm
 
 WORDS: dict[str, Any] = {"sublinear_tf": True, "token_pattern": r"(?u)\w+|[^\w\s]"}
 
 
-class Tfidf(BaseModel):
+class Tfidf(BaseSupervisor):
     """V logistic regressions on tf-idf of words, each fitted to a bootstrap sample of weak_train.
 
     Of a preference, P(first is better) = s(w (x1 - x2)) with the two answers' words x: a linear
@@ -22,9 +24,10 @@ class Tfidf(BaseModel):
     Voter v draws its rows with `default_rng([seed, v])`: adding a voter changes no other.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-    version: ClassVar[int] = 1
     libraries: ClassVar[tuple[str, ...]] = ("scikit-learn",)
+    answer_forms: ClassVar[tuple[AnswerForm, ...]] = ("classes", "pair")
+    answers_what: ClassVar[str] = "A tfidf supervisor answers classification and preferences"
+    instead: ClassVar[str] = "`{kind: chooser, ...}`"
 
     kind: Literal["tfidf"] = "tfidf"
     voters: int = Field(5, ge=1)
@@ -32,38 +35,29 @@ class Tfidf(BaseModel):
     regularization: float = Field(10.0, gt=0)
     """C of scikit-learn's logistic regression."""
 
-    def check_task(self, kind: str) -> None:
-        if kind not in ("classification", "preference"):
-            raise ConfigError(
-                "A tfidf supervisor answers classification and preferences, and the task is "
-                f"{kind}; use `{{kind: chooser, ...}}`."
-            )
+    @property
+    def needs_labels(self) -> bool:
+        return True
 
-    def vote(
-        self,
-        labelled: Split,
-        asked: Sequence[Sequence[Question]],
-        classes: tuple[str, ...],
-        *,
-        seed: int,
-    ) -> list[Votes]:
-        """Train on `labelled` and answer each list of questions."""
-        answers: list[list[Floats]] = [[] for _ in asked]
+    @property
+    def num_voters(self) -> int:
+        return self.voters
+
+    def vote(self, request: VoteRequest) -> list[Votes]:
+        """Train on the labelled rows and answer each list of questions."""
+        labelled, classes, seed = request.labelled, request.classes, request.seed
+        answer = self._prefer if KINDS[request.kind].is_pair else self._answer
+        answers: list[list[Floats]] = [[] for _ in request.questions]
         for v in range(self.voters):
             rows = bootstrap(labelled.truth, np.random.default_rng([seed, v]))
-            for part, questions in zip(answers, asked, strict=True):
+            for part, questions in zip(answers, request.questions, strict=True):
                 learnt = [labelled.questions[i] for i in rows]
-                answer = self._prefer if classes == PAIR else self._answer
                 part.append(answer(learnt, labelled.truth[rows], questions, classes))
         names = [f"tfidf/{v}" for v in range(self.voters)]
         return [
             votes_from_probabilities(questions, classes, names, part)
-            for questions, part in zip(asked, answers, strict=True)
+            for questions, part in zip(request.questions, answers, strict=True)
         ]
-
-    def inputs(self) -> dict[str, str]:
-        """Nothing but settings and questions."""
-        return {}
 
     def _answer(
         self,

@@ -1,26 +1,28 @@
 """Votes from a file: of people, labelling functions, or language models."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar, Literal
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict
 
 from steelyard.errors import ConfigError, InputError
 from steelyard.io.atomic import file_sum
 from steelyard.io.row_source import FileRows
+from steelyard.prompts import parse_answer
 from steelyard.prompts.parse_answer import AnswerFormat
-from steelyard.types import PAIR, Ints, Question, Split, Votes, chosen_place
+from steelyard.supervision.protocol import BaseSupervisor, VoteRequest
+from steelyard.types import PAIR, Ints, Question, Votes, chosen_place
 from steelyard.types.build_votes import candidates_of
+from steelyard.types.task_kinds import KINDS
 from steelyard.votes_io.classes import NO_CLASS, FileClasses, refuse
 from steelyard.votes_io.raw_votes import RawVotes, read_raw_votes
 from steelyard.votes_io.read_votes import not_a_class, open_answers
 from steelyard.votes_io.tabulate import given_probabilities, tabulate
 
 
-class VotesFile(BaseModel):
+class VotesFile(BaseSupervisor):
     """Votes read from a file (JSON lines, CSV or Parquet).
 
     Long rows are `id, voter, answer` and optionally `query` and `probabilities` (one for each
@@ -31,9 +33,7 @@ class VotesFile(BaseModel):
     their position, `first` or `second`.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
     version: ClassVar[int] = 3  # answers are read as `weigh` reads them
-    libraries: ClassVar[tuple[str, ...]] = ()
 
     kind: Literal["votes"] = "votes"
     path: str
@@ -47,7 +47,7 @@ class VotesFile(BaseModel):
         Raises:
             ConfigError: a reader, and closed answers.
         """
-        if self.reader is not None and kind != "generation":
+        if self.reader is not None and not KINDS[kind].is_open:
             raise ConfigError(
                 f"`reader: {self.reader}` is of open answers, and the task is {kind}; leave it out."
             )
@@ -70,29 +70,30 @@ class VotesFile(BaseModel):
                 f"{len(known)} ids of the data. Votes and data must come from the same set."
             )
 
-    def vote(
-        self,
-        labelled: Split,
-        asked: Sequence[Sequence[Question]],
-        classes: tuple[str, ...],
-        *,
-        seed: int,
-    ) -> list[Votes]:
+    def vote(self, request: VoteRequest) -> list[Votes]:
         """The file's votes about each list of questions; a list may have none."""
         raw = self._read()
         tables = []
-        for questions in asked:
+        for questions in request.questions:
             part = raw.about([question.id for question in questions])
-            if classes:
-                tables.append(_closed_votes(part, questions, classes))
-            else:
+            if KINDS[request.kind].is_open:
                 label_set, number = open_answers(part, self.reader or "text")
                 tables.append(tabulate(part, number, label_set, None)[0])
+            else:
+                tables.append(_closed_votes(part, questions, request.classes))
         return tables
 
     def inputs(self) -> dict[str, str]:
         """The file's content."""
         return {"votes": file_sum(Path(self.path))}
+
+    def versions(self) -> int:
+        """Its own, and that of the parsers of answers."""
+        return self.version + parse_answer.VERSION
+
+    def with_paths(self, change: Callable[[str], str]) -> "VotesFile":
+        """The same with its file's path changed."""
+        return self.model_copy(update={"path": change(self.path)})
 
 
 def _closed_votes(raw: RawVotes, questions: Sequence[Question], classes: tuple[str, ...]) -> Votes:

@@ -6,7 +6,7 @@ Row i of an array belongs to ids[i]. Arrays are checked once, where they cross a
 
 from steelyard.types.arrays import Floats, Ints, one_hot, rows_of
 from steelyard.types.joined import join_votes
-from steelyard.types.predictions import Interval, Predictions
+from steelyard.types.predictions import Interval, ModelAnswers, Predictions
 from steelyard.types.questions import PAIR, Question, Split, Task, chosen_place
 from steelyard.types.reliability import Reliability, VoterSkill
 from steelyard.types.selection import Selection, SupervisorTargets, TokenTargets
@@ -18,6 +18,7 @@ __all__ = [
     "SupervisorTargets",
     "Floats",
     "Interval",
+    "ModelAnswers",
     "Ints",
     "PAIR",
     "Predictions",

@@ -1,6 +1,7 @@
 """Predictions of a model, and a number with its interval."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from steelyard.types.arrays import Floats, check_rows
 
@@ -25,6 +26,15 @@ class Predictions:
 
     def __post_init__(self) -> None:
         check_rows(self.probs, len(self.ids), self.ids, "probs")
+
+
+@dataclass(frozen=True, eq=False)
+class ModelAnswers:
+    """What a trained model answers to N questions: probabilities, or texts of open answers."""
+
+    probs: Floats | None = None  # (N, K), rows sum to 1; None of open answers
+    texts: tuple[str | None, ...] = ()  # (N,), None if unreadable; empty of closed answers
+    uncertainty: Mapping[str, Floats] = field(default_factory=dict)  # by measure, (N,) each
 
 
 @dataclass(frozen=True)

@@ -7,14 +7,12 @@ from typing import Any
 from pydantic import ValidationError
 
 from steelyard.errors import ConfigError
-from steelyard.reliability import ESTIMATORS, FEATURE_ESTIMATORS, Estimator
+from steelyard.reliability import ESTIMATORS, QUESTION_ESTIMATORS, VoteEstimator
 
 DEFAULT = "hierarchical"
-LOOKING = (*FEATURE_ESTIMATORS, "graph_denoising")
-"""Kinds that look at the texts too."""
 
 
-def read_methods(given: Sequence[str | Mapping[str, Any]]) -> dict[str, Estimator]:
+def read_methods(given: Sequence[str | Mapping[str, Any]]) -> dict[str, VoteEstimator]:
     """Estimators by name, in order; a kind that comes again gets `-2`, `-3`, ... behind its name.
 
     Raises:
@@ -23,13 +21,13 @@ def read_methods(given: Sequence[str | Mapping[str, Any]]) -> dict[str, Estimato
     given = [given] if isinstance(given, str) else given
     if not given:
         raise ConfigError("No method is given; `hierarchical` is the default.")
-    methods: dict[str, Estimator] = {}
+    methods: dict[str, VoteEstimator] = {}
     for entry in given:
         settings = {"kind": entry} if isinstance(entry, str) else dict(entry)
         kind = settings.get("kind")
         if "kind" not in settings:
             raise ConfigError(f"A method's settings have a `kind`; got {settings}.")
-        if isinstance(kind, str) and kind in LOOKING:
+        if isinstance(kind, str) and kind in QUESTION_ESTIMATORS:
             raise ConfigError(
                 f"Method `{kind}` looks at the texts, and `weigh` has votes alone; give it to an "
                 "arm of a study, or take one of the others."

@@ -16,6 +16,7 @@ import pytest
 from pydantic import ValidationError
 
 from faulty_server import BEHAVIOURS, Body, FaultyServer, Script, completion, http_date, top
+from requests_for_tests import vote
 from steelyard.errors import ConfigError, SteelyardError
 from steelyard.store.ledger import Ledger
 from steelyard.supervision import Api
@@ -54,7 +55,7 @@ def api(server: FaultyServer, **changes: Any) -> Api:
 
 
 def ask(server: FaultyServer, answers: Any = None, **changes: Any) -> Votes:
-    return api(server, **changes).vote(NOTHING, [QUESTIONS], CLASSES, seed=0, answers=answers)[0]
+    return vote(api(server, **changes), NOTHING, [QUESTIONS], CLASSES, seed=0, replies=answers)[0]
 
 
 @pytest.fixture
@@ -69,7 +70,7 @@ def ledger(tmp_path: Path) -> Iterator[Ledger]:
 def test_votes_of_each_list_with_queries_texts_and_seeds() -> None:
     with FaultyServer(answer) as server:
         settings = api(server, queries=2, system="Be brief.", extra={"user": "me", "top_p": None})
-        strong, test = settings.vote(NOTHING, [QUESTIONS, QUESTIONS[:2]], CLASSES, seed=0)
+        strong, test = vote(settings, NOTHING, [QUESTIONS, QUESTIONS[:2]], CLASSES, seed=0)
     assert strong.voters == ("m",)
     assert strong.answer.tolist() == [label for label in EXPECTED for _ in range(2)]
     assert len(strong.queries) == 2
@@ -133,7 +134,7 @@ def test_open_answers_are_read_and_gathered() -> None:
         return f"The answer is ${number_of(body) * 1000:,}.00" if number_of(body) == 6 else "Hm."
 
     with FaultyServer(solve) as server:
-        votes = api(server, reader="number").vote(NOTHING, [questions], (), seed=0)[0]
+        votes = vote(api(server, reader="number"), NOTHING, [questions], (), seed=0)[0]
     assert votes.candidate_texts == (("6000",), ("",))
     assert votes.answer.tolist() == [0, ABSTAIN]
     assert votes.texts == ("The answer is $6,000.00", "Hm.")
@@ -148,7 +149,7 @@ def test_options_are_numbered_whatever_order_they_are_shown_in() -> None:
 
     with FaultyServer(green) as server:
         settings = api(server, queries=4)
-        votes = settings.vote(NOTHING, [questions], ("0", "1", "2"), seed=0)[0]
+        votes = vote(settings, NOTHING, [questions], ("0", "1", "2"), seed=0)[0]
     assert set(votes.answer) == {1}
     assert len({json.dumps(body) for body in server.bodies}) == 32
 
@@ -244,7 +245,7 @@ def test_a_model_that_changes_its_name_is_counted() -> None:
     with FaultyServer(answer, script) as server:
         settings = api(server)
         inquiry = settings.inquiry(InMemory())
-        settings.replies(settings.queries_about(QUESTIONS, CLASSES, 0), inquiry)
+        settings.replies(settings.queries_about("classification", QUESTIONS, CLASSES, 0), inquiry)
     assert inquiry.models == {"org/m": 9, "another-model": 3}
 
 
@@ -294,7 +295,7 @@ def test_no_server_at_all() -> None:
         url = server.url
     settings = Api(base_url=url, model="m", queries=1, tries=2, first_wait=0.001)
     with pytest.raises(SteelyardError, match=r"does not answer \(no connection.*is it running"):
-        settings.vote(NOTHING, [QUESTIONS], CLASSES, seed=0)
+        vote(settings, NOTHING, [QUESTIONS], CLASSES, seed=0)
 
 
 def test_a_server_that_goes_away_stops_the_run_and_keeps_what_it_said(ledger: Ledger) -> None:
@@ -305,8 +306,13 @@ def test_a_server_that_goes_away_stops_the_run_and_keeps_what_it_said(ledger: Le
 
     with FaultyServer(answer, script) as server:
         with pytest.raises(SteelyardError, match="25 queries in a row got no answer"):
-            api(server, tries=2, concurrency=4).vote(
-                NOTHING, [many], CLASSES, seed=0, answers=ledger
+            vote(
+                api(server, tries=2, concurrency=4),
+                NOTHING,
+                [many],
+                CLASSES,
+                seed=0,
+                replies=ledger,
             )
         assert ledger.count() == 50
         assert server.did["502"] <= 2 * (25 + 4)
@@ -358,7 +364,7 @@ def test_retry_after() -> None:
 def test_caps_on_requests_and_cost(ledger: Ledger) -> None:
     with FaultyServer(answer) as server:
         settings = api(server, price_prompt=1.0, price_completion=2.0, max_new_tokens=2)
-        asked = settings.queries_about(QUESTIONS, CLASSES, 0)
+        asked = settings.queries_about("classification", QUESTIONS, CLASSES, 0)
         inquiry = settings.inquiry(ledger, limits := Limits(max_requests=5))
         heard = settings.replies(asked, inquiry)
         assert (server.requests, limits.requests, ledger.count()) == (5, 5, 5)
@@ -377,7 +383,7 @@ def test_caps_on_requests_and_cost(ledger: Ledger) -> None:
 def test_tokens_are_estimated_where_a_server_counts_none(ledger: Ledger) -> None:
     with FaultyServer(lambda body: completion("ham", body, usage=None)) as server:
         ask(server, ledger, price_prompt=1.0)
-    query = api(server).query(api(server).queries_about(QUESTIONS, CLASSES, 0)[0])
+    query = api(server).query(api(server).queries_about("classification", QUESTIONS, CLASSES, 0)[0])
     record = ledger.get([api(server, price_prompt=1.0).query(query.asked).key])
     assert [one["prompt_tokens"] for one in record.values()] == [None]
     (one,) = record.values()
@@ -399,13 +405,13 @@ def test_the_key_is_sent_and_written_nowhere(
 
     with FaultyServer(parrot, key=KEY) as server, Ledger(tmp_path / "l.sqlite") as ledger:
         settings = api(server)
-        votes = settings.vote(NOTHING, [QUESTIONS], CLASSES, seed=0, answers=ledger)[0]
+        votes = vote(settings, NOTHING, [QUESTIONS], CLASSES, seed=0, replies=ledger)[0]
         assert server.requests == 12
         assert votes.texts[0] == "spam [key]"
         monkeypatch.setenv("STEELYARD_API_KEY", KEY[:-1])
         wrong = settings.inquiry(ledger)
         with pytest.raises(ConfigError) as error:
-            api(server, queries=2).vote(NOTHING, [QUESTIONS], CLASSES, seed=0, answers=ledger)
+            vote(api(server, queries=2), NOTHING, [QUESTIONS], CLASSES, seed=0, replies=ledger)
     assert "refuses the key in STEELYARD_API_KEY (401 Incorrect API key" in str(error.value)
     said = f"{error.value!r} {votes!r} {wrong.terms!r} {settings!r} {caplog.text}"
     written = b"".join(path.read_bytes() for path in tmp_path.iterdir())
@@ -488,7 +494,7 @@ def test_two_that_ask_at_once_pay_once(tmp_path: Path) -> None:
     def one() -> None:
         with Ledger(tmp_path / "l.sqlite") as ledger:
             settings = api(server)
-            found.append(settings.vote(NOTHING, [many], CLASSES, seed=0, answers=ledger)[0])
+            found.append(vote(settings, NOTHING, [many], CLASSES, seed=0, replies=ledger)[0])
 
     with FaultyServer(answer) as server:
         threads = [threading.Thread(target=one) for _ in range(3)]

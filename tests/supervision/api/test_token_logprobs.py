@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from byte_models import save_byte_llama
 from faulty_server import Body, FaultyServer, completion
 from open_rows import ANSWERS, WORDS, lines
+from requests_for_tests import vote
 from steelyard.errors import ConfigError, InputError
 from steelyard.models.lm.beam_search import beam_entropy
 from steelyard.reliability import BeamEntropy, JointDecoding
@@ -95,7 +96,7 @@ def api(server: FaultyServer, **changes: Any) -> Api:
 
 def ask(server: FaultyServer, answers: Any = None, **changes: Any) -> Votes:
     questions = (Question("a", "text 0"), Question("b", "text 1"))
-    return api(server, **changes).vote(NOTHING, [questions], (), seed=0, answers=answers)[0]
+    return vote(api(server, **changes), NOTHING, [questions], (), seed=0, replies=answers)[0]
 
 
 def table(votes: Votes) -> list[list[float]]:

@@ -56,7 +56,7 @@ def estimators(run: Run) -> dict[str, Any]:
     """One arm for each way that reliability is estimated; settings tell two of a kind apart."""
     first: dict[str, Any] = {}
     for arm in run.study.all_arms:
-        first.setdefault(arm.reliability.model_dump_json(), arm)
+        first.setdefault(str(arm.reliability.model_dump(mode="json")), arm)
     kinds = [arm.reliability.kind for arm in first.values()]
     named = {}
     for arm in first.values():

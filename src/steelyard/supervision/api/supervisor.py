@@ -2,7 +2,7 @@
 
 import os
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 from urllib.parse import urlsplit
@@ -25,14 +25,16 @@ from steelyard.supervision.api.request import (
     key_of,
 )
 from steelyard.supervision.api.token_logprobs import with_words
-from steelyard.supervision.parsed_replies import ParsedReply, counted, kind_of, votes_of
-from steelyard.types import ABSTAIN, Question, Split, Votes
+from steelyard.supervision.parsed_replies import ParsedReply, counted, votes_of
+from steelyard.supervision.protocol import BaseSupervisor, VoteRequest
+from steelyard.types import ABSTAIN, Question, Votes
+from steelyard.types.task_kinds import KINDS
 
 KEY_ENV = "STEELYARD_API_KEY"
 OURS = ("messages", "model", "stream", "n", "seed", "temperature", "top_p", "max_tokens")
 
 
-class Api(PromptSettings):
+class Api(PromptSettings, BaseSupervisor):
     """Asks a server's chat/completions, K queries about each question, several at a time.
 
     A closed question is answered by what the reply's text says. Where the server gives
@@ -43,7 +45,7 @@ class Api(PromptSettings):
     """
 
     version: ClassVar[int] = 1
-    libraries: ClassVar[tuple[str, ...]] = ()
+    uses_ledger: ClassVar[bool] = True
 
     kind: Literal["api"] = "api"
     base_url: str
@@ -109,13 +111,24 @@ class Api(PromptSettings):
                 raise ValueError(f"must not have {name!r}, which is set elsewhere")
         return value
 
+    @property
+    def prompts(self) -> PromptSettings:
+        return self
+
+    @property
+    def server(self) -> "Api":
+        return self
+
+    def with_paths(self, change: Callable[[str], str]) -> "Api":
+        return self.model_copy(update=self.changed_paths(change))
+
     def check_task(self, kind: str) -> None:
         self.check_asking(kind)
-        if kind == "preference" and self.answer == "text":
+        if KINDS[kind].is_pair and self.answer == "text":
             raise ConfigError(
                 "A server judges which of two answers is better, by letter; leave `answer` out."
             )
-        if kind != "generation" and self.words:
+        if not KINDS[kind].is_open and self.words:
             raise ConfigError(f"`words` are of open answers, and {kind} has none; leave them out.")
 
     def inputs(self) -> dict[str, str]:
@@ -126,31 +139,17 @@ class Api(PromptSettings):
     def voter(self) -> str:
         return self.name or self.model.rstrip("/").split("/")[-1]
 
-    def vote(
-        self,
-        labelled: Split,
-        asked: Sequence[Sequence[Question]],
-        classes: tuple[str, ...],
-        *,
-        seed: int,
-        answers: ReplyCache | None = None,
-    ) -> list[Votes]:
-        """Ask about each list of questions; `labelled` is not needed.
-
-        Args:
-            labelled: not used.
-            asked: lists of questions.
-            classes: names of the classes.
-            seed: of option orders and samples.
-            answers: where replies are kept; None keeps them in memory.
+    def vote(self, request: VoteRequest) -> list[Votes]:
+        """Ask about each list of questions; labelled rows are not needed.
 
         Raises:
             ConfigError: the server refuses the key, the model or the settings.
             SteelyardError: the server has gone, or left queries unanswered that it may answer
                 another time.
         """
-        inquiry = self.inquiry(InMemory() if answers is None else answers)
-        parts = [self.queries_about(questions, classes, seed) for questions in asked]
+        kind, classes, asked = request.kind, request.classes, request.questions
+        inquiry = self.inquiry(InMemory() if request.replies is None else request.replies)
+        parts = [self.queries_about(kind, part, classes, request.seed) for part in asked]
         said = iter(self.replies([one for part in parts for one in part], inquiry))
         heard = [[next(said) for _ in part] for part in parts]
         lost = Counter(one.reason for part in heard for one in part if one.again)
@@ -162,19 +161,15 @@ class Api(PromptSettings):
             )
         found = []
         for questions, part in zip(asked, heard, strict=True):
-            ways = self._ways(questions, classes)
-            votes = votes_of(questions, classes, (self.voter,), ways, part)
+            queries = self.query_names(kind)
+            votes = votes_of(kind, questions, classes, (self.voter,), queries, part)
             found.append(with_words(votes, part, self.reader) if self.words else votes)
         return found
 
-    def _ways(self, questions: Sequence[Question], classes: tuple[str, ...]) -> tuple[str, ...]:
-        return self.query_names(kind_of(questions, classes))
-
     def queries_about(
-        self, questions: Sequence[Question], classes: tuple[str, ...], seed: int
+        self, kind: str, questions: Sequence[Question], classes: tuple[str, ...], seed: int
     ) -> list[PromptedQuestion]:
         """All queries about each question, in their order."""
-        kind = kind_of(questions, classes)
         numbers = range(len(self.query_names(kind)))
         return [self.ask(one, kind, classes, q, seed) for one in questions for q in numbers]
 

@@ -1,0 +1,206 @@
+"""What a weak supervisor is to the stages that use it, and what it is asked."""
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict
+
+from steelyard.prompts import AnswerFormat, PromptedQuestion, PromptSettings
+from steelyard.types import Question, Split, Votes
+from steelyard.types.task_kinds import AnswerForm, Kind, refuse_kind
+
+if TYPE_CHECKING:
+    from typing import Self
+
+    from steelyard.models.lm.finetune_lm import Completer, Tuning
+    from steelyard.models.lm.option_scores import Normalise
+    from steelyard.models.load import Pretrained
+    from steelyard.models.score import Precision
+    from steelyard.supervision.api.request import ReplyCache
+    from steelyard.supervision.api.supervisor import Api
+
+NO_LABELS = Split((), np.zeros(0, dtype=np.int64))
+"""For supervisors that are not trained."""
+
+
+@dataclass(frozen=True, eq=False)
+class VoteRequest:
+    """Lists of questions to vote on, and what a supervisor is trained on first."""
+
+    kind: Kind
+    classes: tuple[str, ...]  # names; of multiple choice option numbers, of open answers none
+    questions: tuple[Sequence[Question], ...]  # lists; each has votes of its own
+    labelled: Split = field(default=NO_LABELS)  # with true answers
+    seed: int = 0  # random seed of samples, option orders and training
+    replies: "ReplyCache | None" = None  # where replies of servers are kept; None: in memory
+
+
+class Supervisor(Protocol):
+    """A weak supervisor: settings that vote on questions. `BaseSupervisor` has the defaults."""
+
+    version: ClassVar[int]
+    """Raised when votes change without a change of settings."""
+    libraries: ClassVar[tuple[str, ...]]
+    """Distributions whose version may change the votes."""
+    uses_ledger: ClassVar[bool]
+    """Whether it asks a server, whose replies are paid for and kept."""
+
+    @property
+    def kind(self) -> str:
+        """Its name in study files."""
+
+    @property
+    def needs_labels(self) -> bool:
+        """Whether it is trained on labelled rows before it votes."""
+
+    @property
+    def asks_in_parts(self) -> bool:
+        """Whether votes on a question depend on that question alone and take long to make."""
+
+    @property
+    def num_voters(self) -> int:
+        """How many voters it has."""
+
+    @property
+    def pretrained(self) -> "Pretrained | None":
+        """The model whose weights it uses."""
+
+    @property
+    def prompts(self) -> PromptSettings | None:
+        """How it puts questions; None if it asks nobody."""
+
+    @property
+    def server(self) -> "Api | None":
+        """Itself, where it asks a server query by query."""
+
+    @property
+    def list_writer(self) -> "ListWriter | None":
+        """Itself, where it answers with lists and scores the lists of others."""
+
+    def check_task(self, kind: str) -> None:
+        """Raise ConfigError if it cannot vote on such a task."""
+
+    def check_ids(self, ids: Collection[str]) -> None:
+        """Raise InputError if it has votes about other questions."""
+
+    def inputs(self) -> Mapping[str, str]:
+        """What votes depend on besides settings and questions: name -> fingerprint."""
+
+    def versions(self) -> int:
+        """Sum of the versions of all that makes the votes."""
+
+    def with_paths(self, change: Callable[[str], str]) -> "Self":
+        """The same with its paths of files changed."""
+
+    def sample_seed(self, seed: int, voter: int) -> int:
+        """Random seed of a voter's reply to a query of seed `seed`."""
+
+    def vote(self, request: VoteRequest) -> list[Votes]:
+        """Votes on each list of questions."""
+
+    def model_dump(self, *, mode: str = ..., exclude: Any = ...) -> dict[str, Any]:
+        """Its settings."""
+
+
+class BaseSupervisor(BaseModel):
+    """Frozen settings of a supervisor with the defaults of `Supervisor`; `vote` is to be written.
+
+    A supervisor outside the package is a subclass with a `kind` and `vote`.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    version: ClassVar[int] = 1
+    libraries: ClassVar[tuple[str, ...]] = ()
+    uses_ledger: ClassVar[bool] = False
+    answer_forms: ClassVar[tuple[AnswerForm, ...]] = ("classes", "options", "pair", "texts")
+    """Forms of answers that it can give."""
+    answers_what: ClassVar[str] = "This supervisor answers other tasks"
+    """Begins the message about a task that it cannot answer."""
+    instead: ClassVar[str] = "another supervisor"
+    """Ends that message."""
+
+    @property
+    def needs_labels(self) -> bool:
+        return False
+
+    @property
+    def asks_in_parts(self) -> bool:
+        return False
+
+    @property
+    def num_voters(self) -> int:
+        return 1
+
+    @property
+    def pretrained(self) -> "Pretrained | None":
+        return None
+
+    @property
+    def prompts(self) -> PromptSettings | None:
+        return None
+
+    @property
+    def server(self) -> "Api | None":
+        return None
+
+    @property
+    def list_writer(self) -> "ListWriter | None":
+        return None
+
+    def check_task(self, kind: str) -> None:
+        refuse_kind(kind, self.answer_forms, self.answers_what, self.instead)
+
+    def check_ids(self, ids: Collection[str]) -> None:
+        """Nothing to check: it has no votes yet."""
+
+    def inputs(self) -> Mapping[str, str]:
+        return {}
+
+    def versions(self) -> int:
+        prompts = 0 if self.prompts is None else self.prompts.versions()
+        return self.version + prompts
+
+    def with_paths(self, change: Callable[[str], str]) -> "Self":
+        return self
+
+    def sample_seed(self, seed: int, voter: int) -> int:
+        return seed
+
+
+class ListWriter(Protocol):
+    """A language model that answers open questions with lists (see `nbest.vote_by_beam`)."""
+
+    @property
+    def beams(self) -> int | None: ...
+
+    @property
+    def voters(self) -> int: ...
+
+    @property
+    def finetune(self) -> "Tuning | None": ...
+
+    @property
+    def max_new_tokens(self) -> int: ...
+
+    @property
+    def normalise(self) -> "Normalise": ...
+
+    @property
+    def precision(self) -> "Precision": ...
+
+    @property
+    def reader(self) -> AnswerFormat | None: ...
+
+    def query_names(self, kind: str) -> tuple[str, ...]: ...
+
+    def voter_names(self) -> list[str]: ...
+
+    def prompts_of(
+        self, questions: Sequence[Question], kind: str, classes: tuple[str, ...], seed: int
+    ) -> list[PromptedQuestion]: ...
+
+    def voter(
+        self, labelled: Split, kind: str, classes: tuple[str, ...], seed: int, voter: int
+    ) -> "Completer": ...
