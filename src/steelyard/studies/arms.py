@@ -31,8 +31,8 @@ from steelyard.selection import (
     keep_right,
     random_keep,
     refuse_one_label,
+    select_token_targets,
     shuffled_weights,
-    written,
 )
 from steelyard.student import CROSS_ENTROPY, Objective
 from steelyard.student.preference_stage import PreferenceStage
@@ -106,7 +106,7 @@ class Arm(BaseModel):
             return selection
         # number 0 of open answers is another text everywhere
         heard = self.selection.heard(votes) if isinstance(self.selection, FirstVoter) else None
-        return replace(selection, token_targets=written(votes, selection, heard))
+        return replace(selection, token_targets=select_token_targets(votes, selection, heard))
 
     def _select(self, votes: Votes, reliability: Reliability, truth: Ints, seed: int) -> Selection:
         selection = self._plain(votes, reliability, truth, seed)

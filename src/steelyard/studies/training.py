@@ -178,11 +178,11 @@ def _prefer(
     weak, seeds = weighing(run, seed)
     scores = weigh_answers(weak, run.task(seed).weak_train, questions, texts, seeds=seeds)
     found = best_and_worst(texts, scores)
-    pairs, selection = found.lesson(questions)
-    sure = found.doubt <= stage.max_doubt
+    pairs, selection = found.training_set(questions)
+    sure = found.flip_probability <= stage.max_flip_probability
     targets = selection.targets if stage.conservative else np.tile([1.0, 0.0], (len(sure), 1))
     weights = selection.weights * sure
-    left_out = {**found.left_out, "doubted": int((~sure).sum())}
+    left_out = {**found.dropped, "doubted": int((~sure).sum())}
     if not sure.any():
         return fitted, {"pairs": 0, "left_out": left_out}
     after, rewards = fitted.prefer(pairs, targets, weights, stage, seed=seed)
@@ -191,7 +191,7 @@ def _prefer(
     return after, {
         "pairs": int(used.sum()),
         "left_out": {**left_out, "too long": int((sure & ~used).sum())},
-        "doubt": float(found.doubt[used].mean()),
+        "doubt": float(found.flip_probability[used].mean()),
         "reward_margin": float(lead.mean()),
         "accuracy": float((lead > 0).mean()),
     }
