@@ -24,15 +24,15 @@ def test_a_pair_by_hand() -> None:
     # c .3*-3 + .3*-1 + .4*-5 = -3.2. Chosen b, rejected c; supervisor 2 alone prefers c: .3.
     found = scored(["a", "b", "c"], [[-1, -4, -2], [-2, -2, -1], [-3, -1, -5]], SHARES)
     assert (found.chosen, found.rejected) == (("b",), ("c",))
-    assert found.doubt.tolist() == pytest.approx([0.3])
-    assert not any(found.left_out.values())
+    assert found.flip_probability.tolist() == pytest.approx([0.3])
+    assert not any(found.dropped.values())
 
 
 def test_an_equal_score_is_half_a_doubt_and_one_large_lead_outweighs_many() -> None:
     # Even shares: a 9 - 1 + 0 over b's 0: two of three do not prefer a; 1/3 + 1/2 * 1/3 = 1/2.
     found = scored(["a", "b"], [[9, -1, 0], [0, 0, 0]])
     assert found.chosen == ("a",)
-    assert found.doubt.tolist() == pytest.approx([0.5])
+    assert found.flip_probability.tolist() == pytest.approx([0.5])
 
 
 def test_questions_without_a_pair_are_counted() -> None:
@@ -40,20 +40,24 @@ def test_questions_without_a_pair_are_counted() -> None:
         [["a", " a ", ""], ["a", "b"], ["a", "b"], ["b", "a"]],
         [np.array(t) for t in ([[1.0], [2], [3]], [[NAN], [1]], [[1.0], [1]], [[1.0], [2]])],
     )
-    assert found.left_out == {
+    assert found.dropped == {
         "fewer than two distinct answers": 1,
         "no supervisor scored all answers": 1,
         "equal scores": 1,
     }
     assert found.question.tolist() == [3]
-    assert (found.chosen, found.rejected, found.doubt.tolist()) == (("a",), ("b",), [0.0])
+    assert (found.chosen, found.rejected, found.flip_probability.tolist()) == (
+        ("a",),
+        ("b",),
+        [0.0],
+    )
 
 
 def test_a_silent_supervisor_leaves_its_share_to_the_others() -> None:
     # Supervisor 3 says nothing of c. The others have .5 each: a 2, b 1.5, c 1.
     found = scored(["a", "b", "c"], [[1, 3, 9], [1, 2, 0], [2, 0, NAN]], SHARES)
     assert (found.chosen, found.rejected) == (("a",), ("c",))
-    assert found.doubt.tolist() == pytest.approx([0.5])
+    assert found.flip_probability.tolist() == pytest.approx([0.5])
 
 
 def test_what_the_student_is_taught() -> None:
@@ -61,12 +65,12 @@ def test_what_the_student_is_taught() -> None:
     found = best_and_worst(
         [["x"], ["a", "b"]], [np.array([[1.0, 1]]), np.array([[2.0, 0], [0, 1]])]
     )
-    taught, selection = found.lesson(asked)
+    taught, selection = found.training_set(asked)
     assert taught == (Question("q1", "Who?", ("a", "b")),)
     assert selection.ids == ("q1",)
     assert selection.targets.tolist() == [[0.5, 0.5]]  # one of two prefers b
     assert selection.weights.tolist() == [1]
-    nothing, empty = best_and_worst([["x"]], [np.array([[1.0]])]).lesson(asked)
+    nothing, empty = best_and_worst([["x"]], [np.array([[1.0]])]).training_set(asked)
     assert (nothing, empty.targets.shape) == ((), (0, 2))
 
 
@@ -76,7 +80,7 @@ def test_the_chosen_answer_is_never_worse_and_shares_have_no_unit(rows: list[lis
     table = np.array(rows, dtype=float)
     one, other = (best_and_worst([texts], [table], scale * SHARES) for scale in (1, 10))
     assert (one.chosen, one.rejected) == (other.chosen, other.rejected)
-    assert one.doubt == pytest.approx(other.doubt)
+    assert one.flip_probability == pytest.approx(other.flip_probability)
     for best, worst in zip(one.chosen, one.rejected, strict=True):
         together = table @ SHARES
         assert together[texts.index(best)] == together.max()

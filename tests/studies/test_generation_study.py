@@ -165,7 +165,7 @@ def test_a_student_that_writes_nothing_readable_has_no_pairs(run: Run) -> None:
     labelled = run.task(0).weak_train
     scores = weigh_answers(weak, labelled, questions, [(), ()], seeds=seeds)
     assert [table.shape for table in scores] == [(0, 3), (0, 3)]
-    assert best_and_worst([(), ()], scores).left_out["fewer than two distinct answers"] == 2
+    assert best_and_worst([(), ()], scores).dropped["fewer than two distinct answers"] == 2
 
 
 def test_given_answers_are_weighed_by_every_voter_as_their_votes_were(run: Run) -> None:

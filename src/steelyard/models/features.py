@@ -27,7 +27,7 @@ def read_features(
     Args:
         pretrained: whose hidden states.
         questions: without choices.
-        max_tokens: longer texts are cut.
+        max_tokens: longer texts are truncated.
         states: keeps what was computed of the same questions before (`finetune.StatesCache`).
         precision: of the matrix products, `bf16` or `fp32`.
     """
@@ -38,9 +38,9 @@ def read_features(
     def frozen() -> tuple[Any, Any]:
         return load_tokenizer(pretrained), load_classifier(pretrained, 2, 0.0, 0).to(device())
 
-    def compute(some: Sequence[Question]) -> tuple[Any, Ints]:
+    def compute(part: Sequence[Question]) -> tuple[Any, Ints]:
         tokenizer, model = frozen()
-        encoded = encode(tokenizer, some, max_tokens)
+        encoded = encode(tokenizer, part, max_tokens)
         return mean_states(model, encoded, precision), encoded.rows
 
     rows = np.asarray(compute(questions)[0] if states is None else states(questions, compute))

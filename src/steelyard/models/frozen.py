@@ -91,19 +91,19 @@ class Trunk:
         """Inside, the model reads hidden states (`inputs_embeds`) and runs its top blocks alone."""
         owner, name = _blocks(self.model)
         blocks = getattr(owner, name)
-        place, embeddings = _embeddings(self.model)
+        inner, embeddings = _embeddings(self.model)
         count = self.model.config.num_hidden_layers
         try:
             setattr(owner, name, nn.ModuleList(list(blocks)[self.frozen :]))
             if embeddings is not None:
-                place.embeddings = _GivenStates()
+                inner.embeddings = _GivenStates()
             self.model.config.num_hidden_layers = count - self.frozen
             with first_token_only(self.model, blocks[-1]):
                 yield
         finally:
             setattr(owner, name, blocks)
             if embeddings is not None:
-                place.embeddings = embeddings
+                inner.embeddings = embeddings
             self.model.config.num_hidden_layers = count
 
     def fits(self, encoded: Encoded) -> bool:
@@ -151,7 +151,7 @@ def framed(model: Any, encoded: Encoded) -> Iterator[tuple[Ints, dict[str, Tenso
     model makes of it then depends on nothing but itself, down to the last bit, and can be shared
     by all who ask about that text.
     """
-    reader = Batcher(encoded, device=str(next(model.parameters()).device))
+    batcher = Batcher(encoded, device=str(next(model.parameters()).device))
     lengths = np.maximum.reduceat(encoded.lengths, encoded.rows[:-1])
     most = getattr(model.config, "max_position_embeddings", None) or lengths.max()
     frames = np.maximum(lengths, np.minimum(-(-lengths // FRAME) * FRAME, most))
@@ -160,7 +160,7 @@ def framed(model: Any, encoded: Encoded) -> Iterator[tuple[Ints, dict[str, Tenso
     for frame in np.unique(frames):
         members = np.flatnonzero(frames == frame)
         for rows in micro_batches(members, costs, FROZEN_TOKENS):
-            yield rows, _padded(reader.inputs(rows), int(frame), encoded.pad)
+            yield rows, _padded(batcher.inputs(rows), int(frame), encoded.pad)
 
 
 def _padded(inputs: dict[str, Tensor], width: int, pad: int) -> dict[str, Tensor]:
@@ -190,8 +190,8 @@ class Rows:
         array, row = self.array[wanted], self.row[wanted]
         out = np.empty((len(row), self.shape[1]), dtype=self.arrays[0].dtype)
         for number in np.unique(array):
-            mine = array == number
-            out[mine] = self.arrays[number][row[mine]]
+            inside = array == number
+            out[inside] = self.arrays[number][row[inside]]
         return out
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> npt.NDArray[Any]:
@@ -208,11 +208,11 @@ def _fill(
     if out is None:
         out = np.empty((len(encoded.tokens), states.shape[-1]), dtype=np.float32)
     values = states[mask.bool()].cpu().numpy()
-    places = [
+    positions = [
         np.arange(encoded.starts[encoded.rows[i]], encoded.starts[encoded.rows[i + 1]])
         for i in rows
     ]
-    out[np.concatenate(places)] = values
+    out[np.concatenate(positions)] = values
     return out
 
 

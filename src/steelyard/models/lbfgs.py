@@ -31,7 +31,7 @@ def minimise(
     Source: Liu and Nocedal 1989, doi:10.1007/BF01589116, algorithm 2.1 (with backtracking, which
         suffices where functions are convex; steps of too little curvature are not remembered).
     """
-    found = np.zeros_like(inverse)
+    solution = np.zeros_like(inverse)
     alive, points = np.arange(len(inverse)), np.zeros_like(inverse)
     values, slopes = evaluate(points, alive)
     moves = np.zeros((MEMORY, *points.shape))
@@ -40,12 +40,12 @@ def minimise(
     for step in range(steps):
         near = np.abs(slopes).max(axis=1) <= tolerance[alive]
         if near.any():
-            found[alive[near]] = points[near]
+            solution[alive[near]] = points[near]
             go = ~near
             alive, points, values, slopes = alive[go], points[go], values[go], slopes[go]
             moves, turns, shares = moves[:, go], turns[:, go], shares[:, go]
             if not len(alive):
-                return found
+                return solution
         newest = [k % MEMORY for k in range(step - 1, max(0, step - MEMORY) - 1, -1)]
         way = _direction(slopes, inverse[alive], moves, turns, shares, newest)
         there, values, new = _line_search(evaluate, alive, points, values, slopes, way)

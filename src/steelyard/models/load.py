@@ -61,8 +61,8 @@ def identity(pretrained: Pretrained) -> str:
 
     A folder is named by the sums of its files, a Hub model by its resolved commit.
     """
-    place = find(pretrained.model)
-    folder = Path(place)
+    address = find(pretrained.model)
+    folder = Path(address)
     if folder.is_dir():
         _check_folder(pretrained, folder)  # before all of another folder is read
         digest = hashlib.blake2b(digest_size=16)
@@ -70,7 +70,7 @@ def identity(pretrained: Pretrained) -> str:
             digest.update(f"{path.relative_to(folder).as_posix()} {file_sum(path)}\n".encode())
         return digest.hexdigest()
     commit = getattr(_config(pretrained), "_commit_hash", None)
-    return f"{place}@{commit or pretrained.revision}"
+    return f"{address}@{commit or pretrained.revision}"
 
 
 def check(pretrained: Pretrained) -> None:
@@ -182,10 +182,10 @@ def _reading(pretrained: Pretrained, read: Any, **options: Any) -> Any:
 
     quiet.set_verbosity_error()
     quiet.disable_progress_bar()
-    place = find(pretrained.model)
+    address = find(pretrained.model)
     try:
         return read(
-            place,
+            address,
             revision=pretrained.revision or "main",
             trust_remote_code=pretrained.trust_remote_code,
             **options,

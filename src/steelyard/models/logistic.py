@@ -25,7 +25,7 @@ PART = 2**18  # logits that are made at once: they stay in the processor's cache
 
 @dataclass(frozen=True, eq=False)
 class HeadTargets:
-    """What one head is taught."""
+    """The training set of one head."""
 
     rows: Ints  # (n,), different rows of the features
     targets: Floats  # (n, K), rows sum to 1
@@ -34,7 +34,7 @@ class HeadTargets:
 
 @dataclass(frozen=True, eq=False)
 class Head:
-    """A logistic regression: p = softmax(x W + b) over the classes that it was taught."""
+    """A logistic regression: p = softmax(x W + b) over the classes that its targets have."""
 
     slopes: Floats  # (d, P)
     biases: Floats  # (P,)
@@ -42,7 +42,7 @@ class Head:
     answers: int  # K
 
     def probabilities(self, features: Features) -> Floats:
-        """Probabilities of each row's classes, (N, K); 0 of a class that was not taught."""
+        """Probabilities of each row's classes, (N, K); 0 of a class without targets."""
         logits = features @ self.slopes + self.biases
         powers = np.exp(logits - logits.max(axis=1, keepdims=True))
         probs = np.zeros((len(logits), self.answers))
@@ -50,55 +50,55 @@ class Head:
         return probs
 
 
-def fit_heads(features: Features, lessons: Sequence[HeadTargets], strength: float) -> list[Head]:
-    """The head of each lesson: the one that minimises over W (d, P) and b
+def fit_heads(features: Features, targets_of: Sequence[HeadTargets], strength: float) -> list[Head]:
+    """The head of each training set: the one that minimises over W (d, P) and b
 
         C sum_i w_i (-sum_k t_ik ln p_ik) + |W|^2 / 2
 
-    with P columns for P classes; two classes have p = sigmoid(x W + b) with one. This is the
+    with P columns for P classes; two classes have p = sigmoid(x W + b) with one column. This is the
     objective of scikit-learn's `LogisticRegression`, a soft target being a row for each class. A
     head does not depend on what it is solved with, beyond the tolerance.
 
     Args:
         features: (N, d); of a similar scale in all columns.
-        lessons: any number, on the same rows or others.
+        targets_of: any number, on the same rows or others.
         strength: C, above 0.
 
     Raises:
-        InputError: a lesson of fewer than two classes.
-        TrainingError: a head was not found.
+        InputError: targets of fewer than two classes.
+        TrainingError: a solution was not found.
     """
     heads: dict[int, Head] = {}
-    taught = [_classes(lesson) for lesson in lessons]
+    classes_of = [_classes(head) for head in targets_of]
     for binary in (True, False):
-        alike = [i for i, classes in enumerate(taught) if (len(classes) == 2) == binary]
-        for group in _groups(lessons, alike):
-            stack = _Stack.of(features, [lessons[i] for i in group], binary, strength)
+        alike = [i for i, classes in enumerate(classes_of) if (len(classes) == 2) == binary]
+        for group in _groups(targets_of, alike):
+            stack = _Stack.of(features, [targets_of[i] for i in group], binary, strength)
             heads |= dict(zip(group, stack.solve(), strict=True))
-    return [heads[i] for i in range(len(lessons))]
+    return [heads[i] for i in range(len(targets_of))]
 
 
-def _classes(lesson: HeadTargets) -> Ints:
-    classes = np.flatnonzero(lesson.weights @ lesson.targets)
+def _classes(head: HeadTargets) -> Ints:
+    classes = np.flatnonzero(head.weights @ head.targets)
     if len(classes) < 2:
         raise InputError(
             f"A logistic head needs labels of at least two classes, got {len(classes)} on "
-            f"{int((lesson.weights > 0).sum())} rows of positive weight. Keep more rows."
+            f"{int((head.weights > 0).sum())} rows of positive weight. Keep more rows."
         )
     return classes
 
 
-def _groups(lessons: Sequence[HeadTargets], alike: Sequence[int]) -> Iterator[list[int]]:
-    """Lessons that share most of their rows, as many as fit into TABLE."""
+def _groups(targets_of: Sequence[HeadTargets], alike: Sequence[int]) -> Iterator[list[int]]:
+    """Training sets that share most of their rows, as many as fit into TABLE."""
     if not alike:
         return
-    every = np.unique(np.concatenate([lessons[i].rows for i in alike]))
+    every = np.unique(np.concatenate([targets_of[i].rows for i in alike]))
     by_rows: dict[bytes, list[int]] = {}
     for i in alike:
-        shared = len(every) <= 2 * len(lessons[i].rows)
-        by_rows.setdefault(b"" if shared else np.sort(lessons[i].rows).tobytes(), []).append(i)
+        shared = len(every) <= 2 * len(targets_of[i].rows)
+        by_rows.setdefault(b"" if shared else np.sort(targets_of[i].rows).tobytes(), []).append(i)
     for members in by_rows.values():
-        entries = len(every) * (lessons[members[0]].targets.shape[1] + 1)
+        entries = len(every) * (targets_of[members[0]].targets.shape[1] + 1)
         size = max(1, TABLE // entries)
         for start in range(0, len(members), size):
             yield members[start : start + size]
@@ -119,37 +119,39 @@ class _Stack:
     spread: Floats  # (d + 1,), mean square of each input
     targets: Floats  # (N, H, F), F = 1 for two classes, else K
     weights: Floats  # (N, H), with C
-    taught: npt.NDArray[np.bool_]  # (H, K), which classes each head has
+    present: npt.NDArray[np.bool_]  # (H, K), which classes each head has
     turns: Floats  # (H, F, F), rotation of each head's classes
     bends: Floats  # (H, F), curvature in the rotated logits
 
     @classmethod
     def of(
-        cls, features: Features, lessons: Sequence[HeadTargets], binary: bool, strength: float
+        cls, features: Features, targets_of: Sequence[HeadTargets], binary: bool, strength: float
     ) -> "_Stack":
-        kept = [lesson.rows[lesson.weights > 0] for lesson in lessons]
+        kept = [head.rows[head.weights > 0] for head in targets_of]
         rows = np.unique(np.concatenate(kept))
-        own = np.asarray(features[rows], dtype=np.float64)
-        centre = own.mean(axis=0)
-        own -= centre
-        squares, axes = np.linalg.eigh(own.T @ own / len(rows))
-        inputs = np.ones((len(rows), own.shape[1] + 1))
-        np.matmul(own, axes, out=inputs[:, :-1])
-        answers = lessons[0].targets.shape[1]
-        targets = np.zeros((len(rows), len(lessons), 1 if binary else answers))
-        weights = np.zeros((len(rows), len(lessons)))
-        taught = np.zeros((len(lessons), answers), dtype=bool)
-        for h, lesson in enumerate(lessons):
-            mine, classes = lesson.weights > 0, _classes(lesson)
-            place = np.searchsorted(rows, lesson.rows[mine])
-            weights[place, h] = strength * lesson.weights[mine]
-            targets[place, h] = lesson.targets[mine][:, classes[1:] if binary else slice(None)]
-            taught[h, classes] = True
+        centred = np.asarray(features[rows], dtype=np.float64)
+        centre = centred.mean(axis=0)
+        centred -= centre
+        squares, axes = np.linalg.eigh(centred.T @ centred / len(rows))
+        inputs = np.ones((len(rows), centred.shape[1] + 1))
+        np.matmul(centred, axes, out=inputs[:, :-1])
+        answers = targets_of[0].targets.shape[1]
+        targets = np.zeros((len(rows), len(targets_of), 1 if binary else answers))
+        weights = np.zeros((len(rows), len(targets_of)))
+        present = np.zeros((len(targets_of), answers), dtype=bool)
+        for h, head in enumerate(targets_of):
+            kept_rows, classes = head.weights > 0, _classes(head)
+            position = np.searchsorted(rows, head.rows[kept_rows])
+            weights[position, h] = strength * head.weights[kept_rows]
+            targets[position, h] = head.targets[kept_rows][
+                :, classes[1:] if binary else slice(None)
+            ]
+            present[h, classes] = True
         spread = np.append(np.maximum(squares, 0), 1.0)
         shares = np.einsum("nh,nhf->hf", weights, targets) / weights.sum(axis=0)[:, None]
         middle = shares[:, :, None] * np.eye(shares.shape[1]) - shares[:, :, None] * shares[:, None]
         bends, turns = np.linalg.eigh(middle)
-        return cls(inputs, axes, centre, spread, targets, weights, taught, turns, bends)
+        return cls(inputs, axes, centre, spread, targets, weights, present, turns, bends)
 
     def solve(self) -> list[Head]:
         total = self.weights.sum(axis=0)  # (H,)
@@ -165,7 +167,10 @@ class _Stack:
                 f"A logistic head on {len(self.inputs)} rows is not found after {STEPS} steps; "
                 "lower `regularization`."
             )
-        return [self._head(h, one @ self.turns[h].T) for h, one in enumerate(solved.reshape(shape))]
+        return [
+            self._head(h, solution @ self.turns[h].T)
+            for h, solution in enumerate(solved.reshape(shape))
+        ]
 
     def evaluate(self, flat: Floats, heads: Ints) -> tuple[Floats, Floats]:
         """Objective (h,) and its slope (h, P) of some heads at `flat` (h, P)."""
@@ -198,7 +203,7 @@ class _Stack:
             probs = np.where(logits > 0, 1.0, small) / (1 + small)
             return loss[:, :, 0], probs - targets
         top = logits.max(axis=2, keepdims=True)
-        powers = np.exp(logits - top) * self.taught[heads]
+        powers = np.exp(logits - top) * self.present[heads]
         total = powers.sum(axis=2, keepdims=True)
         loss = (np.log(total) + top)[:, :, 0] - np.einsum("nhf,nhf->nh", targets, logits)
         powers /= total
@@ -210,12 +215,12 @@ class _Stack:
         """1 for each slope and 0 for the bias, (d + 1, 1)."""
         return np.append(np.ones(len(self.spread) - 1), 0.0)[:, None]
 
-    def _head(self, h: int, found: Floats) -> Head:
-        classes = np.flatnonzero(self.taught[h])
-        slopes = self.axes @ found[:-1]
-        biases = found[-1] - self.centre @ slopes
-        if found.shape[1] == 1:  # the first of two classes has logit 0
+    def _head(self, h: int, solution: Floats) -> Head:
+        classes = np.flatnonzero(self.present[h])
+        slopes = self.axes @ solution[:-1]
+        biases = solution[-1] - self.centre @ slopes
+        if solution.shape[1] == 1:  # the first of two classes has logit 0
             slopes, biases = np.pad(slopes, ((0, 0), (1, 0))), np.append(0.0, biases)
         else:
             slopes, biases = slopes[:, classes], biases[classes]
-        return Head(slopes, biases, classes, self.taught.shape[1])
+        return Head(slopes, biases, classes, self.present.shape[1])

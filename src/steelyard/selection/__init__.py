@@ -13,7 +13,7 @@ from steelyard.selection.per_supervisor import PerSupervisor
 from steelyard.selection.protocol import BaseSelector, Selector
 from steelyard.selection.reweight import WeighByScore, WeighByShare
 from steelyard.selection.risk_controlled import RiskControl, control_risk
-from steelyard.selection.token_targets import written
+from steelyard.selection.token_targets import select_token_targets
 from steelyard.selection.truth import keep_right, select_truth
 
 SelectorSettings: TypeAlias = Annotated[
@@ -41,6 +41,6 @@ __all__ = [
     "random_keep",
     "refuse_one_label",
     "shuffled_weights",
+    "select_token_targets",
     "select_truth",
-    "written",
 ]

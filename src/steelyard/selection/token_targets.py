@@ -1,4 +1,4 @@
-"""The words of what is taught: how sure the supervisors are of each word of each answer."""
+"""Token targets: how probable the supervisors find each word of each selected answer."""
 
 from collections.abc import Sequence
 from itertools import pairwise
@@ -21,23 +21,23 @@ VERSION = 1
 """Raised when token targets change without a change of settings."""
 
 
-def written(
-    votes: Votes, selection: Selection, heard: npt.NDArray[np.bool_] | None = None
+def select_token_targets(
+    votes: Votes, selection: Selection, pooled: npt.NDArray[np.bool_] | None = None
 ) -> TokenTargets | None:
-    """The answers that a selection teaches, with their words; None if the votes have no words.
+    """The answers of a selection with their words; None if the votes have no words.
 
     An answer's word has the mean log-probability that the supervisors give it: the logarithmic pool
-    whose sum over the words is that of the whole answer. Supervisors that are kept apart are not
-    pooled: each of their labels is a text of its own, with the supervisor's share.
+    whose sum over the words is that of the whole answer. With targets per supervisor nothing is
+    pooled: each supervisor's label is a separate text, with the supervisor's share.
 
-    A word boundary counts where all pooled supervisors have one. An answer that nobody could weigh
-    is left out, and the example's other answers share its weight. Its entropy is the mean
-    over the lists of those that answered: all that are pooled, or the one that is kept apart.
+    A word boundary counts where all pooled supervisors have one. An answer that nobody could score
+    is dropped, and the example's other answers share its weight. Its entropy is the mean over the
+    lists of those that answered: all that are pooled, or the single supervisor.
 
     Args:
         votes: about N open questions.
         selection: of the same.
-        heard: (M,), which votes are pooled; None: all.
+        pooled: (number of votes,), which votes are pooled; None: all.
 
     Source: Cui et al. 2024, arXiv:2406.03199 (their joint decoding keeps the words of the first
         supervisor that gave the answer; the pool is ours).
@@ -47,26 +47,26 @@ def written(
     counts = votes.candidates[votes.example]
     starts = np.cumsum(counts) - counts  # of each vote's candidates
     entropies = np.full(len(votes.example), np.nan) if votes.entropy is None else votes.entropy
-    found: list[tuple[int, int, float, float, list[tuple[int, int, float]]]] = []
+    texts: list[tuple[int, int, float, float, list[tuple[int, int, float]]]] = []
     for i, rows in enumerate(_rows_of(votes)):
         if selection.weights[i] > 0:
-            spoken = rows if heard is None else rows[heard[rows]]
-            for k, share, who in _lessons(votes, selection, i, spoken):
-                words = _pool(votes.word_probs, starts[who] + k)
+            kept = rows if pooled is None else rows[pooled[rows]]
+            for k, share, voting in _answers(votes, selection, i, kept):
+                words = _pool(votes.word_probs, starts[voting] + k)
                 if words:
-                    found.append((i, k, share, float(entropies[who].mean()), words))
-    example = np.array([i for i, *_ in found], dtype=np.int64)
-    shares = np.array([share for _, _, share, *_ in found])
+                    texts.append((i, k, share, float(entropies[voting].mean()), words))
+    example = np.array([i for i, *_ in texts], dtype=np.int64)
+    shares = np.array([share for _, _, share, *_ in texts])
     total = np.bincount(example, weights=shares, minlength=len(votes.ids))
-    flat = [word for *_, words in found for word in words]
+    flat = [word for *_, words in texts for word in words]
     table = np.array(flat, dtype=np.float64).reshape(-1, 3)
     return TokenTargets(
         example=example,
-        candidate=np.array([k for _, k, *_ in found], dtype=np.int64),
+        candidate=np.array([k for _, k, *_ in texts], dtype=np.int64),
         share=shares / total[example],
         words=WordProbabilities(
             Spans(
-                np.cumsum([0, *(len(words) for *_, words in found)]),
+                np.cumsum([0, *(len(words) for *_, words in texts)]),
                 table[:, 0].astype(np.int64),
                 table[:, 1].astype(np.int64),
             ),
@@ -74,7 +74,7 @@ def written(
         ),
         entropy=None
         if votes.entropy is None
-        else np.array([entropy for *_, entropy, _ in found], dtype=np.float64),
+        else np.array([entropy for *_, entropy, _ in texts], dtype=np.float64),
     )
 
 
@@ -84,10 +84,10 @@ def _rows_of(votes: Votes) -> list[Ints]:
     return [np.arange(a, b) for a, b in pairwise(edges)]
 
 
-def _lessons(
+def _answers(
     votes: Votes, selection: Selection, i: int, rows: Ints
 ) -> list[tuple[int, float, Ints]]:
-    """Answers of example i that are taught, their shares, and the votes whose words count."""
+    """Answers of example i in the selection, their shares, and the votes whose words count."""
     rows = rows[votes.answer[rows] != ABSTAIN]
     if selection.per_supervisor is None:
         targets: Floats = selection.targets[i]
@@ -101,7 +101,7 @@ def _lessons(
 
 
 def _pool(words: WordProbabilities, texts: Ints) -> list[tuple[int, int, float]]:
-    """Begin, end and mean ln P of the words of one answer that several supervisors weighed."""
+    """Begin, end and mean ln P of the words of one answer that several supervisors scored."""
     spans = words.spans
     parts = [slice(spans.rows[t], spans.rows[t + 1]) for t in texts]
     parts = [part for part in parts if np.isfinite(words.log_probs[part]).all()]
@@ -110,8 +110,8 @@ def _pool(words: WordProbabilities, texts: Ints) -> list[tuple[int, int, float]]
     ends = [spans.end[part] for part in parts]
     common = _common(ends)
     logs = np.zeros(len(common))
-    for part, own in zip(parts, ends, strict=True):
-        sums = words.log_probs[part].cumsum()[np.searchsorted(own, common)]
+    for part, end in zip(parts, ends, strict=True):
+        sums = words.log_probs[part].cumsum()[np.searchsorted(end, common)]
         logs += np.diff(sums, prepend=0.0) / len(parts)
     first = np.concatenate([[0], np.searchsorted(ends[0], common[:-1]) + 1])
     begins = spans.begin[parts[0]][first]
@@ -119,8 +119,8 @@ def _pool(words: WordProbabilities, texts: Ints) -> list[tuple[int, int, float]]
 
 
 def _common(ends: Sequence[Ints]) -> Ints:
-    """Where words of all supervisors end; the text's end is always such a place."""
+    """Where words of all supervisors end; the text's end always counts."""
     common = ends[0]
-    for own in ends[1:]:
-        common = np.intersect1d(common, own)
+    for other in ends[1:]:
+        common = np.intersect1d(common, other)
     return common

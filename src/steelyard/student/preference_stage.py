@@ -1,21 +1,22 @@
 """A second stage of training: preferences between the student's own answers."""
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
+from steelyard.io.renamed_settings import renamed
 from steelyard.models.lm.dpo import PreferenceTuning
 
 
 class PreferenceStage(PreferenceTuning):
-    """After it has learnt to answer, the student writes lists, and the supervisors order them.
+    """After it has learned to answer, the student writes lists, and the supervisors order them.
 
     Of each question's list the answer that the supervisors together find most probable is chosen,
     the least probable one rejected, and the student is tuned by direct preference optimization,
-    with what it was before as the reference.
+    with the student before this stage as the reference.
 
     Source: Cui et al. 2024, arXiv:2406.03199, preference stage (from the authors' code: lists of
-        10, beta = 0.1, one epoch, no doubt).
+        10, beta = 0.1, one epoch, labels taken as certain).
     """
 
     version: ClassVar[int] = 2  # 2: supervisors are read back after training, as for their votes
@@ -23,9 +24,14 @@ class PreferenceStage(PreferenceTuning):
     beams: int = Field(10, ge=2, le=64)
     """Answers of a list."""
     questions: int | None = Field(None, ge=2)
-    """Of how many training questions lists are written; None: of all that are taught."""
+    """How many training questions get lists; null: all that the student is trained on."""
     conservative: bool = True
-    """Doubt each pair by the share of the supervisors that would order it the other way; without,
-    the labels are taken as sure."""
-    max_doubt: float = Field(0.5, gt=0, le=1)
-    """Pairs that the supervisors doubt more than this are left out."""
+    """Give each pair a flip probability, the share of the supervisors that order it the other way;
+    without it the labels are taken as certain."""
+    max_flip_probability: float = Field(0.5, gt=0, le=1)
+    """Pairs with a larger flip probability are dropped."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _old_names(cls, values: Any) -> Any:
+        return renamed(values, {"max_doubt": "max_flip_probability"})

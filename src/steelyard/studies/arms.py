@@ -29,10 +29,10 @@ from steelyard.selection import (
     keep_right,
     random_keep,
     refuse_one_label,
+    select_token_targets,
     shuffled_weights,
     token_targets,
     truth,
-    written,
 )
 from steelyard.student import CROSS_ENTROPY, Objective
 from steelyard.student.preference_stage import PreferenceStage
@@ -101,7 +101,7 @@ class Arm(BaseModel):
         selection = self._select(votes, reliability, true, seed)
         if votes.candidate_texts:  # number 0 of open answers is another text everywhere
             counted = self.selection.counted(votes)
-            return replace(selection, token_targets=written(votes, selection, counted))
+            return replace(selection, token_targets=select_token_targets(votes, selection, counted))
         if votes.classes != PAIR:  # a number of theirs means nothing
             refuse_one_label(selection)
         return selection

@@ -38,7 +38,7 @@ def prefer(
     scores = weigh_answers(writers, labelled, asked, texts, seeds=seeds, models=models)
     ordered = best_and_worst(texts, scores)
     pairs, selection = ordered.lesson(asked)
-    sure = ordered.doubt <= stage.max_doubt
+    sure = ordered.doubt <= stage.max_flip_probability
     targets = selection.targets if stage.conservative else np.tile([1.0, 0.0], (len(sure), 1))
     left_out = {**ordered.left_out, "doubted": int((~sure).sum())}
     if not sure.any():

@@ -203,7 +203,7 @@ class LanguageModelVoters(Pretrained, PromptSettings, BaseSupervisor):
         scores = score_options(
             model, tokenizer, asked, normalise=self.normalise, precision=self.precision
         )
-        _say_cut(scores.cut, len(asked))
+        _say_cut(scores.truncated, len(asked))
         return scores
 
     def _closed(
@@ -246,7 +246,7 @@ class LanguageModelVoters(Pretrained, PromptSettings, BaseSupervisor):
     ) -> Votes:
         """Votes of M = N x V x Q answers that were written."""
         flat = [reply for part in written for reply in part]
-        _say_cut(sum(reply.cut for reply in flat), len(flat))
+        _say_cut(sum(reply.truncated for reply in flat), len(flat))
         found = [
             read(reply.text, one, self.reader, reply.finish_reason)
             for reply, one in zip(flat, [*asked] * len(written), strict=True)

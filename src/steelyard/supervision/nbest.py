@@ -177,7 +177,7 @@ def _write(weak: ListWriter, voter: Completer, prompts: Sequence[PromptedQuestio
         empty=" {}" if weak.reader in ("json", "slots") else None,
         precision=weak.precision,
     )
-    if (cut := int(found.scored.cut.sum())) > 0:
+    if (cut := int(found.scored.truncated.sum())) > 0:
         log.warning("%d of %d prompts were too long: cut.", cut, len(prompts))
     answers, reasons = [], []
     for readings, lack in zip(found.read(prompts, weak.reader), found.reasons, strict=True):

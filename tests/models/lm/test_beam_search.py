@@ -250,7 +250,7 @@ def test_prompts_longer_than_the_context_are_cut_or_left_out() -> None:
     ]
     found = n_best(model, tokenizer, asked, beams=2, max_new_tokens=4)
     assert found.reasons == ("", TOO_LONG, "")
-    assert found.scored.cut.tolist() == [True, False, False]
+    assert found.scored.truncated.tolist() == [True, False, False]
     assert np.isnan(found.entropy).tolist() == [False, True, False]
     assert np.diff(found.scored.rows)[1] == 0
     shorter = n_best(model, tokenizer, asks(long[: 32 - 4 - 1]), beams=2, max_new_tokens=4)
@@ -328,6 +328,6 @@ def test_texts_without_a_score_say_why() -> None:
     found = score_texts(model, tokenizer, asked)
     assert found.reasons == ("", UNSPELLED, TOO_LONG, TOO_LONG, "")
     assert np.isfinite(found.log_probs).tolist() == [True, False, False, False, True]
-    assert found.cut.tolist() == [False, False, True]
+    assert found.truncated.tolist() == [False, False, True]
     words = found.words()
     assert np.isnan(words.log_probs).tolist() == [False, True, True, True, False]

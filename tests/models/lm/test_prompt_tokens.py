@@ -22,7 +22,7 @@ def test_long_prompts_are_cut_in_their_item(llama: tuple[Any, Any]) -> None:
         PromptedQuestion("short", "0", "a plot is", (" good", " bad"), (), ("", ""), (7, 7)),
     ]
     scores = score_options(model, words, asked)
-    assert scores.cut == 1
+    assert scores.truncated == 1
     assert scores.fits.all()
     shorter = fit_prompt(words, asked[0], 64 - 2)
     assert shorter is not None

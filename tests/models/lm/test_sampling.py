@@ -111,6 +111,6 @@ def test_replies_end_at_the_context_and_prompts_leave_room(llama: tuple[Any, Any
         PromptedQuestion("short", "0", "a plot is"),
     ]
     replies = sample_replies(model, words, asked, max_new_tokens=20)
-    assert [reply.cut for reply in replies] == [True, False, False]
+    assert [reply.truncated for reply in replies] == [True, False, False]
     assert replies[1] == SampledReply("", "too long")
     assert replies[2] == sample_replies(model, words, asked[2:], max_new_tokens=20)[0]

@@ -33,23 +33,32 @@ class NBest:
     reasons: tuple[str, ...]  # (N,), why a prompt has no answers, "" if it has
 
     def read(
-        self, asked: Sequence[PromptedQuestion], reader: AnswerFormat | None, *, whole: bool = False
+        self,
+        asked: Sequence[PromptedQuestion],
+        answer_format: AnswerFormat | None,
+        *,
+        whole: bool = False,
     ) -> list[list[Reading]]:
-        """The answers to each of N open questions as they are read; one that has no end is cut.
+        """The parsed answers to each of N open questions; those without an end are truncated.
 
         Args:
             asked: the N questions.
-            reader: of open answers.
-            whole: leave out those that are cut.
+            answer_format: of open answers.
+            whole: drop those that are truncated.
         """
         rows = self.scored.rows
         return [
             [
-                read(self.scored.texts[s], one, reader, None if self.ended[s] else "length")
+                read(
+                    self.scored.texts[s],
+                    question,
+                    answer_format,
+                    None if self.ended[s] else "length",
+                )
                 for s in range(rows[i], rows[i + 1])
                 if self.ended[s] or not whole
             ]
-            for i, one in enumerate(asked)
+            for i, question in enumerate(asked)
         ]
 
 
@@ -90,32 +99,40 @@ def n_best(
     """
     context = context_size(model, tokenizer)
     longest = min(max_new_tokens, context // 2)
-    fitted = [fit_prompt(tokenizer, one, context - longest) for one in asked]
-    asks = [one if short is None else short for one, short in zip(asked, fitted, strict=True)]
+    fitted = [fit_prompt(tokenizer, question, context - longest) for question in asked]
+    prompts = [
+        question if short is None else short for question, short in zip(asked, fitted, strict=True)
+    ]
     put = [i for i, short in enumerate(fitted) if short is not None]
     written = _search(
-        model, tokenizer, [asks[i] for i in put], beams, longest, normalise, precision
+        model, tokenizer, [prompts[i] for i in put], beams, longest, normalise, precision
     )
     answers: list[dict[str, tuple[str, bool]]] = [{} for _ in asked]
     for i, hypotheses in zip(put, written, strict=True):
         for text, ended in hypotheses:
-            said = empty if empty is not None and _says_nothing(text) else text
-            answers[i].setdefault(said.strip(), (text, ended))
+            spoken = empty if empty is not None and _says_nothing(text) else text
+            answers[i].setdefault(spoken.strip(), (text, ended))
     scored = score_texts(
         model,
         tokenizer,
         [
-            replace(one, answers=tuple(text for text, _ in own.values()))
-            for one, own in zip(asks, answers, strict=True)
+            replace(question, answers=tuple(text for text, _ in texts_of.values()))
+            for question, texts_of in zip(prompts, answers, strict=True)
         ],
         precision=precision,
     )
-    cut = [one.prompt != short.prompt for one, short in zip(asked, asks, strict=True)]
+    truncated = [
+        question.prompt != short.prompt for question, short in zip(asked, prompts, strict=True)
+    ]
     texts = [empty if empty is not None and _says_nothing(text) else text for text in scored.texts]
     example = np.repeat(np.arange(len(asked)), np.diff(scored.rows))
     return NBest(
-        scored=replace(scored, texts=tuple(texts), cut=scored.cut | np.array(cut, dtype=bool)),
-        ended=np.array([ended for own in answers for _, ended in own.values()], dtype=bool),
+        scored=replace(
+            scored, texts=tuple(texts), truncated=scored.truncated | np.array(truncated, dtype=bool)
+        ),
+        ended=np.array(
+            [ended for texts_of in answers for _, ended in texts_of.values()], dtype=bool
+        ),
         entropy=beam_entropy(scored.log_probs, scored.lengths, example, len(asked)),
         reasons=tuple(TOO_LONG if short is None else "" for short in fitted),
     )
@@ -175,10 +192,10 @@ def _search(
         eos_token_id=ends,
         pad_token_id=ends[0],
     )
-    prompts = prompt_tokens(tokenizer, [one.prompt for one in asked]) if asked else []
+    prompts = prompt_tokens(tokenizer, [question.prompt for question in asked]) if asked else []
     sizes = np.array([len(prompt) for prompt in prompts], dtype=np.int64)
-    found: list[list[tuple[str, bool]]] = [[] for _ in asked]
-    own, inner.generation_config = inner.generation_config, plain
+    replies: list[list[tuple[str, bool]]] = [[] for _ in asked]
+    original, inner.generation_config = inner.generation_config, plain
     model.eval()
     try:
         for batch in like_sized(
@@ -189,13 +206,15 @@ def _search(
                 rows = inner.generate(
                     input_ids=ids.to(model.device), attention_mask=mask.to(model.device)
                 )
-            for place, row in enumerate(rows[:, ids.shape[1] :].tolist()):
+            for number, row in enumerate(rows[:, ids.shape[1] :].tolist()):
                 stop = next((t for t, token in enumerate(row) if token in ends), len(row))
-                i = batch[place // beams]
-                found[i].append((_continuation(tokenizer, prompts[i], row[:stop]), stop < len(row)))
+                i = batch[number // beams]
+                replies[i].append(
+                    (_continuation(tokenizer, prompts[i], row[:stop]), stop < len(row))
+                )
     finally:
-        inner.generation_config = own
-    return found
+        inner.generation_config = original
+    return replies
 
 
 def _continuation(tokenizer: Any, prompt: Sequence[int], ids: Sequence[int]) -> str:

@@ -14,11 +14,11 @@ class PreallocatedCache(DynamicLayer):  # type: ignore[misc]  # transformers has
     into its place, and attention reads a view.
     """
 
-    def __init__(self, layer: DynamicLayer, rows: Tensor, room: int) -> None:
-        """Rows of a filled layer, each as often as it stands in `rows`, and `room` more places."""
+    def __init__(self, layer: DynamicLayer, rows: Tensor, size: int) -> None:
+        """Rows of a filled layer, each as often as it stands in `rows`, and `size` more places."""
         super().__init__()
         self.lazy_initialization(layer.keys, layer.values)
-        self._whole = [_preallocated(old[rows], room) for old in (layer.keys, layer.values)]
+        self._whole = [_preallocated(old[rows], size) for old in (layer.keys, layer.values)]
         self._show(layer.keys.shape[-2])
 
     def update(
@@ -40,18 +40,18 @@ class PreallocatedCache(DynamicLayer):  # type: ignore[misc]  # transformers has
         self.keys, self.values = (whole[:, :, :size] for whole in self._whole)
 
 
-def with_preallocated_cache(cache: Any, rows: Tensor, room: int) -> Any:
-    """A prompt cache for replies: reply r goes on from prompt `rows[r]`, by `room` tokens at most.
+def with_preallocated_cache(cache: Any, rows: Tensor, size: int) -> Any:
+    """A prompt cache for replies: reply r goes on from prompt `rows[r]`, by `size` tokens at most.
 
     Layers of other kinds (sliding windows, recurrent states) are small and grow as they do.
     """
     for i, layer in enumerate(cache.layers):
         if type(layer) is DynamicLayer:
-            cache.layers[i] = PreallocatedCache(layer, rows, room)
+            cache.layers[i] = PreallocatedCache(layer, rows, size)
         else:
             layer.reorder_cache(rows)
     return cache
 
 
-def _preallocated(filled: Tensor, room: int) -> Tensor:
-    return torch.nn.functional.pad(filled, (0, 0, 0, room))
+def _preallocated(filled: Tensor, size: int) -> Tensor:
+    return torch.nn.functional.pad(filled, (0, 0, 0, size))

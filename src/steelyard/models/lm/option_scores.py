@@ -34,7 +34,7 @@ class OptionScores:
     log_probs: Floats  # (N, K), ln P(answer | prompt), of all its tokens or their mean; -inf: none
     probs: Floats  # (N, K), their softmax over the answers; 0 where the prompt does not fit
     fits: npt.NDArray[np.bool_]  # (N,), false where the prompt is too long without its item
-    cut: int  # prompts of which the item was cut
+    truncated: int  # prompts of which the item was truncated
 
     def __len__(self) -> int:
         return len(self.fits)
@@ -71,8 +71,8 @@ def score_options(
         by bytes, not tokens); Brown et al. 2020, arXiv:2005.14165, section 2.4 (per token).
     """
     limit = min(context_size(model, tokenizer), max_tokens or 2**31)
-    texts, fits, cut = _tokens(tokenizer, asked, limit)
-    width = max((len(one.answers) for one in asked), default=0)
+    texts, fits, truncated = _tokens(tokenizer, asked, limit)
+    width = max((len(question.answers) for question in asked), default=0)
     sums = np.full((len(asked), width), -np.inf)
     counts = np.ones((len(asked), width))
     forests = _forests(asked, texts, fits)
@@ -82,40 +82,40 @@ def score_options(
             for batch in _batches([tree for tree, _ in forests], model.device.type):
                 trees = [forests[b][0] for b in batch]
                 fit = all(int(tree.depth.max()) < reach for tree in trees)
-                found = (_log_probs if fit else _log_probs_one_by_one)(model, trees)
-                for b, logs in zip(batch, found, strict=True):
+                log_probs = (_log_probs if fit else _log_probs_one_by_one)(model, trees)
+                for b, logs in zip(batch, log_probs, strict=True):
                     tree, cells = forests[b]
                     rows, columns = cells[tree.text].T
                     sums[cells[:, 0], cells[:, 1]] = 0.0
                     np.add.at(sums, (rows, columns), logs)
                     counts[cells[:, 0], cells[:, 1]] = np.bincount(tree.text, minlength=len(cells))
     scores = sums / counts if normalise == "mean" else sums
-    return OptionScores(scores, _softmax(scores), fits, cut)
+    return OptionScores(scores, _softmax(scores), fits, truncated)
 
 
 def _tokens(
     tokenizer: Any, asked: Sequence[PromptedQuestion], limit: int
 ) -> tuple[list[tuple[list[int], list[list[int]]]], npt.NDArray[np.bool_], int]:
-    """Tokens of each prompt, its item cut where it must be, and of its answers."""
+    """Tokens of each prompt, with its item truncated where necessary, and of its answers."""
     reach = CHARACTERS_PER_TOKEN * limit
-    short = [one.prompt if len(one.prompt) <= reach else "" for one in asked]
+    short = [question.prompt if len(question.prompt) <= reach else "" for question in asked]
     prompts = prompt_tokens(tokenizer, short) if asked else []
-    fits, cut = np.ones(len(asked), dtype=bool), 0
-    known: dict[tuple[str, tuple[str, ...]], list[list[int]]] = {}
+    fits, truncated = np.ones(len(asked), dtype=bool), 0
+    cache: dict[tuple[str, tuple[str, ...]], list[list[int]]] = {}
     texts = []
-    for i, one in enumerate(asked):
-        key = (one.prompt[-64:], one.answers)  # most questions have the same few answers
-        if key not in known:
-            known[key] = answer_tokens(tokenizer, one.prompt, one.answers)
-        room = limit - max(map(len, known[key]))
-        if len(prompts[i]) > room or short[i] != one.prompt:
-            shorter = fit_prompt(tokenizer, one, room)
+    for i, question in enumerate(asked):
+        key = (question.prompt[-64:], question.answers)  # most questions have the same few answers
+        if key not in cache:
+            cache[key] = answer_tokens(tokenizer, question.prompt, question.answers)
+        size = limit - max(map(len, cache[key]))
+        if len(prompts[i]) > size or short[i] != question.prompt:
+            shorter = fit_prompt(tokenizer, question, size)
             if shorter is None:
                 fits[i] = False
             else:
-                prompts[i], cut = prompt_tokens(tokenizer, [shorter.prompt])[0], cut + 1
-        texts.append((prompts[i], known[key]))
-    return texts, fits, cut
+                prompts[i], truncated = prompt_tokens(tokenizer, [shorter.prompt])[0], truncated + 1
+        texts.append((prompts[i], cache[key]))
+    return texts, fits, truncated
 
 
 def _forests(
@@ -157,12 +157,12 @@ def _log_probs(model: Any, trees: Sequence[Tree]) -> list[Floats]:
     """ln P of every answer's token, (A,) for each tree."""
     width, kept = max(map(len, trees)), max(tree.asked for tree in trees)
     ids = np.zeros((len(trees), width), dtype=np.int64)
-    places = np.zeros_like(ids)
+    positions = np.zeros_like(ids)
     sees = np.zeros((len(trees), 1, width, width), dtype=bool)
     sees[:, :, np.arange(width), np.arange(width)] = True  # padding sees itself: no empty row
     for row, tree in enumerate(trees):  # on the right, so that the tokens asked for are the last
         ids[row, width - len(tree) :] = tree.tokens
-        places[row, width - len(tree) :] = tree.depth
+        positions[row, width - len(tree) :] = tree.depth
         sees[row, 0, width - len(tree) :, width - len(tree) :] = tree.sees
     device = model.device
     hidden = torch.zeros(sees.shape, dtype=torch.float32, device=device)
@@ -171,21 +171,21 @@ def _log_probs(model: Any, trees: Sequence[Tree]) -> list[Floats]:
         model,
         kept,
         input_ids=torch.from_numpy(ids).to(device),
-        position_ids=torch.from_numpy(places).to(device),
+        position_ids=torch.from_numpy(positions).to(device),
         attention_mask=hidden,
     )
     logs = torch.log_softmax(logits.float(), dim=-1)
-    found = []
+    log_probs = []
     for row, tree in enumerate(trees):
         node = torch.from_numpy(tree.node + kept - len(tree)).to(device)
         token = torch.from_numpy(tree.following).to(device)
-        found.append(logs[row, node, token].double().cpu().numpy())
-    return found
+        log_probs.append(logs[row, node, token].double().cpu().numpy())
+    return log_probs
 
 
 def _log_probs_one_by_one(model: Any, trees: Sequence[Tree]) -> list[Floats]:
     """The same for a model that cannot read trees: every text of a tree by itself."""
-    found = []
+    log_probs = []
     for tree in trees:
         logs = np.zeros(len(tree.node))
         last = np.append(np.flatnonzero(np.diff(tree.text)), len(tree.text) - 1)
@@ -193,20 +193,20 @@ def _log_probs_one_by_one(model: Any, trees: Sequence[Tree]) -> list[Floats]:
             path = np.flatnonzero(tree.sees[end])
             path = path[np.argsort(tree.depth[path])]
             here = np.isin(tree.text, tree.text[last][tree.node[last] == end])
-            place = tree.depth[tree.node[here]] - tree.depth[tree.node[here]].min()
+            position = tree.depth[tree.node[here]] - tree.depth[tree.node[here]].min()
             ids = torch.from_numpy(tree.tokens[path][None]).to(model.device)
-            logits = _logits(model, int(place.max()) + 1, input_ids=ids)[0].float()
+            logits = _logits(model, int(position.max()) + 1, input_ids=ids)[0].float()
             table = torch.log_softmax(logits, dim=-1).double().cpu().numpy()
-            logs[here] = table[place, tree.following[here]]
-        found.append(logs)
-    return found
+            logs[here] = table[position, tree.following[here]]
+        log_probs.append(logs)
+    return log_probs
 
 
 def _logits(model: Any, kept: int, **inputs: Tensor) -> Tensor:
     """Logits of the last `kept` places."""
-    known = inspect.signature(model.forward).parameters
-    more = {"logits_to_keep": kept} if "logits_to_keep" in known else {}
-    return torch.as_tensor(model(**inputs, **more, use_cache=False).logits)[:, -kept:]
+    parameters = inspect.signature(model.forward).parameters
+    options = {"logits_to_keep": kept} if "logits_to_keep" in parameters else {}
+    return torch.as_tensor(model(**inputs, **options, use_cache=False).logits)[:, -kept:]
 
 
 def reads_trees(model: Any) -> bool:
@@ -216,8 +216,8 @@ def reads_trees(model: Any) -> bool:
     not; they are asked text by text, as are texts that are longer than a model's sliding window.
     """
     tree = tree_of([[1, 2, 3], [1, 2, 4, 5]], [[2], [3]])
-    known = getattr(inner_of(model), "forward", model.forward)
-    if "position_ids" not in inspect.signature(known).parameters:
+    forward = getattr(inner_of(model), "forward", model.forward)
+    if "position_ids" not in inspect.signature(forward).parameters:
         return False
     with reading(model, "fp32"):
         try:

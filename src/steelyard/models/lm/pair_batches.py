@@ -33,14 +33,19 @@ def encode_pairs(tokenizer: Any, questions: Sequence[Question], limit: int) -> A
         ConfigError: the tokenizer has no end token.
     """
     end = end_token(tokenizer)
-    prompts = [f"{one.context}\n{one.text}" if one.context else one.text for one in questions]
+    prompts = [
+        f"{question.context}\n{question.text}" if question.context else question.text
+        for question in questions
+    ]
     front, *tokens = prompt_tokens(tokenizer, ["", *prompts])
     answers = [
         [
             [*ids, end]
-            for ids in answer_tokens(tokenizer, prompt, [set_off(prompt, c) for c in one.choices])
+            for ids in answer_tokens(
+                tokenizer, prompt, [set_off(prompt, c) for c in question.choices]
+            )
         ]
-        for prompt, one in zip(prompts, questions, strict=True)
+        for prompt, question in zip(prompts, questions, strict=True)
     ]
 
     def shorten(i: int, size: int) -> list[int] | None:

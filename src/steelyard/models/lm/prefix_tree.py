@@ -41,10 +41,10 @@ def tree_of(prompts: Sequence[Sequence[int]], answers: Sequence[Sequence[int]]) 
     parent: list[int] = []
     child: dict[tuple[int, int], int] = {}
     wanted: list[tuple[int, int, int]] = []
-    known: dict[tuple[int, ...], int] = {}  # node at the end of each distinct prompt
+    ends: dict[tuple[int, ...], int] = {}  # node at the end of each distinct prompt
     for i, (prompt, answer) in enumerate(zip(prompts, answers, strict=True)):
         start = tuple(prompt)
-        here = known.get(start, -1)
+        here = ends.get(start, -1)
         rest = answer[:-1] if here >= 0 else [*prompt, *answer[:-1]]
         path = [here]
         for token in rest:
@@ -53,7 +53,7 @@ def tree_of(prompts: Sequence[Sequence[int]], answers: Sequence[Sequence[int]]) 
                 tokens.append(token)
                 parent.append(path[-1])
             path.append(following)
-        known[start] = path[-len(answer)]
+        ends[start] = path[-len(answer)]
         wanted += [(n, t, i) for n, t in zip(path[-len(answer) :], answer, strict=True)]
     return _arranged(np.array(tokens), np.array(parent), np.array(wanted, dtype=np.int64))
 
@@ -71,14 +71,14 @@ def _arranged(tokens: Ints, parent: Ints, wanted: Ints) -> Tree:
     is_asked = np.zeros(size, dtype=bool)
     is_asked[wanted[:, 0]] = True
     order = np.argsort(is_asked, kind="stable")
-    place = np.empty(size, dtype=np.int64)
-    place[order] = np.arange(size)
+    position = np.empty(size, dtype=np.int64)
+    position[order] = np.arange(size)
     return Tree(
         tokens=tokens[order],
         depth=depth[order],
         sees=sees[np.ix_(order, order)],
         asked=int(is_asked.sum()),
-        node=place[wanted[:, 0]],
+        node=position[wanted[:, 0]],
         following=wanted[:, 1],
         text=wanted[:, 2],
     )

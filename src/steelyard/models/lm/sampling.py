@@ -27,7 +27,7 @@ class SampledReply:
 
     text: str
     finish_reason: str  # "stop", "length", or "too long" for a prompt that does not fit
-    cut: bool = False  # whether the prompt's item was cut
+    truncated: bool = False  # whether the prompt's item was truncated
 
 
 def sample_replies(
@@ -58,22 +58,22 @@ def sample_replies(
         precision: of matrix products.
     """
     context = context_size(model, tokenizer)
-    room = max(1, context - min(max_new_tokens, context // 2))
-    reach = CHARACTERS_PER_TOKEN * room
-    distinct = list({one.prompt: one for one in asked}.values())
+    size = max(1, context - min(max_new_tokens, context // 2))
+    reach = CHARACTERS_PER_TOKEN * size
+    distinct = list({question.prompt: question for question in asked}.values())
     tokens: dict[str, list[int]] = {}
-    cut: set[str] = set()
-    short = [one.prompt if len(one.prompt) <= reach else "" for one in distinct]
-    for one, text, ids in zip(distinct, short, prompt_tokens(tokenizer, short), strict=True):
-        if len(ids) > room or text != one.prompt:
-            shorter = fit_prompt(tokenizer, one, room)
+    truncated: set[str] = set()
+    short = [question.prompt if len(question.prompt) <= reach else "" for question in distinct]
+    for question, text, ids in zip(distinct, short, prompt_tokens(tokenizer, short), strict=True):
+        if len(ids) > size or text != question.prompt:
+            shorter = fit_prompt(tokenizer, question, size)
             if shorter is None:
                 continue
-            cut.add(one.prompt)
+            truncated.add(question.prompt)
             ids = prompt_tokens(tokenizer, [shorter.prompt])[0]
-        tokens[one.prompt] = ids
-    found = [SampledReply("", "too long")] * len(asked)
-    fit = [i for i, one in enumerate(asked) if one.prompt in tokens]
+        tokens[question.prompt] = ids
+    replies = [SampledReply("", "too long")] * len(asked)
+    fit = [i for i, question in enumerate(asked) if question.prompt in tokens]
     fit.sort(key=lambda i: (len(tokens[asked[i].prompt]), asked[i].prompt, i))
     ends = _ends(model, tokenizer)
     with reading(model, precision):
@@ -95,8 +95,10 @@ def sample_replies(
             )
             for i, (ids, done) in zip(part, written, strict=True):
                 text = tokenizer.decode(ids, skip_special_tokens=True)
-                found[i] = SampledReply(text, "stop" if done else "length", asked[i].prompt in cut)
-    return found
+                replies[i] = SampledReply(
+                    text, "stop" if done else "length", asked[i].prompt in truncated
+                )
+    return replies
 
 
 def _continue(
@@ -158,16 +160,16 @@ def _continue(
 
 def _step(model: Any, ids: Tensor, attention: Tensor, cache: Any) -> tuple[Tensor, Any]:
     """Logits of the next token (B, vocabulary), and the cache with `ids` in it."""
-    known = inspect.signature(inner_of(model).forward).parameters
-    more: dict[str, Any] = {"logits_to_keep": 1} if "logits_to_keep" in known else {}
-    if "position_ids" in known:
-        places = (attention.cumsum(dim=1) - 1).clamp(min=0)
-        more["position_ids"] = places[:, -ids.shape[1] :]
-    name = "past_key_values" if "past_key_values" in known else "cache_params"
-    more[name] = cache
+    parameters = inspect.signature(inner_of(model).forward).parameters
+    options: dict[str, Any] = {"logits_to_keep": 1} if "logits_to_keep" in parameters else {}
+    if "position_ids" in parameters:
+        positions = (attention.cumsum(dim=1) - 1).clamp(min=0)
+        options["position_ids"] = positions[:, -ids.shape[1] :]
+    name = "past_key_values" if "past_key_values" in parameters else "cache_params"
+    options[name] = cache
     if name == "past_key_values" or cache is None:  # a recurrent state has left the padding behind
-        more["attention_mask"] = attention
-    out = model(input_ids=ids, use_cache=True, **more)
+        options["attention_mask"] = attention
+    out = model(input_ids=ids, use_cache=True, **options)
     return out.logits[:, -1].float(), out[name]
 
 
@@ -199,6 +201,6 @@ def _batches(costs: Sequence[int]) -> list[list[int]]:
 
 def _ends(model: Any, tokenizer: Any) -> set[int]:
     """Tokens that end a reply: the model's and the tokenizer's."""
-    known = getattr(getattr(model, "generation_config", None), "eos_token_id", None)
-    ends = set(known if isinstance(known, list) else [known]) | {tokenizer.eos_token_id}
+    stops = getattr(getattr(model, "generation_config", None), "eos_token_id", None)
+    ends = set(stops if isinstance(stops, list) else [stops]) | {tokenizer.eos_token_id}
     return ends - {None}

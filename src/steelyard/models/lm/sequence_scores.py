@@ -35,7 +35,7 @@ class Scored:
     tokens: Tokens  # of the texts
     token_log_probs: Floats  # (T,), nan where there is a reason
     reasons: tuple[str, ...]  # (S,), why a text has no score; "" if it has one
-    cut: Bools  # (N,), whether the prompt's item was cut
+    truncated: Bools  # (N,), whether the prompt's item was truncated
 
     @property
     def lengths(self) -> Ints:
@@ -68,9 +68,9 @@ def score_texts(
 ) -> Scored:
     """Score every text behind its prompt, token by token, with the end behind it.
 
-    A prompt is read once and its keys and values serve all its texts. One that is too long for its
-    longest text is cut in its item. A text that the tokenizer cannot spell has no score: it would
-    be that of another text.
+    A prompt is read once and its keys and values serve all its texts. If it is too long for its
+    longest text, its item is truncated. A text that the tokenizer cannot spell has no score: the
+    score would be that of another text.
 
     Args:
         model: a causal language model.
@@ -84,18 +84,18 @@ def score_texts(
     """
     tokens = answer_spans(tokenizer, asked)
     limit = min(context_size(model, tokenizer), max_tokens or 2**31)
-    rows = np.cumsum([0, *(len(one.answers) for one in asked)])
+    rows = np.cumsum([0, *(len(question.answers) for question in asked)])
     lengths = np.diff(tokens.spans.rows)
     reasons = np.where(tokens.spelled, "", UNSPELLED).astype(object)
     prompts: list[list[int]] = []
-    cut = np.zeros(len(asked), dtype=bool)
-    for i, one in enumerate(asked):
-        mine = slice(rows[i], rows[i + 1])
-        fitted = fit_prompt(tokenizer, one, limit - int(lengths[mine].max(initial=0)))
+    truncated = np.zeros(len(asked), dtype=bool)
+    for i, question in enumerate(asked):
+        part = slice(rows[i], rows[i + 1])
+        fitted = fit_prompt(tokenizer, question, limit - int(lengths[part].max(initial=0)))
         if fitted is None:
-            reasons[mine] = TOO_LONG
+            reasons[part] = TOO_LONG
         else:
-            cut[i] = fitted.prompt != one.prompt
+            truncated[i] = fitted.prompt != question.prompt
         prompts.append([] if fitted is None else prompt_tokens(tokenizer, [fitted.prompt])[0])
     logs = np.full(len(tokens.ids), np.nan)
     example = np.repeat(np.arange(len(asked)), np.diff(rows))
@@ -104,14 +104,14 @@ def score_texts(
     sizes = np.array([len(prompt) for prompt in prompts], dtype=np.int64)[example]
     for batch in like_sized(todo, sizes, lengths, int(inner_of(model).config.vocab_size)):
         named, of = np.unique(example[batch], return_inverse=True)
-        places = [np.arange(*tokens.spans.rows[s : s + 2]) for s in batch]
+        positions = [np.arange(*tokens.spans.rows[s : s + 2]) for s in batch]
         with torch.inference_mode(), autocast(model.device.type, precision):
-            found = _follow(
-                model, [prompts[i] for i in named], of, [tokens.ids[place] for place in places]
+            log_probs = _follow(
+                model, [prompts[i] for i in named], of, [tokens.ids[span] for span in positions]
             )
-        logs[np.concatenate(places)] = found
+        logs[np.concatenate(positions)] = log_probs
     return Scored(
-        texts=tuple(text for one in asked for text in one.answers),
+        texts=tuple(text for question in asked for text in question.answers),
         rows=rows,
         log_probs=np.asarray(
             np.bincount(tokens.spans.text, weights=logs, minlength=len(lengths)), dtype=np.float64
@@ -119,7 +119,7 @@ def score_texts(
         tokens=tokens,
         token_log_probs=logs,
         reasons=tuple(reasons),
-        cut=cut,
+        truncated=truncated,
     )
 
 
@@ -153,25 +153,25 @@ def _follow(
 
 def _read(model: Any, ids: Tensor, attention: Tensor, cache: Any, keep: int | None) -> Any:
     """A forward pass of what follows the cache."""
-    known = inspect.signature(inner_of(model).forward).parameters
-    more: dict[str, Any] = {}
-    if "logits_to_keep" in known and keep:
-        more["logits_to_keep"] = keep
-    if "position_ids" in known:
-        more["position_ids"] = (attention.cumsum(dim=1) - 1).clamp(min=0)[:, -ids.shape[1] :]
+    parameters = inspect.signature(inner_of(model).forward).parameters
+    options: dict[str, Any] = {}
+    if "logits_to_keep" in parameters and keep:
+        options["logits_to_keep"] = keep
+    if "position_ids" in parameters:
+        options["position_ids"] = (attention.cumsum(dim=1) - 1).clamp(min=0)[:, -ids.shape[1] :]
     return model(
-        input_ids=ids, attention_mask=attention, past_key_values=cache, use_cache=True, **more
+        input_ids=ids, attention_mask=attention, past_key_values=cache, use_cache=True, **options
     )
 
 
 def padded(sequences: Sequence[Sequence[int] | Ints], left: bool) -> tuple[Tensor, Tensor]:
     """Token ids and their mask, (rows, longest)."""
     width = max(map(len, sequences))
-    lengths = np.array([len(one) for one in sequences])[:, None]
-    place = np.arange(width)
-    mask = place >= width - lengths if left else place < lengths
+    lengths = np.array([len(ids_of) for ids_of in sequences])[:, None]
+    position = np.arange(width)
+    mask = position >= width - lengths if left else position < lengths
     ids = np.zeros(mask.shape, dtype=np.int64)
-    ids[mask] = np.concatenate([np.asarray(one, dtype=np.int64) for one in sequences])
+    ids[mask] = np.concatenate([np.asarray(ids_of, dtype=np.int64) for ids_of in sequences])
     return torch.from_numpy(ids), torch.from_numpy(mask.astype(np.int64))
 
 

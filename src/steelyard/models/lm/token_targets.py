@@ -48,13 +48,16 @@ def encode_token_targets(
     _check(prompted, targets, counts)
     starts = np.cumsum(counts) - counts
     prompted = [
-        replace(one, answers=tuple(one.answers[c] for c in targets.candidate[start : start + n]))
-        for one, start, n in zip(prompted, starts, counts, strict=True)
+        replace(
+            question,
+            answers=tuple(question.answers[c] for c in targets.candidate[start : start + n]),
+        )
+        for question, start, n in zip(prompted, starts, counts, strict=True)
     ]
     tokens = answer_spans(tokenizer, prompted)
     joined, word = bridge(targets.words, tokens.spans)
     edges, sizes = tokens.spans.rows, np.diff(tokens.spans.rows)
-    prompts = prompt_tokens(tokenizer, [one.prompt for one in prompted])
+    prompts = prompt_tokens(tokenizer, [question.prompt for question in prompted])
     lengths = np.array([len(ids) for ids in prompts], dtype=np.int64)[targets.example]
     usable = tokens.spelled.copy()
     for s in np.flatnonzero(usable & (lengths > limit - sizes)):
