@@ -210,6 +210,26 @@ def test_the_readme_is_at_most_130_lines() -> None:
     assert len((ROOT / "README.md").read_text(encoding="utf-8").splitlines()) <= 130
 
 
+def test_sources_name_tests_that_exist_and_name_what_they_test() -> None:
+    rows = numbers_of(DOCS / "sources.md", "| class or function |")
+    assert rows
+    for row in rows:
+        files = re.findall(r"\]\(\.\./(tests/[^)]+)\)", row["tests"])
+        assert files or row["tests"] == "those of its callers", row["class or function"]
+        assert all((ROOT / file).is_file() for file in files)
+    tests = {row["class or function"]: row["tests"] for row in rows}
+    assert "test_glad_and_mace.py" in tests["`Glad`"]
+    assert "test_agreement.py" in tests["`Margin`"] or "confidence" in tests["`Margin`"]
+
+
+def test_papers_have_one_year_each() -> None:
+    """An arXiv number stands behind the same authors and year wherever it is cited."""
+    text = (DOCS / "sources.md").read_text(encoding="utf-8")
+    years = set(re.findall(r"Cui et al\. (\d{4})", text))
+    assert years == {"2024"}
+    assert "Cui et al. 2025" not in (ROOT / "README.md").read_text(encoding="utf-8")
+
+
 def yaml_blocks(page: Path) -> list[Any]:
     blocks = re.findall(r"^```yaml\n(.*?)^```", page.read_text(encoding="utf-8"), re.M | re.S)
     return [yaml.safe_load(block) for block in blocks]
