@@ -1,5 +1,6 @@
 """api.md: every public name of the package, from signatures and docstrings."""
 
+import ast
 import importlib
 import inspect
 import re
@@ -11,13 +12,14 @@ from pydantic import BaseModel
 from page_parts import NOTE, folded, row_of, table_head
 
 _TOP = """`import steelyard as sy` loads a name when it is first used. Sizes: N examples, V voters,
-M votes, K classes. [Examples](../examples) are whole programs; a first one:
+M votes, K classes; in signatures `Floats`, `Ints` and `Bools` are numpy arrays of float64, int64
+and bool. [Examples](../examples) are whole programs. A first program:
 
 ```python
 import steelyard as sy
 
-result = sy.weigh("votes.csv")             # one column per voter, or rows of id, voter, answer
-print(result.labels[result.method])        # (N,) class numbers
+result = sy.weigh("votes.csv")  # one column per voter, or rows of id, voter, answer
+print(result.labels[result.method])  # (N,) class numbers
 ```"""
 _GROUPS = {
     "Commands": ("weighing", "labelling", "studies.study", "studies.config"),
@@ -95,39 +97,43 @@ def _settings(model: type[BaseModel]) -> str:
 
 
 def _signature(name: str, public: Any) -> list[str]:
-    """The signature as Python, a line for each parameter; none for errors."""
+    """The signature as it is written in the source, a line for each parameter; none for errors."""
     if isinstance(public, type) and issubclass(public, BaseException):
         return []
-    signature = inspect.signature(public)
+    types = _annotations(public)
     rows, keyword_only = [], False
-    for parameter in signature.parameters.values():
+    for parameter in inspect.signature(public).parameters.values():
         if parameter.kind is parameter.KEYWORD_ONLY and not keyword_only:
             rows.append("    *,")
             keyword_only = True
-        rows.append(f"    {parameter.name}: {_type(parameter.annotation)}{_default(parameter)},")
-    result = signature.return_annotation
-    arrow = "" if isinstance(public, type) else f" -> {_type(result)}"
+        annotation = types.get(parameter.name, "Any")
+        rows.append(f"    {parameter.name}: {annotation}{_default(parameter)},")
+    arrow = f" -> {types['return']}" if "return" in types else ""
     return ["\n".join(["```python", f"sy.{name}(", *rows, f"){arrow}", "```"])]
+
+
+def _annotations(public: Any) -> dict[str, str]:
+    """Types of the parameters as the source has them, and of what is returned."""
+    node = ast.parse(textwrap.dedent(inspect.getsource(public))).body[0]
+    if isinstance(node, ast.ClassDef):
+        makers = [n for n in node.body if isinstance(n, ast.FunctionDef) and n.name == "__init__"]
+        fields = [n for n in node.body if isinstance(n, ast.AnnAssign)]
+        if not makers:
+            named = [(n.target.id, n.annotation) for n in fields if isinstance(n.target, ast.Name)]
+            return {name: ast.unparse(annotation) for name, annotation in named}
+        node = makers[0]
+        node.returns = None
+    assert isinstance(node, ast.FunctionDef)
+    arguments = [*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs]
+    types = {arg.arg: ast.unparse(arg.annotation) for arg in arguments if arg.annotation}
+    return types | ({"return": ast.unparse(node.returns)} if node.returns else {})
 
 
 def _default(parameter: inspect.Parameter) -> str:
     if parameter.default is parameter.empty:
         return ""
-    value = repr(parameter.default)
-    value = re.sub(r"PosixPath\('(.*?)'\)", r"Path('\1')", value)
+    value = re.sub(r"PosixPath\('(.*?)'\)", r"Path('\1')", repr(parameter.default))
     return f" = {value}" if len(value) < 60 and "<" not in value else " = ..."
-
-
-def _type(annotation: Any) -> str:
-    if annotation is inspect.Parameter.empty:
-        return "object"
-    text = annotation if isinstance(annotation, str) else inspect.formatannotation(annotation)
-    text = re.sub(r"(?:numpy\.)?ndarray\[[^\n]*?dtype\[numpy\.(\w+)\]\]", r"array of \1", text)
-    text = re.sub(r"typing\.Annotated\[([^,\[\]]+), [^\]]*\]+", r"\1", text)
-    text = re.sub(
-        r"\b(?:steelyard|collections|pathlib|typing|numpy|pydantic)(?:\.\w+)*\.", "", text
-    )
-    return text if len(text) < 160 else text.split("[")[0]
 
 
 def docstring(text: str) -> str:
@@ -159,7 +165,8 @@ def _prose(text: str) -> str:
     parts = []
     for block in text.strip("\n").split("\n\n"):
         if block.startswith(("    ", ">>>")):
-            parts.append(f"```text\n{textwrap.dedent(block)}\n```")
+            kind = "pycon" if block.lstrip().startswith(">>>") else "text"
+            parts.append(f"```{kind}\n{textwrap.dedent(block)}\n```")
         elif block.strip():
             parts.append("\n".join(folded(item) for item in re.split(r"\n(?=[-*] )", block)))
     return "\n\n".join(parts)

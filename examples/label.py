@@ -20,7 +20,7 @@ def main() -> None:
     known = zip(asked.ids[:200], asked.truth, strict=False)  # the rows are in random order
     write("truth.jsonl", [{"id": i, "truth": task.classes[label]} for i, label in known])
 
-    # `sy.Api(base_url=..., model=..., queries=5)` asks a server and never pays twice for an answer.
+    # `sy.Api(base_url=..., model=..., queries=5)` asks a server, never paying twice for an answer.
     items = read_items(Path("questions.jsonl"), labelled=Path("labelled.jsonl"))
     votes = sy.label(items, [sy.Tfidf(voters=7)], Path("votes.jsonl"))
     print(f"{votes.votes} votes of {', '.join(votes.voters)}")

@@ -150,7 +150,7 @@ def numbers_of(page: Path, head: str) -> list[dict[str, str]]:
         if line.startswith(head):
             names = [cell.strip() for cell in line.split("|")[1:-1]]
             for row in itertools.takewhile(lambda row: row.startswith("|"), lines[n + 2 :]):
-                cells = [cell.strip() for cell in row.split("|")[1:-1]]
+                cells = [cell.strip() for cell in re.split(r"(?<!\\)\|", row)[1:-1]]
                 rows.append(dict(zip(names, cells, strict=True)))
     return rows
 
@@ -208,6 +208,26 @@ def test_accuracies_of_the_crowds_are_those_that_were_measured() -> None:
 
 def test_the_readme_is_at_most_130_lines() -> None:
     assert len((ROOT / "README.md").read_text(encoding="utf-8").splitlines()) <= 130
+
+
+def test_sources_name_tests_that_exist_and_name_what_they_test() -> None:
+    rows = numbers_of(DOCS / "sources.md", "| class or function |")
+    assert rows
+    for row in rows:
+        files = re.findall(r"\]\(\.\./(tests/[^)]+)\)", row["tests"])
+        assert files or row["tests"] == "those of its callers", row["class or function"]
+        assert all((ROOT / file).is_file() for file in files)
+    tests = {row["class or function"]: row["tests"] for row in rows}
+    assert "test_glad_and_mace.py" in tests["`Glad`"]
+    assert "test_agreement.py" in tests["`Margin`"]
+
+
+def test_papers_have_one_year_each() -> None:
+    """An arXiv number stands behind the same authors and year wherever it is cited."""
+    text = (DOCS / "sources.md").read_text(encoding="utf-8")
+    years = set(re.findall(r"Cui et al\. (\d{4})", text))
+    assert years == {"2024"}
+    assert "Cui et al. 2025" not in (ROOT / "README.md").read_text(encoding="utf-8")
 
 
 def yaml_blocks(page: Path) -> list[Any]:
