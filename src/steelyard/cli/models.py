@@ -8,12 +8,12 @@ from typing import Any
 from steelyard.data import read_labelled, read_questions
 from steelyard.errors import ConfigError, InputError
 from steelyard.evaluation import (
+    canonical_truth,
     draw_resamples,
     grade_texts,
     mean_interval,
     measure,
     metrics_of,
-    read_truth,
 )
 from steelyard.io import atomic as sealed
 from steelyard.io.rows import READERS, read_rows
@@ -123,7 +123,7 @@ def _judged(fitted: Any, task: Kind, split: Split) -> dict[str, Floats]:
         probs = fitted.probabilities(split.questions)
         return dict.fromkeys(metrics_of(task, rewards=True), probs)
     reader = fitted.settings.spelling
-    truth = read_truth(split.ids, split.reference_texts, reader)
+    truth = canonical_truth(split.ids, split.reference_texts, reader)
     said = fitted.answers(split.questions)
     return {name: grade_texts(said, truth, reader, name) for name in metrics_of(task, reader)}
 

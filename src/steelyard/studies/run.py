@@ -16,11 +16,11 @@ from steelyard.data import Leak, LoadedData, apply_leak_policy, find_leaks, load
 from steelyard.errors import InputError
 from steelyard.evaluation import (
     candidate_numbers,
+    canonical_truth,
     floor_members,
     grade_texts,
-    read_truth,
+    most_voted_texts,
     single_voters,
-    winners,
 )
 from steelyard.models.features import read_features
 from steelyard.models.finetune import StatesCache
@@ -90,7 +90,7 @@ class Run:
             task = self.task(seed)
             size = len(task.test.truth)
             for rows in (task.strong_train, task.test):
-                read_truth(rows.ids, rows.reference_texts, self.reader)
+                canonical_truth(rows.ids, rows.reference_texts, self.reader)
         if size < 2:
             raise InputError(
                 f"{self.source.name!r} has {size} test row; intervals need at least 2. Give more "
@@ -114,7 +114,7 @@ class Run:
         return _votes(self, seed)
 
     def truth(self, seed: int) -> Ints:
-        """Answer number of each strong_train example, NOBODY for an open one nobody got right."""
+        """Answer number of each strong_train example, NO_CANDIDATE if no voter gave it."""
         return _truth(self, seed)
 
     def members(self, seed: int) -> Sequence[StudentAnswers]:
@@ -122,12 +122,12 @@ class Run:
         votes = self.votes(seed).test
         if not votes.candidate_texts:
             return floor_members(votes)
-        return [winners(part) for part in single_voters(votes)]
+        return [most_voted_texts(part) for part in single_voters(votes)]
 
     def ensemble(self, seed: int) -> StudentAnswers:
         """What all weak supervisors together say to the test questions."""
         votes = self.votes(seed).test
-        return winners(votes) if votes.candidate_texts else votes.means()
+        return most_voted_texts(votes) if votes.candidate_texts else votes.means()
 
     def said(self, taught: TrainedStudent) -> StudentAnswers:
         """What a student says to the test questions."""
@@ -289,7 +289,7 @@ def _truth(run: Run, seed: int) -> Ints:
 @functools.lru_cache(maxsize=16)
 def _right_answers(run: Run, split: Split) -> tuple[str, ...]:
     """True answers of open questions in the reader's spelling."""
-    return read_truth(split.ids, split.reference_texts, run.reader)
+    return canonical_truth(split.ids, split.reference_texts, run.reader)
 
 
 @functools.lru_cache(maxsize=2)
