@@ -49,7 +49,7 @@ def of_language_models(judged: StudyScores) -> list[str]:
     left_out = max(record.get("left_out", 0) for record in records)
     if left_out:
         messages.append(
-            f"Dropped: up to {counted(left_out, 'training answer')} longer than `max_tokens` allows, "
+            f"Dropped: up to {counted(left_out, 'training answer')} longer than `max_tokens`, "
             "or not representable by the student's tokenizer."
         )
     for name, several in judged.taught.items():
