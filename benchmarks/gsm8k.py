@@ -25,7 +25,7 @@ from typing import Any
 
 import numpy as np
 
-from steelyard.evaluation import calibrate, draw_resamples, judge
+from steelyard.evaluation import calibrate, draw_resamples, score_quality
 from steelyard.prompts import canonical
 from steelyard.reliability import ESTIMATORS, JointDecoding
 from steelyard.selection import control_risk
@@ -179,7 +179,7 @@ def log_odds(votes: Votes, truth: Ints, known: Any, many: bool) -> dict[str, flo
 
 
 def of_score(score: Floats, right: Any) -> dict[str, Any]:
-    quality = judge(score, right)
+    quality = score_quality(score, right)
     kept = {
         name: mask
         for name, mask in (
@@ -223,7 +223,7 @@ def draws(score: Floats, right: Any, value: Callable[[Floats, Any, Ints], float]
 def calibrated_error(score: Floats, right: Any, known: Ints) -> float:
     """Calibration error on the labels whose truth was not known."""
     rest = known == ABSTAIN
-    return judge(calibrate(score, known).score[rest], right[rest]).ece
+    return score_quality(calibrate(score, known).score[rest], right[rest]).ece
 
 
 def risk(score: Floats, right: Any, alpha: float, starts: int) -> dict[str, float]:

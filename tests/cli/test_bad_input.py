@@ -199,7 +199,7 @@ def test_a_long_text_is_cut_and_counted_where_it_is_allowed(
     assert said.code == 0, said.err
     results = json.loads((tmp_path / "run" / "results.json").read_text())
     assert results["data"]["truncated"]["strong_train"] == 1
-    assert "were longer than `max_tokens` and were cut" in " ".join(said.out.split())
+    assert "Truncated to `max_tokens`: " in " ".join(said.out.split())
 
 
 def vote(question: int, voter: str, answer: Any, **more: Any) -> dict[str, Any]:

@@ -1,8 +1,9 @@
 """Do 95 % intervals hold the truth in 95 % of simulated studies?
 
-Population: model m is right about item i in seed s if a uniform number is below
-level_m + effect_ms, with the levels .60, .72, .80 of weak supervisor, student and ceiling. The
-uniform number is the normal rank of  sqrt(item) z_i + sqrt(own) z_mi + sqrt(1 - item - own) z_msi:
+Population: model m is right about item i in seed s if a uniform number is the normal rank of
+
+    sqrt(item) z_i + sqrt(model) z_mi + sqrt(1 - item - model) z_msi:
+
 hard items, items hard for one model, and chance. The effects of a seed are normal with mean 0 and
 are partly shared by the models. So PGR is (.72 - .60) / (.80 - .60) = .6 exactly.
 """
@@ -28,15 +29,15 @@ ITEMS, RESAMPLES, STUDIES = 400, 200, 1000
 @dataclass(frozen=True)
 class Population:
     item: float  # share of difficulty common to all models
-    own: float  # share of difficulty for one model in all its seeds
+    model: float  # share of difficulty for one model in all its seeds
     effect: float  # standard deviation of a seed's effect on accuracy
 
     def draw(self, seeds: int, seed: int) -> list[Scores]:
         """Weak supervisor, student and ceiling of one study."""
         rng = np.random.default_rng(seed)
         rank = np.sqrt(self.item) * rng.standard_normal((1, 1, ITEMS))
-        rank = rank + np.sqrt(self.own) * rng.standard_normal((3, 1, ITEMS))
-        chance = np.sqrt(1 - self.item - self.own) * rng.standard_normal((3, seeds, ITEMS))
+        rank = rank + np.sqrt(self.model) * rng.standard_normal((3, 1, ITEMS))
+        chance = np.sqrt(1 - self.item - self.model) * rng.standard_normal((3, seeds, ITEMS))
         shared, apart = rng.standard_normal((1, seeds, 1)), rng.standard_normal((3, seeds, 1))
         effect = self.effect * (np.sqrt(0.3) * shared + np.sqrt(0.7) * apart)
         right = (ndtr(rank + chance) < LEVELS + effect).astype(np.float64)
@@ -46,10 +47,10 @@ class Population:
 
 
 POPULATIONS = {
-    "balanced": Population(item=0.4, own=0.2, effect=0.02),
-    "seed effects": Population(item=0.4, own=0.1, effect=0.06),
-    "item effects": Population(item=0.5, own=0.49, effect=0.0005),
-    "interaction": Population(item=0.1, own=0.0, effect=0.0),
+    "balanced": Population(item=0.4, model=0.2, effect=0.02),
+    "seed effects": Population(item=0.4, model=0.1, effect=0.06),
+    "item effects": Population(item=0.5, model=0.49, effect=0.0005),
+    "interaction": Population(item=0.1, model=0.0, effect=0.0),
 }
 
 
@@ -70,11 +71,11 @@ def coverage(name: str, seeds: int, studies: int = STUDIES) -> dict[str, float]:
 
 
 def test_pgr_of_five_seeds_is_held_in_ninety_five_percent_of_studies() -> None:
-    found = coverage("balanced", seeds=5)
-    assert found["shown"] == 1.0
-    assert 0.93 <= found["pgr"] <= 0.975
-    assert 0.93 <= found["difference"] <= 0.975
-    assert 0.93 <= found["mean"] <= 0.975
+    rates = coverage("balanced", seeds=5)
+    assert rates["shown"] == 1.0
+    assert 0.93 <= rates["pgr"] <= 0.975
+    assert 0.93 <= rates["difference"] <= 0.975
+    assert 0.93 <= rates["mean"] <= 0.975
 
 
 # Bounds around the coverage measured in docs/decisions/0001-intervals.md. Too wide if models
@@ -98,6 +99,6 @@ def test_pgr_of_five_seeds_is_held_in_ninety_five_percent_of_studies() -> None:
 def test_coverage_in_one_sided_populations(
     name: str, seeds: int, least: float, most: float
 ) -> None:
-    found = coverage(name, seeds)
+    rates = coverage(name, seeds)
     for kind in ("pgr", "difference", "mean"):
-        assert least <= found[kind] <= most, (kind, found)
+        assert least <= rates[kind] <= most, (kind, rates)

@@ -28,9 +28,9 @@ def test_resamples_hold_every_item_once_on_average() -> None:
 
 def test_a_score_is_the_mean_over_members_in_each_seed() -> None:
     truth = np.zeros(4, dtype=np.int64)
-    three, one = binary(np.array([0.9, 0.9, 0.9, 0.1])), binary(np.array([0.9, 0.1, 0.1, 0.1]))
+    hits_3, hits_1 = binary(np.array([0.9, 0.9, 0.9, 0.1])), binary(np.array([0.9, 0.1, 0.1, 0.1]))
     counts = np.array([[4, 0, 0, 0], [0, 4, 0, 0], [0, 0, 0, 4]], dtype=np.uint8)
-    scores = measure("accuracy", truth, [[three, one], [three]], counts)
+    scores = measure("accuracy", truth, [[hits_3, hits_1], [hits_3]], counts)
     # seed 0: (3/4 + 1/4) / 2; seed 1: 3/4
     np.testing.assert_array_equal(scores.seeds, [0.5, 0.75])
     # item 0: both right, item 1: `three` alone, item 3: none

@@ -7,13 +7,13 @@ import pytest
 from sklearn.metrics import roc_auc_score
 
 from steelyard.errors import InputError
-from steelyard.evaluation import CoverageRisk, ScoreBin, judge
+from steelyard.evaluation import CoverageRisk, ScoreBin, score_quality
 
 
 def test_quality_by_hand() -> None:
     score = np.array([0.9, 0.5, 0.5, 0.2])
     right = np.array([True, True, False, False])
-    quality = judge(score, right)
+    quality = score_quality(score, right)
     # pairs: .9 > .5, .9 > .2, .5 = .5 (1/2), .5 > .2: 3.5 / 4
     assert quality.auroc == 0.875
     # expected errors of the first k: 0, .5, 1, 2; risks 0, 1/4, 1/3, 1/2; mean 13/48
@@ -42,7 +42,7 @@ def test_aurc_is_the_mean_over_all_orders_of_the_ties() -> None:
             errors = np.cumsum(~right[list(order)])
             values.append((errors / np.arange(1, 7)).mean())
     assert len(values) == 1 * 2 * 6
-    assert judge(score, right).aurc == pytest.approx(np.mean(values), abs=1e-12)
+    assert score_quality(score, right).aurc == pytest.approx(np.mean(values), abs=1e-12)
 
 
 @pytest.mark.parametrize("levels", [3, 10, 1000])
@@ -51,19 +51,22 @@ def test_auroc_is_sklearns(levels: int) -> None:
     score = rng.integers(0, levels + 1, size=300) / levels
     right = rng.random(300) < score
     expected = roc_auc_score(right, score)
-    assert judge(score, right).auroc == pytest.approx(expected, abs=1e-12)
+    assert score_quality(score, right).auroc == pytest.approx(expected, abs=1e-12)
 
 
 def test_labels_all_right_or_all_wrong_have_no_auroc() -> None:
     score = np.array([0.2, 0.7])
-    right, wrong = judge(score, np.array([True, True])), judge(score, np.array([False, False]))
+    right, wrong = (
+        score_quality(score, np.array([True, True])),
+        score_quality(score, np.array([False, False])),
+    )
     assert (right.auroc, right.aurc) == (None, 0.0)
     assert (wrong.auroc, wrong.aurc) == (None, 1.0)
 
 
 def test_many_scores_fall_into_ten_equal_bins() -> None:
     score = np.random.default_rng(0).permutation(np.arange(1, 201)) / 200
-    bins = judge(score, score > 0.5).bins
+    bins = score_quality(score, score > 0.5).bins
     assert [each.share for each in bins] == pytest.approx([0.1] * 10)
     assert [each.accuracy for each in bins] == [0.0] * 5 + [1.0] * 5
     # 20 scores each: 1/200 to 20/200, 21/200 to 40/200, ...
@@ -74,7 +77,7 @@ def test_many_scores_fall_into_ten_equal_bins() -> None:
 def test_ties_are_never_split_over_bins() -> None:
     # 50 distinct scores and 150 labels of score 1: these are one bin
     score = np.concatenate([np.arange(50) / 100, np.ones(150)])
-    bins = judge(score, score == 1).bins
+    bins = score_quality(score, score == 1).bins
     assert bins[-1] == ScoreBin(1.0, 1.0, 0.75, 1.0)
     assert sum(each.share for each in bins) == pytest.approx(1.0)
     assert all(low.high < high.low for low, high in pairwise(bins))
@@ -84,7 +87,7 @@ def test_the_order_of_the_labels_is_irrelevant() -> None:
     rng = np.random.default_rng(1)
     score = rng.integers(0, 30, size=150) / 30
     right, order = rng.random(150) < 0.6, rng.permutation(150)
-    first, second = judge(score, right), judge(score[order], right[order])
+    first, second = score_quality(score, right), score_quality(score[order], right[order])
     assert first.bins == second.bins
     assert first.aurc == pytest.approx(second.aurc, abs=1e-12)
     assert first.ece == pytest.approx(second.ece, abs=1e-12)
@@ -93,7 +96,7 @@ def test_the_order_of_the_labels_is_irrelevant() -> None:
 def test_a_long_curve_keeps_a_hundred_points_and_ends_at_the_risk_of_all() -> None:
     rng = np.random.default_rng(2)
     score, right = rng.random(1234), rng.random(1234) < 0.8
-    curve = judge(score, right).risk_coverage
+    curve = score_quality(score, right).risk_coverage
     assert len(curve) == 100
     assert curve[0].coverage == 1 / 1234
     assert curve[-1].coverage == 1.0
@@ -103,10 +106,10 @@ def test_a_long_curve_keeps_a_hundred_points_and_ends_at_the_risk_of_all() -> No
 def test_scores_that_do_not_fit_are_refused() -> None:
     right = np.array([True, False])
     with pytest.raises(InputError, match=r"got \(3,\) and \(2,\)"):
-        judge(np.ones(3), right)
+        score_quality(np.ones(3), right)
     with pytest.raises(InputError, match=r"at least one; got \(0,\)"):
-        judge(np.ones(0), right[:0])
+        score_quality(np.ones(0), right[:0])
     with pytest.raises(InputError, match=r"in \[0, 1\], got nan in row 1"):
-        judge(np.array([0.5, np.nan]), right)
+        score_quality(np.array([0.5, np.nan]), right)
     with pytest.raises(InputError, match="True or False for each label, got int64"):
-        judge(np.ones(2), np.array([1, 0]))
+        score_quality(np.ones(2), np.array([1, 0]))

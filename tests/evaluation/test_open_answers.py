@@ -12,11 +12,11 @@ from steelyard.errors import InputError
 from steelyard.evaluation import draw_resamples, measure
 from steelyard.evaluation.metrics import metrics_of
 from steelyard.evaluation.open_answers import (
-    NOBODY,
+    NO_CANDIDATE,
     candidate_numbers,
+    canonical_truth,
     grade_texts,
-    read_truth,
-    winners,
+    most_voted_texts,
 )
 from steelyard.evaluation.slot_metrics import count_slots
 from steelyard.types import ABSTAIN, Votes
@@ -31,19 +31,19 @@ def table(rows: list[list[int]]) -> Votes:
 
 
 def test_equal_numbers_are_equal_answers() -> None:
-    truth = read_truth(("a", "b", "c", "d"), ("$1,200.00", "6", "5", "#### 2"), "number")
+    truth = canonical_truth(("a", "b", "c", "d"), ("$1,200.00", "6", "5", "#### 2"), "number")
     assert truth == ("1200", "6", "5", "2")
     rows = [[0, 0, 1], [0, 0, 0], [ABSTAIN] * 3, [1, 1, 0]]
     numbers = candidate_numbers(table(rows), truth, "number")
     # 1200 is candidate 2 of "a"; nobody said 6 or 5; 2 is candidate 1 of "d".
-    assert numbers.tolist() == [2, NOBODY, NOBODY, 1]
+    assert numbers.tolist() == [2, NO_CANDIDATE, NO_CANDIDATE, 1]
 
 
 def test_votes_are_right_where_the_winner_is() -> None:
     rows = [[2, 2, 1], [0, 0, ABSTAIN], [ABSTAIN] * 3, [0, 0, 1]]
     cast = table(rows)
-    assert winners(cast) == ("1200", "5", None, "1")
-    graded = grade_texts(winners(cast), ["1200", "6", "5", "1"], "number")
+    assert most_voted_texts(cast) == ("1200", "5", None, "1")
+    graded = grade_texts(most_voted_texts(cast), ["1200", "6", "5", "1"], "number")
     # "a": 1200 wins two to one; "b": 5 is not what is right; "c": silence; "d": 1 wins.
     assert graded.tolist() == [[1, 0], [0, 1], [0, 1], [1, 0]]
     score = measure("accuracy", np.zeros(4, dtype=np.int64), [[graded]], draw_resamples(4))
@@ -53,13 +53,16 @@ def test_votes_are_right_where_the_winner_is() -> None:
 def test_a_tie_favours_no_candidate() -> None:
     size = 400
     cast = votes([[0, 1]] * size, candidates=np.full(size, 2), candidate_texts=(("1", "2"),) * size)
-    first = np.mean([text == "1" for text in winners(cast)])
+    first = np.mean([text == "1" for text in most_voted_texts(cast)])
     assert abs(first - 0.5) < 0.1  # 4 standard errors of a fair draw
 
 
 def test_a_silent_voter_is_wrong_even_where_nobody_gave_the_truth() -> None:
-    assert winners(table([[ABSTAIN]] * 4)) == (None,) * 4
-    assert winners(votes([[]] * 2, candidates=np.zeros(2), candidate_texts=((), ()))) == (None,) * 2
+    assert most_voted_texts(table([[ABSTAIN]] * 4)) == (None,) * 4
+    assert (
+        most_voted_texts(votes([[]] * 2, candidates=np.zeros(2), candidate_texts=((), ())))
+        == (None,) * 2
+    )
     assert grade_texts([None] * 2, ["72", "5"], "number").tolist() == [[0, 1], [0, 1]]
 
 
@@ -72,7 +75,7 @@ def test_texts_are_compared_in_the_reader_s_spelling() -> None:
 
 def test_a_truth_that_cannot_be_read_is_named() -> None:
     with pytest.raises(InputError, match=r"true answer of 'b', 'many', cannot be read as number"):
-        read_truth(("a", "b"), ("1", "many"), "number")
+        canonical_truth(("a", "b"), ("1", "many"), "number")
 
 
 SLOTS = ('{"date": "next friday", "person": "bob"}', "{}", "{}", '{"to": ["bonn", "rome"]}')
@@ -104,10 +107,12 @@ LISTS = st.lists(SLOT, max_size=3)
 
 @given(st.lists(st.tuples(LISTS, LISTS), min_size=1, max_size=5))
 def test_equal_spellings_are_whole_answers(rows: list[tuple[list[Any], list[Any]]]) -> None:
-    truth = read_truth([str(i) for i in range(len(rows))], [spelled(r) for r, _ in rows], "slots")
+    truth = canonical_truth(
+        [str(i) for i in range(len(rows))], [spelled(r) for r, _ in rows], "slots"
+    )
     graded = grade_texts([spelled(s) for _, s in rows], truth, "slots")
-    found = count_slots([r for r, _ in rows], [s for _, s in rows])
-    np.testing.assert_array_equal(graded[:, 0] == 1, found.whole)
+    slot_counts = count_slots([r for r, _ in rows], [s for _, s in rows])
+    np.testing.assert_array_equal(graded[:, 0] == 1, slot_counts.whole)
 
 
 def spelled(slots: list[Any]) -> str:

@@ -15,6 +15,8 @@ from steelyard.evaluation import (
     performance_gap_recovered,
     wilcoxon_over_datasets,
 )
+from steelyard.evaluation.interval import Spread
+from steelyard.evaluation.pgr import fieller
 from steelyard.types import Floats
 
 STEPS = np.array([-0.02, -0.01, 0.0, 0.01, 0.02])
@@ -76,8 +78,8 @@ def test_pgr_is_zero_at_weak_and_one_at_the_ceiling() -> None:
     assert at_ceiling is not None
     # the student is the same model: no resample and no seed could give another ratio
     for interval, value in ((at_weak, 0.0), (at_ceiling, 1.0)):
-        found = (interval.value, interval.low, interval.high)
-        assert found == pytest.approx((value,) * 3, abs=1e-6)
+        result = (interval.value, interval.low, interval.high)
+        assert result == pytest.approx((value,) * 3, abs=1e-6)
 
 
 def test_pgr_is_not_clipped() -> None:
@@ -115,6 +117,14 @@ def test_a_gap_within_its_error_gives_no_pgr() -> None:
     assert pgr.seeds[2:] == pytest.approx((0.5, 0.25, 1 / 6))
 
 
+def test_a_gap_is_refused_by_the_smaller_degrees_of_freedom() -> None:
+    """The gap has variance 1 from 3 seeds: 2 degrees of freedom, t = 4.303. At the ratio 1 the
+    items add variance 1, which gives (1 + 1)^2 / (1 / 2 + 1 / 1000) = 7.98, t = 2.31."""
+    parts = Spread(np.eye(2), np.diag([1.0, 0.0]), np.diag([0.0, 1.0]), 1000.0, 2)
+    assert fieller(4.2, 4.2, parts) is None
+    assert fieller(4.4, 4.4, parts) is not None
+
+
 @pytest.mark.parametrize("seed", range(5))
 def test_pgr_and_its_interval_do_not_change_under_affine_maps(seed: int) -> None:
     models = study(seed)
@@ -122,11 +132,11 @@ def test_pgr_and_its_interval_do_not_change_under_affine_maps(seed: int) -> None
     assert plain.interval is not None
     for scale, shift, metric in ((0.3, 0.2, "accuracy"), (-1.0, 1.0, "ece")):
         weak, student, ceiling = (moved(model, scale, shift, metric) for model in models)
-        found = performance_gap_recovered(weak, student, ceiling)
-        assert found.interval is not None
+        result = performance_gap_recovered(weak, student, ceiling)
+        assert result.interval is not None
         for name in ("value", "low", "high"):
-            assert getattr(found.interval, name) == pytest.approx(getattr(plain.interval, name))
-        assert found.seeds == pytest.approx(plain.seeds)
+            assert getattr(result.interval, name) == pytest.approx(getattr(plain.interval, name))
+        assert result.seeds == pytest.approx(plain.seeds)
 
 
 def test_a_higher_calibration_error_is_no_better_ceiling() -> None:
@@ -147,12 +157,12 @@ def test_one_seed_gives_a_pgr_over_items_alone() -> None:
 def test_a_difference_over_seeds_alone_is_scipys_paired_t_test() -> None:
     rng = np.random.default_rng(4)
     first, second = rng.normal(0.7, 0.02, size=6), rng.normal(0.68, 0.02, size=6)
-    found = paired_difference(only_seeds(first), only_seeds(second))
+    result = paired_difference(only_seeds(first), only_seeds(second))
     expected = ttest_rel(first, second)
     bounds = expected.confidence_interval(0.95)
-    assert found.p == pytest.approx(expected.pvalue, abs=1e-12)
-    assert found.difference == pytest.approx((first - second).mean(), abs=1e-15)
-    assert (found.low, found.high) == pytest.approx((bounds.low, bounds.high), abs=1e-12)
+    assert result.p == pytest.approx(expected.pvalue, abs=1e-12)
+    assert result.difference == pytest.approx((first - second).mean(), abs=1e-15)
+    assert (result.low, result.high) == pytest.approx((bounds.low, bounds.high), abs=1e-12)
 
 
 def test_a_difference_of_one_seed_is_the_paired_t_test_over_items() -> None:
@@ -164,30 +174,30 @@ def test_a_difference_of_one_seed_is_the_paired_t_test_over_items() -> None:
         measure("accuracy", truth, [[np.column_stack([row, 1.0 - row])]], counts)
         for row in (first.astype(np.float64), second.astype(np.float64))
     ]
-    found = paired_difference(scores[0], scores[1])
+    result = paired_difference(scores[0], scores[1])
     expected = ttest_rel(first.astype(float), second.astype(float))
     bounds = expected.confidence_interval(0.95)
     # a standard error from 5,000 resamples has a relative error of 1 / sqrt(10,000) = 1 %
-    assert found.high - found.low == pytest.approx(bounds.high - bounds.low, rel=0.03)
-    assert found.p == pytest.approx(expected.pvalue, rel=0.2)
+    assert result.high - result.low == pytest.approx(bounds.high - bounds.low, rel=0.03)
+    assert result.p == pytest.approx(expected.pvalue, rel=0.2)
 
 
 def test_a_model_does_not_differ_from_itself() -> None:
     _, student, _ = study(3)
-    found = paired_difference(student, student)
-    assert (found.difference, found.low, found.high, found.p) == (0.0, 0.0, 0.0, 1.0)
+    result = paired_difference(student, student)
+    assert (result.difference, result.low, result.high, result.p) == (0.0, 0.0, 0.0, 1.0)
 
 
 def test_all_right_against_all_wrong_is_a_sign_test() -> None:
-    found = paired_difference(only_seeds([1.0, 1.0]), only_seeds([0.0, 0.0]))
-    assert (found.difference, found.p) == (1.0, 2.0**-999)
+    result = paired_difference(only_seeds([1.0, 1.0]), only_seeds([0.0, 0.0]))
+    assert (result.difference, result.p) == (1.0, 2.0**-999)
 
 
 def test_swapping_the_models_turns_the_sign() -> None:
     _, student, ceiling = study(8)
-    one, other = paired_difference(student, ceiling), paired_difference(ceiling, student)
-    assert (one.low, one.high) == pytest.approx((-other.high, -other.low))
-    assert one.p == pytest.approx(other.p)
+    forward, backward = paired_difference(student, ceiling), paired_difference(ceiling, student)
+    assert (forward.low, forward.high) == pytest.approx((-backward.high, -backward.low))
+    assert forward.p == pytest.approx(backward.p)
 
 
 def test_scores_that_are_not_paired_are_refused() -> None:

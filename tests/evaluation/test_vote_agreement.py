@@ -25,8 +25,8 @@ def test_bins_by_hand() -> None:
 
 
 def test_without_truth_there_are_shares_only() -> None:
-    assert [one.accuracy for one in entropy_bins(CAST, LABEL)] == [None] * 3
-    assert sum(one.share for one in entropy_bins(CAST, LABEL)) == pytest.approx(1)
+    assert [row.accuracy for row in entropy_bins(CAST, LABEL)] == [None] * 3
+    assert sum(row.share for row in entropy_bins(CAST, LABEL)) == pytest.approx(1)
 
 
 def test_many_values_share_ten_bins() -> None:
@@ -35,9 +35,9 @@ def test_many_values_share_ten_bins() -> None:
     label = cast.shares().argmax(axis=1)
     bins = entropy_bins(cast, label, label)
     assert len(bins) <= BINS
-    assert sum(one.share for one in bins) == pytest.approx(1)
-    assert [one.entropy for one in bins] == sorted(one.entropy for one in bins)
-    assert all(one.accuracy == 1 for one in bins)
+    assert sum(row.share for row in bins) == pytest.approx(1)
+    assert [row.entropy for row in bins] == sorted(row.entropy for row in bins)
+    assert all(row.accuracy == 1 for row in bins)
 
 
 def test_no_votes_give_no_bins() -> None:
@@ -49,8 +49,8 @@ def test_scores_by_class_by_hand() -> None:
     label = np.array([0, 0, 0, 1, 1, ABSTAIN])
     truth = np.array([0, 0, 1, 0, ABSTAIN, 1])
     score = np.array([0.9, 0.7, 0.4, 0.6, 0.1, 0.2])
-    found = class_scores(label, score, truth, ("a", "b", "c"))
-    assert [(one.name, one.right, one.wrong) for one in found] == [
+    result = class_scores(label, score, truth, ("a", "b", "c"))
+    assert [(row.name, row.right, row.wrong) for row in result] == [
         ("a", pytest.approx(0.8), pytest.approx(0.4)),
         ("b", None, pytest.approx(0.6)),
         ("c", None, None),

@@ -101,6 +101,10 @@ def test_on_narrow_pages_each_cell_names_its_column(rendered: str) -> None:
     assert set(labels) == set(HEADER[1:])
 
 
+def test_the_forest_plot_comes_before_the_table(rendered: str) -> None:
+    assert rendered.index('id="figure-scores"') < rendered.index('<table class="scores stack">')
+
+
 def test_warnings_come_before_the_table(rendered: str) -> None:
     assert rendered.index("near-duplicates") < rendered.index('<table class="scores stack">')
 

@@ -136,7 +136,7 @@ def test_results_and_report_know_the_arms(folder: Path, run: Run) -> None:
     arms = found.results["arms"]
     assert {"joint_soft", "bayesian", "preferred", "random_keep"} <= set(arms)
     assert "preferred" in found.report.read_text()
-    assert "pairs in order" in found.report.read_text()
+    assert "pairs ranked correctly" in found.report.read_text()
     assert arms["preferred"]["seeds"][0]["preference"]["pairs"] > 0
     assert arms["joint_soft"]["seeds"][0]["preference"] is None
 

@@ -10,7 +10,7 @@ import pytest
 import steelyard as sy
 from byte_models import save_byte_llama
 from open_rows import ANSWERS, WORDS, lines
-from steelyard.evaluation import NOBODY
+from steelyard.evaluation import NO_CANDIDATE
 from steelyard.store.store import Store
 from steelyard.studies.config import make_study
 from steelyard.studies.run import Run
@@ -109,13 +109,13 @@ def test_labels_are_right_where_the_majority_has_the_number(files: Path, finishe
     split, truth = run.task(0).strong_train, true_answers(run, 0)
     votes = collect_votes(run, 0).strong_train
     for i, number in enumerate(truth):
-        if number == NOBODY:
+        if number == NO_CANDIDATE:
             assert (
                 split.reference_texts[i] not in votes.candidate_texts[i]
             )  # and it is no candidate
         else:
             assert votes.candidate_texts[i][number] == split.reference_texts[i]
-    assert (truth == NOBODY).any()
+    assert (truth == NO_CANDIDATE).any()
     arms = results(finished)["arms"]
     assert arms["truth_filter"]["seeds"][0]["label_accuracy"] == 1.0
     selection, _ = select_labels(run, 0, run.study.arm("majority"))

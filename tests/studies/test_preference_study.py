@@ -124,9 +124,9 @@ def test_pairs_that_do_not_fit_are_counted(files: Path, tmp_path: Path) -> None:
     (tmp_path / "study.yaml").write_text(json.dumps(study))
     found = sy.study(tmp_path / "study.yaml", tmp_path / "run", workers=1).results
     said = "\n".join(found["warnings"])
-    assert "Up to 1 training answers were left out" in said
-    assert "1 training texts were longer than `max_tokens` and were cut" in said
-    assert said.count("2.4% of the test pairs do not fit into `max_tokens`") == 1  # 1 of 42
+    assert "Dropped: up to 1 training answer longer than `max_tokens`" in said
+    assert "Truncated to `max_tokens`: 1 training text." in said
+    assert said.count("2.4% of the test pairs exceed `max_tokens`") == 1  # 1 of 42
     margin = found["metrics"]["reward_margin"]["ceiling"]["value"]
     assert margin is not None
     assert np.isfinite(margin)

@@ -107,7 +107,7 @@ def test_two_supervisors_that_differ_teach_otherwise_than_one(finished: Result) 
         assert losses(finished.results, name) != pytest.approx(alone, abs=2e-5), name
 
 
-def test_an_evidential_students_doubt_is_judged(finished: Result) -> None:
+def test_the_uncertainty_of_an_evidential_student_is_reported(finished: Result) -> None:
     arms = finished.results["arms"]
     doubt = arms["bayesian"]["doubt"]
     assert set(doubt) == {"least_confidence", "vacuity", "expected_entropy"}
@@ -116,10 +116,10 @@ def test_an_evidential_students_doubt_is_judged(finished: Result) -> None:
     assert all(0 <= judged["auroc"] <= 1 for judged in doubt.values())
     assert set(arms["joint"]["doubt"]) == {"least_confidence"}
     lines = (finished.folder / "report.md").read_text().splitlines()
-    start = lines.index("## The students' own doubt")
+    start = lines.index("## Uncertainty of the students")
     row = next(line for line in lines[start:] if line.startswith("| bayesian |"))
     assert f"{doubt['vacuity']['mean']:.3f}" in row
-    assert 'id="doubt"' in finished.report.read_text()
+    assert 'id="uncertainty"' in finished.report.read_text()
 
 
 def test_the_doubt_is_read_again_and_not_made_again(finished: Result) -> None:

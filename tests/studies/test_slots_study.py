@@ -189,7 +189,7 @@ def test_truth_and_votes_are_taught_in_one_spelling(files: Path, finished: Path)
 
 def test_the_report_shows_slots(finished: Path) -> None:
     text = (finished / "report.md").read_text()
-    assert "judged by slu_f1" in text
+    assert "scored by slu_f1" in text
     assert "span_f1" in text
     assert "F1 of labels" in (finished / "report.html").read_text()
 

@@ -8,12 +8,12 @@ from typing import Any
 from steelyard.data import read_labelled, read_questions
 from steelyard.errors import ConfigError, InputError
 from steelyard.evaluation import (
+    canonical_truth,
     draw_resamples,
     grade_texts,
     mean_interval,
     measure,
     metrics_of,
-    read_truth,
 )
 from steelyard.io import atomic as sealed
 from steelyard.io.rows import READERS, read_rows
@@ -133,7 +133,7 @@ def _judged(fitted: TrainedModel, student: Student, task: Kind, split: Split) ->
     names = metrics_of(task, student.spelling, rewards=True)
     if answers.probs is not None:
         return dict.fromkeys(names, answers.probs)
-    truth = read_truth(split.ids, split.reference_texts, student.spelling)
+    truth = canonical_truth(split.ids, split.reference_texts, student.spelling)
     return {name: grade_texts(answers.texts, truth, student.spelling, name) for name in names}
 
 

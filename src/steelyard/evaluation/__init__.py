@@ -1,10 +1,10 @@
-"""What is shown to be true of the models: scores, intervals, the gap recovered, label quality."""
+"""6. Evaluation: scores with intervals, the performance gap recovered, quality of labels."""
 
 from steelyard.evaluation.calibration import Calibration, calibrate
-from steelyard.evaluation.error_detection import ErrorDetection, judge_doubts
+from steelyard.evaluation.error_detection import ErrorDetection, detect_errors
 from steelyard.evaluation.floor import floor_members, single_voters
 from steelyard.evaluation.interval import Scores, draw_resamples, mean_interval, measure
-from steelyard.evaluation.label_quality import CoverageRisk, ScoreBin, ScoreQuality, judge
+from steelyard.evaluation.label_quality import CoverageRisk, ScoreBin, ScoreQuality, score_quality
 from steelyard.evaluation.metrics import (
     LOWER_IS_BETTER,
     METRICS,
@@ -15,11 +15,11 @@ from steelyard.evaluation.metrics import (
     metrics_of,
 )
 from steelyard.evaluation.open_answers import (
-    NOBODY,
+    NO_CANDIDATE,
     candidate_numbers,
+    canonical_truth,
     grade_texts,
-    read_truth,
-    winners,
+    most_voted_texts,
 )
 from steelyard.evaluation.pgr import (
     PGR,
@@ -32,7 +32,7 @@ from steelyard.evaluation.pgr import (
 __all__ = [
     "LOWER_IS_BETTER",
     "METRICS",
-    "NOBODY",
+    "NO_CANDIDATE",
     "PAIR_METRICS",
     "PGR",
     "SLOT_METRICS",
@@ -49,16 +49,16 @@ __all__ = [
     "draw_resamples",
     "floor_members",
     "grade_texts",
-    "judge",
-    "judge_doubts",
+    "score_quality",
+    "detect_errors",
     "mean_interval",
     "measure",
     "metric",
     "metrics_of",
     "paired_difference",
     "performance_gap_recovered",
-    "read_truth",
+    "canonical_truth",
     "single_voters",
     "wilcoxon_over_datasets",
-    "winners",
+    "most_voted_texts",
 ]

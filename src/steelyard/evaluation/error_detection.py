@@ -1,4 +1,4 @@
-"""Does a model know which of its answers are wrong?"""
+"""Error detection: is a model less certain of the answers that are wrong?"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,34 +14,38 @@ LEAST_CONFIDENCE = "least_confidence"
 
 @dataclass(frozen=True)
 class ErrorDetection:
-    """A measure of how unsure a model is, judged by truth."""
+    """How well a measure of uncertainty finds wrong answers."""
 
-    mean: float  # over the answers, in the measure's unit
+    mean: float  # of the uncertainty over the answers, in the unit of the measure
     auroc: float | None  # None if all answers are right or all wrong
 
 
-def judge_doubts(
-    probs: Floats, doubts: Mapping[str, Floats], truth: npt.NDArray[np.int64]
+def detect_errors(
+    probs: Floats, uncertainties: Mapping[str, Floats], truth: npt.NDArray[np.int64]
 ) -> dict[str, ErrorDetection]:
-    """How well measures of doubt find the wrong answers among a model's most probable ones.
+    """How well measures of uncertainty find the wrong ones of a model's most probable answers.
 
-    least_confidence   1 - max_k p_k, in [0, 1 - 1/K], which every model has
-    auroc              probability that a wrong answer is doubted more than a right one, a tie
-                       counts one half; 0.5 is a coin
+    least_confidence   1 - max_k p_k, in [0, 1 - 1/K], computed for every model
+    auroc              probability that a wrong answer is more uncertain than a right one, a tie
+                       counts one half; 0.5 is chance
 
     Args:
         probs: (N, K), rows sum to 1.
-        doubts: further measures of the same answers, (N,) each; higher is less sure.
-        truth: (N,), answer numbers.
+        uncertainties: other measures of the same answers by name, (N,) each; higher is less
+            certain.
+        truth: (N,), class numbers.
+
+    Returns:
+        One entry for least_confidence and one for each of `uncertainties`.
 
     Source: Hendrycks and Gimpel 2017, arXiv:1610.02136, section 2 (maximum probability and AUROC as
         the baseline for finding errors).
     """
     wrong = (probs.argmax(axis=1) != truth).astype(np.int64)
-    every = {LEAST_CONFIDENCE: 1 - probs.max(axis=1), **doubts}
-    return {name: _judge(values, wrong) for name, values in every.items()}
+    measures = {LEAST_CONFIDENCE: 1 - probs.max(axis=1), **uncertainties}
+    return {name: _detection(values, wrong) for name, values in measures.items()}
 
 
-def _judge(doubt: Floats, wrong: npt.NDArray[np.int64]) -> ErrorDetection:
-    value = float(auroc(wrong, np.column_stack([-doubt, doubt]))[0])
-    return ErrorDetection(float(doubt.mean()), None if np.isnan(value) else value)
+def _detection(uncertainty: Floats, wrong: npt.NDArray[np.int64]) -> ErrorDetection:
+    value = float(auroc(wrong, np.column_stack([-uncertainty, uncertainty]))[0])
+    return ErrorDetection(float(uncertainty.mean()), None if np.isnan(value) else value)

@@ -68,7 +68,7 @@ class Spread:
         C^2 / ((V/S)^2 / (S - 1) + B^2 / f), f = 1 / (1/(N - 1) + 1/(R - 1)).
 
         Source: Satterthwaite 1946, doi:10.2307/3002019 (the error of I, which has about N S
-        degrees of freedom, is left out; f adds the error of R resamples).
+        degrees of freedom, is ignored; f adds the error of R resamples).
         """
         items = float(contrast @ self.items @ contrast)
         seeds = float(contrast @ self.seeds @ contrast)
@@ -96,15 +96,15 @@ def measure(name: str, truth: Ints, probs: Sequence[Sequence[Floats]], resamples
     """A model's scores in each seed, on the items and on each resample.
 
     Args:
-        name: of the metric.
+        name: name of the metric.
         truth: (N,), class numbers.
         probs: for each seed the class probabilities (N, K) of each member. A student has one
             member; the floor is the mean over several weak supervisors.
-        resamples: (R, N), of `draw_resamples`, the same for all models.
+        resamples: (R, N), from `draw_resamples`, the same for all models.
 
     Raises:
         ConfigError: no metric has this name.
-        InputError: shapes do not fit, or the metric is undefined on these items or on more than
+        InputError: shapes do not match, or the metric is undefined on these items or on more than
             half of the resamples.
     """
     score = metric(name)
@@ -117,11 +117,12 @@ def measure(name: str, truth: Ints, probs: Sequence[Sequence[Floats]], resamples
     undefined = float(np.isnan(scores.resampled).any(axis=0).mean())
     if np.isnan(scores.seeds).any() or undefined > 0.5:
         classes, sizes = np.unique(truth, return_counts=True)
-        found = ", ".join(f"{c}: {n}" for c, n in zip(classes, sizes, strict=True))
+        class_sizes = ", ".join(f"{c}: {n}" for c, n in zip(classes, sizes, strict=True))
         raise InputError(
             f"`{name}` must be defined on the test items and on most resamples of them, but is "
-            f"undefined on {undefined:.0%} of the resamples (items of each true class: {found}). "
-            "Take more test items, or a metric that is defined on any, as accuracy."
+            f"undefined on {undefined:.0%} of the resamples (items of each true class: "
+            f"{class_sizes}). Take more test items, or a metric that is always defined, such as "
+            "accuracy."
         )
     return scores
 
@@ -131,8 +132,8 @@ def spread(seeds: Floats, resampled: Floats, items: int) -> Spread:
 
     Args:
         seeds: (Q, S), score of each seed.
-        resampled: (Q, S, R), the same on R shared resamples; resamples with a nan are left out.
-        items: N. A bootstrap variance is too small by (N - 1) / N, which is made up for.
+        resampled: (Q, S, R), the same on R shared resamples; resamples with a nan are dropped.
+        items: N. A bootstrap variance is too small by the factor (N - 1) / N, which is corrected.
     """
     q, s = seeds.shape
     defined = resampled[:, :, ~np.isnan(resampled).any(axis=(0, 1))]
@@ -166,8 +167,8 @@ def mean_interval(scores: Scores) -> Interval:
     Source: Wilson 1927, doi:10.1080/01621459.1927.10502953.
     """
     parts = spread(scores.seeds[None], scores.resampled[None], scores.items)
-    one = np.ones(1)
-    value, variance = scores.value, parts.variance(one)
+    contrast = np.ones(1)
+    value, variance = scores.value, parts.variance(contrast)
     bounded = scores.metric not in PAIR_METRICS
     if bounded and variance <= _ZERO**2:
         edge = scores.items / (scores.items + quantile(float("inf")) ** 2)
@@ -175,7 +176,7 @@ def mean_interval(scores: Scores) -> Interval:
             return Interval(value, edge, 1.0)
         if value < _ZERO:
             return Interval(value, 0.0, 1 - edge)
-    half = quantile(parts.freedom(one)) * float(np.sqrt(variance))
+    half = quantile(parts.freedom(contrast)) * float(np.sqrt(variance))
     if not bounded:
         return Interval(value, value - half, value + half)
     return Interval(value, max(0.0, value - half), min(1.0, value + half))

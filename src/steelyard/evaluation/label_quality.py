@@ -1,4 +1,4 @@
-"""Judging a reliability score by the truth of the labels it speaks of."""
+"""Quality of a reliability score, measured with the truth of the labels that it rates."""
 
 from dataclasses import dataclass
 
@@ -27,7 +27,7 @@ class ScoreBin:
 
 @dataclass(frozen=True)
 class CoverageRisk:
-    """Keeping the labels of highest score: how many, and how wrong they are."""
+    """How many labels are kept when the highest scores are kept first, and their error rate."""
 
     coverage: float  # share of labels kept, in (0, 1]
     risk: float  # share of wrong labels among them
@@ -35,7 +35,7 @@ class CoverageRisk:
 
 @dataclass(frozen=True)
 class ScoreQuality:
-    """How well a score tells right labels from wrong ones."""
+    """How well a score separates right labels from wrong ones."""
 
     auroc: float | None  # None if all labels are right or all wrong
     aurc: float  # area under the risk-coverage curve, lower is better
@@ -44,8 +44,8 @@ class ScoreQuality:
     risk_coverage: tuple[CoverageRisk, ...]  # by rising coverage, at most 100
 
 
-def judge(score: Floats, right: Bools) -> ScoreQuality:
-    """Ranking and calibration of a score (N,) in [0, 1] of labels that are `right` (N,) or not.
+def score_quality(score: Floats, right: Bools) -> ScoreQuality:
+    """Ranking and calibration of scores (N,) in [0, 1] of labels that are `right` (N,) or not.
 
     auroc   probability that a right label scores above a wrong one, a tie counts one half
     aurc    mean over k = 1..N of the risk of the k labels of highest score

@@ -3,10 +3,10 @@
 A metric takes the truth (N,), class probabilities (N, K) and `counts` (R, N): how often each item
 counts in each of R resamples. `None` is one resample in which every item counts once. It returns
 one value in [0, 1] per resample, nan where it is undefined there. The predicted class is the most
-probable one; of equally probable classes the one with the lowest number.
+probable one; of equally probable classes it is the one with the lowest number.
 
-Metrics of slots take counts of slots (N, 3) in place of probabilities: true positives, false
-positives and misses of each item. They are figures of the corpus, so counts are summed first.
+Slot metrics take counts of slots (N, 3) in place of probabilities: true positives, false positives
+and misses of each item. They are defined on the corpus, so counts are summed first.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -96,7 +96,7 @@ def slu_f1(truth: Ints, table: Floats, counts: Counts | None = None) -> Floats:
     """F1 of slots over the corpus, where a near filler counts in part, (R,).
 
     2 TP / (2 TP + FP + FN) of the summed word and character counts of `count_slots`; nan where
-    there is no slot at all, neither true nor predicted. `truth` has no part in it.
+    there are no slots, neither true nor predicted. `truth` is not used.
 
     Source: Bastianelli et al. 2020, arXiv:2011.13205, section 5.
     """
@@ -126,38 +126,39 @@ def reward_margin(truth: Ints, probs: Floats, counts: Counts | None = None) -> F
     """Mean of r(better answer) - r(worse answer) over pairs, in the model's own units, (R,).
 
     By Bradley and Terry's model P(better) = s(r_better - r_worse) it is the mean of ln P(better) -
-    ln P(worse); a reward model's rewards or beta ln(pi / ref) of a preference-tuned one come back.
-    Pairs that a model could not read (P = 0 of both) are left out; nan if none is left, or where an
-    answer is impossible. It may be negative, and models with other units do not compare.
+    ln P(worse), in the units of a reward model's rewards or of the beta ln(pi / ref) of a
+    preference-tuned model. Pairs that a model could not read (P = 0 for both) are dropped; nan if
+    none remains, or where one answer has probability 0. The margin may be negative, and models with
+    different units cannot be compared.
 
     Source: Rafailov et al. 2023, arXiv:2305.18290, equations 1 and 6.
     """
-    right, wrong = (probs[np.arange(len(truth)), place] for place in (truth, 1 - truth))
-    known = right + wrong > 0
+    better, worse = (probs[np.arange(len(truth)), column] for column in (truth, 1 - truth))
+    readable = better + worse > 0
     with np.errstate(divide="ignore"):
-        lead = np.log(np.where(known, right, 1.0)) - np.log(np.where(known, wrong, 1.0))
-    if not np.isfinite(lead).all():
+        margin = np.log(np.where(readable, better, 1.0)) - np.log(np.where(readable, worse, 1.0))
+    if not np.isfinite(margin).all():
         return np.full(1 if counts is None else len(counts), np.nan)
-    sums = _sums(np.column_stack([lead, known]), counts)
+    sums = _sums(np.column_stack([margin, readable]), counts)
     return _ratio(sums[:, 0], sums[:, 1])
 
 
 PAIR_METRICS: Mapping[str, Metric] = MappingProxyType({"reward_margin": reward_margin})
-"""Of preferences, not within [0, 1]."""
+"""Metrics of preference pairs, not within [0, 1]."""
 
 LOWER_IS_BETTER = frozenset({"ece"})
 
 
 def metrics_of(task: str, reader: str = "text", rewards: bool = False) -> tuple[str, ...]:
-    """Names of the metrics that suit a task.
+    """Names of the metrics that apply to a task.
 
-    Open answers are right or wrong, and slots have an F1. The two answers of a preference are no
+    Open answers are right or wrong, and slots have an F1. The two answers of a preference are not
     classes.
 
     Args:
-        task: name of its kind.
-        reader: of open answers.
-        rewards: whether the model's probabilities are those of rewards.
+        task: "classification", "multiple_choice", "generation" or "preference".
+        reader: answer format of open answers.
+        rewards: whether the probabilities of the model are computed from rewards.
     """
     if KINDS[task].is_open:
         return ("accuracy", *SLOT_METRICS) if reader == "slots" else ("accuracy",)
@@ -170,15 +171,15 @@ def metric(name: str) -> Metric:
     """The metric of that name.
 
     Raises:
-        ConfigError: there is none.
+        ConfigError: no metric has this name.
     """
-    known = {**METRICS, **SLOT_METRICS, **PAIR_METRICS}
-    if name in known:
-        return known[name]
-    near = get_close_matches(name, known, n=1, cutoff=0.4)
-    hint = f"Did you mean `{near[0]}`? " if near else ""
+    metrics = {**METRICS, **SLOT_METRICS, **PAIR_METRICS}
+    if name in metrics:
+        return metrics[name]
+    similar = get_close_matches(name, metrics, n=1, cutoff=0.4)
+    hint = f"Did you mean `{similar[0]}`? " if similar else ""
     raise ConfigError(
-        f"`metric` must be the name of a metric, got {name!r}. {hint}Metrics: {', '.join(known)}."
+        f"`metric` must be the name of a metric, got {name!r}. {hint}Metrics: {', '.join(metrics)}."
     )
 
 

@@ -50,12 +50,12 @@ def paired_difference(first: Scores, second: Scores) -> Difference:
     each = first.seeds - second.seeds
     value = float(each.mean())
     parts = spread(each[None], (first.resampled - second.resampled)[None], first.items)
-    one = np.ones(1)
-    error = float(np.sqrt(parts.variance(one)))
+    contrast = np.ones(1)
+    error = float(np.sqrt(parts.variance(contrast)))
     if error <= _ZERO:
         p = 1.0 if abs(value) <= _ZERO else 2.0 ** (1 - first.items)
         return Difference(value, value, value, p)
-    freedom = parts.freedom(one)
+    freedom = parts.freedom(contrast)
     half = quantile(freedom) * error
     p = float(2 * stdtr(freedom, -abs(value) / error))
     return Difference(value, value - half, value + half, p)
@@ -123,11 +123,11 @@ def fieller(above: float, below: float, parts: Spread) -> Interval | None:
 def wilcoxon_over_datasets(differences: Sequence[float]) -> float:
     """Two-sided p of Wilcoxon's signed-rank test that a method helps as often as it hurts.
 
-    Data sets with no difference are ranked with the others and then left out (Pratt 1959); if
+    Data sets with no difference are ranked with the others and then dropped (Pratt 1959); if
     none differs, p = 1. Up to 13 data sets p is exact; below six it cannot be under 0.05.
 
     Args:
-        differences: of one method to another, one per data set.
+        differences: scores of one method minus those of the other, one per data set.
 
     Source: Demsar 2006, JMLR 7, section 3.1.3 (zeros after Pratt: there they are split evenly).
     """
@@ -137,7 +137,7 @@ def wilcoxon_over_datasets(differences: Sequence[float]) -> float:
     if values.size == 0 or not np.isfinite(values).all():
         raise InputError(
             f"`differences` must be finite numbers, at least one, got {list(differences)}. "
-            "Leave out data sets without a score."
+            "Drop data sets without a score."
         )
     if not values.any():
         return 1.0

@@ -5,7 +5,7 @@ from typing import TypeAlias
 
 import numpy as np
 
-from steelyard.evaluation import floor_members, grade_texts, single_voters, winners
+from steelyard.evaluation import floor_members, grade_texts, most_voted_texts, single_voters
 from steelyard.prompts import canonical
 from steelyard.studies.run import Run
 from steelyard.studies.votes import collect_votes
@@ -27,13 +27,13 @@ def supervisors_answers(run: Run, seed: int) -> Sequence[Answers]:
     votes = collect_votes(run, seed).test
     if not votes.candidate_texts:
         return floor_members(votes)
-    return [winners(part) for part in single_voters(votes)]
+    return [most_voted_texts(part) for part in single_voters(votes)]
 
 
 def ensemble_answers(run: Run, seed: int) -> Answers:
     """What all weak supervisors together answer to the test questions."""
     votes = collect_votes(run, seed).test
-    return winners(votes) if votes.candidate_texts else votes.means()
+    return most_voted_texts(votes) if votes.candidate_texts else votes.means()
 
 
 def agreement(run: Run, seed: int, answers: Answers) -> float:

@@ -37,10 +37,10 @@ def prefer(
     labelled, models = run.task(seed).weak_train, trained_writers(run, seed)
     scores = weigh_answers(writers, labelled, asked, texts, seeds=seeds, models=models)
     ordered = best_and_worst(texts, scores)
-    pairs, selection = ordered.lesson(asked)
-    sure = ordered.doubt <= stage.max_flip_probability
+    pairs, selection = ordered.training_set(asked)
+    sure = ordered.flip_probability <= stage.max_flip_probability
     targets = selection.targets if stage.conservative else np.tile([1.0, 0.0], (len(sure), 1))
-    left_out = {**ordered.left_out, "doubted": int((~sure).sum())}
+    left_out = {**ordered.dropped, "doubted": int((~sure).sum())}
     if not sure.any():
         return student, {"pairs": 0, "left_out": left_out}
     after, rewards = student.prefer(pairs, targets, selection.weights * sure, stage, seed=seed)
@@ -49,7 +49,7 @@ def prefer(
     return after, {
         "pairs": int(used.sum()),
         "left_out": {**left_out, "too long": int((sure & ~used).sum())},
-        "doubt": float(ordered.doubt[used].mean()),
+        "doubt": float(ordered.flip_probability[used].mean()),
         "reward_margin": float(lead.mean()),
         "accuracy": float((lead > 0).mean()),
     }

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, TypeVar, cast
 
 from steelyard.data import Leak, LoadedData, apply_leak_policy, find_leaks, load, split
-from steelyard.evaluation import read_truth
+from steelyard.evaluation import canonical_truth
 from steelyard.models.finetune import StatesCache
 from steelyard.models.load import Pretrained, identity
 from steelyard.prompts import AnswerFormat
@@ -80,7 +80,7 @@ class Run:
         """True answers of a split's open questions in the study's spelling."""
         return self.once(
             ("reference_texts", split),
-            lambda: read_truth(split.ids, split.reference_texts, self.answer_format),
+            lambda: canonical_truth(split.ids, split.reference_texts, self.answer_format),
         )
 
     def identity(self, pretrained: Pretrained) -> str:

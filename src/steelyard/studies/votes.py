@@ -38,7 +38,7 @@ def collect_votes(run: Run, seed: int) -> SeedVotes:
 
 
 def true_answers(run: Run, seed: int) -> Ints:
-    """Answer number of each strong_train example, NOBODY for an open one nobody got right."""
+    """Answer number of each strong_train example, NO_CANDIDATE for an open one nobody got right."""
     split = run.task(seed).strong_train
     if not split.reference_texts:
         return split.truth

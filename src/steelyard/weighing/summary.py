@@ -11,7 +11,7 @@ from steelyard.diagnostics.copies import find_copies
 from steelyard.diagnostics.relabel import relabel_first
 from steelyard.diagnostics.voters import judge_voters
 from steelyard.errors import InputError
-from steelyard.evaluation import ScoreQuality, judge
+from steelyard.evaluation import ScoreQuality, score_quality
 from steelyard.evaluation.calibration import Calibration, calibrate
 from steelyard.evaluation.vote_agreement import class_scores, entropy_bins
 from steelyard.selection.break_ties import answered, most_probable
@@ -56,7 +56,7 @@ class MethodScores:
         right = np.where(judged, (label == truth).astype(np.int64), ABSTAIN)
         quality, calibration, reason = None, None, "no truth"
         if judged.any():
-            quality = judge(reliability.score[judged], right[judged] == 1)
+            quality = score_quality(reliability.score[judged], right[judged] == 1)
             method = "isotonic" if judged.sum() >= ISOTONIC else "temperature"
             try:
                 calibration = calibrate(reliability.score, right, method)  # type: ignore[arg-type]

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from steelyard.evaluation import judge
+from steelyard.evaluation import score_quality
 from steelyard.studies.results.json_numbers import mean
 from steelyard.studies.run import Run
 from steelyard.studies.selecting import select_labels
@@ -80,7 +80,7 @@ def quality_of(run: Run, kind: str) -> dict[str, Any]:
         labels = _labels(votes, reliability.posterior)
         scores.append(reliability.score[answered])
         rights.append((labels == true_answers(run, seed)[rows])[answered])
-    quality = judge(np.concatenate(scores), np.concatenate(rights))
+    quality = score_quality(np.concatenate(scores), np.concatenate(rights))
     return {
         "auroc": quality.auroc,
         "aurc": quality.aurc,

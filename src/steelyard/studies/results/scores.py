@@ -7,8 +7,8 @@ from steelyard.evaluation import (
     PAIR_METRICS,
     SLOT_METRICS,
     Scores,
+    detect_errors,
     draw_resamples,
-    judge_doubts,
     mean_interval,
     measure,
     metric,
@@ -114,7 +114,7 @@ class StudyScores:
         if not self.run.task(self.seeds[0]).classes:
             return None
         seeds = [
-            judge_doubts(taught.predictions.probs, taught.doubts, self.truth)
+            detect_errors(taught.predictions.probs, taught.doubts, self.truth)
             for taught in self.taught[name]
         ]
         return {

@@ -1,70 +1,70 @@
-"""What a reader should know before believing the table."""
+"""Warnings of a study: what limits the conclusions that its table allows."""
 
 from typing import Any
 
 import numpy as np
 
+from steelyard.report.formats import counted
 from steelyard.studies.results.scores import StudyScores
 from steelyard.studies.run import Run
 from steelyard.studies.training import TrainedStudent
 
 
 def of_the_study(run: Run, results: dict[str, Any]) -> list[str]:
-    """What a reader should know before believing the table."""
-    said = []
+    """Warnings about the data, the seeds and the labels, one sentence each."""
+    messages = []
     leaks = results["data"]["leaks"]
     if leaks["exact"] + leaks["near"]:
-        done = "were dropped from training" if leaks["policy"] == "drop" else "were left in"
-        said.append(
-            f"{leaks['exact']} exact and {leaks['near']} near duplicates across splits (first "
-            f"seed) {done}; `data.leaks: drop` removes them, `error` refuses."
-        )
-    useless = [f"{count} ({why})" for why, count in results["data"]["left_out"].items() if count]
-    if useless:
-        said.append(
-            f"Pairs of the data files that say nothing were left out: {', '.join(useless)}."
-        )
-    if len(run.study.seed_list) < 5:
-        said.append(
-            f"Seeds run: {len(run.study.seed_list)}. Intervals over so few are wide and their "
-            "coverage is rough; five or more are advised."
+        duplicates = f"{leaks['exact']} exact and {leaks['near']} near duplicates across splits"
+        action = "dropped from training."
+        if leaks["policy"] != "drop":
+            action = "kept; `data.leaks: drop` removes them, `data.leaks: error` stops the study."
+        messages.append(f"{duplicates} (first seed): {action}")
+    dropped = [f"{count} ({why})" for why, count in results["data"]["left_out"].items() if count]
+    if dropped:
+        messages.append(f"Pairs without a usable preference were dropped: {', '.join(dropped)}.")
+    seeds = len(run.study.seed_list)
+    if seeds < 5:
+        messages.append(
+            f"Only {counted(seeds, 'seed')}: intervals are wide and approximate. Use at least 5."
         )
     if results["votes"]["abstained"] > 0:
-        said.append(f"{results['votes']['abstained']:.1%} of the votes abstained.")
-    cut = results["data"]["truncated"]["strong_train"]
-    if cut:
-        said.append(f"{cut} training texts were longer than `max_tokens` and were cut.")
+        messages.append(f"{results['votes']['abstained']:.1%} of the votes are abstentions.")
+    truncated = results["data"]["truncated"]["strong_train"]
+    if truncated:
+        messages.append(f"Truncated to `max_tokens`: {counted(truncated, 'training text')}.")
     reasons = [arm["pgr_reason"] for arm in results["arms"].values() if arm["pgr_reason"]]
-    said += reasons[:1]  # all are about the same gap
-    silent = [kind for kind, judged in results["reliability"].items() if judged["auroc"] is None]
-    if silent:
-        said.append(f"No AUROC for {', '.join(silent)}: the labels are all right or all wrong.")
-    return said
+    messages += reasons[:1]  # all are about the same gap
+    undefined = [kind for kind, part in results["reliability"].items() if part["auroc"] is None]
+    if undefined:
+        kinds = ", ".join(undefined)
+        messages.append(f"No AUROC for {kinds}: the labels are all right or all wrong.")
+    return messages
 
 
 def of_language_models(judged: StudyScores) -> list[str]:
-    """What a language model could not learn, and what could not be read of what it wrote."""
-    said = []
+    """Warnings about dropped training answers and unreadable replies of language models."""
+    messages = []
     records = [taught.record for several in judged.taught.values() for taught in several]
     left_out = max(record.get("left_out", 0) for record in records)
     if left_out:
-        said.append(
-            f"Up to {left_out} training answers were left out: they did not fit into `max_tokens`, "
-            "or the student's tokenizer cannot spell them."
+        messages.append(
+            f"Dropped: up to {counted(left_out, 'training answer')} longer than `max_tokens`, "
+            "or not representable by the student's tokenizer."
         )
     for name, several in judged.taught.items():
         shares = [
             _unreadable(taught, judged.run.task(judged.seeds[0]).num_classes) for taught in several
         ]
         if max(shares) > 0 and judged.run.study.student.kind == "preference":
-            said.append(  # the same pairs for every arm
-                f"{np.mean(shares):.1%} of the test pairs do not fit into `max_tokens`; they count "
-                "as wrong for every student."
+            messages.append(  # the same pairs for every arm
+                f"{np.mean(shares):.1%} of the test pairs exceed `max_tokens`; they count as wrong "
+                "for every student."
             )
             break
         if max(shares) > 0:
-            said.append(f"{np.mean(shares):.1%} of the answers of `{name}` could not be read.")
-    return said
+            messages.append(f"{np.mean(shares):.1%} of the answers of `{name}` could not be read.")
+    return messages
 
 
 def _unreadable(taught: TrainedStudent, answers: int) -> float:
