@@ -6,7 +6,7 @@ from typing import Any
 
 from steelyard.data.settings import Data
 from steelyard.errors import InputError
-from steelyard.io.rows import Placed
+from steelyard.io.rows import LocatedRow
 
 
 def open_hub(data: Data, split: str, base: Path = Path()) -> Any:
@@ -38,12 +38,12 @@ def open_hub(data: Data, split: str, base: Path = Path()) -> Any:
     return table
 
 
-def hub_rows(data: Data, split: str, base: Path = Path()) -> Iterator[Placed]:
+def hub_rows(data: Data, split: str, base: Path = Path()) -> Iterator[LocatedRow]:
     """Rows of one split; a place is the data set, the split and the row from 1."""
     return table_rows(open_hub(data, split, base), f"{data.hub} {split}")
 
 
-def table_rows(table: Any, name: str) -> Iterator[Placed]:
+def table_rows(table: Any, name: str) -> Iterator[LocatedRow]:
     """Rows of an opened split."""
     for number, row in enumerate(table, start=1):
         yield f"{name} row {number}", dict(row)
