@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from crowds import crowd, table
 from steelyard.diagnostics.copies import _count, _events, _surplus, find_copies
-from steelyard.diagnostics.leave_one_out import LeaveOneOut, stances
+from steelyard.diagnostics.leave_one_out import LeaveOneOut, voter_labels
 from steelyard.types import Votes
 from vote_tables import votes
 
@@ -32,19 +32,19 @@ def test_independent_voters_are_not_called_copies(name: str) -> None:
     assert alarms <= 1  # of 20, at a level of 5 %
 
 
-def copied(cast: Votes, share: float, seed: int = 0) -> Votes:
+def copied(poll: Votes, share: float, seed: int = 0) -> Votes:
     """The votes with v1 repeating what v0 said on a share of their common examples."""
     said = {
         example: answer
-        for example, voter, answer in zip(cast.example, cast.voter, cast.answer, strict=True)
+        for example, voter, answer in zip(poll.example, poll.voter, poll.answer, strict=True)
         if voter == 0
     }
     rng = np.random.default_rng(seed)
     answer = [
         said[e] if v == 1 and e in said and rng.random() < share else a
-        for e, v, a in zip(cast.example, cast.voter, cast.answer, strict=True)
+        for e, v, a in zip(poll.example, poll.voter, poll.answer, strict=True)
     ]
-    return replace(cast, answer=np.array(answer))
+    return replace(poll, answer=np.array(answer))
 
 
 @pytest.mark.parametrize(
@@ -70,12 +70,12 @@ def test_copies_of_open_answers_are_found() -> None:
     is_right = rng.random((400, 6)) < 0.6
     answer = np.where(is_right, 0, 1 + rng.integers(0, 9, (400, 6)))
     answer[:, 1] = answer[:, 0]
-    cast = votes(answer, answers=10, candidate_texts=(tuple("abcdefghij"),) * 400)
-    assert [(pair.left, pair.right) for pair in find_copies(cast)] == [("v0", "v1")]
+    poll = votes(answer, answers=10, candidate_texts=(tuple("abcdefghij"),) * 400)
+    assert [(pair.left, pair.right) for pair in find_copies(poll)] == [("v0", "v1")]
 
 
 def test_pairs_are_of_stances_on_one_example_each_once() -> None:
-    said = stances(crowd(0, examples=7, voters=5, per=3)[0])
+    said = voter_labels(crowd(0, examples=7, voters=5, per=3)[0])
     found = [pair for left, right in _events(said, 2) for pair in zip(left, right, strict=True)]
     assert len(found) == len(set(found)) == 7 * 3
     assert all(said.example[left] == said.example[right] for left, right in found)
@@ -84,8 +84,8 @@ def test_pairs_are_of_stances_on_one_example_each_once() -> None:
 @given(st.integers(0, 999), st.booleans())
 def test_sums_of_pairs_equal_the_formula(seed: int, by_class: bool) -> None:
     """One accuracy for all voters and equal weights, so that the sums can be written down."""
-    cast, _, _ = crowd(seed, examples=6, voters=4, per=4)
-    said = stances(cast)
+    poll, _, _ = crowd(seed, examples=6, voters=4, per=4)
+    said = voter_labels(poll)
     pairs = _count(LeaveOneOut(said, np.full(4, log(3))), by_class)
     assert list(zip(pairs.left, pairs.right, strict=True)) == [
         (u, v) for u in range(4) for v in range(u + 1, 4)

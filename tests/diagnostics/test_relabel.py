@@ -74,62 +74,62 @@ def test_a_matrix_of_another_size_is_refused() -> None:
 
 
 def test_the_typical_voter_is_the_mean_of_those_learnt() -> None:
-    cast = votes([[0, ABSTAIN], [1, 1], [0, ABSTAIN]], answers=2)  # v0 has three votes, v1 one
+    poll = votes([[0, ABSTAIN], [1, 1], [0, ABSTAIN]], answers=2)  # v0 has three votes, v1 one
     matrices = np.array([[[0.8, 0.2], [0.2, 0.8]], [[0.4, 0.6], [0.6, 0.4]]])
-    skill = VoterSkill(cast.voters, np.array([0.8, 0.4]), matrices)
-    learnt = Reliability(cast.ids, np.full((3, 2), 0.5), np.full(3, 0.5), skill)
-    np.testing.assert_allclose(typical_voter(cast, learnt), [[0.7, 0.3], [0.3, 0.7]])
+    skill = VoterSkill(poll.voters, np.array([0.8, 0.4]), matrices)
+    learnt = Reliability(poll.ids, np.full((3, 2), 0.5), np.full(3, 0.5), skill)
+    np.testing.assert_allclose(typical_voter(poll, learnt), [[0.7, 0.3], [0.3, 0.7]])
 
 
 def test_the_typical_voter_without_learning_is_counted() -> None:
     # Row a: .8 for a (q0) and .4 for b (q1), and one more of (1, 1) votes plus 1/2 each, over 3:
     # (.8 + .5, .4 + .5) / 2.2
-    cast = votes([[0], [1]], answers=2)
-    rows = Reliability(cast.ids, np.array([[0.8, 0.2], [0.4, 0.6]]), np.array([0.8, 0.6]))
+    poll = votes([[0], [1]], answers=2)
+    rows = Reliability(poll.ids, np.array([[0.8, 0.2], [0.4, 0.6]]), np.array([0.8, 0.6]))
     np.testing.assert_allclose(
-        typical_voter(cast, rows), [[1.3 / 2.2, 0.9 / 2.2], [0.7 / 1.8, 1.1 / 1.8]]
+        typical_voter(poll, rows), [[1.3 / 2.2, 0.9 / 2.2], [0.7 / 1.8, 1.1 / 1.8]]
     )
 
 
 def test_without_a_readable_vote_the_typical_voter_answers_at_random() -> None:
-    cast = votes([[ABSTAIN]], answers=2)
-    rows = Reliability(cast.ids, np.array([[0.5, 0.5]]), np.zeros(1))
-    np.testing.assert_allclose(typical_voter(cast, rows), [[0.5, 0.5], [0.5, 0.5]])
-    assert gains(cast, rows).tolist() == [0.0]
+    poll = votes([[ABSTAIN]], answers=2)
+    rows = Reliability(poll.ids, np.array([[0.5, 0.5]]), np.zeros(1))
+    np.testing.assert_allclose(typical_voter(poll, rows), [[0.5, 0.5], [0.5, 0.5]])
+    assert gains(poll, rows).tolist() == [0.0]
 
 
 @pytest.mark.parametrize("method", [OneCoin(), Hierarchical(), Mace()])
 def test_many_classes_have_no_confusion_matrices(method: OneCoin | Hierarchical | Mace) -> None:
-    cast = votes([[0, 0, 1]], answers=5000)  # 3 x 5000 x 5000 numbers would take 600 MB
-    reliability = method.estimate(cast)
+    poll = votes([[0, 0, 1]], answers=5000)  # 3 x 5000 x 5000 numbers would take 600 MB
+    reliability = method.estimate(poll)
     assert reliability.skill is not None
     assert reliability.skill.confusion is None
-    assert 0 <= gains(cast, reliability)[0] < 1
+    assert 0 <= gains(poll, reliability)[0] < 1
 
 
 def test_the_ranking_begins_where_a_vote_helps_most() -> None:
-    cast = votes(
+    poll = votes(
         [[0, 0, 0, 0], [0, 0, 1, 1], [0, 0, 0, 1], [ABSTAIN] * 4],
         answers=2,
         classes=("safe", "unsafe"),
     )
     label = np.array([0, 1, 0, ABSTAIN])
-    ranked = relabel_first(cast, VoteShare().estimate(cast), label)
+    ranked = relabel_first(poll, VoteShare().estimate(poll), label)
     assert [doubt.id for doubt in ranked] == ["q1", "q3", "q2", "q0"]
     assert [doubt.label for doubt in ranked] == ["unsafe", "", "safe", "safe"]
     assert ranked[0].gain == ranked[1].gain > ranked[3].gain == 0
     assert ranked[0].score == 0.5
-    assert len(relabel_first(cast, VoteShare().estimate(cast), label, most=2)) == 2
+    assert len(relabel_first(poll, VoteShare().estimate(poll), label, most=2)) == 2
 
 
 def test_open_answers_are_ranked_with_their_texts() -> None:
-    cast = votes(
+    poll = votes(
         [[0, 0, 1], [0, 0, 0]],
         answers=2,
         candidates=np.array([2, 1]),
         candidate_texts=(("72", "48"), ("5",)),
     )
-    ranked = relabel_first(cast, VoteShare().estimate(cast), np.array([0, 0]))
+    ranked = relabel_first(poll, VoteShare().estimate(poll), np.array([0, 0]))
     assert [(doubt.id, doubt.label) for doubt in ranked] == [("q0", "72"), ("q1", "5")]
     assert ranked[1].gain == 0
 
@@ -138,12 +138,12 @@ def test_a_vote_where_the_gain_is_repairs_more_labels_than_one_anywhere() -> Non
     """One more vote of a voter who is right 4 times in 5, on 100 of 1,000 examples."""
     repaired = {"by gain": 0, "anywhere": 0}
     for seed in range(5):
-        cast, _, truth = crowd(seed, examples=1000, per=4)
+        poll, _, truth = crowd(seed, examples=1000, per=4)
         rng = np.random.default_rng(seed)
         vote = np.where(rng.random(1000) < 0.8, truth, 1 - truth)
-        by_gain = np.argsort(-gains(cast, VoteShare().estimate(cast)), kind="stable")
+        by_gain = np.argsort(-gains(poll, VoteShare().estimate(poll)), kind="stable")
         for name, order in (("by gain", by_gain), ("anywhere", rng.permutation(1000))):
-            counts = cast.counts.copy()
+            counts = poll.counts.copy()
             before = (counts.argmax(axis=1) == truth).sum()
             counts[order[:100], vote[order[:100]]] += 1
             repaired[name] += int((counts.argmax(axis=1) == truth).sum() - before)

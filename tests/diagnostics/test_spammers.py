@@ -8,8 +8,8 @@ from scipy.special import ndtr
 from scipy.stats import false_discovery_control
 
 from crowds import crowd, table
-from steelyard.diagnostics.leave_one_out import others, stances
-from steelyard.diagnostics.spammers import benjamini_hochberg, suspect, suspect_open
+from steelyard.diagnostics.leave_one_out import leave_one_out, voter_labels
+from steelyard.diagnostics.spammers import benjamini_hochberg, spammer_test_open, spammer_tests
 from steelyard.diagnostics.voters import judge_voters
 from steelyard.reliability import Majority
 from steelyard.types import Floats
@@ -31,8 +31,8 @@ def test_honest_voters_are_flagged_at_most_at_the_level(name: str) -> None:
     runs = 60
     alarms = 0
     for seed in range(runs):
-        cast, _, _ = crowd(seed, **HONEST[name])  # type: ignore[arg-type]
-        alarms += any(judge_voters(cast, Majority().estimate(cast)).flags)
+        poll, _, _ = crowd(seed, **HONEST[name])  # type: ignore[arg-type]
+        alarms += any(judge_voters(poll, Majority().estimate(poll)).flags)
     assert alarms / runs <= 0.05
 
 
@@ -41,8 +41,8 @@ def found(kind: str, runs: int = 12, **changes: int) -> float:
     hits = planted = 0
     for seed in range(runs):
         suspects = {"random": 3, "constant": 3, "against": 3}
-        cast, kinds, _ = crowd(seed, **{"examples": 1000, **suspects, **changes})
-        flags = judge_voters(cast, Majority().estimate(cast)).flags
+        poll, kinds, _ = crowd(seed, **{"examples": 1000, **suspects, **changes})
+        flags = judge_voters(poll, Majority().estimate(poll)).flags
         for of, flag in zip(kinds, flags, strict=True):
             planted += of == kind
             hits += of == kind and WORDS[kind] in "".join(flag)
@@ -58,12 +58,12 @@ def test_planted_suspects_are_found() -> None:
 
 
 def test_against_and_related_compare_with_all_deals() -> None:
-    cast, _, _ = crowd(5, examples=5, voters=4, per=4, answers=3)
-    consensus = others(stances(cast))
-    tests = suspect(consensus)
+    poll, _, _ = crowd(5, examples=5, voters=4, per=4, answers=3)
+    consensus = leave_one_out(voter_labels(poll))
+    tests = spammer_tests(consensus)
     for v in range(4):
-        rows = np.flatnonzero(consensus.stances.voter == v)
-        q, a = consensus.without(rows), consensus.stances.answer[rows]
+        rows = np.flatnonzero(consensus.labels.voter == v)
+        q, a = consensus.without(rows), consensus.labels.answer[rows]
         deals = np.array([q[np.arange(5), list(deal)].sum() for deal in permutations(a)])
         z = (q[np.arange(5), a].sum() - deals.mean()) / (deals.std() or np.inf)
         least = 1 / len({deal for deal in permutations(a)})
@@ -77,8 +77,8 @@ def test_the_score_test_by_hand() -> None:
     # and sum U = 10 (2/3 - 2) = -13.3 of 20 votes; f U^2 = 3/4 (4/9) + 1/4 (4) = 4/3 of each.
     rows = [[i % 2] + [int(i >= 10)] * 40 for i in range(20)]
     example, voter = np.repeat(np.arange(20), 41), np.tile(np.arange(41), 20)
-    cast = table(example, voter, np.ravel(rows), 20, 41, 2)
-    p = suspect(others(stances(cast))).random
+    poll = table(example, voter, np.ravel(rows), 20, 41, 2)
+    p = spammer_tests(leave_one_out(voter_labels(poll))).random
     assert p[0] == pytest.approx(ndtr(-40 / 3 / np.sqrt(20 * 4 / 3)), rel=0.4)  # 0.0049
     assert p[1:].min() > 0.9
 
@@ -89,8 +89,8 @@ def test_constant_is_an_exact_binomial_tail() -> None:
     # (1 + 1/2) / 2, and 20 of 20 have probability (3/4)^20, times 2 classes: 0.0063. The common
     # matrix, from 160 votes and one more of each kind, makes 1/2 a little more.
     rows = [[0] + [i % 2] * 7 for i in range(20)]
-    cast = table(np.repeat(np.arange(20), 8), np.tile(np.arange(8), 20), np.ravel(rows), 20, 8, 2)
-    tests = suspect(others(stances(cast)))
+    poll = table(np.repeat(np.arange(20), 8), np.tile(np.arange(8), 20), np.ravel(rows), 20, 8, 2)
+    tests = spammer_tests(leave_one_out(voter_labels(poll)))
     assert tests.usual[0] == pytest.approx(0.5, abs=0.01)
     assert tests.constant[0] == pytest.approx(2 * ((1 + tests.usual[0]) / 2) ** 20, rel=1e-9)
     assert tests.favourite[0] == 0
@@ -102,20 +102,20 @@ def test_labelling_functions_are_not_flagged_for_naming_one_class() -> None:
     truth = rng.integers(0, 2, 2000)
     fires = (rng.random((2000, 12)) < 0.3) & (rng.random((2000, 12)) < 0.9)
     example, voter = np.nonzero(fires & (truth[:, None] == np.arange(12) % 2))
-    cast = table(example, voter, voter % 2, 2000, 12, 2)
-    assert not any(judge_voters(cast, Majority().estimate(cast)).flags)
+    poll = table(example, voter, voter % 2, 2000, 12, 2)
+    assert not any(judge_voters(poll, Majority().estimate(poll)).flags)
 
 
 def test_a_voter_of_one_answer_in_a_crowd_is_constant_and_not_random() -> None:
-    cast, _, _ = crowd(0, examples=1000, constant=1)
-    tests = suspect(others(stances(cast)))
+    poll, _, _ = crowd(0, examples=1000, constant=1)
+    tests = spammer_tests(leave_one_out(voter_labels(poll)))
     assert tests.constant[0] < 1e-6
     assert tests.random[0] == 1
 
 
 def test_nothing_can_be_said_of_few_votes() -> None:
-    cast, _, _ = crowd(0, examples=4, voters=3, per=3)
-    assert not any(judge_voters(cast, Majority().estimate(cast)).flags)
+    poll, _, _ = crowd(0, examples=4, voters=3, per=3)
+    assert not any(judge_voters(poll, Majority().estimate(poll)).flags)
 
 
 @pytest.mark.parametrize("level", [0.01, 0.05, 0.3])
@@ -131,7 +131,7 @@ def open_answers(seed: int, spammers: int) -> Floats:
     is_right = rng.random((200, 10)) < np.where(np.arange(10) < spammers, 0.02, 0.6)
     answer = np.where(is_right, 0, 1 + np.arange(10))
     example, voter = np.repeat(np.arange(200), 10), np.tile(np.arange(10), 200)
-    return suspect_open(stances(table(example, voter, answer.ravel(), 200, 10, 11)))
+    return spammer_test_open(voter_labels(table(example, voter, answer.ravel(), 200, 10, 11)))
 
 
 def test_open_answers_tell_who_agrees_with_nobody() -> None:

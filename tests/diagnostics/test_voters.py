@@ -16,10 +16,10 @@ from steelyard.types import ABSTAIN, Reliability, Votes, one_hot
 from vote_tables import votes
 
 
-def judged(cast: Votes, posterior: list[list[float]], truth: list[int] | None = None) -> VoterTable:
+def judged(poll: Votes, posterior: list[list[float]], truth: list[int] | None = None) -> VoterTable:
     rows = np.array(posterior)
     known = None if truth is None else np.array(truth)
-    return judge_voters(cast, Reliability(cast.ids, rows, rows.max(axis=1)), known)
+    return judge_voters(poll, Reliability(poll.ids, rows, rows.max(axis=1)), known)
 
 
 @pytest.mark.parametrize(("right", "number"), [(0, 5), (3, 7), (40, 40), (77, 100)])
@@ -30,16 +30,16 @@ def test_wilson_equals_scipy(right: int, number: int) -> None:
 
 
 def test_accuracy_is_the_expected_agreement_with_the_posterior() -> None:
-    cast = votes([[0, 1], [1, ABSTAIN]], answers=2)
-    result = judged(cast, [[0.9, 0.1], [0.3, 0.7]])
+    poll = votes([[0, 1], [1, ABSTAIN]], answers=2)
+    result = judged(poll, [[0.9, 0.1], [0.3, 0.7]])
     np.testing.assert_allclose(result.accuracy[:, 0], [(0.9 + 0.7) / 2, 0.1])
     np.testing.assert_array_equal(result.votes, [2, 1])
     np.testing.assert_array_equal(result.abstained, [0, 1])
 
 
 def test_a_certain_posterior_gives_wilsons_interval() -> None:
-    cast = votes([[0]] * 20, answers=2)
-    result = judged(cast, [[1.0, 0.0]] * 15 + [[0.0, 1.0]] * 5)
+    poll = votes([[0]] * 20, answers=2)
+    result = judged(poll, [[1.0, 0.0]] * 15 + [[0.0, 1.0]] * 5)
     low, high = binomtest(15, 20).proportion_ci(method="wilson")
     np.testing.assert_allclose(result.accuracy[0], [0.75, low, high], atol=1e-6)
 
@@ -60,8 +60,8 @@ def test_the_interval_covers_when_the_posterior_means_what_it_says() -> None:
         skill = rng.uniform(0.55, 0.95)
         truth = rng.integers(0, 2, 60)
         answer = np.where(rng.random(60) < skill, truth, 1 - truth)
-        others = np.where(rng.random((60, 2)) < 0.75, truth[:, None], 1 - truth[:, None])
-        logits = np.log(3) * (2 * others - 1).sum(axis=1)
+        leave_one_out = np.where(rng.random((60, 2)) < 0.75, truth[:, None], 1 - truth[:, None])
+        logits = np.log(3) * (2 * leave_one_out - 1).sum(axis=1)
         logits += np.log(skill / (1 - skill)) * (2 * answer - 1)
         right = 1 / (1 + np.exp(-logits))
         low, high = judged(
@@ -80,8 +80,8 @@ def test_asking_ten_times_is_no_more_evidence_than_asking_once() -> None:
 
 
 def test_true_accuracy_looks_at_known_examples_only() -> None:
-    cast = votes([[0, 1], [1, 1], [0, 0]], answers=2)
-    result = judged(cast, [[1.0, 0.0]] * 3, truth=[0, 1, ABSTAIN])
+    poll = votes([[0, 1], [1, 1], [0, 0]], answers=2)
+    result = judged(poll, [[1.0, 0.0]] * 3, truth=[0, 1, ABSTAIN])
     assert result.true_accuracy is not None
     np.testing.assert_allclose(result.true_accuracy[:, 0], [1, 0.5])
     low, high = binomtest(1, 2).proportion_ci(method="wilson")
@@ -104,16 +104,16 @@ def test_a_class_that_never_occurs_has_no_row() -> None:
 
 def test_open_answers_and_many_classes_have_no_confusion() -> None:
     texts = tuple(("72", "48") for _ in range(3))
-    cast = votes([[0, 1]] * 3, answers=2, candidate_texts=texts)
-    assert judge_voters(cast, VoteShare().estimate(cast)).confusion is None
+    poll = votes([[0, 1]] * 3, answers=2, candidate_texts=texts)
+    assert judge_voters(poll, VoteShare().estimate(poll)).confusion is None
     many, _, _ = crowd(0, answers=21)
     assert judge_voters(many, VoteShare().estimate(many)).confusion is None
 
 
 def test_rows_are_json_with_the_surest_first() -> None:
-    cast, _, truth = crowd(0, examples=400, random=2)
-    cast = replace(cast, voters=(*cast.voters, "silent"))
-    rows = judge_voters(cast, Majority().estimate(cast), truth).rows()
+    poll, _, truth = crowd(0, examples=400, random=2)
+    poll = replace(poll, voters=(*poll.voters, "silent"))
+    rows = judge_voters(poll, Majority().estimate(poll), truth).rows()
     assert json.loads(json.dumps(rows, allow_nan=False)) == rows
     lows = [row["accuracy"]["low"] for row in rows[:-1]]
     assert lows == sorted(lows, reverse=True)
@@ -140,8 +140,8 @@ def test_one_voter_and_no_votes_have_a_table() -> None:
 
 
 def test_names_of_classes_stand_in_the_flag() -> None:
-    cast, _, _ = crowd(0, examples=1000, constant=2)
-    flags = judge_voters(cast, Majority().estimate(cast)).flags
+    poll, _, _ = crowd(0, examples=1000, constant=2)
+    flags = judge_voters(poll, Majority().estimate(poll)).flags
     assert flags[0][0].startswith("answers 'a' 100% of the time, where others would ")
     assert flags[1][0].startswith("answers 'b' 100% of the time")
 
@@ -150,8 +150,8 @@ def test_spammers_of_real_crowds_are_found(shared_data: Path) -> None:
     """On five crowds with truth, whoever is flagged is worse than the median of the crowd."""
     flagged = 0
     for name in ("rte", "temporal", "music_genre", "sentiment_polarity", "zencrowd"):
-        cast, truth = read_nested(shared_data / f"crowd_{name}" / "train.jsonl.gz")
-        result = judge_voters(cast, Majority().estimate(cast), truth)
+        poll, truth = read_nested(shared_data / f"crowd_{name}" / "train.jsonl.gz")
+        result = judge_voters(poll, Majority().estimate(poll), truth)
         assert result.true_accuracy is not None
         true = result.true_accuracy[:, 0]
         middle = np.nanmedian(true[result.votes >= 20])
@@ -162,8 +162,8 @@ def test_spammers_of_real_crowds_are_found(shared_data: Path) -> None:
 
 
 def test_a_perfect_crowd_is_believed() -> None:
-    cast = votes([[0, 0, 0], [1, 1, 1]] * 20, answers=2)
-    sure = Reliability(cast.ids, one_hot(np.array([0, 1] * 20), 2), np.ones(40))
-    result = judge_voters(cast, sure)
+    poll = votes([[0, 0, 0], [1, 1, 1]] * 20, answers=2)
+    sure = Reliability(poll.ids, one_hot(np.array([0, 1] * 20), 2), np.ones(40))
+    result = judge_voters(poll, sure)
     np.testing.assert_allclose(result.accuracy[:, 0], 1)
     assert not any(result.flags)

@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 from crowd_tables import crowd_kit_frame, drawn, read_nested
 from steelyard.errors import InputError
 from steelyard.reliability import DawidSkene, Hierarchical, OneCoin
-from steelyard.reliability.dawid_skene import steps
 from steelyard.reliability.vote_table import VoteTable
 from steelyard.types import ABSTAIN
 from vote_tables import votes
@@ -45,7 +44,7 @@ def test_one_step_by_hand() -> None:
     # accuracy over classes as they occur: v1 1/3 * 2/3 + 2/3 * 5/6 = 7/9; v2 2/3 * 1
     np.testing.assert_allclose(reliability.skill.accuracy, [2 / 3, 7 / 9, 2 / 3], atol=1e-8)
     # objective: ln of the sums above, 5/18, 0 + 2/3 * 1/2 * 5/6 = 5/18 and 7/18
-    step = next(steps(VoteTable.of(table), 0.0))
+    step = next(DawidSkene().steps(VoteTable.of(table)))
     assert step.objective == pytest.approx(np.log(5 / 18) * 2 + np.log(7 / 18), abs=1e-8)
 
 
@@ -82,7 +81,10 @@ def test_every_step_raises_the_objective(
 ) -> None:
     table, truth = drawn(seed, examples=12, voters=5, answers=3, cast=3, soft=soft)
     gold = np.where(np.arange(12) < told, truth, ABSTAIN)
-    objectives = [s.objective for s in islice(steps(VoteTable.of(table, gold), smoothing), 12)]
+    objectives = [
+        s.objective
+        for s in islice(DawidSkene(smoothing=smoothing).steps(VoteTable.of(table, gold)), 12)
+    ]
     assert (np.diff(objectives) >= -1e-6).all()  # 1e-6: no probability falls below 1e-10
 
 

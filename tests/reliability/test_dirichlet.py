@@ -11,7 +11,7 @@ from scipy.special import gammaln, psi
 from scipy.stats import dirichlet, entropy
 
 from steelyard.reliability import Dirichlet
-from steelyard.reliability.dirichlet import doubts, fit_dirichlet
+from steelyard.reliability.dirichlet import fit_dirichlet, uncertainties
 from steelyard.types import ABSTAIN
 from vote_tables import votes
 
@@ -93,7 +93,7 @@ def test_many_draws_give_their_dirichlet_back() -> None:
 
 def test_expected_entropy_is_the_mean_over_draws() -> None:
     alpha = np.array([[3.0, 0.5, 1.2, 0.0]])
-    found = doubts(alpha, alpha > 0)
+    found = uncertainties(alpha, alpha > 0)
     drawn = dirichlet.rvs(alpha[0, :3], size=200_000, random_state=1)
     mean = entropy(drawn.T).mean() / log(3)
     assert found["expected_entropy"][0] == pytest.approx(mean, abs=2e-3)

@@ -10,8 +10,8 @@ from scipy.special import betaln, gammaln, logsumexp
 
 from crowd_tables import accuracy, drawn, read_nested, table_of
 from steelyard.reliability import DawidSkene, Hierarchical, OneCoin
-from steelyard.reliability.hierarchical import spotting
-from steelyard.reliability.variational import coin, coin_by_others, rows
+from steelyard.reliability.hierarchical import are_labelling_functions
+from steelyard.reliability.variational import coin, coin_leave_one_out, rows
 from steelyard.reliability.vote_table import VoteTable
 from steelyard.types import ABSTAIN, Floats, Ints, Votes
 from vote_tables import votes
@@ -23,11 +23,11 @@ A = ABSTAIN
 @pytest.mark.parametrize("model", ["coin", "rows"])
 def test_the_bound_is_below_the_exact_evidence_and_near(model: str, learn_shares: bool) -> None:
     table, _ = drawn(4, examples=7, voters=3, answers=2, cast=3)
-    ballots = VoteTable.of(table)
+    vote_table = VoteTable.of(table)
     if model == "coin":
-        fit = coin(ballots, 300, 0, learn_shares=learn_shares, confusion=True)
+        fit = coin(vote_table, 300, 0, learn_shares=learn_shares, confusion=True)
     else:
-        fit = rows(ballots, 300, 0, learn_shares=learn_shares)
+        fit = rows(vote_table, 300, 0, learn_shares=learn_shares)
     exact = exact_evidence(table, fit.prior, learn_shares)
     assert exact - 3 < fit.bound < exact
 
@@ -61,8 +61,8 @@ def exact_evidence(table: Votes, prior: Floats, learn_shares: bool) -> float:
 def test_accuracy_by_others_by_hand() -> None:
     # One example, v0 says 0, v1 and v2 say 1. Begin: shares (1/3, 2/3), all log odds ln(.8/.2).
     # Right votes 1/3, 2/3, 2/3; of Beta(.8, .2) and one vote: means (.8 + c) / 2.
-    fit = coin_by_others(
-        VoteTable.of(votes([[0, 1, 1]], answers=2)), 1, 0, alike=False, confusion=True
+    fit = coin_leave_one_out(
+        VoteTable.of(votes([[0, 1, 1]], answers=2)), 1, 0, equal_weights=False, confusion=True
     )
     np.testing.assert_allclose(fit.accuracy, [(0.8 + c) / 2 for c in (1 / 3, 2 / 3, 2 / 3)])
 
@@ -166,7 +166,7 @@ def test_of_two_functions_that_disagree_the_rarer_claim_wins() -> None:
 @pytest.mark.parametrize("seed", [0, 1, 2])
 def test_labelling_functions_do_not_collapse(seed: int, classes: int) -> None:
     table, truth = labelling_functions(seed, 20, classes)
-    assert spotting(VoteTable.of(table))
+    assert are_labelling_functions(VoteTable.of(table))
     assert accuracy(DawidSkene().estimate(table).posterior, table, truth) < 1.2 / classes
     majority = accuracy(table.shares(), table, truth)
     ours = Hierarchical().estimate(table).posterior
@@ -285,15 +285,15 @@ def test_near_the_best_of_crowd_kit_on_real_votes(shared_data: Path, name: str) 
 def test_small_tables(table: list[list[int]], answers: int, soft: bool) -> None:
     size = len(table) * len(table[0])
     changes = {"probs": np.full((size, answers), 1 / answers)} if soft else {}
-    ballots = votes(table, answers=answers, **changes)
-    reliability = Hierarchical().estimate(ballots)
+    vote_table = votes(table, answers=answers, **changes)
+    reliability = Hierarchical().estimate(vote_table)
     assert reliability.skill is not None
     assert np.isfinite(reliability.skill.accuracy).all()
     if not soft:
-        best = ballots.counts >= ballots.counts.max(axis=1, keepdims=True)
+        best = vote_table.counts >= vote_table.counts.max(axis=1, keepdims=True)
         labels = reliability.posterior.argmax(axis=1)
         assert best[np.arange(len(labels)), labels].all()
-    silent = ~ballots.counts.any(axis=1)
+    silent = ~vote_table.counts.any(axis=1)
     np.testing.assert_allclose(reliability.posterior[silent], 1 / answers)
     np.testing.assert_array_equal(reliability.score[silent], 0)
 

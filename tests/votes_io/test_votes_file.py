@@ -19,10 +19,10 @@ NOBODY_LABELLED = Split((), np.zeros(0, dtype=np.int64))
 
 
 def study_votes(
-    path: Path, ids: tuple[str, ...], classes: tuple[str, ...], reader: Any = None
+    path: Path, ids: tuple[str, ...], classes: tuple[str, ...], answer_format: Any = None
 ) -> Votes:
     questions = [Question(name, "?") for name in ids]
-    file = VotesFile(path=str(path), reader=reader)
+    file = VotesFile(path=str(path), answer_format=answer_format)
     return file.vote(NOBODY_LABELLED, [questions], classes, seed=0)[0]
 
 
@@ -156,3 +156,13 @@ def test_an_option_beyond_those_of_its_question_is_refused(tmp_path: Path) -> No
     path.write_text("id,voter,answer\na,ann,2\nb,ann,2\n")
     with pytest.raises(InputError, match=r"line 3: answer '2' of 'ann' on 'b'.*\[0, 2\)"):
         file.vote(NOBODY_LABELLED, [questions], options, seed=0)
+
+
+def test_the_old_name_of_answer_format_is_read_with_a_note(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    old = VotesFile.model_validate({"path": "v.csv", "reader": "number"})
+    assert old == VotesFile(path="v.csv", answer_format="number")
+    assert "`reader` of a votes file is called `answer_format` now" in caplog.text
+    with pytest.raises(ValueError, match="Extra inputs"):
+        VotesFile.model_validate({"path": "v.csv", "reader": "text", "answer_format": "text"})

@@ -6,7 +6,7 @@ from typing import Any
 
 from steelyard.data.settings import Data
 from steelyard.errors import InputError
-from steelyard.io.rows import Placed
+from steelyard.io.rows import LocatedRow
 
 
 def open_hub(data: Data, split: str, base: Path = Path()) -> Any:
@@ -38,7 +38,7 @@ def open_hub(data: Data, split: str, base: Path = Path()) -> Any:
     return table
 
 
-def table_rows(table: Any, name: str) -> Iterator[Placed]:
+def table_rows(table: Any, name: str) -> Iterator[LocatedRow]:
     """Rows of an opened split; the location of each is the name and the row from 1."""
     for number, row in enumerate(table, start=1):
         yield f"{name} row {number}", dict(row)

@@ -19,13 +19,13 @@ INTEGER = re.compile(r"-?(0|[1-9][0-9]{0,17})")
 class LabelledRow:
     """A question with the label that stands in the file."""
 
-    place: str
+    location: str
     question: Question
     label: str | int
 
     @property
     def where(self) -> str:
-        return f"{self.place}, id {self.question.id!r}"
+        return f"{self.location}, id {self.question.id!r}"
 
 
 @dataclass(frozen=True)
@@ -130,10 +130,10 @@ def option_number(row: LabelledRow, from_csv: bool) -> int:
         matches = sorted({number, *matches})
     if len(matches) == 1:
         return matches[0]
-    found = "which none is" if not matches else f"which options {matches} both are"
+    problem = f"which options {matches} both are" if matches else "which none is"
     raise InputError(
         f"{row.where}: `label` must be an option number from 0 to {len(choices) - 1}, or the "
-        f"text of one option; got {shown(label)}, {found}. Write the number."
+        f"text of one option; got {shown(label)}, {problem}. Write the number."
     )
 
 

@@ -15,7 +15,7 @@ from steelyard.data.preference_rows import PairRows, read_pairs
 from steelyard.data.row_fields import RowParser, shown
 from steelyard.data.settings import Data
 from steelyard.errors import ConfigError, InputError
-from steelyard.io.rows import Placed, is_csv, read_rows, stem
+from steelyard.io.rows import LocatedRow, is_csv, read_rows, stem
 from steelyard.types import PAIR, Ints, Question, Split
 from steelyard.types.task_kinds import Kind
 
@@ -39,15 +39,15 @@ class LoadedData:
 class _File:
     """Rows of one split, and how they are read."""
 
-    rows: Iterable[Placed]
+    rows: Iterable[LocatedRow]
     reader: RowParser
 
     def read(self) -> list[LabelledRow]:
         labelled = []
-        for number, (place, row) in enumerate(self.rows, start=1):
-            question = self.reader.question(row, place, number)
+        for number, (location, row) in enumerate(self.rows, start=1):
+            question = self.reader.question(row, location, number)
             labelled.append(
-                LabelledRow(place, question, self.reader.label(row, place, question.id))
+                LabelledRow(location, question, self.reader.label(row, location, question.id))
             )
         return labelled
 
@@ -156,8 +156,8 @@ def read_questions(
     if kind == "preference":
         return _one_file_of_pairs(path, reader).questions
     rows = [
-        LabelledRow(place, reader.question(row, place, number), 0)
-        for number, (place, row) in enumerate(read_rows(path), start=1)
+        LabelledRow(location, reader.question(row, location, number), 0)
+        for number, (location, row) in enumerate(read_rows(path), start=1)
     ]
     _check_ids(rows)
     return tuple(row.question for row in rows)
@@ -267,7 +267,7 @@ def _check_ids(rows: Sequence[LabelledRow]) -> None:
             if row.question.id != other.question.id:
                 like = f"differs only in case or white space from {other.question.id!r}"
             raise InputError(
-                f"{row.place}: id {row.question.id!r} {like} of {other.place}. "
+                f"{row.location}: id {row.question.id!r} {like} of {other.location}. "
                 "Every row of train and test needs its own id."
             )
 

@@ -82,9 +82,9 @@ def _signatures(texts: Sequence[str], chunk: int = 1 << 21) -> Hashes:
         before = ends[start - 1] if start else 0
         stop = max(start + 1, int(np.searchsorted(ends, before + chunk)))
         hashes, starts = shingles(texts[start:stop])
-        for place in range(PLACES):
-            values = hashes * factors[place] + offsets[place]
-            rows[start:stop, place] = np.minimum.reduceat(values, starts[:-1])
+        for position in range(PLACES):
+            values = hashes * factors[position] + offsets[position]
+            rows[start:stop, position] = np.minimum.reduceat(values, starts[:-1])
         start = stop
     return rows
 
@@ -101,7 +101,7 @@ def _band_rows(threshold: float) -> int:
 def _candidates(left: Hashes, right: Hashes, threshold: float) -> tuple[Ints, Ints]:
     """Pairs of rows that agree in all places of at least one band."""
     width = _band_rows(threshold)
-    found = [np.empty(0, dtype=np.int64)]
+    pairs = [np.empty(0, dtype=np.int64)]
     for start in range(0, PLACES - width + 1, width):
         a = _band_keys(left[:, start : start + width])
         b = _band_keys(right[:, start : start + width])
@@ -111,8 +111,8 @@ def _candidates(left: Hashes, right: Hashes, threshold: float) -> tuple[Ints, In
         number = np.minimum(high - low, MOST)
         rows = np.repeat(np.arange(len(a)), number)
         step = np.arange(len(rows)) - np.repeat(np.cumsum(number) - number, number)
-        found.append(rows * len(right) + order[low[rows] + step])
-    codes = np.unique(np.concatenate(found))
+        pairs.append(rows * len(right) + order[low[rows] + step])
+    codes = np.unique(np.concatenate(pairs))
     return codes // len(right), codes % len(right)
 
 

@@ -12,7 +12,7 @@ import numpy as np
 from steelyard.data.labels import LabelledRow
 from steelyard.data.row_fields import RowParser, shown
 from steelyard.errors import InputError
-from steelyard.io.rows import Placed, Row
+from steelyard.io.rows import LocatedRow, Row
 from steelyard.types import Split, chosen_place
 
 SIDES = ("chosen", "rejected")
@@ -31,7 +31,7 @@ class PairRows:
         return Split(tuple(row.question for row in self.rows), truth)
 
 
-def read_pairs(rows: Iterable[Placed], reader: RowParser) -> PairRows:
+def read_pairs(rows: Iterable[LocatedRow], reader: RowParser) -> PairRows:
     """Pairs of a file; rows with two equal answers or an empty one are left out and counted.
 
     Args:
@@ -43,22 +43,22 @@ def read_pairs(rows: Iterable[Placed], reader: RowParser) -> PairRows:
     """
     pairs = []
     left_out = {"empty answer": 0, "equal answers": 0}
-    place = "the file"
-    for number, (place, row) in enumerate(rows, start=1):
-        asked = reader.question(row, place, number)
-        answers = [_answer(reader, row, name, f"{place}, id {asked.id!r}") for name in SIDES]
+    location = "the file"
+    for number, (location, row) in enumerate(rows, start=1):
+        question = reader.question(row, location, number)
+        answers = [_answer(reader, row, name, f"{location}, id {question.id!r}") for name in SIDES]
         plain = [answer.strip() for answer in answers]
         if not all(plain):
             left_out["empty answer"] += 1
         elif plain[0] == plain[1]:
             left_out["equal answers"] += 1
         else:
-            right = chosen_place(asked.id)
+            right = chosen_place(question.id)
             choices = tuple(answers if right == 0 else answers[::-1])
-            pairs.append(LabelledRow(place, replace(asked, choices=choices), right))
+            pairs.append(LabelledRow(location, replace(question, choices=choices), right))
     if not pairs:
         raise InputError(
-            f"No pair is left up to {place}: each row must have two different answers. Found "
+            f"No pair is left up to {location}: each row must have two different answers. Found "
             f"{left_out['empty answer']} with an empty one and {left_out['equal answers']} with "
             "two equal ones."
         )

@@ -23,14 +23,14 @@ class RowParser:
     def column(self, field: str) -> str:
         return self.columns.get(field, field)
 
-    def question(self, row: Row, place: str, number: int) -> Question:
+    def question(self, row: Row, location: str, number: int) -> Question:
         """The question of row `number`, from 1; of a preference without its two answers.
 
         Raises:
             InputError: a field is missing, empty, too long or of another type.
         """
-        name = self._id(row, place, number)
-        where = f"{place}, id {name!r}"
+        name = self._id(row, location, number)
+        where = f"{location}, id {name!r}"
         if self.kind == "classification":
             return Question(name, self._text(row, "text", where))
         if self.kind in ("generation", "preference"):
@@ -39,12 +39,12 @@ class RowParser:
         text = self._text(row, "question", where)
         return Question(name, text, self._choices(row, where), context)
 
-    def label(self, row: Row, place: str, name: str) -> str | int:
+    def label(self, row: Row, location: str, name: str) -> str | int:
         """The label as it stands in the file; which class it is, is decided later.
 
         Of an open question it is the text of the true answer; a number is its digits.
         """
-        where = f"{place}, id {name!r}"
+        where = f"{location}, id {name!r}"
         if self.kind == "generation":
             answer = self._cell(row, "answer", where)
             if isinstance(answer, int | float) and not isinstance(answer, bool):
@@ -63,17 +63,17 @@ class RowParser:
             advice = f"Write {int(label)}."
         raise InputError(f"{where}: `label` must be {wish}; got {shown(label)}. {advice}")
 
-    def _id(self, row: Row, place: str, number: int) -> str:
+    def _id(self, row: Row, location: str, number: int) -> str:
         column = self.column("id")
         if column not in row and "id" not in self.columns:
             return f"{self.stem}-{number}"
-        value = self._cell(row, "id", place)
+        value = self._cell(row, "id", location)
         if isinstance(value, int) and not isinstance(value, bool):
             return str(value)
         if isinstance(value, str) and value.strip():
-            return _check_characters(value, "id", place)
+            return _check_characters(value, "id", location)
         raise InputError(
-            f"{place}: `id` must be a string or an integer; got {shown(value)}. "
+            f"{location}: `id` must be a string or an integer; got {shown(value)}. "
             "Give every row an id, or none."
         )
 

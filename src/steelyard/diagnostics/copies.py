@@ -5,7 +5,12 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 
-from steelyard.diagnostics.leave_one_out import LeaveOneOut, VoterLabels, others, stances
+from steelyard.diagnostics.leave_one_out import (
+    LeaveOneOut,
+    VoterLabels,
+    leave_one_out,
+    voter_labels,
+)
 from steelyard.diagnostics.spammers import benjamini_hochberg
 from steelyard.types import Floats, Ints, Votes
 
@@ -61,12 +66,13 @@ def find_copies(votes: Votes, *, level: float = 0.05, most: int = 200) -> tuple[
     if len(votes.voters) < 4:
         return ()
     by_class = not votes.candidate_texts and votes.num_classes <= _MOST_CLASSES
-    cast = _sampled(stances(votes), by_class)
-    pairs = _count(others(cast, are_alike=True), by_class)
+    labels = _sampled(voter_labels(votes), by_class)
+    pairs = _count(leave_one_out(labels, equal_weights=True), by_class)
     pairs = pairs.where(pairs.items >= _FEWEST)
     p = _surplus(pairs.mistakes, pairs.expected_mistakes)
-    found = np.flatnonzero(benjamini_hochberg(p, level))
-    found = found[np.lexsort((pairs.expected_mistakes[found] - pairs.mistakes[found], p[found]))]
+    reported = np.flatnonzero(benjamini_hochberg(p, level))
+    surplus = pairs.mistakes[reported] - pairs.expected_mistakes[reported]
+    reported = reported[np.lexsort((-surplus, p[reported]))]
     return tuple(
         Copies(
             left=votes.voters[pairs.left[row]],
@@ -78,7 +84,7 @@ def find_copies(votes: Votes, *, level: float = 0.05, most: int = 200) -> tuple[
             mistakes_expected=float(pairs.expected_mistakes[row]),
             p=float(p[row]),
         )
-        for row in found[:most]
+        for row in reported[:most]
     )
 
 
@@ -98,18 +104,18 @@ class _Pairs:
         return _Pairs(*(getattr(self, field.name)[rows] for field in fields(self)))
 
 
-def _sampled(cast: VoterLabels, by_class: bool) -> VoterLabels:
+def _sampled(labels: VoterLabels, by_class: bool) -> VoterLabels:
     """Every n-th example, if all pairs of stances on all examples are too many."""
-    size = np.bincount(cast.example, minlength=len(cast.candidates)).astype(np.float64)
-    cost = max(1.0, (cast.answers**2 if by_class else cast.answers) / 4)  # of an event
+    size = np.bincount(labels.example, minlength=len(labels.candidates)).astype(np.float64)
+    cost = max(1.0, (labels.answers**2 if by_class else labels.answers) / 4)  # of an event
     events = float((size * (size - 1)).sum()) / 2 * cost
-    return cast.every(int(np.ceil(events / _EVENTS))) if events > _EVENTS else cast
+    return labels.every(int(np.ceil(events / _EVENTS))) if events > _EVENTS else labels
 
 
-def _events(cast: VoterLabels, size: int) -> Iterator[tuple[Ints, Ints]]:
+def _events(labels: VoterLabels, size: int) -> Iterator[tuple[Ints, Ints]]:
     """Pairs of stances on the same example, each once, some at a time."""
-    for apart in range(1, len(cast.example)):
-        left = np.flatnonzero(cast.example[apart:] == cast.example[:-apart])
+    for apart in range(1, len(labels.example)):
+        left = np.flatnonzero(labels.example[apart:] == labels.example[:-apart])
         if not len(left):
             return  # stances on one example stand together
         for start in range(0, len(left), size):
@@ -118,13 +124,13 @@ def _events(cast: VoterLabels, size: int) -> Iterator[tuple[Ints, Ints]]:
 
 
 def _count(consensus: LeaveOneOut, by_class: bool) -> _Pairs:
-    cast = consensus.stances
-    k = cast.answers
+    labels = consensus.labels
+    k = labels.answers
     skill = _confusions(consensus) if by_class else _accuracies(consensus)
     keys: list[Ints] = []
     sums: list[Floats] = []
-    for left, right in _events(cast, max(1, _CELLS // (k * k if by_class else k))):
-        u, v = cast.voter[left], cast.voter[right]
+    for left, right in _events(labels, max(1, _CELLS // (k * k if by_class else k))):
+        u, v = labels.voter[left], labels.voter[right]
         q = consensus.without(left, right)
         line = np.arange(len(q))
         top = q.argmax(axis=1)
@@ -132,16 +138,16 @@ def _count(consensus: LeaveOneOut, by_class: bool) -> _Pairs:
             same = np.einsum("ek,ekc->ec", q, skill[u] * skill[v])
             expected, at_top = same.sum(axis=1), same[line, top]
         else:
-            wrong_answers = np.maximum(cast.candidates[cast.example[left]] - 1, 1)
+            wrong_answers = np.maximum(labels.candidates[labels.example[left]] - 1, 1)
             right_both = skill[u] * skill[v]
             wrong_both = (1 - skill[u]) * (1 - skill[v]) / wrong_answers**2
             expected = right_both + wrong_answers * wrong_both
             at_top = q[line, top] * right_both + (1 - q[line, top]) * wrong_both
         is_clear = q[line, top] > _CLEAR + 1e-9  # beyond rounding: a tie is not clear
-        agree = cast.answer[left] == cast.answer[right]
-        mistake = agree & is_clear & (cast.answer[left] != top)
+        agree = labels.answer[left] == labels.answer[right]
+        mistake = agree & is_clear & (labels.answer[left] != top)
         columns = (np.ones(len(q)), agree, expected, mistake, is_clear * (expected - at_top))
-        key, row = np.unique(u * cast.voters + v, return_inverse=True)
+        key, row = np.unique(u * labels.voters + v, return_inverse=True)
         keys.append(key)
         sums.append(np.stack([np.bincount(row, column, len(key)) for column in columns]))
     if not keys:
@@ -151,22 +157,22 @@ def _count(consensus: LeaveOneOut, by_class: bool) -> _Pairs:
         np.bincount(row, column, len(key)).astype(np.float64)
         for column in np.concatenate(sums, axis=1)
     ]
-    return _Pairs(key // cast.voters, key % cast.voters, *totals)
+    return _Pairs(key // labels.voters, key % labels.voters, *totals)
 
 
 def _confusions(consensus: LeaveOneOut) -> Floats:
     """Confusion matrix of each voter, (V, K, K)."""
-    cast = consensus.stances
-    k, common = cast.answers, consensus.confusion
-    counts = np.zeros((cast.voters, k, k))
+    labels = consensus.labels
+    k, common = labels.answers, consensus.confusion
+    counts = np.zeros((labels.voters, k, k))
     for rows, q in consensus.blocks():
-        answer, voter = cast.answer[rows], cast.voter[rows]
+        answer, voter = labels.answer[rows], labels.voter[rows]
         weight = q * common[:, answer].T
         weight /= np.maximum(weight.sum(axis=1, keepdims=True), 1e-300)
         cell = voter * k + answer
         for truth in range(k):
-            table = np.bincount(cell, weight[:, truth], cast.voters * k)
-            counts[:, truth] += table.reshape(cast.voters, k)
+            table = np.bincount(cell, weight[:, truth], labels.voters * k)
+            counts[:, truth] += table.reshape(labels.voters, k)
     counts += 2 * common
     confusion: Floats = counts / counts.sum(axis=2, keepdims=True)
     return confusion
@@ -174,13 +180,13 @@ def _confusions(consensus: LeaveOneOut) -> Floats:
 
 def _accuracies(consensus: LeaveOneOut) -> Floats:
     """Accuracy of each voter, (V,)."""
-    cast = consensus.stances
-    right = np.zeros(cast.voters)
+    labels = consensus.labels
+    right = np.zeros(labels.voters)
     for rows, q in consensus.blocks():
         line = np.arange(len(q))
-        right += np.bincount(cast.voter[rows], q[line, cast.answer[rows]], cast.voters)
-    mean = right.sum() / max(1.0, cast.per_voter.sum())
-    return np.asarray((right + 2 * mean) / (cast.per_voter + 2))
+        right += np.bincount(labels.voter[rows], q[line, labels.answer[rows]], labels.voters)
+    mean = right.sum() / max(1.0, labels.per_voter.sum())
+    return np.asarray((right + 2 * mean) / (labels.per_voter + 2))
 
 
 def _surplus(mistakes: Floats, expected: Floats) -> Floats:
@@ -191,13 +197,13 @@ def _surplus(mistakes: Floats, expected: Floats) -> Floats:
         return np.zeros(0)
     mean = np.maximum(expected, 1e-9)
     mean = mean * max(1.0, float(mistakes.sum() / mean.sum()))
-    some = np.maximum(mistakes, 1)
-    kept = np.argsort(gammainc(some, mean), kind="stable")[-(-len(mean) // 10) :]
+    at_least_1 = np.maximum(mistakes, 1)
+    kept = np.argsort(gammainc(at_least_1, mean), kind="stable")[-(-len(mean) // 10) :]
     excess = ((mistakes - mean) ** 2 - mean)[kept].sum()
     spread = float(excess / max(float((mean[kept] ** 2).sum()), 1e-300))  # 1 / s
     most = _SLACK * mean
     if spread > 1e-6:
-        p = betainc(some, 1 / spread, most / (most + 1 / spread))
+        p = betainc(at_least_1, 1 / spread, most / (most + 1 / spread))
     else:
-        p = gammainc(some, most)
+        p = gammainc(at_least_1, most)
     return np.where(mistakes > 0, p, 1.0)

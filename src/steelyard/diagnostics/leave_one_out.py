@@ -91,7 +91,7 @@ class VoterLabels:
         return mean
 
 
-def stances(votes: Votes) -> VoterLabels:
+def voter_labels(votes: Votes) -> VoterLabels:
     """The readable votes, one answer for each voter and example."""
     read = votes.answer != ABSTAIN
     width = max(1, len(votes.voters))
@@ -133,18 +133,18 @@ class LeaveOneOut:
     Source: Dawid and Skene 1979, doi:10.2307/2346806, with one parameter for each voter.
     """
 
-    stances: VoterLabels
+    labels: VoterLabels
     weight: Floats  # (V,)
 
     @cached_property
     def confusion(self) -> Floats:
         """P(answer l | truth k) of the voters, each counted by its weight, (K, K)."""
-        return _common_confusion(_sampled(self.stances), self.weight)
+        return _common_confusion(_sampled(self.labels), self.weight)
 
     @cached_property
     def totals(self) -> Floats:
         """Sum of all voters' weights for each answer, (N, K)."""
-        return self.stances.totals(self.weight)
+        return self.labels.totals(self.weight)
 
     def without(self, *leave_out: Ints) -> Floats:
         """q of some examples without the voters of these stances, (rows, K).
@@ -152,60 +152,60 @@ class LeaveOneOut:
         Args:
             leave_out: row numbers of stances; the i-th of each is on the same example.
         """
-        cast = self.stances
-        example = cast.example[leave_out[0]]
+        labels = self.labels
+        example = labels.example[leave_out[0]]
         totals = self.totals[example]
         line = np.arange(len(totals))
         for rows in leave_out:
-            totals[line, cast.answer[rows]] -= self.weight[cast.voter[rows]]
-        return _softmax(totals, cast.candidates[example])
+            totals[line, labels.answer[rows]] -= self.weight[labels.voter[rows]]
+        return _softmax(totals, labels.candidates[example])
 
     def blocks(self) -> Iterator[tuple[slice, Floats]]:
         """Rows of stances with q for each, (rows, K), some at a time to bound memory."""
-        size = max(1, _CELLS // max(1, self.stances.answers))
-        for start in range(0, len(self.stances.example), size):
-            rows = slice(start, min(start + size, len(self.stances.example)))
+        size = max(1, _CELLS // max(1, self.labels.answers))
+        for start in range(0, len(self.labels.example), size):
+            rows = slice(start, min(start + size, len(self.labels.example)))
             yield rows, self.without(np.arange(rows.start, rows.stop))
 
 
-def others(cast: VoterLabels, *, are_alike: bool = False) -> LeaveOneOut:
+def leave_one_out(labels: VoterLabels, *, equal_weights: bool = False) -> LeaveOneOut:
     """Fit the weights, on some of the examples if there are many.
 
-    With `are_alike` all voters have one weight, so that two who copy each other gain none by it.
+    With `equal_weights` all voters have the same weight, so that copying each other gains none.
     """
-    return LeaveOneOut(cast, _weights(_sampled(cast), are_alike))
+    return LeaveOneOut(labels, _weights(_sampled(labels), equal_weights))
 
 
-def _sampled(cast: VoterLabels) -> VoterLabels:
+def _sampled(labels: VoterLabels) -> VoterLabels:
     """Every n-th example, if there are more than weights need."""
-    cells = len(cast.example) * cast.answers
-    return cast.every(max(-(-len(cast.candidates) // _EXAMPLES), -(-cells // _MOST_CELLS)))
+    cells = len(labels.example) * labels.answers
+    return labels.every(max(-(-len(labels.candidates) // _EXAMPLES), -(-cells // _MOST_CELLS)))
 
 
-def _weights(cast: VoterLabels, are_alike: bool) -> Floats:
-    accuracy = np.full(cast.voters, 0.75)
-    weight = np.zeros(cast.voters)
+def _weights(labels: VoterLabels, equal_weights: bool) -> Floats:
+    accuracy = np.full(labels.voters, 0.75)
+    weight = np.zeros(labels.voters)
     for _ in range(_STEPS):
-        weight = np.log(np.maximum(accuracy * max(cast.answers - 1, 1) / (1 - accuracy), 1.0))
-        posterior = _softmax(cast.totals(weight), cast.candidates)
-        right = np.bincount(cast.voter, posterior[cast.example, cast.answer], cast.voters)
-        mean = right.sum() / max(1.0, float(cast.per_voter.sum()))
-        own = np.full(cast.voters, mean) if are_alike else (right + 4 * mean) / (cast.per_voter + 4)
-        accuracy = np.clip(own, 0.01, 0.99)
+        weight = np.log(np.maximum(accuracy * max(labels.answers - 1, 1) / (1 - accuracy), 1.0))
+        posterior = _softmax(labels.totals(weight), labels.candidates)
+        right = np.bincount(labels.voter, posterior[labels.example, labels.answer], labels.voters)
+        mean = right.sum() / max(1.0, float(labels.per_voter.sum()))
+        shrunk = (right + 4 * mean) / (labels.per_voter + 4)
+        accuracy = np.clip(np.full(labels.voters, mean) if equal_weights else shrunk, 0.01, 0.99)
     return weight
 
 
-def _common_confusion(cast: VoterLabels, weight: Floats) -> Floats:
+def _common_confusion(labels: VoterLabels, weight: Floats) -> Floats:
     """EM with the others' q held fixed, so that what blurs q does not blur the matrix."""
-    k = cast.answers
-    q = LeaveOneOut(cast, weight).without(np.arange(len(cast.example))).T
-    voice = weight[cast.voter]
+    k = labels.answers
+    q = LeaveOneOut(labels, weight).without(np.arange(len(labels.example))).T
+    vote_weight = weight[labels.voter]
     start = (np.ones((k, k)) + np.eye(k) * k) / (2 * max(1, k))
     confusion = start
     for _ in range(_STEPS):
-        joint = q * confusion[:, cast.answer]
-        joint *= voice / np.maximum(joint.sum(axis=0), 1e-300)
-        counts = start + [np.bincount(cast.answer, row, k) for row in joint]
+        joint = q * confusion[:, labels.answer]
+        joint *= vote_weight / np.maximum(joint.sum(axis=0), 1e-300)
+        counts = start + [np.bincount(labels.answer, row, k) for row in joint]
         confusion = counts / counts.sum(axis=1, keepdims=True)
     return confusion
 

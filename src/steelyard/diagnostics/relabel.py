@@ -81,9 +81,9 @@ def typical_voter(votes: Votes, reliability: Reliability) -> Floats:
     if skill is not None and skill.confusion is not None and read.any():
         number = np.bincount(votes.voter[read], minlength=len(votes.voters))
         return np.asarray(np.einsum("v,vkl->kl", number / number.sum(), skill.confusion))
-    place = (votes.answer[read], votes.example[read])
-    cast = csr_array((np.ones(len(place[0])), place), shape=(k, len(votes.ids)))
-    counts = (cast @ reliability.posterior).T  # [truth, answer]
+    cell = (votes.answer[read], votes.example[read])
+    counts_of = csr_array((np.ones(len(cell[0])), cell), shape=(k, len(votes.ids)))
+    counts = (counts_of @ reliability.posterior).T  # [truth, answer]
     counts += (counts.sum(axis=0) + 1 / k) / (counts.sum() + 1)
     matrix: Floats = counts / counts.sum(axis=1, keepdims=True)
     return matrix

@@ -14,7 +14,7 @@ _FEW = 5  # stances, below which a voter says nothing of what kind it is
 
 
 @dataclass(frozen=True, eq=False)
-class Suspicion:
+class SpammerTests:
     """p of each test for each voter, (V,); small is suspicious, 1 where nothing can be said."""
 
     against: Floats  # of "agrees with the others as often as chance, or more"
@@ -26,7 +26,7 @@ class Suspicion:
     usual: Floats  # how often the average voter would give it on the same examples
 
 
-def suspect(consensus: LeaveOneOut) -> Suspicion:
+def spammer_tests(consensus: LeaveOneOut) -> SpammerTests:
     """Test every voter by its stances a_m on n examples of closed answers.
 
     q_m is what the other voters say (`LeaveOneOut`), C their common confusion matrix, r_m = q_m C
@@ -54,39 +54,39 @@ def suspect(consensus: LeaveOneOut) -> Suspicion:
     """
     from scipy.special import betainc, gammaln, ndtr
 
-    cast = consensus.stances
-    n, k, line = cast.per_voter, cast.answers, np.arange(cast.voters)
-    some = np.maximum(n, 1)
-    share = cast.given / some[:, None]
+    labels = consensus.labels
+    n, k, line = labels.per_voter, labels.answers, np.arange(labels.voters)
+    at_least_1 = np.maximum(n, 1)
+    share = labels.given / at_least_1[:, None]
     favourite = share.argmax(axis=1)
     total = _sums(consensus, share, favourite)
     q, squares = total[:, 6 : 6 + k], total[:, 6 + k :]
     agreement, mixed, mixed_squares, slope, slope_variance, usual = total[:, :6].T
 
-    mean = q / some[:, None]
+    mean = q / at_least_1[:, None]
     spread = (share * (squares - n[:, None] * mean**2)).sum(axis=1)
-    spread -= mixed_squares - mixed**2 / some
-    variance = np.maximum(spread, 0.0) * some / np.maximum(n - 1, 1)
+    spread -= mixed_squares - mixed**2 / at_least_1
+    variance = np.maximum(spread, 0.0) * at_least_1 / np.maximum(n - 1, 1)
     z = _ratio(agreement - n * (share * mean).sum(axis=1), np.sqrt(variance))
-    deals = gammaln(n + 1) - gammaln(cast.given + 1).sum(axis=1)  # ln of their number
+    deals = gammaln(n + 1) - gammaln(labels.given + 1).sum(axis=1)  # ln of their number
     least = np.exp(-np.maximum(deals, 0.0))
 
-    top = cast.given[line, favourite]
+    top = labels.given[line, favourite]
     is_single = (top == n) & (n > 0)
     enough = n >= _FEW
     by_design = bool(enough.any()) and is_single[enough].mean() > 0.5
-    here, base = mean[line, favourite], q.sum(axis=0) / some.sum()
-    error = np.sqrt(np.maximum(squares[line, favourite] / some - here**2, 0) / some)
+    here, base = mean[line, favourite], q.sum(axis=0) / at_least_1.sum()
+    error = np.sqrt(np.maximum(squares[line, favourite] / at_least_1 - here**2, 0) / at_least_1)
     excused = (here - base[favourite] > 2 * error) | (is_single & by_design) | (n == 0)
-    tail = betainc(np.maximum(top, 1), n - top + 1, (1 + usual / some) / 2)
-    return Suspicion(
+    tail = betainc(np.maximum(top, 1), n - top + 1, (1 + usual / at_least_1) / 2)
+    return SpammerTests(
         against=np.maximum(ndtr(z), least),
         constant=np.where(excused, 1.0, np.minimum(1.0, k * tail)),
         random=np.where(is_single | (n == 0), 1.0, ndtr(_ratio(slope, np.sqrt(slope_variance)))),
         related=np.maximum(ndtr(-z), least),
         favourite=favourite,
         share=share[line, favourite],
-        usual=usual / some,
+        usual=usual / at_least_1,
     )
 
 
@@ -94,15 +94,15 @@ def _sums(consensus: LeaveOneOut, share: Floats, favourite: Ints) -> Floats:
     """Sums over each voter's stances, (V, 6 + 2 K): see the columns below."""
     from scipy.sparse import csr_array
 
-    cast = consensus.stances
-    k = cast.answers
-    habit = cast.given.sum(axis=0) / max(1.0, float(cast.given.sum()))
-    total = np.zeros((cast.voters, 6 + 2 * k))
+    labels = consensus.labels
+    k = labels.answers
+    habit = labels.given.sum(axis=0) / max(1.0, float(labels.given.sum()))
+    total = np.zeros((labels.voters, 6 + 2 * k))
     for rows, q in consensus.blocks():
-        voter, answer = cast.voter[rows], cast.answer[rows]
+        voter, answer = labels.voter[rows], labels.answer[rows]
         line = np.arange(len(voter))
         r = q @ consensus.confusion
-        habits = cast.given[voter] + k * habit
+        habits = labels.given[voter] + k * habit
         habits[line, answer] -= 1  # its other answers: its own would speak for itself
         habits /= habits.sum(axis=1, keepdims=True)
         both = np.maximum(r + habits, 1e-300)
@@ -116,12 +116,12 @@ def _sums(consensus: LeaveOneOut, share: Floats, favourite: Ints) -> Floats:
             (both / 2 * slope**2).sum(axis=1),
             r[line, favourite[voter]],
         )
-        of_voter = csr_array((np.ones(len(line)), (voter, line)), shape=(cast.voters, len(line)))
+        of_voter = csr_array((np.ones(len(line)), (voter, line)), shape=(labels.voters, len(line)))
         total += of_voter @ np.column_stack((*columns, q, q**2))
     return total
 
 
-def suspect_open(cast: VoterLabels) -> Floats:
+def spammer_test_open(labels: VoterLabels) -> Floats:
     """p of "agrees with the others at least half as often as they agree with each other", (V,).
 
     For open answers, which have no names in common. With x_m the others' share that has the
@@ -136,15 +136,15 @@ def suspect_open(cast: VoterLabels) -> Floats:
     """
     from scipy.special import ndtr
 
-    share, number = cast.shares()
-    counts = cast.counts[cast.example]
-    counts[np.arange(len(counts)), cast.answer] -= 1
+    share, number = labels.shares()
+    counts = labels.counts[labels.example]
+    counts[np.arange(len(counts)), labels.answer] -= 1
     pairs = number * (number - 1)
     seen = pairs > 0
     agreeing = (counts * (counts - 1)).sum(axis=1)
     half = np.divide(agreeing, 2 * pairs, out=np.zeros_like(share), where=seen)
     of_voter = [
-        np.bincount(cast.voter, column, cast.voters).astype(np.float64)
+        np.bincount(labels.voter, column, labels.voters).astype(np.float64)
         for column in (np.where(seen, share - half, 0.0), half * (1 - half))
     ]
     spread = np.sqrt(of_voter[1])

@@ -5,8 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from steelyard.diagnostics.leave_one_out import others, stances
-from steelyard.diagnostics.spammers import benjamini_hochberg, suspect, suspect_open
+from steelyard.diagnostics.leave_one_out import leave_one_out, voter_labels
+from steelyard.diagnostics.spammers import benjamini_hochberg, spammer_test_open, spammer_tests
 from steelyard.types import ABSTAIN, Floats, Ints, Reliability, Votes
 
 MOST_CLASSES = 20
@@ -61,9 +61,10 @@ def judge_voters(
         who err together look better than they are.
     true_accuracy: share of right votes where truth is known, with Wilson's interval.
     agreement: how often another voter of the same example, drawn at random, has the same answer.
-    flags: from `suspect` and `suspect_open`, against the *other* voters and not against P. Each of
-        the three tests is made for all voters at a third of `level` (Benjamini-Hochberg), so
-        that among honest voters the chance of any flag is at most `level`. A voter has one flag.
+    flags: from `spammer_tests` and `spammer_test_open`, against the *other* voters and not
+        against P. Each of the three tests is made for all voters at a third of `level`
+        (Benjamini-Hochberg), so that among honest voters the chance of any flag is at most
+        `level`. A voter has at most one flag.
     confusion: expected number of votes for l where the truth is k, under P, as shares of each row;
         of closed answers with at most 20 classes.
 
@@ -72,7 +73,7 @@ def judge_voters(
     `truth` (N,) are true answers, ABSTAIN where unknown.
 
     Source: Rubin 1987, "Multiple Imputation for Nonresponse in Surveys" (sum of the two
-        variances); Wilson 1927, doi:10.1080/01621459.1927.10502953; flags: see `suspect`.
+        variances); Wilson 1927, doi:10.1080/01621459.1927.10502953; flags: see `spammer_tests`.
     """
     read = votes.answer != ABSTAIN
     example, voter, answer = votes.example[read], votes.voter[read], votes.answer[read]
@@ -84,17 +85,19 @@ def judge_voters(
     examples = np.bincount(pairs % max(1, size), minlength=size)
     right = None
     if truth is not None:
-        known = truth[example] != ABSTAIN
-        right = _accuracy(voter[known], (answer == truth[example])[known], pairs, truth, size)
+        with_truth = truth[example] != ABSTAIN
+        right = _accuracy(
+            voter[with_truth], (answer == truth[example])[with_truth], pairs, truth, size
+        )
     confusion, sums = _confusion(votes, reliability.posterior, example, voter, answer)
     return VoterTable(
         voters=votes.voters,
         votes=number,
         abstained=np.bincount(votes.voter[~read], minlength=size),
         accuracy=_expected_accuracy(voter, share, number, examples),
-        agreement=(cast := stances(votes)).agreement(),
+        agreement=(labels := voter_labels(votes)).agreement(),
         true_accuracy=right,
-        flags=_flags(votes, level, cast),
+        flags=_flags(votes, level, labels),
         confusion=confusion,
         confusion_votes=sums,
     )
@@ -116,9 +119,9 @@ def wilson(share: Floats, number: Floats) -> Floats:
 def _expected_accuracy(voter: Ints, share: Floats, number: Ints, examples: Ints) -> Floats:
     size = len(number)
     mean = np.bincount(voter, share, size) / np.maximum(number, 1)
-    doubt = np.bincount(voter, share * (1 - share), size) / np.maximum(number, 1)
+    uncertainty = np.bincount(voter, share * (1 - share), size) / np.maximum(number, 1)
     smooth = (examples * mean + 0.5) / (examples + 1)
-    return wilson(mean, examples / (1 + doubt / (smooth * (1 - smooth))))
+    return wilson(mean, examples / (1 + uncertainty / (smooth * (1 - smooth))))
 
 
 def _accuracy(
@@ -126,8 +129,8 @@ def _accuracy(
 ) -> Floats:
     number = np.bincount(voter, minlength=size)
     mean = np.bincount(voter, is_right, size) / np.maximum(number, 1)
-    known = pairs[truth[pairs // max(1, size)] != ABSTAIN]
-    return wilson(mean, np.bincount(known % max(1, size), minlength=size).astype(np.float64))
+    with_truth = pairs[truth[pairs // max(1, size)] != ABSTAIN]
+    return wilson(mean, np.bincount(with_truth % max(1, size), minlength=size).astype(np.float64))
 
 
 def _confusion(
@@ -146,12 +149,12 @@ def _confusion(
     return shares, sums
 
 
-def _flags(votes: Votes, level: float, cast: Any) -> tuple[tuple[str, ...], ...]:
+def _flags(votes: Votes, level: float, labels: Any) -> tuple[tuple[str, ...], ...]:
     if votes.candidate_texts:
-        found = benjamini_hochberg(p := suspect_open(cast), level)
+        flagged = benjamini_hochberg(p := spammer_test_open(labels), level)
         text = "agrees with the others less than half as often as they agree with each other"
-        return tuple((f"{text} ({_p(p[v])})",) if is_in else () for v, is_in in enumerate(found))
-    tests = suspect(others(cast))
+        return tuple((f"{text} ({_p(p[v])})",) if is_in else () for v, is_in in enumerate(flagged))
+    tests = spammer_tests(leave_one_out(labels))
     against, constant, random = (
         benjamini_hochberg(p, level / 3) for p in (tests.against, tests.constant, tests.random)
     )

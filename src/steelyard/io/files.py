@@ -76,16 +76,16 @@ def decode(raw: bytes, path: Path, first_line: int = 1) -> str:
     try:
         text = raw.decode("utf-8")
     except UnicodeDecodeError as error:
-        place = _place(raw, error.start, path, first_line)
-        value = raw[error.start]
-        raise InputError(f"{place} is 0x{value:02x}, not UTF-8. Save the file as UTF-8.") from error
+        location = _location(raw, error.start, path, first_line)
+        value = f"0x{raw[error.start]:02x}"
+        raise InputError(f"{location} is {value}, not UTF-8. Save the file as UTF-8.") from error
     if "\0" in text:
-        place = _place(raw, raw.index(0), path, first_line)
-        raise InputError(f"{place} is NUL; text has none. Is the file damaged or UTF-16?")
+        location = _location(raw, raw.index(0), path, first_line)
+        raise InputError(f"{location} is NUL; text has none. Is the file damaged or UTF-16?")
     return text
 
 
-def _place(raw: bytes, at: int, path: Path, first_line: int) -> str:
+def _location(raw: bytes, at: int, path: Path, first_line: int) -> str:
     line = first_line + raw.count(b"\n", 0, at)
     byte = at - raw.rfind(b"\n", 0, at)
     return f"{path.name} line {line}: byte {byte}"

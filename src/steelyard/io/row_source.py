@@ -11,7 +11,7 @@ import numpy as np
 
 from steelyard.errors import InputError
 from steelyard.io.columns import MISSING, Column, Encoder, read_columns
-from steelyard.io.rows import Placed, read_rows
+from steelyard.io.rows import LocatedRow, read_rows
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class FileRows:
         """What messages call it."""
         return self.path.name
 
-    def rows(self) -> Iterator[Placed]:
+    def rows(self) -> Iterator[LocatedRow]:
         """Each row behind its location."""
         return read_rows(self.path)
 
@@ -41,7 +41,7 @@ class FileRows:
         """The wanted columns that there are, or all."""
         return read_columns(self.path, self.header(), wanted)
 
-    def at(self, row: int) -> Placed:
+    def at(self, row: int) -> LocatedRow:
         """Row number `row`, from 0, behind its location."""
         return next(islice(self.rows(), row, None))
 
@@ -54,7 +54,7 @@ class MemoryRows:
     table: Mapping[str, Column]
     size: int
 
-    def rows(self) -> Iterator[Placed]:
+    def rows(self) -> Iterator[LocatedRow]:
         return map(self.at, range(self.size))
 
     def header(self) -> list[str]:
@@ -63,7 +63,7 @@ class MemoryRows:
     def columns(self, wanted: Collection[str] | None = None) -> dict[str, Column]:
         return {n: column for n, column in self.table.items() if wanted is None or n in wanted}
 
-    def at(self, row: int) -> Placed:
+    def at(self, row: int) -> LocatedRow:
         values = {name: column.values[column.codes[row]] for name, column in self.table.items()}
         given = {name: value for name, value in values.items() if value is not MISSING}
         return f"row {row + 1} of {self.name}", given

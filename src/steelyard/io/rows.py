@@ -10,10 +10,10 @@ from steelyard.errors import InputError
 from steelyard.io.files import BOM, MAX_LINE_BYTES, check_file, decode, open_bytes, read_lines
 
 Row: TypeAlias = dict[str, Any]
-Placed: TypeAlias = tuple[str, Row]  # ("train.jsonl line 7", the row)
+LocatedRow: TypeAlias = tuple[str, Row]  # ("train.jsonl line 7", the row)
 
 
-def read_rows(path: Path, max_bytes_per_line: int = MAX_LINE_BYTES) -> Iterator[Placed]:
+def read_rows(path: Path, max_bytes_per_line: int = MAX_LINE_BYTES) -> Iterator[LocatedRow]:
     """Rows of a .jsonl, .json, .csv, .parquet, .jsonl.gz or .csv.gz file.
 
     A place is the file's name and the line (JSON lines, CSV) or the row from 1 (JSON, Parquet).
@@ -25,9 +25,9 @@ def read_rows(path: Path, max_bytes_per_line: int = MAX_LINE_BYTES) -> Iterator[
     reader = _reader(path)
     check_file(path)
     empty = True
-    for placed in reader(path, max_bytes_per_line):
+    for located in reader(path, max_bytes_per_line):
         empty = False
-        yield placed
+        yield located
     if empty:
         raise InputError(f"{path} has no rows; at least one is needed.")
 
@@ -46,7 +46,7 @@ def is_csv(path: Path) -> bool:
     return path.name.lower().removesuffix(".gz").endswith(".csv")
 
 
-def _reader(path: Path) -> Callable[[Path, int], Iterator[Placed]]:
+def _reader(path: Path) -> Callable[[Path, int], Iterator[LocatedRow]]:
     name = path.name.lower()
     for ending, reader in READERS.items():
         if name.endswith(ending):
@@ -54,21 +54,21 @@ def _reader(path: Path) -> Callable[[Path, int], Iterator[Placed]]:
     raise InputError(f"{path} must end in one of {', '.join(READERS)}. Convert or rename it.")
 
 
-def _json_lines(path: Path, max_bytes: int) -> Iterator[Placed]:
+def _json_lines(path: Path, max_bytes: int) -> Iterator[LocatedRow]:
     for number, line in read_lines(path, max_bytes):
         if not line.strip():
             continue
-        place = f"{path.name} line {number}"
-        row = _parse(line, place)
+        location = f"{path.name} line {number}"
+        row = _parse(line, location)
         if not isinstance(row, dict):
             raise InputError(
-                f"{place} must be a JSON object, {{...}}; got a {type(row).__name__}. "
+                f"{location} must be a JSON object, {{...}}; got a {type(row).__name__}. "
                 "One row per line; a JSON array of rows is named .json."
             )
-        yield place, row
+        yield location, row
 
 
-def _json_array(path: Path, max_bytes: int) -> Iterator[Placed]:
+def _json_array(path: Path, max_bytes: int) -> Iterator[LocatedRow]:
     with open_bytes(path) as file:
         text = decode(file.read().removeprefix(BOM), path)
     rows = _parse(text, path.name)
@@ -85,55 +85,55 @@ def _json_array(path: Path, max_bytes: int) -> Iterator[Placed]:
         yield f"{path.name} row {number}", row
 
 
-def _parse(text: str, place: str) -> Any:
+def _parse(text: str, location: str) -> Any:
     try:
         return json.loads(text)
     except json.JSONDecodeError as error:
         at = f"line {error.lineno}, column {error.colno}" if error.lineno > 1 else ""
         at = at or f"column {error.colno}"
-        raise InputError(f"{place} is not JSON: {error.msg}, {at}. Correct it.") from error
+        raise InputError(f"{location} is not JSON: {error.msg}, {at}. Correct it.") from error
     except (ValueError, RecursionError) as error:
-        raise InputError(f"{place} is JSON that cannot be read: {error}.") from error
+        raise InputError(f"{location} is JSON that cannot be read: {error}.") from error
 
 
-def _csv(path: Path, max_bytes: int) -> Iterator[Placed]:
+def _csv(path: Path, max_bytes: int) -> Iterator[LocatedRow]:
     limit = csv.field_size_limit(max_bytes)  # of the whole process; its default is 128 KiB
     try:
         reader = csv.reader((line for _, line in read_lines(path, max_bytes)), strict=True)
         header: list[str] = []
         while True:
-            place = f"{path.name} line {reader.line_num + 1}"
+            location = f"{path.name} line {reader.line_num + 1}"
             try:
                 cells = next(reader, None)
             except csv.Error as error:
-                raise InputError(f"{place} is not CSV: {error}. Check its quotes.") from error
+                raise InputError(f"{location} is not CSV: {error}. Check its quotes.") from error
             if cells is None:
                 return
             if not header:
-                header = _check_header(cells, place)
+                header = _check_header(cells, location)
             elif cells:
-                yield place, _check_cells(cells, header, place)
+                yield location, _check_cells(cells, header, location)
     finally:
         csv.field_size_limit(limit)
 
 
-def _check_header(cells: list[str], place: str) -> list[str]:
+def _check_header(cells: list[str], location: str) -> list[str]:
     twice = [name for name in cells if cells.count(name) > 1]
     if twice:
-        raise InputError(f"{place}: column {twice[0]!r} is there twice. Rename one of them.")
+        raise InputError(f"{location}: column {twice[0]!r} is there twice. Rename one of them.")
     return cells
 
 
-def _check_cells(cells: list[str], header: list[str], place: str) -> Row:
+def _check_cells(cells: list[str], header: list[str], location: str) -> Row:
     if len(cells) != len(header):
         raise InputError(
-            f"{place} must have {len(header)} cells as the header has, got {len(cells)}. "
+            f"{location} must have {len(header)} cells as the header has, got {len(cells)}. "
             "A cell with a comma or a line break needs double quotes."
         )
     return dict(zip(header, cells, strict=True))
 
 
-def _parquet(path: Path, max_bytes: int) -> Iterator[Placed]:
+def _parquet(path: Path, max_bytes: int) -> Iterator[LocatedRow]:
     import pyarrow
     import pyarrow.parquet
 
@@ -151,7 +151,7 @@ def _parquet(path: Path, max_bytes: int) -> Iterator[Placed]:
         ) from error
 
 
-READERS: dict[str, Callable[[Path, int], Iterator[Placed]]] = {
+READERS: dict[str, Callable[[Path, int], Iterator[LocatedRow]]] = {
     ".jsonl": _json_lines,
     ".jsonl.gz": _json_lines,
     ".json": _json_array,

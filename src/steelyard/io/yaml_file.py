@@ -50,11 +50,11 @@ class _UniqueKeys(yaml.SafeLoader):
 
     def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:
         seen = set()
-        for place, _ in node.value:
-            key = repr(self.construct_object(place, deep=True))
+        for location, _ in node.value:
+            key = repr(self.construct_object(location, deep=True))
             if key in seen:
                 raise yaml.MarkedYAMLError(
-                    problem=f"the key {key} stands twice", problem_mark=place.start_mark
+                    problem=f"the key {key} stands twice", problem_mark=location.start_mark
                 )
             seen.add(key)
         return super().construct_mapping(node, deep)

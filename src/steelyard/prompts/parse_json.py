@@ -20,15 +20,15 @@ def canonical_json(text: str, cut: bool) -> str:
         Unreadable: no JSON value, two different ones, or a key that stands twice with different
             values.
     """
-    found = {
+    spellings = {
         json.dumps(_plain(value), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
         for value in _values(text)
     }
-    if len(found) > 1:
+    if len(spellings) > 1:
         raise Unreadable("two answers")
-    if not found:
+    if not spellings:
         raise Unreadable("cut off" if cut else "refused" if refused(text) else "not an answer")
-    return found.pop()
+    return spellings.pop()
 
 
 def _values(text: str) -> list[Any]:
@@ -37,18 +37,18 @@ def _values(text: str) -> list[Any]:
         object_pairs_hook=_once, parse_float=_number, parse_int=_number, parse_constant=_no_number
     )
     values: list[Any] = []
-    place = failures = 0
+    position = failures = 0
     while failures < 50:  # an opening bracket of prose costs a look; thousands would cost minutes
-        starts = [i for i in (text.find("{", place), text.find("[", place)) if i >= 0]
+        starts = [i for i in (text.find("{", position), text.find("[", position)) if i >= 0]
         if not starts:
             return values
         try:
-            value, place = decoder.raw_decode(text, min(starts))
+            value, position = decoder.raw_decode(text, min(starts))
             values.append(value)
         except (json.JSONDecodeError, RecursionError):
             if not values and text[min(starts)] == "{":
                 raise Unreadable("not an answer") from None
-            place, failures = min(starts) + 1, failures + 1
+            position, failures = min(starts) + 1, failures + 1
     raise Unreadable("not an answer")
 
 

@@ -50,8 +50,8 @@ def canonical_slots(text: str, cut: bool) -> str:
     fillers: dict[str, list[str]] = {}
     for kind, filler in slots:
         fillers.setdefault(kind, []).append(filler)
-    one = {kind: many if len(many) > 1 else many[0] for kind, many in fillers.items()}
-    spelled = json.dumps(one, ensure_ascii=False)
+    row = {kind: many if len(many) > 1 else many[0] for kind, many in fillers.items()}
+    spelled = json.dumps(row, ensure_ascii=False)
     if read_slots(spelled) != tuple(slots):
         raise Unreadable("not an answer")
     return spelled
@@ -62,10 +62,10 @@ def _read(text: str, cut: bool) -> list[Slot]:
     try:
         values = _values(text)
         if values and _first_bracket_opens(text, values[0]):
-            found = [_slots(value) for value in values]
-            if any(sorted(slots) != sorted(found[0]) for slots in found):
+            readings = [_slots(value) for value in values]
+            if any(sorted(slots) != sorted(readings[0]) for slots in readings):
                 raise Unreadable("two answers")
-            return found[0]
+            return readings[0]
     except Unreadable as why:
         raise Unreadable("cut off" if cut else why.reason) from None
     raise Unreadable("cut off" if cut else "refused" if refused(text) else "not an answer")

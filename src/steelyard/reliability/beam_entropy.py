@@ -40,9 +40,9 @@ class BeamEntropy(VoteEstimator):
                 "`beam_entropy` needs voters that answer with lists; use `language_model` "
                 "supervisors with `beams` or `api` supervisors with `words`, or another estimator."
             )
-        heard = (votes.answer != ABSTAIN) & np.isfinite(votes.entropy)
-        example, size = votes.example[heard], len(votes.ids)
+        answered = (votes.answer != ABSTAIN) & np.isfinite(votes.entropy)
+        example, size = votes.example[answered], len(votes.ids)
         count = np.bincount(example, minlength=size)
-        sums = np.bincount(example, weights=votes.entropy[heard], minlength=size)
+        sums = np.bincount(example, weights=votes.entropy[answered], minlength=size)
         mean = np.divide(sums, count, out=np.full(size, np.inf), where=count > 0)
         return Reliability(votes.ids, votes.shares(), np.clip(np.exp(-mean), 0, 1))

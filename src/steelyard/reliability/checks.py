@@ -11,10 +11,10 @@ def reliability_of(
     votes: Votes, posterior: Floats, gold: Ints | None, skill: VoterSkill
 ) -> Reliability:
     """Score = the largest probability; 0 where there is neither a readable vote nor truth."""
-    known = votes.counts.sum(axis=1) > 0
+    answered = votes.counts.sum(axis=1) > 0
     if gold is not None:
-        known |= gold != ABSTAIN
-    score = np.where(known, np.clip(posterior.max(axis=1, initial=0), 0, 1), 0.0)
+        answered |= gold != ABSTAIN
+    score = np.where(answered, np.clip(posterior.max(axis=1, initial=0), 0, 1), 0.0)
     return Reliability(votes.ids, posterior, score, skill)
 
 

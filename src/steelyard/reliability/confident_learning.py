@@ -61,12 +61,12 @@ class ConfidentLearning(VoteEstimator):
                 "`confident_learning` needs cleanlab; install it with "
                 "`pip install 'steelyard[cleanlab]'`."
             ) from error
-        labels, place = np.unique(mean.argmax(axis=1), return_inverse=True)
+        labels, position = np.unique(mean.argmax(axis=1), return_inverse=True)
         if len(labels) == 1:
             return np.clip(mean[:, labels[0]], 0, 1)
-        own = mean[:, labels]
-        own /= own.sum(axis=1, keepdims=True)
+        of_label = mean[:, labels]
+        of_label /= of_label.sum(axis=1, keepdims=True)
         scores = rank.get_label_quality_scores(
-            place, own, method=self.measure, adjust_pred_probs=True
+            position, of_label, method=self.measure, adjust_pred_probs=True
         )
         return np.clip(np.asarray(scores, dtype=np.float64), 0, 1)

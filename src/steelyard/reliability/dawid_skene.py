@@ -10,8 +10,18 @@ from pydantic import Field
 
 from steelyard.reliability.checks import refuse_many, refuse_open, reliability_of
 from steelyard.reliability.protocol import VoteEstimator
-from steelyard.reliability.vote_table import LEAST, VoteTable
+from steelyard.reliability.vote_table import MIN_PROBABILITY, VoteTable
 from steelyard.types import Floats, Ints, Reliability, VoterSkill, Votes
+
+
+@dataclass(frozen=True, eq=False)
+class Step:
+    """An M-step and the E-step after it."""
+
+    prior: Floats  # (K,)
+    log_rows: Floats  # (V, K, K), ln P(answer l | truth k) as [voter, l, k]
+    posterior: Floats  # (N, K)
+    objective: float  # of `prior` and `log_rows`, in nats
 
 
 class DawidSkene(VoteEstimator):
@@ -25,13 +35,13 @@ class DawidSkene(VoteEstimator):
 
     where w is the vote's weight: 1, or with probabilities the lead of its answer over the second,
     divided by the mean lead of all votes. Each step raises the objective; EM ends when it
-    gains less than `tolerance` per vote. It begins at each example's mean vote, or, given trusted
-    answers, at what these say about the voters. Trusted answers stay fixed.
+    gains less than `tolerance` per vote. It starts at each example's mean vote, or, with trusted
+    answers, at the confusions that these show. Trusted answers stay fixed.
 
-    Abstentions say nothing. An example that nobody answered has a uniform posterior and score 0;
+    Abstentions are ignored. An example that nobody answered has a uniform posterior and score 0;
     else the score is the posterior of the winning answer. Votes that depend on each other (copies,
     hard examples) make the score overconfident, and voters that only ever give one class (labelling
-    functions) leave the model undetermined: `hierarchical` meets both.
+    functions) leave the model undetermined; `hierarchical` handles both.
 
     Raises:
         InputError: open answers, where classes mean nothing across examples; or more voters and
@@ -47,43 +57,42 @@ class DawidSkene(VoteEstimator):
     smoothing: float = Field(0.0, ge=0)
     """Votes added to each cell of each confusion matrix; 0 is the maximum-likelihood estimate."""
     iterations: int = Field(100, ge=1)
-    """Most steps of EM."""
+    """Maximum number of EM steps."""
     tolerance: float = Field(1e-3, ge=0)
-    """EM ends when a step gains less of the objective per vote, in nats; going on overfits."""
+    """EM ends when a step raises the objective by less than this per vote, in nats; more steps
+    overfit."""
 
     def estimate(self, votes: Votes, gold: Ints | None = None) -> Reliability:
         refuse_open(votes, self.kind, "`one_coin` or `hierarchical`")
         refuse_many(votes, self.kind, "`one_coin` or `hierarchical`")
-        ballots = VoteTable.of(votes, gold)
+        table = VoteTable.of(votes, gold)
         before = -np.inf
-        for step in islice(steps(ballots, self.smoothing), self.iterations):
-            if step.objective - before < self.tolerance * len(ballots.weight):
+        for step in islice(self.steps(table), self.iterations):
+            if step.objective - before < self.tolerance * len(table.weight):
                 break
             before = step.objective
-        confusion = np.exp(step.rows).transpose(0, 2, 1)
+        confusion = np.exp(step.log_rows).transpose(0, 2, 1)
         accuracy = np.einsum("k,vkk->v", step.prior / step.prior.sum(), confusion)
         skill = VoterSkill(votes.voters, np.clip(accuracy, 0, 1), confusion)
         return reliability_of(votes, step.posterior, gold, skill)
 
+    def steps(self, table: VoteTable) -> Iterator[Step]:
+        """EM from `begin`, without end."""
+        posterior = begin(table)
+        while True:
+            prior, rows = self.m_step(table, posterior)
+            posterior, log_likelihood = self.e_step(table, prior, rows)
+            penalty = self.smoothing * float(rows.sum())
+            yield Step(prior, rows, posterior, log_likelihood + penalty)
 
-@dataclass(frozen=True, eq=False)
-class Step:
-    """One M-step and the E-step after it."""
+    def m_step(self, table: VoteTable, posterior: Floats) -> tuple[Floats, Floats]:
+        """Class shares (K,) and confusions ln P(answer l | truth k), (V, K, K) as [v, l, k]."""
+        prior = table.class_prior(posterior)
+        return prior, log_rows(table.counts(posterior) + self.smoothing)
 
-    prior: Floats  # (K,)
-    rows: Floats  # (V, K, K), ln P(answer l | truth k) as [voter, l, k]
-    posterior: Floats  # (N, K)
-    objective: float  # of `prior` and `rows`, in nats
-
-
-def steps(ballots: VoteTable, smoothing: float) -> Iterator[Step]:
-    """EM without end, from `begin`."""
-    posterior = begin(ballots)
-    while True:
-        prior = ballots.class_prior(posterior)
-        rows = log_rows(ballots.counts(posterior) + smoothing)
-        posterior, fit = ballots.expect(np.log(prior) + ballots.log_likelihood(rows))
-        yield Step(prior, rows, posterior, fit + smoothing * float(rows.sum()))
+    def e_step(self, table: VoteTable, prior: Floats, rows: Floats) -> tuple[Floats, float]:
+        """Posterior (N, K) and ln P(votes and trusted answers), in nats."""
+        return table.posterior_of(np.log(prior) + table.log_likelihood(rows))
 
 
 def log_rows(counts: Floats) -> Floats:
@@ -94,24 +103,24 @@ def log_rows(counts: Floats) -> Floats:
     """
     named = counts.sum(axis=2, keepdims=True) > 0
     named |= ~named.any(axis=1, keepdims=True)
-    rows = np.where(named, np.maximum(counts, LEAST), 0.0)
-    rows /= np.maximum(rows.sum(axis=1, keepdims=True), LEAST)
-    return np.log(np.where(named, rows, LEAST))
+    rows = np.where(named, np.maximum(counts, MIN_PROBABILITY), 0.0)
+    rows /= np.maximum(rows.sum(axis=1, keepdims=True), MIN_PROBABILITY)
+    return np.log(np.where(named, rows, MIN_PROBABILITY))
 
 
-def begin(ballots: VoteTable) -> Floats:
-    """Where EM begins, (N, K): the mean votes, or what trusted answers alone say about the voters.
+def begin(table: VoteTable) -> Floats:
+    """The start of EM, (N, K): the mean votes, or the posterior from trusted answers alone.
 
-    From mean votes a majority that is wrong in one way stays so, however many answers are known.
-    To what a voter did where the truth is known, five votes are added that are right four times.
+    From mean votes a majority that is wrong in one way stays so, however many answers are trusted.
+    To a voter's votes on trusted examples five votes are added, of which four are right.
     """
-    if not (ballots.known >= 0).any():
-        return ballots.start()
-    _, _, k = ballots.shape
-    told = ballots.fixed(np.zeros((ballots.shape[0], k)))
-    told[ballots.known < 0] = 0.0
-    rows = log_rows(ballots.counts(told) + row_prior(4.0, 1.0, k))
-    return ballots.expect(ballots.log_likelihood(rows))[0]
+    if not (table.gold >= 0).any():
+        return table.start()
+    _, _, k = table.shape
+    trusted = table.fixed(np.zeros((table.shape[0], k)))
+    trusted[table.gold < 0] = 0.0
+    rows = log_rows(table.counts(trusted) + row_prior(4.0, 1.0, k))
+    return table.posterior_of(table.log_likelihood(rows))[0]
 
 
 def row_prior(right: float, wrong: float, answers: int) -> Floats:

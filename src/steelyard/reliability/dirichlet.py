@@ -59,8 +59,8 @@ class Dirichlet(VoteEstimator):
         total = alpha.sum(axis=1)
         posterior = alpha / np.maximum(total, 1e-300)[:, None]
         k = votes.candidates
-        doubt = doubts(alpha, votes.possible)[self.measure]
-        score = np.where(k > 1, np.clip(1 - doubt, 0, 1), 1.0)
+        uncertainty = uncertainties(alpha, votes.possible)[self.measure]
+        score = np.where(k > 1, np.clip(1 - uncertainty, 0, 1), 1.0)
         answered = votes.counts.sum(axis=1) > 0
         posterior = np.where(answered[:, None], posterior, votes.uniform())
         return Reliability(votes.ids, posterior, np.where(answered, score, 0.0))
@@ -124,7 +124,7 @@ def fit_dirichlet(mean_log: Floats, possible: npt.NDArray[np.bool_]) -> Floats:
     )
 
 
-def doubts(alpha: Floats, possible: npt.NDArray[np.bool_]) -> dict[str, Floats]:
+def uncertainties(alpha: Floats, possible: npt.NDArray[np.bool_]) -> dict[str, Floats]:
     """Expected entropy, mutual information (both over ln K) and vacuity of each row, (N,)."""
     k = np.maximum(possible.sum(axis=1), 1)
     total = np.maximum(alpha.sum(axis=1), 1e-300)

@@ -44,25 +44,25 @@ class Glad(VoteEstimator):
 
     def estimate(self, votes: Votes, gold: Ints | None = None) -> Reliability:
         refuse_open(votes, self.kind, "`one_coin`, `majority` or `open_agreement`")
-        cast = VoteTable.of(votes, gold)
-        size, voters, k = cast.shape
-        ease = voters + cast.example  # place in `point`: first abilities, then eases
-        weight = cast.weight * (votes.candidates[cast.example] > 1)  # where there is a choice
+        table = VoteTable.of(votes, gold)
+        size, voters, k = table.shape
+        ease = voters + table.example  # place in `point`: first abilities, then eases
+        weight = table.weight * (votes.candidates[table.example] > 1)  # where there is a choice
         point = np.full(voters + size, CENTRE)
         posterior = votes.uniform()
-        known = cast.known[cast.example]
-        if (known != ABSTAIN).any():  # so that a majority of liars is read the other way round
-            right = (known == cast.answer).astype(np.float64)
-            point = _maximum(point, cast.voter, ease, weight * (known != ABSTAIN), right)
+        trusted = table.gold[table.example]
+        if (trusted != ABSTAIN).any():  # so that a majority of liars is read the other way round
+            right = (trusted == table.answer).astype(np.float64)
+            point = _maximum(point, table.voter, ease, weight * (trusted != ABSTAIN), right)
         for _ in range(self.iterations):
-            strength = _strength(point, cast.voter, ease) + cast.others[cast.example]
-            sums = np.bincount(cast.cell, weight * strength, size * k)
+            strength = _strength(point, table.voter, ease) + table.log_wrong_answers[table.example]
+            sums = np.bincount(table.cell, weight * strength, size * k)
             logits = sums.reshape(size, k).astype(np.float64)  # without votes they are integers
-            before, (posterior, _) = posterior, cast.expect(logits)
+            before, (posterior, _) = posterior, table.posterior_of(logits)
             if np.abs(posterior - before).max(initial=0) < 1e-4:
                 break
-            point = _maximum(point, cast.voter, ease, weight, posterior.ravel()[cast.cell])
-        skill = _skill(votes, point, cast.voter, ease, weight)
+            point = _maximum(point, table.voter, ease, weight, posterior.ravel()[table.cell])
+        skill = _skill(votes, point, table.voter, ease, weight)
         return reliability_of(votes, posterior, gold, skill)
 
 
@@ -86,8 +86,8 @@ def _maximum(point: Floats, voter: Ints, example: Ints, weight: Floats, right: F
         slope -= np.bincount(voter, pull, len(x)) + np.bincount(example, pull * x[voter], len(x))
         return float(value), slope
 
-    found = minimize(loss, point, method="L-BFGS-B", jac=True, options={"maxiter": STEPS})
-    return np.asarray(found.x)
+    solution = minimize(loss, point, method="L-BFGS-B", jac=True, options={"maxiter": STEPS})
+    return np.asarray(solution.x)
 
 
 def _skill(votes: Votes, point: Floats, voter: Ints, example: Ints, weight: Floats) -> VoterSkill:
@@ -96,6 +96,6 @@ def _skill(votes: Votes, point: Floats, voter: Ints, example: Ints, weight: Floa
 
     size = len(votes.voters)
     right = weight * expit(_strength(point, voter, example))
-    cast = np.bincount(voter, weight, size)
-    mean = np.bincount(voter, right, size) / np.maximum(cast, 1e-300)
-    return VoterSkill(votes.voters, np.where(cast > 0, mean, 1 / max(votes.num_classes, 1)))
+    total = np.bincount(voter, weight, size)
+    mean = np.bincount(voter, right, size) / np.maximum(total, 1e-300)
+    return VoterSkill(votes.voters, np.where(total > 0, mean, 1 / max(votes.num_classes, 1)))

@@ -37,19 +37,25 @@ class Pairs:
             InputError: a question has another number of choices.
         """
         number: dict[tuple[str, str, str], int] = {}
-        for one in questions:
-            if len(one.choices) != 2:
+        for question in questions:
+            if len(question.choices) != 2:
                 raise InputError(
-                    f"A pair must have two choices; {one.id!r} has {len(one.choices)}. "
+                    f"A pair must have two choices; {question.id!r} has {len(question.choices)}. "
                     "Compare the candidates of a question two by two."
                 )
-            for choice in one.choices:
-                number.setdefault((one.context, one.text, choice), len(number))
+            for choice in question.choices:
+                number.setdefault((question.context, question.text, choice), len(number))
         first, second = (
-            np.array([number[one.context, one.text, one.choices[c]] for one in questions], np.int64)
+            np.array(
+                [
+                    number[question.context, question.text, question.choices[c]]
+                    for question in questions
+                ],
+                np.int64,
+            )
             for c in (0, 1)
         )
-        return cls(tuple(one.id for one in questions), first, second, len(number))
+        return cls(tuple(question.id for question in questions), first, second, len(number))
 
 
 class GraphDenoising(BaseEstimator):
@@ -103,8 +109,8 @@ class GraphDenoising(BaseEstimator):
                 (part.graph, part.second, part.first),
             )
             lead = strength[there] - strength[back]
-            own = part.margin[there] - part.margin[back]
-            ahead[part.rows] = np.where(lead != 0, lead, own)
+            own_lead = part.margin[there] - part.margin[back]
+            ahead[part.rows] = np.where(lead != 0, lead, own_lead)
         posterior = np.stack([1 + ahead, 1 - ahead], axis=1) / 2
         return Reliability(
             votes.ids, posterior, np.where(ahead != 0, posterior.max(axis=1, initial=0), 0.0)
@@ -156,12 +162,12 @@ def _graphs(votes: Votes, pairs: Pairs | None) -> Iterator[_Graphs]:
         )
     order = np.argsort(component, kind="stable")
     starts = np.concatenate([[0], np.cumsum(sizes)])
-    place = np.empty(size, dtype=np.int64)
-    place[order] = np.arange(size) - starts[component[order]]
+    position = np.empty(size, dtype=np.int64)
+    position[order] = np.arange(size) - starts[component[order]]
     of_row = component[pairs.first]
-    said = votes.distributions[:, 0] - votes.distributions[:, 1]  # 0 of an abstention
-    lead = np.bincount(votes.example, said, minlength=len(votes.ids))
-    cast = votes.counts.sum(axis=1)
+    preference = votes.distributions[:, 0] - votes.distributions[:, 1]  # 0 of an abstention
+    lead = np.bincount(votes.example, preference, minlength=len(votes.ids))
+    number_of_votes = votes.counts.sum(axis=1)
     by_component = np.argsort(of_row, kind="stable")
     for n in np.unique(sizes[sizes > 1]):
         every = np.flatnonzero(sizes == n)
@@ -170,11 +176,11 @@ def _graphs(votes: Votes, pairs: Pairs | None) -> Iterator[_Graphs]:
             rows = by_component[low:high]
             rows = rows[sizes[of_row[rows]] == n]
             graph = np.searchsorted(chunk, of_row[rows])
-            first, second = place[pairs.first[rows]], place[pairs.second[rows]]
+            first, second = position[pairs.first[rows]], position[pairs.second[rows]]
             weight, number = np.zeros((2, len(chunk), n, n))
             for a, b, sign in ((first, second, 1), (second, first, -1)):
                 np.add.at(weight, (graph, a, b), sign * lead[rows])
-                np.add.at(number, (graph, a, b), cast[rows])
+                np.add.at(number, (graph, a, b), number_of_votes[rows])
             weight = np.where(weight > 1e-9, weight, 0.0)  # rounding is no preference
             margin = np.divide(weight, number, out=np.zeros_like(weight), where=number > 0)
             nodes = order[starts[chunk][:, None] + np.arange(n)]

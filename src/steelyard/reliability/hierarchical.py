@@ -8,21 +8,21 @@ from pydantic import Field
 
 from steelyard.reliability.checks import reliability_of
 from steelyard.reliability.protocol import VoteEstimator
-from steelyard.reliability.variational import Fit, coin, coin_by_others, rows
+from steelyard.reliability.variational import Fit, coin, coin_leave_one_out, rows
 from steelyard.reliability.vote_table import CELLS, VoteTable, shared_classes
 from steelyard.types import Floats, Ints, Reliability, VoterSkill, Votes
 
-CHOSEN_ON = (30_000, 200_000)
+SAMPLE_VOTES = (30_000, 200_000)
 """Above the first number of votes, the model is chosen on a random sample of examples: about as
 many votes, or ROW_VOTES for each row of a confusion matrix if that is between the two."""
 ROW_VOTES = 10
 """Fewer votes for each row of each kind, and kinds are not tried."""
-ROUGH = 1e-4
+COARSE = 1e-4
 """Of the fits to that sample: their differences are larger. In nats per vote."""
 KIND_EXAMPLES = 50
 """Fewer answered examples for each kind of each class, and kinds are not tried: a class is then
 hardly more than a name for what a few examples share."""
-SPOTTERS = 0.5
+LABELLING_FUNCTIONS = 0.5
 """Voters whose own answers differ less than this share of how far those of all voters do."""
 
 
@@ -81,30 +81,34 @@ class Hierarchical(VoteEstimator):
     def estimate(self, votes: Votes, gold: Ints | None = None) -> Reliability:
         whole = VoteTable.of(votes, gold)
         shared = shared_classes(votes)
-        if not shared or spotting(whole):
-            alike = shared and not (whole.known >= 0).any()
-            best = coin_by_others(
-                whole, self.iterations, self.tolerance, alike=alike, confusion=shared
+        if not shared or are_labelling_functions(whole):
+            equal_weights = shared and not (whole.gold >= 0).any()
+            best = coin_leave_one_out(
+                whole,
+                self.iterations,
+                self.tolerance,
+                equal_weights=equal_weights,
+                confusion=shared,
             )
             posterior = best.posterior
-        elif len(whole.weight) <= CHOSEN_ON[0]:
+        elif len(whole.weight) <= SAMPLE_VOTES[0]:
             fits = [fit for _, _, fit in self._fits(whole)]
             best = max(fits, key=lambda fit: fit.bound)
             posterior = averaged(fits)
         else:
-            sample = VoteTable.of(*_sample(votes, whole.known, chosen_on(whole), self.seed))
-            rough = self.model_copy(update={"tolerance": max(self.tolerance, ROUGH)})
-            learn, kinds, fit = max(rough._fits(sample), key=lambda entry: entry[2].bound)
+            sample = VoteTable.of(*_sample(votes, whole.gold, sample_size(whole), self.seed))
+            coarse = self.model_copy(update={"tolerance": max(self.tolerance, COARSE)})
+            learn, kinds, fit = max(coarse._fits(sample), key=lambda entry: entry[2].bound)
             best = self._fit(whole, learn, kinds, start=fit if kinds > 1 else None)
             posterior = best.posterior
         skill = VoterSkill(votes.voters, np.clip(best.accuracy, 0, 1), best.confusion)
         return reliability_of(votes, posterior, gold, skill)
 
-    def _fits(self, ballots: VoteTable) -> list[tuple[bool, int, Fit]]:
+    def _fits(self, table: VoteTable) -> list[tuple[bool, int, Fit]]:
         """Whether class shares are learnt, kinds per class (0 for `coin`), and the fit."""
-        _, v, k = ballots.shape
-        most = min(self.kinds, max(1, int(ballots.answered.sum()) // (KIND_EXAMPLES * k)))
-        rows_votes = len(ballots.weight) / (v * k)
+        _, v, k = table.shape
+        most = min(self.kinds, max(1, int(table.answered.sum()) // (KIND_EXAMPLES * k)))
+        rows_votes = len(table.weight) / (v * k)
         if v * k * k > CELLS or rows_votes < 1:
             most = 0
         elif rows_votes < 2 * ROW_VOTES:
@@ -113,21 +117,21 @@ class Hierarchical(VoteEstimator):
             most = min(most, int(rows_votes / ROW_VOTES))
         fits = []
         for learn in (False, True):
-            level = [self._fit(ballots, learn, 0)]
+            level = [self._fit(table, learn, 0)]
             fits.append((learn, 0, level[0]))
             for kinds in range(1, most + 1):
                 before = max(fit.bound for fit in level)
-                level = [self._fit(ballots, learn, kinds, s) for s in range(min(kinds, 2))]
+                level = [self._fit(table, learn, kinds, s) for s in range(min(kinds, 2))]
                 if kinds > 1:
                     if max(fit.bound for fit in level) <= before:
                         break
-                    level += [self._fit(ballots, learn, kinds, s) for s in range(2, self.restarts)]
+                    level += [self._fit(table, learn, kinds, s) for s in range(2, self.restarts)]
                 fits += [(learn, kinds, fit) for fit in level]
         return fits
 
     def _fit(
         self,
-        ballots: VoteTable,
+        table: VoteTable,
         learn: bool,
         kinds: int,
         restart: int = 0,
@@ -135,28 +139,28 @@ class Hierarchical(VoteEstimator):
     ) -> Fit:
         stop = (self.iterations, self.tolerance)
         if kinds == 0:
-            return coin(ballots, *stop, learn_shares=learn, confusion=True)
+            return coin(table, *stop, learn_shares=learn, confusion=True)
         seed = self.seed + restart
-        return rows(ballots, *stop, learn_shares=learn, kinds=kinds, seed=seed, start=start)
+        return rows(table, *stop, learn_shares=learn, kinds=kinds, seed=seed, start=start)
 
 
-def spotting(ballots: VoteTable) -> bool:
+def are_labelling_functions(table: VoteTable) -> bool:
     """Whether voters (nearly) always give the same answer, each its own; so too if nobody votes."""
-    _, v, k = ballots.shape
-    cell = ballots.voter * k + ballots.answer
-    given = np.bincount(cell, ballots.weight, minlength=v * k).reshape(v, k)
-    given = given[ballots.cast > 1]
+    _, v, k = table.shape
+    cell = table.voter * k + table.answer
+    given = np.bincount(cell, table.weight, minlength=v * k).reshape(v, k)
+    given = given[table.voter_weight > 1]
     size = given.sum(axis=1)
-    own = (size - (given**2).sum(axis=1) / size) * size / (size - 1)
+    spread_within = (size - (given**2).sum(axis=1) / size) * size / (size - 1)
     total = given.sum(axis=0)
     spread = 1 - ((total / max(total.sum(), 1)) ** 2).sum()
-    return bool(own.sum() <= SPOTTERS * spread * size.sum())
+    return bool(spread_within.sum() <= LABELLING_FUNCTIONS * spread * size.sum())
 
 
-def chosen_on(ballots: VoteTable) -> int:
+def sample_size(table: VoteTable) -> int:
     """Most votes on which the model is chosen."""
-    _, v, k = ballots.shape
-    return min(max(CHOSEN_ON[0], ROW_VOTES * v * k), CHOSEN_ON[1])
+    _, v, k = table.shape
+    return min(max(SAMPLE_VOTES[0], ROW_VOTES * v * k), SAMPLE_VOTES[1])
 
 
 def averaged(fits: list[Fit]) -> Floats:
@@ -170,10 +174,10 @@ def averaged(fits: list[Fit]) -> Floats:
     return posterior
 
 
-def _sample(votes: Votes, known: Ints, cast: int, seed: int) -> tuple[Votes, Ints]:
-    """About `cast` votes: those on a random part of the examples; and their trusted answers."""
+def _sample(votes: Votes, gold: Ints, target: int, seed: int) -> tuple[Votes, Ints]:
+    """About `target` votes: those on a random part of the examples; and their trusted answers."""
     size = len(votes.ids)
-    wanted = max(1, size * cast // len(votes.example))
+    wanted = max(1, size * target // len(votes.example))
     picked = np.zeros(size, dtype=bool)
     picked[np.random.default_rng(seed).choice(size, min(wanted, size), replace=False)] = True
     kept = picked[votes.example]
@@ -189,4 +193,4 @@ def _sample(votes: Votes, known: Ints, cast: int, seed: int) -> tuple[Votes, Int
         texts=(),
         reasons=(),
     )
-    return part, known[picked]
+    return part, gold[picked]

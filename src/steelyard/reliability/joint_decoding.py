@@ -59,11 +59,11 @@ class JointDecoding(VoteEstimator):
         else:
             logs = np.log(np.maximum(votes.distributions[read], SMALLEST))
             posterior = log_pool(logs, example, weights, votes.possible)
-        heard = np.bincount(example, weights=weights, minlength=len(votes.ids)) > 0
+        answered = np.bincount(example, weights=weights, minlength=len(votes.ids)) > 0
         return Reliability(
             votes.ids,
             posterior,
-            np.where(heard, np.clip(posterior.max(axis=1, initial=0), 0, 1), 0),
+            np.where(answered, np.clip(posterior.max(axis=1, initial=0), 0, 1), 0),
         )
 
 
@@ -148,10 +148,10 @@ def _of_voters(voters: tuple[str, ...], weights: Mapping[str, float] | None) -> 
             f"`weights` must name every voter once; {wrong[0]!r} is {what}. "
             f"Voters: {', '.join(voters)}."
         )
-    found = np.array([weights[name] for name in voters])
-    if (found < 0).any() or not (found > 0).any():
+    values = np.array([weights[name] for name in voters])
+    if (values < 0).any() or not (values > 0).any():
         raise InputError(
-            f"`weights` must be >= 0 and not all 0, got {found.tolist()}; leave them out for equal "
-            "ones."
+            f"`weights` must be >= 0 and not all 0, got {values.tolist()}; omit them for equal "
+            "weights."
         )
-    return found
+    return values

@@ -37,15 +37,19 @@ class Logistic(OnFeatures):
     def estimate(self, votes: Votes, features: Features) -> Reliability:
         """Posterior and score from (N, d) features, row i of `votes.ids[i]`."""
         rows, labels = checked(votes, features, self.kind), votes.means()
-        taught = np.flatnonzero(votes.counts.sum(axis=1))
-        return self.judged(votes, self._predict(rows, labels, taught) if len(taught) else labels)
+        answered = np.flatnonzero(votes.counts.sum(axis=1))
+        return self.judged(
+            votes, self._predict(rows, labels, answered) if len(answered) else labels
+        )
 
-    def _predict(self, features: Features, labels: Floats, taught: Ints) -> Floats:
-        """Labels (N, K) by a head that is taught those of some rows."""
-        own = labels[taught]
-        share = own.mean(axis=0)
+    def _predict(self, features: Features, labels: Floats, answered: Ints) -> Floats:
+        """Labels (N, K) predicted by a head that is trained on those of the answered rows."""
+        targets = labels[answered]
+        share = targets.mean(axis=0)
         if (share > 0).sum() < 2:
             return np.tile(share, (len(labels), 1))
-        strength = 1 / (2 * len(taught) * self.l2)
-        (head,) = fit_heads(features, [HeadTargets(taught, own, np.ones(len(taught)))], strength)
+        strength = 1 / (2 * len(answered) * self.l2)
+        (head,) = fit_heads(
+            features, [HeadTargets(answered, targets, np.ones(len(answered)))], strength
+        )
         return head.probabilities(features)

@@ -42,19 +42,21 @@ class Mace(VoteEstimator):
 
     def estimate(self, votes: Votes, gold: Ints | None = None) -> Reliability:
         refuse_open(votes, self.kind, "`one_coin`, `majority` or `open_agreement`")
-        cast = VoteTable.of(votes, gold)
-        size, voters, k = cast.shape
+        table = VoteTable.of(votes, gold)
+        size, voters, k = table.shape
         knows = np.full((voters, 2), 0.5)  # to know, to guess
         guess = np.full((voters, k), 1 / max(k, 1))
         posterior = votes.uniform()
         for _ in range(self.iterations):
-            odds = knows[cast.voter, 0] / (knows[cast.voter, 1] * guess[cast.voter, cast.answer])
-            sums = np.bincount(cast.cell, cast.weight * np.log1p(odds), size * k)
+            odds = knows[table.voter, 0] / (
+                knows[table.voter, 1] * guess[table.voter, table.answer]
+            )
+            sums = np.bincount(table.cell, table.weight * np.log1p(odds), size * k)
             logits = sums.reshape(size, k).astype(np.float64)  # without votes they are integers
-            before, (posterior, _) = posterior, cast.expect(logits)
-            knew = cast.weight * posterior.ravel()[cast.cell] * odds / (1 + odds)
-            sure = np.bincount(cast.voter, knew, voters)
-            chance = np.bincount(cast.voter * k + cast.answer, cast.weight - knew, voters * k)
+            before, (posterior, _) = posterior, table.posterior_of(logits)
+            knew = table.weight * posterior.ravel()[table.cell] * odds / (1 + odds)
+            sure = np.bincount(table.voter, knew, voters)
+            chance = np.bincount(table.voter * k + table.answer, table.weight - knew, voters * k)
             chance = chance.reshape(voters, k)
             knows = _expected(np.column_stack([sure, chance.sum(axis=1)]), KNOWS)
             guess = _expected(chance, GUESS)

@@ -59,11 +59,11 @@ def nearest(features: Features, pool: Ints, k: int) -> "csr_array":
         return csr_array((size, size), dtype=np.float32)
     among = features if len(pool) == size else features[pool]
     search = NearestNeighbors(n_neighbors=wanted, algorithm="brute").fit(among)
-    found = pool[search.kneighbors(features, return_distance=False)].astype(np.int32)
-    keep = found != np.arange(size)[:, None]
+    nearest = pool[search.kneighbors(features, return_distance=False)].astype(np.int32)
+    keep = nearest != np.arange(size)[:, None]
     keep[keep.sum(axis=1) > k, -1] = False
     ends = np.concatenate([[0], np.cumsum(keep.sum(axis=1))])
-    index = found[keep]
+    index = nearest[keep]
     return csr_array((np.ones(len(index), dtype=np.float32), index, ends), shape=(size, size))
 
 

@@ -7,7 +7,13 @@ from pydantic import Field
 
 from steelyard.reliability.checks import reliability_of
 from steelyard.reliability.protocol import VoteEstimator
-from steelyard.reliability.vote_table import CELLS, LEAST, VoteTable, shared_classes, tally
+from steelyard.reliability.vote_table import (
+    CELLS,
+    MIN_PROBABILITY,
+    VoteTable,
+    shared_classes,
+    tally,
+)
 from steelyard.types import Floats, Ints, Reliability, VoterSkill, Votes
 
 
@@ -41,35 +47,35 @@ class OneCoin(VoteEstimator):
     """EM ends when a step gains less of the objective per vote, in nats."""
 
     def estimate(self, votes: Votes, gold: Ints | None = None) -> Reliability:
-        ballots = VoteTable.of(votes, gold)
+        table = VoteTable.of(votes, gold)
         shared = shared_classes(votes)
-        posterior = begin(ballots)
-        wrong_ways = float(ballots.weight @ ballots.others[ballots.example])
+        posterior = begin(table)
+        wrong_ways = float(table.weight @ table.log_wrong_answers[table.example])
         before = -np.inf
         for _ in range(self.iterations):
-            prior = ballots.class_prior(posterior) if shared else votes.uniform()
-            right = rightness(ballots, posterior) + self.smoothing
-            cast = ballots.cast + 2 * self.smoothing
-            accuracy = np.divide(right, cast, out=np.full(len(cast), 0.5), where=cast > 0)
-            accuracy = np.clip(accuracy, LEAST, 1 - LEAST)
+            prior = table.class_prior(posterior) if shared else votes.uniform()
+            right = rightness(table, posterior) + self.smoothing
+            total = table.voter_weight + 2 * self.smoothing
+            accuracy = np.divide(right, total, out=np.full(len(total), 0.5), where=total > 0)
+            accuracy = np.clip(accuracy, MIN_PROBABILITY, 1 - MIN_PROBABILITY)
             gain = np.log(accuracy) - np.log1p(-accuracy)
-            base = np.log(np.maximum(prior, LEAST))
-            posterior, fit = ballots.expect(base + ballots.coin_logits(gain))
+            base = np.log(np.maximum(prior, MIN_PROBABILITY))
+            posterior, fit = table.posterior_of(base + table.coin_logits(gain))
             # the logits are relative to all votes being wrong
-            objective = fit + float(ballots.cast @ np.log1p(-accuracy)) - wrong_ways
+            objective = fit + float(table.voter_weight @ np.log1p(-accuracy)) - wrong_ways
             objective += self.smoothing * float((np.log(accuracy) + np.log1p(-accuracy)).sum())
-            if objective - before < self.tolerance * len(ballots.weight):
+            if objective - before < self.tolerance * len(table.weight):
                 break
             before = objective
-        confusion = coin_rows(accuracy, ballots.shape[2]) if shared else None
+        confusion = coin_rows(accuracy, table.shape[2]) if shared else None
         skill = VoterSkill(votes.voters, accuracy, confusion)
         return reliability_of(votes, posterior, gold, skill)
 
 
-def rightness(ballots: VoteTable, posterior: Floats) -> Floats:
+def rightness(table: VoteTable, posterior: Floats) -> Floats:
     """Expected number of right votes of each voter, (V,)."""
-    right = ballots.weight * posterior.ravel()[ballots.cell]
-    return tally(ballots.voter, right, ballots.shape[1])
+    right = table.weight * posterior.ravel()[table.cell]
+    return tally(table.voter, right, table.shape[1])
 
 
 def coin_rows(accuracy: Floats, answers: int) -> Floats | None:
@@ -83,16 +89,16 @@ def coin_rows(accuracy: Floats, answers: int) -> Floats | None:
     return rows
 
 
-def begin(ballots: VoteTable) -> Floats:
+def begin(table: VoteTable) -> Floats:
     """Where EM begins, (N, K): the mean votes, or what trusted answers alone say about the voters.
 
     To what a voter did where the truth is known, five votes are added that are right four times.
     """
-    known = ballots.known[ballots.example]
-    if not (known >= 0).any():
-        return ballots.start()
-    voters = ballots.shape[1]
-    told = tally(ballots.voter, ballots.weight * (known >= 0), voters)
-    right = tally(ballots.voter, ballots.weight * (known == ballots.answer), voters)
-    gain = np.log(right + 4) - np.log(told - right + 1)
-    return ballots.expect(ballots.coin_logits(gain))[0]
+    trusted = table.gold[table.example]
+    if not (trusted >= 0).any():
+        return table.start()
+    voters = table.shape[1]
+    weight = tally(table.voter, table.weight * (trusted >= 0), voters)
+    right = tally(table.voter, table.weight * (trusted == table.answer), voters)
+    gain = np.log(right + 4) - np.log(weight - right + 1)
+    return table.posterior_of(table.coin_logits(gain))[0]

@@ -26,13 +26,13 @@ def forward_edges(weights: Floats) -> Bools:
     """
     edges = weights > 0
     here = np.ones(weights.shape[:2], dtype=bool)
-    place = np.zeros(weights.shape[:2], dtype=np.int64)
+    rank = np.zeros(weights.shape[:2], dtype=np.int64)
     step = 0
     while here.any():
         for side, end in ((2, True), (1, False)):  # without edges out: sinks; without edges in
             while (loose := here & ~(edges & _among(here)).any(axis=side)).any():
                 step += 1
-                place[loose] = 2**62 - step if end else step
+                rank[loose] = 2**62 - step if end else step
                 here &= ~loose
         busy = np.flatnonzero(here.any(axis=1))
         if len(busy):
@@ -40,9 +40,9 @@ def forward_edges(weights: Floats) -> Bools:
             left = np.where(_among(here[busy]), weights[busy], 0.0)
             surplus = np.where(here[busy], left.sum(axis=2) - left.sum(axis=1), -np.inf)
             first = surplus.argmax(axis=1)
-            place[busy, first] = step
+            rank[busy, first] = step
             here[busy, first] = False
-    forward: Bools = edges & (place[:, :, None] < place[:, None, :])
+    forward: Bools = edges & (rank[:, :, None] < rank[:, None, :])
     return forward
 
 

@@ -35,18 +35,18 @@ class SelfConsistency(VoteEstimator):
         read = votes.answer != ABSTAIN
         k, voters = votes.num_classes, len(votes.voters)
         answer = votes.answer[read]
-        asked, pair = np.unique(
+        asked_pairs, pair = np.unique(
             votes.example[read] * voters + votes.voter[read], return_inverse=True
         )
-        if len(asked) and len(asked) == len(pair):
+        if len(asked_pairs) and len(asked_pairs) == len(pair):
             log.warning(
                 "self_consistency: no voter was asked twice about one example; every score is 1."
             )
         cells, times = np.unique(pair * max(k, 1) + answer, return_counts=True)
         of = cells // max(k, 1)  # (cells,) rows of `asked`
-        share = times / np.bincount(pair, minlength=len(asked))[of]
-        example = asked // max(voters, 1)
-        modal = np.zeros(len(asked))
+        share = times / np.bincount(pair, minlength=len(asked_pairs))[of]
+        example = asked_pairs // max(voters, 1)
+        modal = np.zeros(len(asked_pairs))
         np.maximum.at(modal, of, share)
         size = len(votes.ids)
         present = np.bincount(example, minlength=size)

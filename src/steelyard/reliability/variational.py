@@ -1,7 +1,7 @@
 """Variational Bayes for voters whose skills are drawn from a shared prior that is learnt.
 
 Two models, `coin` (one accuracy per voter) and `rows` (a confusion matrix per voter), each fitted
-with a lower bound on its log evidence, so that they can be compared; and `coin_by_others`, for
+with a lower bound on its log evidence, so that they can be compared; and `coin_leave_one_out`, for
 votes that leave these models open to collapse.
 """
 
@@ -15,16 +15,16 @@ from steelyard.reliability.one_coin import coin_rows, rightness
 from steelyard.reliability.vote_table import VoteTable, normalised, tally
 from steelyard.types import Floats
 
-FIRST = (4.0, 1.0)
+PRIOR = (4.0, 1.0)
 # Right and wrong votes of a voter's prior at the start, and of the one voter that is added to those
 # from which the prior is learnt: what labels mean rests on the belief that voters beat chance.
-FAINT = (0.8, 0.2)
+WEAK_PRIOR = (0.8, 0.2)
 # The same belief where the prior is not learnt, with the weight of one vote.
-TENTH = 0.1
+LARGEST_SHIFT = 0.1
 # How far a spotter's weight differs from the average's at most.
 LEAST_GAIN = float(np.log(1.5))
 # The average voter's log odds, at least: no majority is turned round without trusted answers.
-SOME = 1e-6
+NEGLIGIBLE = 1e-6
 # Expected votes below this are none: most cells of large confusion matrices.
 
 
@@ -42,7 +42,7 @@ class Fit:
 
 
 def coin(
-    ballots: VoteTable, iterations: int, tolerance: float, *, learn_shares: bool, confusion: bool
+    table: VoteTable, iterations: int, tolerance: float, *, learn_shares: bool, confusion: bool
 ) -> Fit:
     """One accuracy a_v ~ Beta(h_1, h_2) for each voter, h learnt; uniform errors.
 
@@ -56,35 +56,40 @@ def coin(
     """
     from scipy.special import betaln, digamma
 
-    k = ballots.shape[2]
-    heard = ballots.answered
-    prior = np.array(FIRST)
-    posterior = begin_coin(ballots)
+    k = table.shape[2]
+    answered = table.answered
+    prior = np.array(PRIOR)
+    posterior = begin_coin(table)
     before = -np.inf
     for _ in range(iterations):
-        right = rightness(ballots, posterior)
-        wrong = np.maximum(ballots.cast - right, 0)
+        right = rightness(table, posterior)
+        wrong = np.maximum(table.voter_weight - right, 0)
         prior = _learn_coin(prior, right, wrong)
         bound = float((betaln(prior[0] + right, prior[1] + wrong) - betaln(*prior)).sum())
-        bound += _entropy(posterior[heard]) - _wrong_ways(ballots, posterior)
+        bound += _entropy(posterior[answered]) - _wrong_ways(table, posterior)
         if learn_shares:
-            mass = (heard @ posterior)[:, None]
+            mass = (answered @ posterior)[:, None]
             bound += _states_evidence(mass, True)
             shares = digamma(mass[:, 0] + 1)
         else:
-            bound -= float(np.log(ballots.votes.candidates[heard]).sum())
+            bound -= float(np.log(table.votes.candidates[answered]).sum())
             shares = np.zeros(k)
-        if bound - before < tolerance * len(ballots.weight):
+        if bound - before < tolerance * len(table.weight):
             break
         before = bound
         gain = digamma(prior[0] + right) - digamma(prior[1] + wrong)
-        posterior, _ = ballots.expect(ballots.coin_logits(gain) + shares)
-    accuracy = (prior[0] + right) / (prior.sum() + ballots.cast)
+        posterior, _ = table.posterior_of(table.coin_logits(gain) + shares)
+    accuracy = (prior[0] + right) / (prior.sum() + table.voter_weight)
     return Fit(posterior, bound, accuracy, prior, coin_rows(accuracy, k) if confusion else None)
 
 
-def coin_by_others(
-    ballots: VoteTable, iterations: int, tolerance: float, *, alike: bool, confusion: bool
+def coin_leave_one_out(
+    table: VoteTable,
+    iterations: int,
+    tolerance: float,
+    *,
+    equal_weights: bool,
+    confusion: bool,
 ) -> Fit:
     """One accuracy a_v ~ Beta(0.8, 0.2) for each voter, by what the others say; equal classes.
 
@@ -98,73 +103,73 @@ def coin_by_others(
     than `tolerance` on average.
 
     Args:
-        ballots: votes; each example may have answers of its own.
+        table: votes; each example may have answers of its own.
         iterations: at most.
         tolerance: of the mean change of an example's posterior.
-        alike: in the end every vote weighs like that of the average voter, up to a tenth: a
-            claim that is made more rarely wins a tie, and overturns no majority among nine votes.
+        equal_weights: in the end all votes have the average voter's weight, up to a tenth: the
+            class that is named more rarely wins a tie, and no majority among nine votes changes.
         confusion: whether answers are classes that all examples share.
     """
     from scipy.special import digamma
 
-    n, v, k = ballots.shape
-    common = np.log(FAINT[0] / FAINT[1])
-    posterior = begin_coin(ballots)
+    n, v, k = table.shape
+    common = np.log(WEAK_PRIOR[0] / WEAK_PRIOR[1])
+    posterior = begin_coin(table)
     gain = np.full(v, common)
     for _ in range(iterations):
-        right = _right_by_others(ballots, posterior, common - gain)
-        wrong = np.maximum(ballots.cast - right, 0)
-        gain = digamma(FAINT[0] + right) - digamma(FAINT[1] + wrong)
-        if ballots.votes.candidate_texts:
+        right = _right_leave_one_out(table, posterior, common - gain)
+        wrong = np.maximum(table.voter_weight - right, 0)
+        gain = digamma(WEAK_PRIOR[0] + right) - digamma(WEAK_PRIOR[1] + wrong)
+        if table.votes.candidate_texts:
             gain = np.maximum(gain, 0)  # a wrong answer points at no other
         before = posterior
-        posterior, _ = ballots.expect(ballots.coin_logits(gain))
+        posterior, _ = table.posterior_of(table.coin_logits(gain))
         if np.abs(posterior - before).sum() <= tolerance * n:
             break
-    if alike:
-        mean = np.log(right.sum() + FAINT[0]) - np.log(wrong.sum() + FAINT[1])
-        gain = max(mean, LEAST_GAIN) * (1 + TENTH * _rarity(ballots))
-        posterior, _ = ballots.expect(ballots.coin_logits(gain))
-    accuracy = (FAINT[0] + right) / (sum(FAINT) + ballots.cast)
+    if equal_weights:
+        mean = np.log(right.sum() + WEAK_PRIOR[0]) - np.log(wrong.sum() + WEAK_PRIOR[1])
+        gain = max(mean, LEAST_GAIN) * (1 + LARGEST_SHIFT * _rarity(table))
+        posterior, _ = table.posterior_of(table.coin_logits(gain))
+    accuracy = (WEAK_PRIOR[0] + right) / (sum(WEAK_PRIOR) + table.voter_weight)
     confused = coin_rows(accuracy, k) if confusion else None
-    return Fit(posterior, np.nan, accuracy, np.array(FAINT), confused)
+    return Fit(posterior, np.nan, accuracy, np.array(WEAK_PRIOR), confused)
 
 
-def _rarity(ballots: VoteTable) -> Floats:
+def _rarity(table: VoteTable) -> Floats:
     """How rare the answers are that a voter gives, (V,), from -1 to 1 about a mean of 0.
 
     The mean over its votes of -ln(share of all votes that name the same answer). Where classes are
     about equally common, those that are named more often are named wrongly more often: a rule
     that holds for most examples says little, and yields to one made for few.
     """
-    _, v, k = ballots.shape
-    given = tally(ballots.answer, ballots.weight, k)
+    _, v, k = table.shape
+    given = tally(table.answer, table.weight, k)
     surprise = -np.log(np.maximum(given, 1) / max(given.sum(), 1))
-    rare = tally(ballots.voter, ballots.weight * surprise[ballots.answer], v)
-    rare /= np.maximum(ballots.cast, 1)
+    rare = tally(table.voter, table.weight * surprise[table.answer], v)
+    rare /= np.maximum(table.voter_weight, 1)
     rare -= rare.mean() if v else 0.0
-    apart: Floats = rare / max(np.abs(rare).max(initial=0.0), SOME)
-    return apart
+    rarity: Floats = rare / max(np.abs(rare).max(initial=0.0), NEGLIGIBLE)
+    return rarity
 
 
-def _wrong_ways(ballots: VoteTable, posterior: Floats) -> float:
+def _wrong_ways(table: VoteTable, posterior: Floats) -> float:
     """Expected wrong votes, each times ln of the number of wrong answers it could have been."""
-    wrong = ballots.weight * (1 - posterior.ravel()[ballots.cell])
-    return float(wrong @ ballots.others[ballots.example])
+    wrong = table.weight * (1 - posterior.ravel()[table.cell])
+    return float(wrong @ table.log_wrong_answers[table.example])
 
 
-def _right_by_others(ballots: VoteTable, posterior: Floats, shift: Floats) -> Floats:
+def _right_leave_one_out(table: VoteTable, posterior: Floats, shift: Floats) -> Floats:
     """Expected right votes (V,), each vote's own log odds changed by its voter's `shift` (V,).
 
     A vote for l changes one logit: P'(l) = P(l) e^s / (1 - P(l) + P(l) e^s). Trusted answers stay.
     """
-    old = posterior.ravel()[ballots.cell]
-    new = old * np.exp(ballots.weight * shift[ballots.voter])
+    old = posterior.ravel()[table.cell]
+    new = old * np.exp(table.weight * shift[table.voter])
     change = new - old
     new /= 1 + change
-    known = ballots.known[ballots.example] >= 0
-    new[known] = old[known]
-    return tally(ballots.voter, ballots.weight * new, len(shift))
+    trusted = table.gold[table.example] >= 0
+    new[trusted] = old[trusted]
+    return tally(table.voter, table.weight * new, len(shift))
 
 
 def _learn_coin(prior: Floats, right: Floats, wrong: Floats) -> Floats:
@@ -174,12 +179,12 @@ def _learn_coin(prior: Floats, right: Floats, wrong: Floats) -> Floats:
     seen = np.stack([right, wrong], axis=1)
     gained = prior * (digamma(prior + seen) - digamma(prior)).sum(axis=0)
     total = (digamma(prior.sum() + seen.sum(axis=1)) - digamma(prior.sum())).sum()
-    learnt: Floats = (gained + FIRST) / (total + 1)
+    learnt: Floats = (gained + PRIOR) / (total + 1)
     return learnt
 
 
 def rows(
-    ballots: VoteTable,
+    table: VoteTable,
     iterations: int,
     tolerance: float,
     *,
@@ -203,7 +208,7 @@ def rows(
     than `tolerance` per vote.
 
     Args:
-        ballots: votes about classes that all examples share.
+        table: votes about classes that all examples share.
         iterations: at most.
         tolerance: in nats per vote.
         learn_shares: learn how common the classes are.
@@ -211,33 +216,33 @@ def rows(
         seed: of the first, random division into kinds.
         start: a fit of the same model to other votes of the same voters, to begin from.
     """
-    n, _, k = ballots.shape
-    alpha = np.repeat(row_prior(*FIRST, k), kinds, axis=1)  # (K, S)
+    n, _, k = table.shape
+    alpha = np.repeat(row_prior(*PRIOR, k), kinds, axis=1)  # (K, S)
     if start is not None and start.log_rows is not None and start.log_shares is not None:
-        states = _expect(ballots, start.log_rows, start.log_shares)
+        states = _expect(table, start.log_rows, start.log_shares)
     else:
         division = np.random.default_rng(seed).dirichlet(np.full(kinds, 0.5), size=n)
-        states = (begin(ballots)[:, :, None] * division[:, None, :]).reshape(n, -1)
-        states[~ballots.answered] = 0.0
+        states = (begin(table)[:, :, None] * division[:, None, :]).reshape(n, -1)
+        states[~table.answered] = 0.0
     before = -np.inf
     for _ in range(iterations):
-        counts = ballots.counts(states)  # (V, K, S)
+        counts = table.counts(states)  # (V, K, S)
         mass = states.sum(axis=0).reshape(k, kinds)
         alpha = _learn_rows(alpha, counts)
         bound = _rows_evidence(alpha, counts) + _entropy(states)
         bound += _states_evidence(mass, learn_shares)
         log_rows, log_shares = _expected_logs(alpha, counts, mass, learn_shares)
-        if bound - before < tolerance * len(ballots.weight):
+        if bound - before < tolerance * len(table.weight):
             break
         before = bound
-        states = _expect(ballots, log_rows, log_shares)
+        states = _expect(table, log_rows, log_shares)
     counts += alpha
     counts /= counts.sum(axis=1, keepdims=True)
     of_kind = (mass + 1) / (mass + 1).sum(axis=1, keepdims=True)
     by_class = (counts.reshape(*counts.shape[:2], k, kinds) * of_kind).sum(axis=3)
-    share = mass.sum(axis=1) / max(mass.sum(), SOME)
+    share = mass.sum(axis=1) / max(mass.sum(), NEGLIGIBLE)
     return Fit(
-        posterior=ballots.fixed(states.reshape(n, k, kinds).sum(axis=2)),
+        posterior=table.fixed(states.reshape(n, k, kinds).sum(axis=2)),
         bound=float(bound),
         accuracy=np.einsum("k,vkk->v", share, by_class),
         prior=alpha,
@@ -247,17 +252,17 @@ def rows(
     )
 
 
-def _expect(ballots: VoteTable, log_rows: Floats, log_shares: Floats) -> Floats:
+def _expect(table: VoteTable, log_rows: Floats, log_shares: Floats) -> Floats:
     """Posterior over states (N, S); of trusted examples those of the true class; 0 if silent."""
-    logits = ballots.log_likelihood(log_rows)
+    logits = table.log_likelihood(log_rows)
     logits += log_shares
-    told = np.flatnonzero(ballots.known >= 0)
-    if len(told):
-        kinds = logits.shape[1] // ballots.shape[2]
-        other = np.arange(logits.shape[1]) // kinds != ballots.known[told, None]
-        logits[told] = np.where(other, -np.inf, logits[told])
+    trusted = np.flatnonzero(table.gold >= 0)
+    if len(trusted):
+        kinds = logits.shape[1] // table.shape[2]
+        other = np.arange(logits.shape[1]) // kinds != table.gold[trusted, None]
+        logits[trusted] = np.where(other, -np.inf, logits[trusted])
     states, _ = normalised(logits)
-    states[~ballots.answered] = 0.0
+    states[~table.answered] = 0.0
     return states
 
 
@@ -267,12 +272,12 @@ def _expected_logs(
     """Expected ln P(answer | state) of each voter (V, K, S) and ln P(state) (S,)."""
     from scipy.special import digamma
 
-    some = counts > SOME
+    nonzero = counts > NEGLIGIBLE
     log_rows = np.broadcast_to(digamma(alpha), counts.shape).copy()
-    log_rows[some] = digamma((counts + alpha)[some])
+    log_rows[nonzero] = digamma((counts + alpha)[nonzero])
     log_rows -= digamma(counts.sum(axis=1, keepdims=True) + alpha.sum(axis=0))
-    own = mass + 1
-    of_kind = digamma(own) - digamma(own.sum(axis=1, keepdims=True))
+    counts_of_kind = mass + 1
+    of_kind = digamma(counts_of_kind) - digamma(counts_of_kind.sum(axis=1, keepdims=True))
     of_class = digamma(mass.sum(axis=1) + 1) if learn_shares else np.zeros(len(mass))
     of_class -= digamma(mass.sum() + len(mass)) if learn_shares else np.log(len(mass))
     return log_rows, (of_class[:, None] + of_kind).ravel()
@@ -290,15 +295,15 @@ def _learn_rows(alpha: Floats, counts: Floats) -> Floats:
     from scipy.special import digamma
 
     k = len(alpha)
-    cells = np.flatnonzero(counts.ravel() > SOME)
-    place = cells % alpha.size
-    old = alpha.ravel()[place]
+    cells = np.flatnonzero(counts.ravel() > NEGLIGIBLE)
+    position = cells % alpha.size
+    old = alpha.ravel()[position]
     gained = old * (digamma(counts.ravel()[cells] + old) - digamma(old))
-    right = gained @ _right_cells(alpha).ravel()[place]
+    right = gained @ _right_cells(alpha).ravel()[position]
     heads = alpha.sum(axis=0)
     total = (digamma(counts.sum(axis=1) + heads) - digamma(heads)).sum()
     new = row_prior(
-        (right + FIRST[0]) / (total + 1), (gained.sum() - right + FIRST[1]) / (total + 1), k
+        (right + PRIOR[0]) / (total + 1), (gained.sum() - right + PRIOR[1]) / (total + 1), k
     )
     return np.repeat(new, alpha.shape[1] // k, axis=1)
 
@@ -307,7 +312,7 @@ def _rows_evidence(alpha: Floats, counts: Floats) -> float:
     """sum_vs ln B(alpha_s + n_vs) - ln B(alpha_s)."""
     from scipy.special import gammaln
 
-    cells = np.flatnonzero(counts.ravel() > SOME)
+    cells = np.flatnonzero(counts.ravel() > NEGLIGIBLE)
     old = alpha.ravel()[cells % alpha.size]
     heads = alpha.sum(axis=0)
     gained = (gammaln(counts.ravel()[cells] + old) - gammaln(old)).sum()

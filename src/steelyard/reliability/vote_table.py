@@ -1,4 +1,4 @@
-"""What estimators that learn about voters share: a sparse vote table and the two steps of EM.
+"""A sparse table of votes, and sums over it that estimators with a model of voters share.
 
 Sizes as in `types`; S states of an example, which are its K answers unless said otherwise.
 """
@@ -16,33 +16,33 @@ from steelyard.types import ABSTAIN, Floats, Ints, Votes
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
 
-LEAST = 1e-10
-"""No probability is estimated below this: a vote never seen before is unlikely, not impossible."""
+MIN_PROBABILITY = 1e-10
+"""The smallest estimated probability: a vote that never occurred is unlikely, not impossible."""
 
-LEAST_LEAD = 1e-3
-"""Of a vote whose two largest probabilities are equal: it says next to nothing."""
+MIN_LEAD = 1e-3
+"""Lead of a vote whose two largest probabilities are equal; it carries almost no information."""
 
 CELLS = 50_000_000
-"""Cells of all voters' confusion matrices together, above which there are none: memory."""
+"""Most cells of all voters' confusion matrices together; above, none are made (memory)."""
 
 UNSEEN = 10
-"""Wrong answers to an open question that nobody gave, and that it was as easy to give. Without them
-two voters who differ would leave one wrong answer, as likely as a right one."""
+"""Assumed number of wrong answers to an open question that no voter gave. Without them, if two
+voters differ, there is a single wrong answer, and it is as likely as the right one."""
 
 
 @dataclass(frozen=True, eq=False)
 class VoteTable:
     """The readable votes with their weights, sorted by example.
 
-    A vote with a distribution q weighs as its answer leads: its q over the second largest, divided
-    by the mean lead of all readable votes, so that the votes weigh 1 on average; votes without
-    distributions weigh 1 each. Weights act in the likelihood (E-step) and in the voter's counts
-    (M-step) alike. Sharing a vote out among its answers instead makes voters who are never quite
-    sure look uninformed, and the fits collapse to one class.
+    The weight of a vote with a distribution q is the lead of its answer, q of the answer minus the
+    second largest q, divided by the mean lead of all readable votes, so that weights are 1 on
+    average; votes without distributions have weight 1. Weights count in the likelihood (E-step)
+    and in the voter's counts (M-step) alike. Splitting a vote among its answers instead makes
+    voters with moderate probabilities look uninformed, and the fits collapse to one class.
     """
 
     votes: Votes
-    known: Ints  # (N,), trusted answers, ABSTAIN elsewhere
+    gold: Ints  # (N,), trusted answers, ABSTAIN elsewhere
     example: Ints  # (E,)
     voter: Ints  # (E,)
     answer: Ints  # (E,)
@@ -55,24 +55,25 @@ class VoteTable:
         Raises:
             InputError: `gold` has another length, or names an answer that the example has not.
         """
-        known = np.full(len(votes.ids), ABSTAIN) if gold is None else np.asarray(gold)
-        if known.shape != (len(votes.ids),):
+        trusted = np.full(len(votes.ids), ABSTAIN) if gold is None else np.asarray(gold)
+        if trusted.shape != (len(votes.ids),):
             raise InputError(
-                f"`gold` must have one answer per example, ({len(votes.ids)},); got {known.shape}."
+                f"`gold` must have one answer per example, ({len(votes.ids)},); "
+                f"got {trusted.shape}."
             )
-        bad = (known < ABSTAIN) | (known >= votes.candidates)
+        bad = (trusted < ABSTAIN) | (trusted >= votes.candidates)
         if bad.any():
             i = int(np.flatnonzero(bad)[0])
             raise InputError(
-                f"gold answer {known[i]} of {votes.ids[i]!r} is not in [0, {votes.candidates[i]}); "
-                "an example without a trusted answer is ABSTAIN (-1)."
+                f"gold answer {trusted[i]} of {votes.ids[i]!r} is not in "
+                f"[0, {votes.candidates[i]}); an example without a trusted answer is ABSTAIN (-1)."
             )
         read = votes.answer != ABSTAIN
         weight = np.ones(int(read.sum())) if votes.probs is None else _leads(votes.probs[read])
         example, voter, answer = votes.example, votes.voter, votes.answer
         if not read.all():
             example, voter, answer = example[read], voter[read], answer[read]
-        return cls(votes, known, example, voter, answer, weight)
+        return cls(votes, trusted, example, voter, answer, weight)
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -82,25 +83,25 @@ class VoteTable:
     @cached_property
     def answered(self) -> npt.NDArray[np.bool_]:
         """Which examples have a readable vote, (N,)."""
-        found: npt.NDArray[np.bool_] = np.bincount(self.example, minlength=self.shape[0]) > 0
-        return found
+        answered: npt.NDArray[np.bool_] = np.bincount(self.example, minlength=self.shape[0]) > 0
+        return answered
 
     @cached_property
     def cell(self) -> Ints:
-        """Place of each entry in a flat table (N, K), (E,)."""
+        """Index of each entry in a flat table (N, K), (E,)."""
         return self.example * self.shape[2] + self.answer
 
     @cached_property
-    def cast(self) -> Floats:
-        """Weight of the votes of each voter, (V,)."""
+    def voter_weight(self) -> Floats:
+        """Total weight of each voter's votes, (V,)."""
         return tally(self.voter, self.weight, self.shape[1])
 
     @cached_property
-    def others(self) -> Floats:
+    def log_wrong_answers(self) -> Floats:
         """ln of the number of wrong answers of each example, (N,); 0 where there is at most one."""
         unseen = UNSEEN if self.votes.candidate_texts else 0
-        others: Floats = np.log(np.maximum(self.votes.candidates - 1 + unseen, 1))
-        return others
+        log_wrong_answers: Floats = np.log(np.maximum(self.votes.candidates - 1 + unseen, 1))
+        return log_wrong_answers
 
     @cached_property
     def table(self) -> "csr_array":
@@ -132,42 +133,42 @@ class VoteTable:
         `gain` (V,) has ln (a_v / (1 - a_v)), and the K_i - 1 wrong answers are added here.
         """
         n, _, k = self.shape
-        step = self.weight * (gain[self.voter] + self.others[self.example])
+        step = self.weight * (gain[self.voter] + self.log_wrong_answers[self.example])
         return tally(self.cell, step, n * k).reshape(n, k)
 
     def start(self) -> Floats:
-        """Where EM begins: each example's mean vote, (N, K)."""
+        """The start of EM: each example's mean vote, (N, K)."""
         return self.fixed(self.votes.means())
 
     def fixed(self, posterior: Floats) -> Floats:
         """The posterior with trusted answers held, uniform where nobody answered; in place."""
-        silent = ~self.answered
-        if silent.any():
-            posterior[silent] = self.votes.uniform()[silent]
-        gold = np.flatnonzero(self.known != ABSTAIN)
-        posterior[gold] = 0.0
-        posterior[gold, self.known[gold]] = 1.0
+        unanswered = ~self.answered
+        if unanswered.any():
+            posterior[unanswered] = self.votes.uniform()[unanswered]
+        trusted = np.flatnonzero(self.gold != ABSTAIN)
+        posterior[trusted] = 0.0
+        posterior[trusted, self.gold[trusted]] = 1.0
         return posterior
 
-    def expect(self, logits: Floats) -> tuple[Floats, float]:
-        """E-step: posterior (N, K) and sum over the answered examples of ln P(votes, known truth).
+    def posterior_of(self, logits: Floats) -> tuple[Floats, float]:
+        """Posterior (N, K), and the sum over the answered examples of ln P(votes, known truth).
 
-        `logits` has ln P(answer) + ln P(votes | answer); it is used up.
+        `logits` has ln P(answer) + ln P(votes | answer); it is overwritten.
         """
         if (self.votes.candidates < self.shape[2]).any():
             logits[~self.votes.possible] = -np.inf
-        gold = np.flatnonzero((self.known != ABSTAIN) & self.answered)
-        told = logits[gold, self.known[gold]].sum()
+        trusted = np.flatnonzero((self.gold != ABSTAIN) & self.answered)
+        gold_sum = logits[trusted, self.gold[trusted]].sum()
         posterior, log_sum = normalised(logits)
-        free = self.answered & (self.known == ABSTAIN)
-        return self.fixed(posterior), float(log_sum[free].sum() + told)
+        free = self.answered & (self.gold == ABSTAIN)
+        return self.fixed(posterior), float(log_sum[free].sum() + gold_sum)
 
     def class_prior(self, posterior: Floats) -> Floats:
         """Share of each answer among the answered examples, (K,); uniform if there is none."""
         total = self.answered @ posterior
         size = total.sum()
         prior: Floats = total / size if size else np.full(len(total), 1 / max(len(total), 1))
-        return np.maximum(prior, LEAST)
+        return np.maximum(prior, MIN_PROBABILITY)
 
 
 def _leads(probs: Floats) -> Floats:
@@ -175,18 +176,18 @@ def _leads(probs: Floats) -> Floats:
     if not len(probs) or probs.shape[1] < 2:
         return np.ones(len(probs))
     ranked = np.partition(probs, -2, axis=1)
-    lead = np.maximum(ranked[:, -1] - ranked[:, -2], LEAST_LEAD)
+    lead = np.maximum(ranked[:, -1] - ranked[:, -2], MIN_LEAD)
     weight: Floats = lead / lead.mean()
     return weight
 
 
-def tally(place: Ints, weight: Floats, size: int) -> Floats:
-    """Sum of the weights (E,) at each place, (size,)."""
-    return np.asarray(np.bincount(place, weight, minlength=size), dtype=np.float64)
+def tally(cell: Ints, weight: Floats, size: int) -> Floats:
+    """Sum of the weights (E,) of each cell, (size,)."""
+    return np.asarray(np.bincount(cell, weight, minlength=size), dtype=np.float64)
 
 
 def normalised(logits: Floats) -> tuple[Floats, Floats]:
-    """softmax (N, S) and log-sum-exp (N,) of each row; uses `logits` up."""
+    """softmax (N, S) and log-sum-exp (N,) of each row; overwrites `logits`."""
     top = logits.max(axis=1, keepdims=True, initial=-1e300)
     logits -= top
     np.exp(logits, out=logits)

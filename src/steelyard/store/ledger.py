@@ -20,9 +20,9 @@ from typing import Any
 from steelyard.errors import StoreError
 
 FORMAT = 1  # of the tables; a ledger of a later format is refused
-MARK = int.from_bytes(b"Stly", "big")  # SQLite's application_id: this file is a ledger
-PATIENCE = 60.0  # seconds to wait for other writers
-AT_ONCE = 500  # keys in one statement
+APPLICATION_ID = int.from_bytes(b"Stly", "big")  # SQLite's application_id: this file is a ledger
+TIMEOUT = 60.0  # seconds to wait for other writers
+BATCH = 500  # keys in one statement
 FIELDS = (
     *("engine", "model", "request", "text", "finish_reason", "refusal", "logprobs"),
     *("served_model", "fingerprint", "prompt_tokens", "completion_tokens"),
@@ -52,12 +52,12 @@ class Ledger:
         self._lease = lease
         self._owner = f"{socket.gethostname()} {os.getpid()} {_start_of(os.getpid())} {id(self)}"
         self._lock, self._closed = threading.Lock(), False
-        with self._refusing():
+        with self._errors_as_sentences():
             self._database = sqlite3.connect(
-                path, timeout=PATIENCE, isolation_level=None, check_same_thread=False
+                path, timeout=TIMEOUT, isolation_level=None, check_same_thread=False
             )
             try:
-                self._patiently(self._prepare)
+                self._retry_busy(self._prepare)
             except BaseException:
                 self._database.close()
                 raise
@@ -70,7 +70,7 @@ class Ledger:
 
     def close(self) -> None:
         """Give up what is still claimed, and close the file."""
-        with self._lock, self._refusing():
+        with self._lock, self._errors_as_sentences():
             if not self._closed:
                 self._write("DELETE FROM claims WHERE owner = ?", (self._owner,))
                 self._database.close()
@@ -78,25 +78,25 @@ class Ledger:
 
     def count(self) -> int:
         """How many answers there are."""
-        with self._lock, self._refusing():
+        with self._lock, self._errors_as_sentences():
             (count,) = self._database.execute("SELECT count(*) FROM answers").fetchone()
         return int(count)
 
     def get(self, keys: Sequence[str]) -> dict[str, dict[str, Any]]:
         """The answers that are kept, by key; `FIELDS` of each but the request."""
-        found: dict[str, dict[str, Any]] = {}
+        answers: dict[str, dict[str, Any]] = {}
         names = [name for name in FIELDS if name != "request"]
-        for start in range(0, len(keys), AT_ONCE):
-            part = list(keys[start : start + AT_ONCE])
+        for start in range(0, len(keys), BATCH):
+            part = list(keys[start : start + BATCH])
             marks = ", ".join("?" * len(part))
             query = f"SELECT key, {', '.join(names)} FROM answers WHERE key IN ({marks})"
-            with self._lock, self._refusing():
+            with self._lock, self._errors_as_sentences():
                 rows = self._database.execute(query, part).fetchall()
             for key, *values in rows:
                 answer = dict(zip(names, values, strict=True))
                 answer["logprobs"] = _parsed(answer["logprobs"], self.path)
-                found[key] = answer
-        return found
+                answers[key] = answer
+        return answers
 
     def put(self, answers: Mapping[str, Mapping[str, Any]]) -> int:
         """Keep answers; they are on the disk when this returns. The first one of a key stays.
@@ -110,7 +110,7 @@ class Ledger:
         """
         rows = [(key, *_row(answer)) for key, answer in answers.items()]
         marks = ", ".join("?" * (1 + len(FIELDS)))
-        with self._lock, self._refusing(), self._transaction(durable=True):
+        with self._lock, self._errors_as_sentences(), self._transaction(durable=True):
             insert = f"INSERT OR IGNORE INTO answers VALUES ({marks})"
             written = self._database.executemany(insert, rows).rowcount
             self._database.executemany(
@@ -125,10 +125,10 @@ class Ledger:
         lease.
         """
         answered = "SELECT 1 FROM answers WHERE key = ?"
-        with self._lock, self._refusing():
+        with self._lock, self._errors_as_sentences():
             if self._database.execute(answered, (key,)).fetchone():
                 return False
-        with self._lock, self._refusing(), self._transaction():
+        with self._lock, self._errors_as_sentences(), self._transaction():
             if self._database.execute(answered, (key,)).fetchone():  # meanwhile
                 return False
             row = self._database.execute(
@@ -144,7 +144,7 @@ class Ledger:
 
     def release(self, key: str) -> None:
         """Give up a claim without an answer."""
-        with self._lock, self._refusing():
+        with self._lock, self._errors_as_sentences():
             self._write("DELETE FROM claims WHERE key = ? AND owner = ?", (key, self._owner))
 
     def _write(self, statement: str, values: Sequence[Any]) -> None:
@@ -166,12 +166,12 @@ class Ledger:
             raise
         self._database.execute("COMMIT")
 
-    def _patiently(self, step: Callable[[], None]) -> None:
+    def _retry_busy(self, step: Callable[[], None]) -> None:
         """Do what SQLite refuses at once, without waiting, while another connection opens the file.
 
         A change of the journal's mode is such a step.
         """
-        end = time.monotonic() + PATIENCE
+        end = time.monotonic() + TIMEOUT
         while True:
             try:
                 return step()
@@ -185,23 +185,23 @@ class Ledger:
 
     def _prepare(self) -> None:
         self._database.execute("BEGIN")  # one look, while another process may make the tables
-        self._check_mark()
+        self._check_application()
         self._database.execute("COMMIT")
         self._database.execute("PRAGMA journal_mode = WAL")
         with self._transaction(durable=True):
             if self._pragma("application_id") == 0:  # else another process was quicker
                 for statement in TABLES.strip().split("\n"):
                     self._database.execute(statement)
-                self._database.execute(f"PRAGMA application_id = {MARK}")
+                self._database.execute(f"PRAGMA application_id = {APPLICATION_ID}")
                 self._database.execute(f"PRAGMA user_version = {FORMAT}")
         problem = self._pragma("quick_check(1)")
         if problem != "ok":
             raise StoreError(_damaged(self.path, str(problem)))
 
-    def _check_mark(self) -> None:
+    def _check_application(self) -> None:
         mark, version = self._pragma("application_id"), self._pragma("user_version")
         (tables,) = self._database.execute("SELECT count(*) FROM sqlite_master").fetchone()
-        if mark != MARK and (mark or version or tables):
+        if mark != APPLICATION_ID and (mark or version or tables):
             raise StoreError(
                 f"{self.path} is a SQLite file of another program; give another ledger."
             )
@@ -215,7 +215,7 @@ class Ledger:
         return self._database.execute(f"PRAGMA {name}").fetchone()[0]
 
     @contextmanager
-    def _refusing(self) -> Iterator[None]:
+    def _errors_as_sentences(self) -> Iterator[None]:
         """SQLite's errors as sentences."""
         try:
             yield
@@ -232,7 +232,7 @@ def _sentence(path: Path, code: str, problem: str) -> str:
     if code.startswith(("SQLITE_FULL", "SQLITE_IOERR")):
         return f"The ledger {path} cannot be written ({problem}); make room and run again."
     if code.startswith("SQLITE_BUSY"):
-        return f"The ledger {path} was locked for {PATIENCE:.0f} s; stop what holds it."
+        return f"The ledger {path} was locked for {TIMEOUT:.0f} s; stop what holds it."
     return _damaged(path, problem)
 
 
@@ -258,8 +258,8 @@ def _row(answer: Mapping[str, Any]) -> list[Any]:
     for name in ("request", "logprobs"):
         if values.get(name) is not None:
             values[name] = json.dumps(values[name])
-    found = (values.get(name) for name in FIELDS)
-    return [v.encode("utf-8", "replace").decode() if isinstance(v, str) else v for v in found]
+    answers = (values.get(name) for name in FIELDS)
+    return [v.encode("utf-8", "replace").decode() if isinstance(v, str) else v for v in answers]
 
 
 def _lives(owner: str) -> bool:
@@ -277,11 +277,11 @@ def _start_of(process: int) -> str:
         return "unknown"  # the lease decides
     try:
         os.kill(process, 0)
-        state, *words = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+        state, *fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
     except ProcessLookupError:
         return ""
     except PermissionError:  # it runs as another user
         return "unknown"
     except OSError:  # no /proc, as on a Mac
         return "" if Path("/proc/self").exists() else "unknown"
-    return "" if state in "ZX" else words[18]
+    return "" if state in "ZX" else fields[18]

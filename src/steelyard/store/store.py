@@ -101,15 +101,15 @@ class Store:
         """
         self.roles[role] = recipe.name
         folder = self.root / recipe.name
-        found = self._read(folder)
-        if found is not None:
-            return found
+        stored = self._read(folder)
+        if stored is not None:
+            return stored
         if self.read_only:
             raise Missing(role, recipe)
         with self._lock(recipe.name, wait):
-            found = self._read(folder)  # another process may have made it meanwhile
-            if found is not None:
-                return found
+            stored = self._read(folder)  # another process may have made it meanwhile
+            if stored is not None:
+                return stored
             unfinished = self.root / "unfinished" / recipe.name
             start = time.monotonic()
             content = make(unfinished)
@@ -127,13 +127,13 @@ class Store:
 
         What another process is making is left for later: two that want the same share the work.
         """
-        found: dict[int, Content] = {}
+        stored: dict[int, Content] = {}
         for wait in (False, True):
             for i, (role, recipe, make) in enumerate(wanted):
-                if i not in found:
+                if i not in stored:
                     with suppress(Busy):
-                        found[i] = self.keep(role, recipe, make, wait=wait)
-        return [found[i] for i in range(len(wanted))]
+                        stored[i] = self.keep(role, recipe, make, wait=wait)
+        return [stored[i] for i in range(len(wanted))]
 
     def keep_files(self, recipe: Recipe, write: Callable[[Path], None]) -> Path:
         """The folder of a recipe's files, such as a trained model: there already, or written now.

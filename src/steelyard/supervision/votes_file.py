@@ -1,11 +1,13 @@
 """Votes from a file: of people, labelling functions, or language models."""
 
+import logging
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
+from pydantic import model_validator
 
 from steelyard.errors import ConfigError, InputError
 from steelyard.io.atomic import file_sum
@@ -20,6 +22,8 @@ from steelyard.votes_io.classes import NO_CLASS, FileClasses, refuse
 from steelyard.votes_io.raw_votes import RawVotes, read_raw_votes
 from steelyard.votes_io.read_votes import not_a_class, open_answers
 from steelyard.votes_io.tabulate import given_probabilities, tabulate
+
+log = logging.getLogger(__name__)
 
 
 class VotesFile(BaseSupervisor):
@@ -38,18 +42,27 @@ class VotesFile(BaseSupervisor):
     kind: Literal["votes"] = "votes"
     path: str
     """Path of the file, relative to the study file's folder."""
-    reader: AnswerFormat | None = None
-    """How open answers are read: `number`, `json`, `slots` or `text`; None is text."""
+    answer_format: AnswerFormat | None = None
+    """Format that open answers are parsed as: `number`, `json`, `slots` or `text`; None is text."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _accept_the_old_name(cls, values: Any) -> Any:
+        if not isinstance(values, dict) or "reader" not in values or "answer_format" in values:
+            return values
+        log.warning("`reader` of a votes file is called `answer_format` now; rename it.")
+        return {"answer_format" if k == "reader" else k: value for k, value in values.items()}
 
     def check_task(self, kind: str) -> None:
-        """Votes answer any task; a reader is of open answers.
+        """Refuse a format of open answers for a task with closed ones.
 
         Raises:
-            ConfigError: a reader, and closed answers.
+            ConfigError: naming both.
         """
-        if self.reader is not None and not KINDS[kind].is_open:
+        if self.answer_format is not None and not KINDS[kind].is_open:
             raise ConfigError(
-                f"`reader: {self.reader}` is of open answers, and the task is {kind}; leave it out."
+                f"`answer_format: {self.answer_format}` is for open answers, and the task is "
+                f"{kind}; remove it."
             )
 
     def _read(self) -> RawVotes:
@@ -77,7 +90,7 @@ class VotesFile(BaseSupervisor):
         for questions in request.questions:
             part = raw.about([question.id for question in questions])
             if KINDS[request.kind].is_open:
-                label_set, number = open_answers(part, self.reader or "text")
+                label_set, number = open_answers(part, self.answer_format or "text")
                 tables.append(tabulate(part, number, label_set, None)[0])
             else:
                 tables.append(_closed_votes(part, questions, request.classes))

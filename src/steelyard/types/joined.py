@@ -35,7 +35,7 @@ def join_votes(parts: Sequence[Votes]) -> Votes:
     offsets = np.cumsum([0, *(len(part.voters) for part in parts)])
     example = np.concatenate([part.example for part in parts])
     order = np.argsort(example, kind="stable")
-    known, sure = [part.word_probs for part in parts], [part.entropy for part in parts]
+    word_probs, sure = [part.word_probs for part in parts], [part.entropy for part in parts]
     query = [np.array([row[q] for q in p.queries], dtype=np.int64)[p.query] for p in parts]
     soft = any(part.probs is not None for part in parts)
     return Votes(
@@ -50,7 +50,7 @@ def join_votes(parts: Sequence[Votes]) -> Votes:
         classes=first.classes,
         probs=_stack_probs(parts)[order] if soft else None,
         candidate_texts=first.candidate_texts,
-        word_probs=None if None in known else _stack_words(parts, order),
+        word_probs=None if None in word_probs else _stack_words(parts, order),
         entropy=np.concatenate([e for e in sure if e is not None])[order]
         if all(e is not None for e in sure)
         else None,
@@ -77,8 +77,8 @@ def _share_candidates(parts: Sequence[Votes]) -> list[Votes]:
     renamed = []
     for part in parts:
         new = [
-            own.setdefault(text, len(own)) if text else ABSTAIN
-            for own, texts in zip(numbers, part.candidate_texts, strict=True)
+            numbers_of.setdefault(text, len(numbers_of)) if text else ABSTAIN
+            for numbers_of, texts in zip(numbers, part.candidate_texts, strict=True)
             for text in texts
         ]
         starts = np.cumsum([0, *part.candidates])
@@ -86,8 +86,8 @@ def _share_candidates(parts: Sequence[Votes]) -> list[Votes]:
         answer = part.answer.copy()
         answer[read] = np.array(new, dtype=np.int64)[(starts[part.example] + answer)[read]]
         renamed.append(answer)
-    texts = tuple(tuple(own) or ("",) for own in numbers)
-    counts = np.array([len(own) for own in texts], dtype=np.int64)
+    texts = tuple(tuple(numbers_of) or ("",) for numbers_of in numbers)
+    counts = np.array([len(numbers_of) for numbers_of in texts], dtype=np.int64)
     return [
         replace(
             part,
@@ -105,12 +105,12 @@ def _about(
     part: Votes, words: WordProbabilities, texts: Sequence[Sequence[str]]
 ) -> WordProbabilities:
     """Words of each vote's candidates in turn where these are `texts` of each example."""
-    own = [{text: k for k, text in enumerate(known)} for known in part.candidate_texts]
+    numbers_of = [{text: k for k, text in enumerate(texts)} for texts in part.candidate_texts]
     counts = part.candidates[part.example]
     starts = np.cumsum(counts) - counts
     unknown = len(words.spans.rows) - 1
     rows = [
-        starts[m] + own[i][text] if text in own[i] else unknown
+        starts[m] + numbers_of[i][text] if text in numbers_of[i] else unknown
         for m, i in enumerate(part.example)
         for text in texts[i]
     ]
@@ -123,8 +123,8 @@ def _about(
 def _stack_probs(parts: Sequence[Votes]) -> Floats:
     rows = []
     for part in parts:
-        own = part.distributions.copy() if part.probs is None else part.probs
-        silent = own.sum(axis=1) == 0
-        own[silent] = part.uniform()[part.example[silent]]
-        rows.append(own)
+        numbers_of = part.distributions.copy() if part.probs is None else part.probs
+        abstaining = numbers_of.sum(axis=1) == 0
+        numbers_of[abstaining] = part.uniform()[part.example[abstaining]]
+        rows.append(numbers_of)
     return np.concatenate(rows)

@@ -240,8 +240,8 @@ class Votes:
 
         Then estimators learn which template or option order to trust.
         """
-        asked, voter = np.unique(self.voter * len(self.queries) + self.query, return_inverse=True)
-        pairs = [divmod(int(pair), len(self.queries)) for pair in asked]
+        keys, voter = np.unique(self.voter * len(self.queries) + self.query, return_inverse=True)
+        pairs = [divmod(int(key), len(self.queries)) for key in keys]
         return replace(
             self,
             voters=distinct([f"{self.voters[v]}, {self.queries[q]}" for v, q in pairs]),

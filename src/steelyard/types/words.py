@@ -45,6 +45,6 @@ class WordProbabilities:
         """The words of some of the texts, in the order of `texts`."""
         counts = np.diff(self.spans.rows)[texts]
         rows = np.concatenate([[0], np.cumsum(counts)])
-        parts = np.arange(rows[-1]) + np.repeat(self.spans.rows[texts] - rows[:-1], counts)
-        spans = Spans(rows, self.spans.begin[parts], self.spans.end[parts])
-        return WordProbabilities(spans, self.log_probs[parts])
+        position = np.arange(rows[-1]) + np.repeat(self.spans.rows[texts] - rows[:-1], counts)
+        spans = Spans(rows, self.spans.begin[position], self.spans.end[position])
+        return WordProbabilities(spans, self.log_probs[position])

@@ -21,7 +21,7 @@ FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "|", "%")
 
 
 def check_out(out: Path) -> None:
-    """Find out early whether results can be written to a folder.
+    """Check early that results can be written to a folder.
 
     Raises:
         InputError: it is no folder, one with other things than a weighing's, or in none that can
@@ -29,25 +29,25 @@ def check_out(out: Path) -> None:
     """
     if out.is_symlink() or (out.exists() and not out.is_dir()):
         raise InputError(f"{out} must be a folder, or not exist yet; give another with --out.")
-    above = next(place for place in (out, *out.absolute().parents) if place.exists())
+    above = next(folder for folder in (out, *out.absolute().parents) if folder.exists())
     if not above.is_dir() or not os.access(above, os.W_OK | os.X_OK):
         what = "cannot be written to" if above.is_dir() else "is a file"
         raise InputError(f"{out}: {above} {what}; give another folder with --out.")
     if not out.exists() or not any(out.iterdir()):
         return
     try:
-        found = json.loads((out / SUMMARY).read_text(encoding="utf-8"))
-        own = "steelyard" in found and "by_voter" in found
+        summary = json.loads((out / SUMMARY).read_text(encoding="utf-8"))
+        is_weighing = "steelyard" in summary and "by_voter" in summary
     except (OSError, ValueError, TypeError):
-        own = False
-    if not own:
+        is_weighing = False
+    if not is_weighing:
         raise InputError(
             f"{out} is not empty and holds no weighing; give another folder with --out."
         )
 
 
 def write_files(
-    out: Path, votes: Votes, judged: Mapping[str, MethodScores], summary: dict[str, Any]
+    out: Path, votes: Votes, scores: Mapping[str, MethodScores], summary: dict[str, Any]
 ) -> Path:
     """Write all files beside `out`, then put them into it; returns the path of the report.
 
@@ -62,11 +62,11 @@ def write_files(
         ) from error
     remove_stale_drafts(out.parent, f"{out.name}-")
     with draft_folder(out) as draft:
-        first, *others = judged
-        write_reliability(draft / "reliability.parquet", votes, judged[first])
+        first, *others = scores
+        write_reliability(draft / "reliability.parquet", votes, scores[first])
         (draft / "methods").mkdir()
         for name in others:
-            write_reliability(draft / "methods" / f"{name}.parquet", votes, judged[name])
+            write_reliability(draft / "methods" / f"{name}.parquet", votes, scores[name])
         write_voters(draft / "voters.csv", summary["by_voter"])
         text = json.dumps(summary, indent=1, ensure_ascii=False, allow_nan=False)
         (draft / SUMMARY).write_text(text, encoding="utf-8")
@@ -75,7 +75,7 @@ def write_files(
     return out / str(report.name)
 
 
-def write_reliability(path: Path, votes: Votes, judged: MethodScores) -> None:
+def write_reliability(path: Path, votes: Votes, scores: MethodScores) -> None:
     """One method's items as Parquet: `id, label, score, posterior` in the order of the votes.
 
     `label` is null where nobody answered; `posterior` has a number for each class, or for each of
@@ -87,29 +87,29 @@ def write_reliability(path: Path, votes: Votes, judged: MethodScores) -> None:
 
     counts = votes.candidates
     offsets = np.concatenate([[0], np.cumsum(counts)]).astype(np.int32)
-    posterior = judged.reliability.posterior[votes.possible]
+    posterior = scores.reliability.posterior[votes.possible]
     columns = {
         "id": pa.array(votes.ids, pa.string()),
-        "label": _labels(votes, judged),
-        "score": pa.array(judged.reliability.score),
+        "label": _labels(votes, scores),
+        "score": pa.array(scores.reliability.score),
         "posterior": pa.ListArray.from_arrays(pa.array(offsets), pa.array(posterior)),
     }
-    if judged.calibration is not None:
-        columns["calibrated"] = pa.array(judged.calibration.score)
+    if scores.calibration is not None:
+        columns["calibrated"] = pa.array(scores.calibration.score)
     if votes.candidate_texts:
         columns["candidates"] = pa.array(votes.candidate_texts, pa.list_(pa.string()))
     pyarrow.parquet.write_table(pa.table(columns), path)
     _flush(path)
 
 
-def _labels(votes: Votes, judged: MethodScores) -> Any:
+def _labels(votes: Votes, scores: MethodScores) -> Any:
     import pyarrow as pa
 
     if votes.candidate_texts:
-        pairs = zip(votes.candidate_texts, judged.label.tolist(), strict=True)
+        pairs = zip(votes.candidate_texts, scores.label.tolist(), strict=True)
         return pa.array([texts[a] if a >= 0 else None for texts, a in pairs], pa.string())
     names = votes.classes or tuple(str(k) for k in range(votes.num_classes))
-    numbers = pa.array(judged.label, mask=judged.label < 0)
+    numbers = pa.array(scores.label, mask=scores.label < 0)
     return pa.DictionaryArray.from_arrays(numbers, pa.array(names, pa.string())).cast(pa.string())
 
 
@@ -120,14 +120,14 @@ def write_voters(path: Path, by_voter: list[dict[str, Any]]) -> None:
     with path.open("w", encoding="utf-8", newline="") as file:
         table = csv.writer(file)
         table.writerow([*header, "true_accuracy", "true_low", "true_high", "flags"])
-        for one in by_voter:
+        for row in by_voter:
             table.writerow(
                 [
-                    *(inert(one["voter"]), one["votes"], one["abstained"]),
-                    *((one["accuracy"] or nothing)[name] for name in nothing),
-                    one["agreement"],
-                    *((one["true_accuracy"] or nothing)[name] for name in nothing),
-                    inert("; ".join(one["flags"])),
+                    *(inert(row["voter"]), row["votes"], row["abstained"]),
+                    *((row["accuracy"] or nothing)[name] for name in nothing),
+                    row["agreement"],
+                    *((row["true_accuracy"] or nothing)[name] for name in nothing),
+                    inert("; ".join(row["flags"])),
                 ]
             )
         file.flush()

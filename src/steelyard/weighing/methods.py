@@ -48,10 +48,10 @@ def read_methods(given: Sequence[str | Mapping[str, Any]]) -> dict[str, VoteEsti
 def _problem(kind: str, error: ValidationError) -> str:
     """The first problem of a failed validation; an unknown setting with the nearest one."""
     first = error.errors()[0]
-    place = ".".join(map(str, first["loc"]))
+    setting = ".".join(map(str, first["loc"]))
     if first["type"] != "extra_forbidden":
-        return f"`{place}`: {first['msg']}, got {first['input']!r}."
-    known = [name for name in ESTIMATORS[kind].model_fields if name != "kind"]
-    near = difflib.get_close_matches(place, known, n=1)
-    hint = f"Did you mean `{near[0]}`?" if near else f"Known: {', '.join(known) or 'none'}."
-    return f"`{place}` is not a setting. {hint}"
+        return f"`{setting}`: {first['msg']}, got {first['input']!r}."
+    settings = [name for name in ESTIMATORS[kind].model_fields if name != "kind"]
+    near = difflib.get_close_matches(setting, settings, n=1)
+    hint = f"Did you mean `{near[0]}`?" if near else f"Known: {', '.join(settings) or 'none'}."
+    return f"`{setting}` is not a setting. {hint}"

@@ -148,10 +148,10 @@ class Weighed:
             for i, name in enumerate(self.votes.ids[:SHOWN])
         )
         rest = len(self.votes.ids) - SHOWN
-        more = f"<p>and {rest:,} more items: <code>.to_pandas()</code></p>" if rest > 0 else ""
+        hint = f"<p>and {rest:,} more items: <code>.to_pandas()</code></p>" if rest > 0 else ""
         return (
             f"<pre>{html.escape(repr(self))}</pre><table><thead><tr><th>id</th><th>label</th>"
-            f"<th>score</th></tr></thead><tbody>{rows}</tbody></table>{more}"
+            f"<th>score</th></tr></thead><tbody>{rows}</tbody></table>{hint}"
         )
 
     def _accuracies(self) -> list[str]:

@@ -52,12 +52,12 @@ class MethodScores:
         labelled = answered(votes)
         label = most_probable(votes, reliability.posterior)
         label = np.where(labelled | (gold >= 0), label, ABSTAIN)
-        judged = labelled & (truth != ABSTAIN)
-        right = np.where(judged, (label == truth).astype(np.int64), ABSTAIN)
+        scores = labelled & (truth != ABSTAIN)
+        right = np.where(scores, (label == truth).astype(np.int64), ABSTAIN)
         quality, calibration, reason = None, None, "no truth"
-        if judged.any():
-            quality = score_quality(reliability.score[judged], right[judged] == 1)
-            method = "isotonic" if judged.sum() >= ISOTONIC else "temperature"
+        if scores.any():
+            quality = score_quality(reliability.score[scores], right[scores] == 1)
+            method = "isotonic" if scores.sum() >= ISOTONIC else "temperature"
             try:
                 calibration = calibrate(reliability.score, right, method)  # type: ignore[arg-type]
             except InputError as error:
@@ -66,7 +66,7 @@ class MethodScores:
         return cls(reliability, label, right, ties, quality, calibration, reason)
 
     def summary(self) -> dict[str, Any]:
-        known = self.right != ABSTAIN
+        with_truth = self.right != ABSTAIN
         if self.quality is None:
             return dict.fromkeys(
                 ("accuracy", "auroc", "aurc", "ece", "bins", "risk_coverage", "calibrated")
@@ -74,13 +74,13 @@ class MethodScores:
         calibrated = None
         if self.calibration is not None:
             calibrated = {
-                "method": "isotonic" if known.sum() >= ISOTONIC else "temperature",
+                "method": "isotonic" if with_truth.sum() >= ISOTONIC else "temperature",
                 "ece_before": self.calibration.before.ece,
                 "ece_after": self.calibration.after.ece,
-                "items": int(known.sum()),
+                "items": int(with_truth.sum()),
             }
         return {
-            "accuracy": float(self.right[known].mean()),
+            "accuracy": float(self.right[with_truth].mean()),
             "auroc": self.quality.auroc,
             "aurc": self.quality.aurc,
             "ece": self.quality.ece,
@@ -92,28 +92,28 @@ class MethodScores:
 
 def summarize(
     votes: Votes,
-    judged: dict[str, MethodScores],
+    scores: dict[str, MethodScores],
     source: VotesSource,
     truth: Ints,
     gold: Ints,
     alpha: float | None,
     delta: float,
 ) -> dict[str, Any]:
-    """The values of summary.json; `judged` begins with the method asked for.
+    """The values of summary.json; `scores` begins with the method asked for.
 
     Args:
         votes: N items.
-        judged: by method.
+        scores: by method.
         source: of the votes.
         truth: (N,), ABSTAIN where unknown.
         gold: (N,), of items whose answers were held fixed.
         alpha: largest error of risk-controlled labels, or None.
         delta: probability of a larger one.
     """
-    method, first = next(iter(judged.items()))
+    method, first = next(iter(scores.items()))
     readable = votes.answer != ABSTAIN
-    known = first.right != ABSTAIN
-    of_truth = truth if known.any() else None
+    with_truth = first.right != ABSTAIN
+    of_truth = truth if with_truth.any() else None
     closed = bool(votes.classes)
     again = relabel_first(votes, first.reliability, first.label)
     return {
@@ -130,15 +130,15 @@ def summarize(
         "duplicates": {"policy": source.policy, "found": source.duplicates},
         "ties": first.ties,
         "method": method,
-        "truth": {"items": int(known.sum()), "gold_items": int((gold != ABSTAIN).sum())},
+        "truth": {"items": int(with_truth.sum()), "gold_items": int((gold != ABSTAIN).sum())},
         "warnings": [*source.notes, *_warnings(votes, first, truth)],
-        "methods": {name: one.summary() for name, one in judged.items()},
+        "methods": {name: entry.summary() for name, entry in scores.items()},
         "risk_control": None if alpha is None else _risk_control(first, gold, alpha, delta),
         "by_voter": _by_voter(votes, first, of_truth, gold),
         "copies": [asdict(pair) for pair in find_copies(votes)],
-        "relabel": [asdict(one) for one in again if one.gain > 0],
-        "entropy_bins": [asdict(one) for one in entropy_bins(votes, first.label, of_truth)],
-        "class_scores": _class_scores(first, truth, votes) if closed and known.any() else None,
+        "relabel": [asdict(entry) for entry in again if entry.gain > 0],
+        "entropy_bins": [asdict(entry) for entry in entropy_bins(votes, first.label, of_truth)],
+        "class_scores": _class_scores(first, truth, votes) if closed and with_truth.any() else None,
     }
 
 
@@ -149,10 +149,10 @@ def _by_voter(
 
     Where there is neither another voter nor a held answer, the posterior repeats the voter.
     """
-    told = {votes.voters[v] for v in np.unique(votes.voter[gold[votes.example] != ABSTAIN])}
+    with_gold = {votes.voters[v] for v in np.unique(votes.voter[gold[votes.example] != ABSTAIN])}
     rows = judge_voters(votes, first.reliability, truth).rows()
     for row in rows:
-        if row["agreement"] is None and row["voter"] not in told:
+        if row["agreement"] is None and row["voter"] not in with_gold:
             row["accuracy"] = None
     return sorted(rows, key=lambda row: row["accuracy"] is None)
 
@@ -182,48 +182,52 @@ def _tied(votes: Votes, reliability: Reliability) -> npt.NDArray[np.bool_]:
 
 def _risk_control(first: MethodScores, gold: Ints, alpha: float, delta: float) -> dict[str, Any]:
     rows = (first.label != ABSTAIN) & (gold == ABSTAIN)
-    found = control_risk(first.reliability.score[rows], first.right[rows], alpha, delta)
-    kept = int(found.kept.sum())
+    control = control_risk(first.reliability.score[rows], first.right[rows], alpha, delta)
+    kept = int(control.kept.sum())
     return {
         "alpha": alpha,
         "delta": delta,
-        "threshold": found.threshold,
+        "threshold": control.threshold,
         "kept": kept,
         "share": kept / int(rows.sum()),
-        "gold": found.trusted_kept,
-        "wrong": found.wrong_kept,
-        "bound": found.bound,
-        "reason": found.reason,
+        "gold": control.trusted_kept,
+        "wrong": control.wrong_kept,
+        "bound": control.bound,
+        "reason": control.reason,
     }
 
 
 def _class_scores(first: MethodScores, truth: Ints, votes: Votes) -> list[dict[str, Any]]:
-    found = class_scores(first.label, first.reliability.score, truth, votes.classes)
-    return [{"class": one.name, "right": one.right, "wrong": one.wrong} for one in found]
+    control = class_scores(first.label, first.reliability.score, truth, votes.classes)
+    return [{"class": entry.name, "right": entry.right, "wrong": entry.wrong} for entry in control]
 
 
 def _warnings(votes: Votes, first: MethodScores, truth: Ints) -> list[str]:
     counts = votes.counts
     total = counts.sum(axis=1)
-    said = []
-    silent = int((total == 0).sum())
-    if silent:
-        said.append(f"{silent:,} items have no readable vote: their label is empty, their score 0.")
+    notes = []
+    unanswered = int((total == 0).sum())
+    if unanswered:
+        notes.append(
+            f"{unanswered:,} items have no readable vote: their label is empty, their score 0."
+        )
     if len(votes.voters) == 1:
-        said.append("There is one voter: nothing can be said about how far it can be trusted.")
+        notes.append("There is one voter: nothing can be said about how far it can be trusted.")
     elif (total < 2).all():
-        said.append("No item has two votes: voters cannot be compared with each other.")
+        notes.append("No item has two votes: voters cannot be compared with each other.")
     elif (counts.max(axis=1) == total).all():
-        said.append("All votes on an item agree, everywhere: nothing tells one voter from another.")
+        notes.append(
+            "All votes on an item agree, everywhere: nothing tells one voter from another."
+        )
     if votes.classes and (counts.sum(axis=0) > 0).sum() == 1:
-        said.append("Every vote names the same class.")
+        notes.append("Every vote names the same class.")
     if first.ties:
-        said.append(f"{first.ties:,} labels are ties that a draw decided.")
-    judged = int((first.right != ABSTAIN).sum())
-    if 0 < judged < FEW:
-        said.append(f"Only {judged} labels are judged: too few to say how good the labels are.")
-    if (truth != ABSTAIN).any() and not judged:
-        said.append("No item of known truth has a label: nothing is judged.")
-    if judged and first.calibration is None:
-        said.append(f"The score is not calibrated: {first.uncalibrated}")
-    return said
+        notes.append(f"{first.ties:,} labels are ties that a draw decided.")
+    scores = int((first.right != ABSTAIN).sum())
+    if 0 < scores < FEW:
+        notes.append(f"Only {scores} labels are judged: too few to say how good the labels are.")
+    if (truth != ABSTAIN).any() and not scores:
+        notes.append("No item of known truth has a label: nothing is judged.")
+    if scores and first.calibration is None:
+        notes.append(f"The score is not calibrated: {first.uncalibrated}")
+    return notes

@@ -87,25 +87,25 @@ def weigh(
     anchors = np.where(loaded.gold >= 0, loaded.gold, ABSTAIN)
     held = anchors if (anchors != ABSTAIN).any() else None
     estimators.setdefault("majority", Majority())
-    judged = {}
+    scores_of = {}
     for name, estimator in estimators.items():
         reliability = estimator.estimate(table, held)
-        judged[name] = MethodScores.of(table, reliability, loaded.truth, loaded.gold)
+        scores_of[name] = MethodScores.of(table, reliability, loaded.truth, loaded.gold)
     summary = summarize(
-        table, judged, loaded.source, loaded.truth, loaded.gold, alpha, delta or DELTA
+        table, scores_of, loaded.source, loaded.truth, loaded.gold, alpha, delta or DELTA
     )
-    report = None if out is None else write_files(Path(out), table, judged, summary)
+    report = None if out is None else write_files(Path(out), table, scores_of, summary)
     return Weighed(
         votes=table,
-        reliabilities={name: scores.reliability for name, scores in judged.items()},
-        labels={name: scores.label for name, scores in judged.items()},
+        reliabilities={name: scores.reliability for name, scores in scores_of.items()},
+        labels={name: scores.label for name, scores in scores_of.items()},
         summary=summary,
         report=report,
     )
 
 
 def _check_options(
-    duplicates: str, answers: str, alpha: float | None, delta: float | None, judged: bool
+    duplicates: str, answers: str, alpha: float | None, delta: float | None, scores_of: bool
 ) -> None:
     for name, value, choices in (
         ("duplicates", duplicates, get_args(Duplicates)),
@@ -116,7 +116,7 @@ def _check_options(
     for name, share in (("alpha", alpha), ("delta", delta)):
         if share is not None and not 0 < share < 1:
             raise ConfigError(f"`{name}` must be in (0, 1), got {share}.")
-    if alpha is not None and not judged:
+    if alpha is not None and not scores_of:
         raise ConfigError("`alpha` needs the truth of some items, drawn at random; give `truth`.")
     if delta is not None and alpha is None:
         raise ConfigError("`delta` is the probability of exceeding `alpha`; give both.")
