@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from byte_models import save_byte_llama
-from steelyard.cli.models import evaluate_model, train_model
+from steelyard.cli.evaluate import evaluate as evaluate_model
+from steelyard.cli.train import train as train_model
 from steelyard.errors import ConfigError, InputError
 from steelyard.models.load import Pretrained
 from steelyard.selection.selection_file import read_open_selection
@@ -185,7 +186,7 @@ def test_open_answers_through_the_command_line(
     chosen = [{"id": row["id"], "label": i % 4 + 6} for i, row in enumerate(rows)]
     selection = write(tmp_path / "selection.jsonl", chosen[:36])
     text = command(llama, wording=OPEN, reader="number", epochs=40)
-    train_model(data, str(selection), tmp_path / "model", text, seed=0, overrides=[])
+    train_model(data, str(selection), tmp_path / "model", text, seed=0, set_=[])
     evaluate_model(tmp_path / "model", data, tmp_path / "scores.json")
     scores = json.loads((tmp_path / "scores.json").read_text())
     assert scores["metrics"].keys() == {"accuracy"}

@@ -11,7 +11,8 @@ import pytest
 
 import steelyard as sy
 from byte_models import save_byte_llama
-from steelyard.cli.models import evaluate_model, train_model
+from steelyard.cli.evaluate import evaluate as evaluate_model
+from steelyard.cli.train import train as train_model
 from steelyard.errors import ConfigError
 from steelyard.models.train import TrainingLog
 from steelyard.prompts import canonical
@@ -232,7 +233,7 @@ def test_a_trained_model_is_evaluated_by_slots(
     train_model(files / "train.jsonl", str(chosen), tmp_path / "model", student, 0, [])
     assert made[0].known["a"] == '{"date": "friday", "place": "rome"}'
     monkeypatch.setattr(
-        "steelyard.cli.models.load_model", lambda folder: (made[0], "generation", ())
+        "steelyard.student.saved.load_model", lambda folder: (made[0], "generation", ())
     )
     evaluate_model(tmp_path / "model", files / "test.jsonl", tmp_path / "scores.json")
     scores = json.loads((tmp_path / "scores.json").read_text())["metrics"]

@@ -28,7 +28,7 @@ def read_truth(ids: Sequence[str], answers: Sequence[str], reader: AnswerFormat)
         if text is None:
             raise InputError(
                 f"The true answer of {name!r}, {answer[:60]!r}, cannot be read as {reader}; "
-                "correct it, or choose another `student.reader`."
+                "correct it, or choose another `student.answer_format`."
             )
     return tuple(text for text in spelled if text is not None)
 

@@ -9,7 +9,7 @@ import numpy as np
 from steelyard.labelling.items import Items
 from steelyard.labelling.rows import Row, rows_of
 from steelyard.store.store import fingerprint, library_versions
-from steelyard.supervision.api.request import ReplyCache, RequestProgress, key_of
+from steelyard.supervision.api.request import ReplyCache, RequestProgress, request_key
 from steelyard.types import Split
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ def chunked_rows(
     watch.begin(len(starts))
     for start in starts:
         questions = items.questions[start : start + CHUNK]
-        key = key_of({**common, "questions": fingerprint(questions)})
+        key = request_key({**common, "questions": fingerprint(questions)})
         kept = answers.get([key]).get(key)
         if kept is None:
             nothing = Split((), np.zeros(0, dtype=np.int64))

@@ -19,7 +19,6 @@ from steelyard.labelling.rounds import ask_in_rounds
 from steelyard.labelling.rows import Row, rows_of, told_apart, write_rows
 from steelyard.prompts import PromptSettings
 from steelyard.store.ledger import Ledger
-from steelyard.supervision.api.ask_server import NOT_ASKED, RequestBatch
 from steelyard.supervision.api.request import (
     InMemory,
     Limits,
@@ -27,6 +26,7 @@ from steelyard.supervision.api.request import (
     ReplyCache,
     RequestProgress,
 )
+from steelyard.supervision.api.request_batch import NOT_ASKED, RequestBatch
 from steelyard.supervision.api.supervisor import Api
 from steelyard.supervision.parsed_replies import ParsedReply, votes_of
 from steelyard.supervision.votes_file import VotesFile
@@ -122,12 +122,12 @@ def label(
     book = Ledger(place) if kept else None
     try:
         answers: ReplyCache = InMemory() if book is None else book
-        inquiries = {
-            n: one.inquiry(answers, limits, watch)
+        batches = {
+            n: one.batch(answers, limits, watch)
             for n, one in enumerate(supervisors)
             if isinstance(one, Api)
         }
-        said = _ask(items, supervisors, inquiries, budget, seed)
+        said = _ask(items, supervisors, batches, budget, seed)
         rows = _rows(items, supervisors, said, seed, answers, watch)
         write_rows(out, result.counting(rows))
     finally:
@@ -136,10 +136,10 @@ def label(
     if budget is not None:
         result.spare = budget - result.votes
     result.requests, result.cost = limits.requests, limits.cost
-    result.lost.update(one.reason for part in said.values() for one in part if one.again)
-    for inquiry in inquiries.values():
-        result.stopped_by = result.stopped_by or inquiry.stopped_by
-        result.models.update(inquiry.models)
+    result.lost.update(one.reason for part in said.values() for one in part if one.retryable)
+    for batch in batches.values():
+        result.stopped_by = result.stopped_by or batch.stopped_by
+        result.models.update(batch.models)
     if items.classes:
         result.classes = out.with_name(f"{stem(out)}.classes.json")
         sealed.write_text(result.classes, json.dumps(list(items.classes)) + "\n")
@@ -236,19 +236,19 @@ def learns(supervisor: Any) -> bool:
 def _ask(
     items: Items,
     supervisors: Sequence[Any],
-    inquiries: Mapping[int, RequestBatch],
+    batches: Mapping[int, RequestBatch],
     budget: int | None,
     seed: int,
 ) -> dict[int, list[ParsedReply]]:
     """What servers say, by the supervisor's number; without what was not asked."""
     if budget is None:
         said = {}
-        for n, inquiry in inquiries.items():
+        for n, batch in batches.items():
             asked = supervisors[n].queries_about(items.questions, items.classes, seed)
-            said[n] = supervisors[n].replies(asked, inquiry)
+            said[n] = supervisors[n].replies(asked, batch)
     else:
-        apis = [(supervisors[n], inquiry) for n, inquiry in inquiries.items()]
-        said = dict(zip(inquiries, ask_in_rounds(items, apis, budget, seed), strict=True))
+        apis = [(supervisors[n], batch) for n, batch in batches.items()]
+        said = dict(zip(batches, ask_in_rounds(items, apis, budget, seed), strict=True))
     return {n: [one for one in part if one.reason != NOT_ASKED] for n, part in said.items()}
 
 

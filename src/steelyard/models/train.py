@@ -19,6 +19,7 @@ from steelyard.models.score import autocast, logits_of
 from steelyard.models.sparse_embeddings import only_rows_in_use
 from steelyard.objectives.losses import cross_entropy
 from steelyard.objectives.state import Objective, in_order
+from steelyard.progress import report_step
 from steelyard.types import Floats, Ints
 
 
@@ -124,6 +125,7 @@ def train(
             optimizer.step()
             schedule.step()
             optimizer.zero_grad(set_to_none=True)
+            report_step(step + 1, steps)
             if checkpoints is not None and (step + 1) % settings.checkpoint_steps == 0:
                 checkpoints.save(step + 1, model, optimizer, schedule, log, objective)
         accelerator.end_training()

@@ -1,4 +1,4 @@
-"""Questions in other words: read from a file, or written by a model that is asked for them."""
+"""Paraphrases of questions: read from a file, or written by a model."""
 
 import functools
 import json
@@ -23,7 +23,7 @@ def read_paraphrases(path: str) -> Mapping[str, tuple[str, ...]]:
     """Texts of each question id, from rows `id, texts`.
 
     Raises:
-        InputError: a row has no `id` or no list of texts, or an id stands twice.
+        InputError: a row has no `id` or no list of texts, or an id occurs twice.
     """
     stat = Path(path).stat() if Path(path).is_file() else None
     return _read(path, stat and stat.st_mtime_ns, stat and stat.st_size)
@@ -32,21 +32,23 @@ def read_paraphrases(path: str) -> Mapping[str, tuple[str, ...]]:
 @functools.lru_cache(maxsize=8)
 def _read(path: str, changed: int | None, size: int | None) -> Mapping[str, tuple[str, ...]]:
     table: dict[str, tuple[str, ...]] = {}
-    for place, row in read_rows(Path(path)):
+    for location, row in read_rows(Path(path)):
         texts = row.get("texts")
         good = isinstance(texts, list) and all(isinstance(t, str) and t.strip() for t in texts)
         if "id" not in row or not good or not texts:
-            raise InputError(f"{place}: a paraphrase has `id` and `texts`, a list of texts.")
+            raise InputError(f"{location}: a paraphrase has `id` and `texts`, a list of texts.")
         if str(row["id"]) in table:
-            raise InputError(f"{place}: id {row['id']!r} stands twice; put its texts in one row.")
+            raise InputError(
+                f"{location}: id {row['id']!r} occurs twice; put its texts in one row."
+            )
         table[str(row["id"])] = tuple(texts)
     return table
 
 
 def paraphrase_prompt(question: Question, count: int) -> str:
-    """What a model is asked for `count` paraphrases, one on each line.
+    """The prompt that asks a model for `count` paraphrases, one on each line.
 
-    Source: Guo and Yang 2024, arXiv:2406.19032 (five per question of GSM8K, in our words).
+    Source: Guo and Yang 2024, arXiv:2406.19032 (five per question of GSM8K; the prompt is ours).
     """
     item = escape(question.text, tags=["question"])
     return REQUEST.replace("{count}", str(count)).replace("{item}", item)
@@ -69,12 +71,12 @@ def write_paraphrases(
     Args:
         questions: N of them.
         complete: N prompts to N replies.
-        count: texts wanted of each.
+        count: how many texts to write for each.
         path: a .jsonl file, replaced.
 
     Returns:
-        Ids of the questions that got fewer than `count`; their rows have what there was, or the
-        question as it stands.
+        Ids of the questions that got fewer than `count`; their rows have those, or else the
+        unchanged question.
     """
     replies = complete([paraphrase_prompt(question, count) for question in questions])
     rows, short = [], []

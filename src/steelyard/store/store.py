@@ -98,6 +98,7 @@ class Store:
         self.root = root
         self.read_only = read_only
         self.roles: dict[str, str] = {}  # role of each result met -> its name
+        self.made = 0  # results that were computed here and not read
 
     def keep(self, role: str, recipe: Recipe, make: Make, *, wait: bool = True) -> Content:
         """The result of a recipe: read and verified if it is stored, else made and stored.
@@ -126,6 +127,7 @@ class Store:
             unfinished = self.root / "unfinished" / recipe.name
             start = time.monotonic()
             content = make(unfinished)
+            self.made += 1
             seconds = time.monotonic() - start
             sealed.publish(folder, lambda draft: _write(draft, content, role, recipe, seconds))
             shutil.rmtree(unfinished, ignore_errors=True)

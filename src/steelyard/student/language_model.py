@@ -7,9 +7,10 @@ from tempfile import TemporaryDirectory
 from typing import Any, ClassVar, Literal
 
 import numpy as np
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from steelyard.errors import ConfigError
+from steelyard.io.renamed_settings import renamed
 from steelyard.models.checkpoints import Checkpoints
 from steelyard.models.lm.beam_search import n_best
 from steelyard.models.lm.dpo import PreferenceTuning, train_dpo
@@ -20,7 +21,7 @@ from steelyard.models.lm.token_targets import shifted
 from steelyard.models.load import Pretrained
 from steelyard.models.train import TrainingLog
 from steelyard.objectives import CROSS_ENTROPY, Objective
-from steelyard.prompts import AnswerFormat, PromptedQuestion, PromptSettings, Wording, read
+from steelyard.prompts import AnswerFormat, PromptedQuestion, PromptSettings, PromptTemplate, read
 from steelyard.student.preference_stage import PreferenceStage
 from steelyard.types import ABSTAIN, Floats, Ints, Question, TokenTargets, one_hot
 
@@ -30,8 +31,8 @@ FRONT = " "  # of an open answer as it is taught, behind its prompt
 class LanguageModelStudent(Pretrained, Tuning):
     """A language model taught the answers that follow a prompt (see `models.completion`).
 
-    Every arm, the ceiling and the test are asked with the same prompt: one wording, options in
-    the order in which they stand.
+    Every arm, the ceiling and the test are asked with the same prompt: one template, options in
+    their original order.
 
     Source: Guo and Yang 2024, arXiv:2406.19032 (completion loss, LoRA and its sizes; one prompt for
         every arm, the end token taught and a mean over the answer alone: ours).
@@ -43,8 +44,9 @@ class LanguageModelStudent(Pretrained, Tuning):
     kind: Literal["language_model"] = "language_model"
     model: str = Field()
     """A Hub name or a folder of a causal language model."""
-    wording: Wording | str | None = None
-    """Name of a default wording, or `{name, template}`; None takes the task's first."""
+    template: PromptTemplate | str | None = None
+    """The prompt template: name of a built-in one, or `{name, template}`; null takes the task's
+    first."""
     answer: Literal["letter", "text"] | None = None
     """Answer with an option's `letter` or its `text`; None: letters for multiple choice."""
     evaluate_by: Literal["scores", "generation"] = "scores"
@@ -52,13 +54,19 @@ class LanguageModelStudent(Pretrained, Tuning):
     writes (unreadable is wrong, and counted). Open answers are always written."""
     normalise: Normalise = "sum"
     """Log-probability of an answer: the sum over its tokens or their mean."""
-    reader: AnswerFormat | None = None
-    """How open answers are read and compared: `number`, `json`, `slots` or `text`; None is text."""
+    answer_format: AnswerFormat | None = None
+    """How open answers are parsed and compared: `number`, `json`, `slots` or `text`; null is
+    `text`."""
     max_new_tokens: int = Field(64, ge=1)
     """Longest answer that is written."""
 
+    @model_validator(mode="before")
+    @classmethod
+    def _old_names(cls, values: Any) -> Any:
+        return renamed(values, {"wording": "template", "reader": "answer_format"})
+
     def check_task(self, kind: str) -> None:
-        """Refuse a wording or a reader that does not suit the task.
+        """Refuse a template or an answer format that does not suit the task.
 
         Raises:
             ConfigError: naming it.
@@ -68,11 +76,11 @@ class LanguageModelStudent(Pretrained, Tuning):
     def asking(self, kind: str) -> PromptSettings:
         """The one way in which this model is taught and tested."""
         whole = PromptSettings(queries=1, orders=False, answer=self.answer)
-        wording = whole.wordings_of(kind)[0] if self.wording is None else self.wording
+        template = whole.templates_of(kind)[0] if self.template is None else self.template
         return whole.model_copy(
             update={
-                "wordings": (wording,),
-                "reader": self.reader,
+                "templates": (template,),
+                "answer_format": self.answer_format,
                 "max_new_tokens": self.max_new_tokens,
             }
         )
@@ -80,7 +88,7 @@ class LanguageModelStudent(Pretrained, Tuning):
     @property
     def spelling(self) -> AnswerFormat:
         """How open answers are read and compared."""
-        return self.reader or "text"
+        return self.answer_format or "text"
 
     def check_objective(self, objective: Objective) -> None:
         """Refuse any objective but the cross-entropy and those of single tokens.
@@ -201,16 +209,16 @@ class TrainedLanguageModel:
         return probs if probs[:, -1].any() else probs[:, :-1]
 
     def answers(self, questions: Sequence[Question]) -> tuple[str | None, ...]:
-        """Open answers in the reader's spelling, None where there is none to read, (N,)."""
+        """Open answers in canonical spelling, None where there is none to read, (N,)."""
         asked = self._asked(questions)
         found = [
-            read(reply.text, one, self.settings.reader, reply.finish_reason)
+            read(reply.text, one, self.settings.answer_format, reply.finish_reason)
             for one, reply in zip(asked, self._replies(asked), strict=True)
         ]
         return tuple(None if one.answer == ABSTAIN else one.text for one in found)
 
     def lists(self, questions: Sequence[Question], beams: int) -> list[tuple[str, ...]]:
-        """The most probable open answers in the reader's spelling, the best first, N lists."""
+        """The most probable open answers in canonical spelling, the best first, N lists."""
         asked = self._asked(questions)
         found = n_best(
             self.completer.model,
@@ -223,7 +231,7 @@ class TrainedLanguageModel:
         )
         return [
             tuple(dict.fromkeys(one.text for one in own if one.answer != ABSTAIN))
-            for own in found.read(asked, self.settings.reader, whole=True)
+            for own in found.read(asked, self.settings.answer_format, whole=True)
         ]
 
     def prefer(

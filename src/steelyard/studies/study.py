@@ -4,12 +4,13 @@ import functools
 import io
 import json
 import os
+import shlex
 import tempfile
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import yaml
 
@@ -20,28 +21,10 @@ from steelyard.store.store import Missing, Store
 from steelyard.studies import executors
 from steelyard.studies import hidden_states as states
 from steelyard.studies.config import Study, make_study, read_study
+from steelyard.studies.progress import StderrProgress, StudyProgress
 from steelyard.studies.results import collect
+from steelyard.studies.results_file import LOCK, RESULTS, STORE
 from steelyard.studies.run import Jobs, Run
-
-RESULTS, LOCK, STORE = "results.json", "study.lock.yaml", "store"
-
-
-class StudyProgress(Protocol):
-    """Is told how a study gets on."""
-
-    def begin(self, jobs: int) -> None:
-        """So many jobs are to be done."""
-
-    def done(self, seed: int, name: str) -> None:
-        """One job is done."""
-
-
-class NoStudyProgress:
-    """Watches and says nothing."""
-
-    def begin(self, jobs: int) -> None: ...
-
-    def done(self, seed: int, name: str) -> None: ...
 
 
 @dataclass(frozen=True)
@@ -72,7 +55,7 @@ def study(
     *,
     overrides: Sequence[str] = (),
     executor: executors.Name = "local",
-    workers: int | None = None,
+    workers: int | None = 1,
     watch: StudyProgress | None = None,
     command: str | None = None,
 ) -> Result:
@@ -83,8 +66,9 @@ def study(
         out: folder of results, report and store; `runs/<name>` if None.
         overrides: `key.path=value` settings on top of a file's.
         executor: who does the jobs.
-        workers: processes or tasks at a time; None takes the machine's default.
-        watch: is told of progress.
+        workers: jobs at the same time, each in its own process; None takes the machine's default.
+            More than 1 needs `if __name__ == "__main__":` in a script.
+        watch: is told of progress; None shows it on stderr.
         command: how to run it again, for the report.
 
     Raises:
@@ -99,11 +83,14 @@ def study(
     doer = executors.executor(executor, workers)
     _prepare(folder)
     run = Run(settings, Store(folder / STORE), base)
-    if not _stored(settings, base, folder):
-        _do(run, base, folder, doer, watch or NoStudyProgress())
+    if watch is None:
+        with StderrProgress(settings.name) as shown:
+            _do(run, base, folder, doer, shown)
+    else:
+        _do(run, base, folder, doer, watch)
     results = collect(run)
     results["reproduce"] = {
-        "command": command or f"steelyard study {LOCK} --out {folder.name}",
+        "command": command or shlex.join(["steelyard", "study", LOCK, "--out", folder.name]),
         "lock": LOCK,
     }
     results["seconds"] = round(time.monotonic() - start, 1)
@@ -171,23 +158,34 @@ def _do(
     run: Run, base: Path, folder: Path, doer: executors.Local | executors.Ray, watch: StudyProgress
 ) -> None:
     rounds = run.jobs()
+    everything = [job for jobs in rounds for job in jobs]
+    if _stored(run.study, base, folder):
+        watch.begin(everything)
+        watch.done(os.getpid(), everything, True)
+        return
     run.check()
-    watch.begin(sum(len(jobs) for jobs in rounds))
+    watch.begin(everything)
     text = run.study.model_dump_json()
     with doer:
         for jobs in rounds:
-            full = [(text, str(base), str(folder / STORE), some) for some in run.together(jobs)]
-            for job, _ in doer.run(jobs_of_study, full):
-                for seed, name in job[3]:
-                    watch.done(seed, name)
+            full = [(text, str(base), str(folder / STORE), group) for group in run.together(jobs)]
+            for job, (worker, reused) in doer.run(jobs_of_study, full, watch):
+                watch.done(worker, job[3], reused)
 
 
-def jobs_of_study(text: str, base: str, store: str, jobs: Jobs) -> None:
-    """Jobs of one process, found by plain values so that any process or machine can do them."""
+def jobs_of_study(text: str, base: str, store: str, jobs: Jobs) -> tuple[int, bool]:
+    """Jobs of one process, found by plain values so that any process or machine can do them.
+
+    Returns:
+        The process, and whether all results were in the store already.
+    """
     run = _run_of(text, base, store)
-    for seed, name in jobs:
-        run.do(seed, name)
+    before = run.store.made
+    with executors.progress_of(jobs):
+        for seed, name in jobs:
+            run.do(seed, name)
     executors.free_memory()
+    return os.getpid(), run.store.made == before
 
 
 @functools.lru_cache(maxsize=2)

@@ -13,7 +13,7 @@ from steelyard.io.columns import MISSING, Codes, Column, Encoder, read_columns, 
 from steelyard.io.rows import Row, read_rows
 from steelyard.votes_io.layout import OPTIONAL, Header, check_named, find_layout
 
-QUERY = "as it stands"
+QUERY = "unchanged"
 """The name of the only way of asking, where a file names none."""
 
 

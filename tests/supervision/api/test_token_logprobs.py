@@ -23,7 +23,7 @@ from steelyard.studies.config import make_study
 from steelyard.studies.run import Run
 from steelyard.studies.study import study
 from steelyard.supervision import Api
-from steelyard.supervision.api.token_logprobs import spoken_words
+from steelyard.supervision.api.token_logprobs import answer_words
 from steelyard.types import ABSTAIN, Question, Split, Votes
 
 NOTHING = Split((), np.zeros(0, dtype=np.int64))
@@ -38,7 +38,7 @@ def said(*pairs: tuple[str, float], cut: str = "stop") -> Body:
 
 
 def spoken(answer: str, *pairs: tuple[str, float | None], whole: bool = False) -> Any:
-    found = spoken_words(answer, "".join(text for text, _ in pairs), pairs, whole=whole)
+    found = answer_words(answer, "".join(text for text, _ in pairs), pairs, whole=whole)
     if found is None:
         return None
     spans, logs = found.words.spans, found.words.log_probs
@@ -84,7 +84,7 @@ def test_an_answer_spelled_otherwise_is_one_word_if_it_is_all_of_the_reply() -> 
     ids=["none", "without a value", "too few", "too many"],
 )
 def test_tokens_that_are_not_the_replys_say_nothing(tokens: Any) -> None:
-    assert spoken_words("yes", "yes", tokens, whole=True) is None
+    assert answer_words("yes", "yes", tokens, whole=True) is None
 
 
 def api(server: FaultyServer, **changes: Any) -> Api:
@@ -183,7 +183,7 @@ def test_votes_that_abstain_have_no_words() -> None:
 
 
 def test_words_are_of_open_answers() -> None:
-    with pytest.raises(ConfigError, match="are of open answers"):
+    with pytest.raises(ConfigError, match="is for open answers"):
         Api(base_url="http://localhost:1/v1", model="m", words=True).check_task("classification")
 
 
@@ -271,7 +271,7 @@ def test_the_words_sum_is_that_of_the_tokens_that_touch_the_answer(
     cuts = sorted(data.draw(st.sets(st.integers(1, max(len(reply) - 1, 1)))))
     edges = [0, *(cut for cut in cuts if cut < len(reply)), len(reply)]
     tokens = tuple((reply[a:b], -1.0 - a) for a, b in itertools.pairwise(edges))
-    found = spoken_words(answer, reply, tokens, whole=False)
+    found = answer_words(answer, reply, tokens, whole=False)
     assert found is not None
     place = len("".join(before))
     touching = [

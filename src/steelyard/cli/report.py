@@ -1,0 +1,18 @@
+"""`steelyard report`: write the report of a finished study again."""
+
+from steelyard.cli.options import RunFolder
+from steelyard.cli.terminal import print_results
+
+EXAMPLE = ("steelyard report runs/demo", "docs/study.md")
+
+
+def report(run: RunFolder) -> None:
+    """Write the report of a finished study again, from its results.json."""
+    from steelyard.report import write
+    from steelyard.studies.results_file import read_results
+
+    results = read_results(run)
+    print_results(results)
+    for warning in results.get("warnings") or ():
+        print(f"note: {warning}")
+    print(f"report: {write(results, run)}")

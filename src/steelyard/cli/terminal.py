@@ -1,0 +1,30 @@
+"""Printing that works on any terminal: narrow ones, pipes, and encodings other than UTF-8."""
+
+import io
+import shutil
+import sys
+from typing import Any
+
+PIPE_WIDTH = 100  # columns of a table that is not printed to a terminal
+
+
+def replace_unprintable() -> None:
+    """Print `?` for a character that the encoding of stdout or stderr lacks; never fail on it."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
+
+
+def terminal_columns() -> int | None:
+    """Columns of the terminal that stdout is; None where it is a pipe or a file."""
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+
+
+def print_results(results: Any) -> None:
+    """Print the table of a study, in as many columns as the terminal has."""
+    from rich.console import Console
+
+    from steelyard.report import terminal_table
+
+    columns = terminal_columns() or PIPE_WIDTH
+    Console(width=columns).print(terminal_table(results, columns))
