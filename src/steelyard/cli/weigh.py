@@ -221,7 +221,7 @@ def _voters(summary: dict[str, Any], columns: int | None) -> list[str]:
 def _voter_table(voters: list[dict[str, Any]], columns: int | None) -> list[str]:
     """One line per voter; on a narrow terminal the interval and the flags go below it."""
     columns = UNCUT if columns is None else columns
-    wide = columns >= 80
+    wide = columns >= 90
     name_width = 28 if wide else max(min(columns - 18, 28), 12)
     title = "least reliable voter" if name_width > 20 else "voter"
     header = f"{title:<{name_width}}{'votes':>8}{'accuracy':>10}"

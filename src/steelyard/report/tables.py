@@ -145,7 +145,7 @@ def reasons(rows: list[Row]) -> list[tuple[str, str]]:
 
 TERMINAL_HEADER = ("arm", "score", "PGR", "vs naive", "kept", "labels right")
 NAME_WIDTHS = (22, 14)
-"""Columns of an arm's name: on a wide terminal, and at least."""
+"""Columns of an arm's name: at most, and at least."""
 
 
 def terminal_table(results: Results, columns: int = 100) -> "rich.console.RenderableType":
@@ -181,13 +181,12 @@ def _terminal_cells(row: Row) -> list[str]:
 
 def _fitting(widths: list[int], columns: int) -> tuple[int, int]:
     """Width of the arms' names, and how many columns of the table fit beside them."""
-    wide, narrow = (min(widths[0], width) for width in NAME_WIDTHS)
+    widest, narrowest = (min(widths[0], width) for width in NAME_WIDTHS)
     for shown in range(len(widths), 0, -1):
-        others = sum(width + 2 for width in widths[1:shown])
-        for name_width in (wide, narrow) if shown <= 3 else (wide,):
-            if name_width + 3 + others <= columns:
-                return name_width, shown
-    return narrow, 0
+        room = columns - 3 - sum(width + 2 for width in widths[1:shown])
+        if room >= (narrowest if shown <= 3 else widest):
+            return min(room, widest), shown
+    return narrowest, 0
 
 
 def _grid(

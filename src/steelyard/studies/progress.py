@@ -194,11 +194,10 @@ class StderrProgress:
     def _show(self) -> None:
         if self._bar is None:
             return
-        now = "; ".join(str(running) for running in self._running.values())
-        reused = f", {self._reused} reused" if self._reused else ""
-        self._bar.update(
-            0, completed=self._done, description=f"{now}{reused}", left=self._time_left()
-        )
+        parts = [str(running) for running in self._running.values()]
+        parts += [f"{self._reused} reused"] if self._reused else []
+        text = "; ".join(parts)
+        self._bar.update(0, completed=self._done, description=text, left=self._time_left())
 
     def _start_bar(self, text: str) -> None:
         from rich.console import Console

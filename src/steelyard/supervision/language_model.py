@@ -36,8 +36,9 @@ class LanguageModelVoters(Pretrained, PromptSettings):
     log-probabilities of the answers' texts behind the prompt, so every vote is readable. Open
     answers are written and parsed by `answer_format`; equal ones of a question are one
     candidate. With `beams` they are lists, and every voter weighs the answers of all (see
-    `beams.vote_by_beam`). Of a preference the letter of the better answer is weighed, or with `answer: text` and `queries: 1`
-    both answers behind their prompt, as a model of the language alone would choose.
+    `beams.vote_by_beam`). Of a preference the letter of the better answer is weighed, or with
+    `answer: text` and `queries: 1` both answers behind their prompt, as a model of the language
+    alone would choose.
 
     Source: Guo and Yang 2024, arXiv:2406.19032 (fine-tuned weak supervisor, asked about
         variations of each question); theirs writes its letter, ours weighs all letters.
