@@ -1,6 +1,7 @@
 """Narrow terminals, and output in encodings that lack a character."""
 
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -56,7 +57,7 @@ def test_every_arm_keeps_its_score_and_pgr(columns: int) -> None:
     lines = shown(columns)
     assert max(map(len, lines)) <= columns
     text = "\n".join(lines)
-    assert "…" not in text.replace("an_arm_with_…", "").replace("an_arm_with_a_rather_…", "")
+    assert "…" not in re.sub(r"an_arm_\w+…", "", text)  # only a long name is cut
     for number in ("0.892 [0.872, 0.912]", "0.888 [0.868, 0.908]", "0.930 [0.910, 0.950]"):
         assert number in text
     for pgr in ("68 % [58, 78]", "65 % [55, 75]", "61 % [51, 71]"):

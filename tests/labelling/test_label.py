@@ -203,7 +203,7 @@ def test_what_cannot_work_is_said_before_anything_is_asked(tmp_path: Path) -> No
                 "`--adaptive` decides query by query, and a language_model supervisor",
             ),
             ([api(server)], {"limits": Limits(max_cost=1)}, ConfigError, "`--max-cost` needs pr"),
-            ([api(server, reader="number")], {}, ConfigError, "`reader: number` is of open"),
+            ([api(server, reader="number")], {}, ConfigError, "`answer_format: number` is for open"),
             ([api(server, aliases={"a": ("b",)})], {}, ConfigError, "`aliases` must name"),
         ]
         for supervisors, options, kind, said in cases:

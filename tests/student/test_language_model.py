@@ -137,9 +137,9 @@ def test_it_is_saved_and_loaded(llama: str, tmp_path: Path, lora: Any) -> None:
 
 
 def test_settings_that_cannot_be_are_refused(llama: str) -> None:
-    with pytest.raises(ConfigError, match="no default wording of classification"):
+    with pytest.raises(ConfigError, match="is not a built-in template of classification"):
         student(llama, wording="nowhere").check_task("classification")
-    with pytest.raises(ConfigError, match="`reader: number` is of open answers"):
+    with pytest.raises(ConfigError, match="`answer_format: number` is for open answers"):
         student(llama, reader="number").check_task("classification")
     words = {
         "task": "generation",

@@ -208,8 +208,8 @@ def _check_there(setting: str, path: Path, base: Path) -> None:
     except InputError as error:
         raise InputError(
             f"{error} `data.{setting}` names this file; relative paths start from "
-            f"{base.resolve()}, the folder of the study file. Put the data there, or set `data.{setting}` to where "
-            "the file is, or `data.hub` to a data set of the Hugging Face Hub."
+            f"{base.resolve()}, the folder of the study file. Put the data there, or set "
+            f"`data.{setting}` to where the file is, or `data.hub` to a data set of the Hub."
         ) from error
 
 
