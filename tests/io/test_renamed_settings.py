@@ -32,8 +32,10 @@ def test_old_names_of_a_student_and_a_server_are_read() -> None:
         {"kind": "language_model", "model": "m", "wording": "short", "reader": "slots"}
     )
     assert (student.template, student.answer_format) == ("short", "slots")
-    server = Api.model_validate({"base_url": "http://a/v1", "model": "m", "reader": "json"})
-    assert server.answer_format == "json"
+    server = Api.model_validate(
+        {"base_url": "http://a/v1", "model": "m", "reader": "json", "words": True}
+    )
+    assert (server.answer_format, server.word_probs) == ("json", True)
 
 
 def test_new_names_need_no_note(caplog: pytest.LogCaptureFixture) -> None:

@@ -223,10 +223,10 @@ def _summary(result: "LabellingResult", supervisors: list[Any]) -> list[str]:
             "the same command sends them again"
         )
     lines.append(f"votes: {result.out}")
-    words = ["steelyard", "weigh", str(result.out)]
+    arguments = ["steelyard", "weigh", str(result.out)]
     if result.classes is not None:
-        words += ["--classes", str(result.classes)]
+        arguments += ["--classes", str(result.classes)]
     else:
-        words += ["--answers", getattr(supervisors[0], "answer_format", None) or "text"]
-    lines.append(f"next: {shlex.join([*words, '--out', 'weighed'])}")
+        arguments += ["--answers", getattr(supervisors[0], "answer_format", None) or "text"]
+    lines.append(f"next: {shlex.join([*arguments, '--out', 'weighed'])}")
     return lines

@@ -46,7 +46,7 @@ def study(
 def run_study(
     what: Path | dict[str, Any],
     out: Path | None,
-    words: list[str],
+    arguments: list[str],
     overrides: list[str],
     executor: Any,
     workers: int | None,
@@ -56,7 +56,7 @@ def run_study(
     Args:
         what: a study file, or the settings of a study.
         out: folder of the results; None takes runs/NAME.
-        words: the command and its arguments without --out and --workers, for "how to reproduce".
+        arguments: the command and its arguments without --out and --workers, for "how to reproduce".
         overrides: `key=value` settings.
         executor: "local" or "ray".
         workers: jobs at the same time; None takes the machine's default.
@@ -65,8 +65,8 @@ def run_study(
     with StderrProgress(shown) as watch:
         from steelyard.studies.study import study
 
-        words = ["steelyard", *words, *([] if out is None else ["--out", str(out)])]
-        words += [] if workers is None else ["--workers", str(workers)]
+        arguments = ["steelyard", *arguments, *([] if out is None else ["--out", str(out)])]
+        arguments += [] if workers is None else ["--workers", str(workers)]
         result = study(
             what,
             out,
@@ -74,7 +74,7 @@ def run_study(
             executor=executor,
             workers=workers,
             watch=watch,
-            command=shlex.join(words),
+            command=shlex.join(arguments),
         )
     print_results(result.results)
     for warning in result.results["warnings"]:

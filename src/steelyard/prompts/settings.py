@@ -1,7 +1,7 @@
 """How many prompts a language model gets for each question, and how they vary."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
@@ -17,8 +17,6 @@ from steelyard.prompts.templates import UNCHANGED, PromptTemplate, default_templ
 from steelyard.types import Question
 
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-OLD_NAMES = {"wordings": "templates", "reader": "answer_format"}
-"""Old name of a setting -> its name; accepted until the next version."""
 
 
 class PromptSettings(BaseModel):
@@ -35,6 +33,7 @@ class PromptSettings(BaseModel):
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+    old_names: ClassVar[Mapping[str, str]] = {"wordings": "templates", "reader": "answer_format"}
     prompt_version: ClassVar[int] = 1  # raised when any prompt text made here changes
 
     queries: int = Field(5, ge=1, le=10_000)
@@ -67,7 +66,7 @@ class PromptSettings(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _old_names(cls, values: Any) -> Any:
-        return renamed(values, OLD_NAMES)
+        return renamed(values, cls.old_names)
 
     @field_validator("orders")
     @classmethod

@@ -133,7 +133,7 @@ def test_open_answers_are_read_and_gathered() -> None:
         return f"The answer is ${number_of(body) * 1000:,}.00" if number_of(body) == 6 else "Hm."
 
     with FaultyServer(solve) as server:
-        votes = api(server, reader="number").vote(NOTHING, [questions], (), seed=0)[0]
+        votes = api(server, answer_format="number").vote(NOTHING, [questions], (), seed=0)[0]
     assert votes.candidate_texts == (("6000",), ("",))
     assert votes.answer.tolist() == [0, ABSTAIN]
     assert votes.texts == ("The answer is $6,000.00", "Hm.")

@@ -88,7 +88,7 @@ def test_tokens_that_are_not_the_replys_say_nothing(tokens: Any) -> None:
 
 
 def api(server: FaultyServer, **changes: Any) -> Api:
-    settings = {"words": True, "reader": "text", "answer": "text", "first_wait": 0.001}
+    settings = {"word_probs": True, "answer_format": "text", "answer": "text", "first_wait": 0.001}
     return Api(base_url=server.url, model="m", **{"queries": 1, **settings, **changes})
 
 
@@ -184,7 +184,9 @@ def test_votes_that_abstain_have_no_words() -> None:
 
 def test_words_are_of_open_answers() -> None:
     with pytest.raises(ConfigError, match="is for open answers"):
-        Api(base_url="http://localhost:1/v1", model="m", words=True).check_task("classification")
+        Api(base_url="http://localhost:1/v1", model="m", word_probs=True).check_task(
+            "classification"
+        )
 
 
 def open_study(folder: Path, url: str, **supervisor: Any) -> dict[str, Any]:
@@ -195,7 +197,7 @@ def open_study(folder: Path, url: str, **supervisor: Any) -> dict[str, Any]:
             for i in range(size)
         ]
         (folder / f"{name}.jsonl").write_text(lines(rows))
-    asker = {"kind": "api", "base_url": url, "model": "m", "first_wait": 0.001, "words": True}
+    asker = {"kind": "api", "base_url": url, "model": "m", "first_wait": 0.001, "word_probs": True}
     return {
         "name": "words",
         "task": "generation",
@@ -245,7 +247,7 @@ def test_a_student_learns_from_a_servers_words(tmp_path: Path) -> None:
 
 def test_an_objective_of_words_says_which_voters_have_them(tmp_path: Path) -> None:
     with FaultyServer(lambda body: "7") as server:
-        settings = open_study(tmp_path, server.url, words=False)
+        settings = open_study(tmp_path, server.url, word_probs=False)
         with pytest.raises(InputError, match="`api` supervisors with `words`"):
             study({**settings, "arms": settings["arms"][:2]}, tmp_path / "run", workers=1)
 

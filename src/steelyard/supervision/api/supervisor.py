@@ -2,7 +2,7 @@
 
 import os
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 from urllib.parse import urlsplit
@@ -44,6 +44,7 @@ class Api(PromptSettings):
     """
 
     version: ClassVar[int] = 1
+    old_names: ClassVar[Mapping[str, str]] = {**PromptSettings.old_names, "words": "word_probs"}
     libraries: ClassVar[tuple[str, ...]] = ()
 
     kind: Literal["api"] = "api"
@@ -61,7 +62,7 @@ class Api(PromptSettings):
     """Number of requests at the same time."""
     top_logprobs: int = Field(20, ge=0, le=20)
     """Number of log-probabilities to request of the first token; with 0 only the text is parsed."""
-    words: bool = False
+    word_probs: bool = False
     """Request the log-probability of every token of an open answer. Votes then hold the probability
     of each word, for objectives such as `soft`. For sampled replies a server reports the model's
     log-probabilities before or after the temperature, depending on the server."""
@@ -116,10 +117,10 @@ class Api(PromptSettings):
             raise ConfigError(
                 "A server chooses the better of two answers by letter; remove `answer: text`."
             )
-        if kind != "generation" and self.words:
-            raise ConfigError(f"`words` is for open answers, and {kind} has none; remove it.")
-        if self.words:
-            require("`words: true`", "torch")
+        if kind != "generation" and self.word_probs:
+            raise ConfigError(f"`word_probs` is for open answers, and {kind} has none; remove it.")
+        if self.word_probs:
+            require("`word_probs: true`", "torch")
 
     def inputs(self) -> dict[str, str]:
         """Fingerprint of the paraphrases; the model's weights are known to the server only."""
@@ -167,7 +168,9 @@ class Api(PromptSettings):
         for questions, part in zip(asked, replies, strict=True):
             names = self.query_names(kind_of(questions, classes))
             votes = votes_of(questions, classes, (self.voter,), names, part)
-            tables.append(with_word_probs(votes, part, self.answer_format) if self.words else votes)
+            tables.append(
+                with_word_probs(votes, part, self.answer_format) if self.word_probs else votes
+            )
         return tables
 
     def queries_about(
@@ -231,7 +234,7 @@ class Api(PromptSettings):
             body["seed"] = asked.seed % 2**31  # servers differ in the largest seed they accept
         elif self.top_logprobs and asked.answers:
             body |= {"logprobs": True, "top_logprobs": self.top_logprobs}
-        if self.words:
+        if self.word_probs:
             body["logprobs"] = True
         body = {name: part for name, part in {**body, **self.extra}.items() if part is not None}
         return Query(request_key({"engine": self.base_url, "request": body}), body, asked)
@@ -258,5 +261,5 @@ class Api(PromptSettings):
             probs = None  # the rest of the reply contradicts the first token
         return ParsedReply(
             *(asked, answer, reason, reading.text, reply.text, probs, reply.served_model),
-            tokens=reply.logprobs if self.words else (),
+            tokens=reply.logprobs if self.word_probs else (),
         )
