@@ -196,9 +196,7 @@ def test_the_report_shows_slots(finished: Path) -> None:
 def test_the_metric_needs_slots(files: Path) -> None:
     words = settings(files)
     for student in ({"reader": "json"}, {"reader": None}):
-        with pytest.raises(
-            ConfigError, match=r"`metric: slu_f1` scores slots.*`student\.answer_format"
-        ):
+        with pytest.raises(ConfigError, match=r"`metric: slu_f1` scores.*`student\.answer_format"):
             make_study(settings(files, **student))
     with pytest.raises(ConfigError, match="`metric: span_f1` scores slots"):
         make_study({**words, "task": "classification", "metric": "span_f1"})

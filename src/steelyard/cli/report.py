@@ -13,6 +13,4 @@ def report(run: RunFolder) -> None:
 
     results = read_results(run)
     print_results(results)
-    for warning in results.get("warnings") or ():
-        print(f"note: {warning}")
     print(f"report: {write(results, run)}")

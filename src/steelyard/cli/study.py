@@ -56,7 +56,7 @@ def run_study(
     Args:
         what: a study file, or the settings of a study.
         out: folder of the results; None takes runs/NAME.
-        arguments: the command and its arguments without --out and --workers, for "how to reproduce".
+        arguments: the command and its options but --out and --workers, for "how to reproduce".
         overrides: `key=value` settings.
         executor: "local" or "ray".
         workers: jobs at the same time; None takes the machine's default.
@@ -77,6 +77,4 @@ def run_study(
             command=shlex.join(arguments),
         )
     print_results(result.results)
-    for warning in result.results["warnings"]:
-        print(f"note: {warning}")
     print(f"report: {result.report}")

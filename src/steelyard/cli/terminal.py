@@ -3,6 +3,7 @@
 import io
 import shutil
 import sys
+from textwrap import fill
 from typing import Any
 
 PIPE_WIDTH = 100  # columns of a table that is not printed to a terminal
@@ -20,11 +21,19 @@ def terminal_columns() -> int | None:
     return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
 
 
+def print_text(line: str) -> None:
+    """Print a line; on a terminal it is broken between words, elsewhere not at all."""
+    columns = terminal_columns()
+    print(line if columns is None else fill(line, columns, break_on_hyphens=False))
+
+
 def print_results(results: Any) -> None:
-    """Print the table of a study, in as many columns as the terminal has."""
+    """Print the table of a study, in as many columns as the terminal has, and its warnings."""
     from rich.console import Console
 
     from steelyard.report import terminal_table
 
     columns = terminal_columns() or PIPE_WIDTH
     Console(width=columns).print(terminal_table(results, columns))
+    for warning in results.get("warnings") or ():
+        print_text(f"note: {warning}")

@@ -1,12 +1,11 @@
 """`steelyard weigh`: merge several labels per item into one, and rate labels and voters."""
 
 from pathlib import Path
-from textwrap import fill
 from typing import Annotated, Any
 
 import typer
 
-from steelyard.cli.terminal import terminal_columns
+from steelyard.cli.terminal import print_text, terminal_columns
 from steelyard.errors import ConfigError
 from steelyard.io.printable import printable
 
@@ -123,9 +122,8 @@ def weigh(
         delta=delta,
         by_query=by_query,
     )
-    columns = terminal_columns()
-    for line in table(result.summary, columns):
-        print(line if columns is None else fill(line, columns, break_on_hyphens=False))
+    for line in table(result.summary, terminal_columns()):
+        print_text(line)
     print(f"report: {result.report}")
 
 
