@@ -21,12 +21,13 @@ from typing import Any, Literal
 from steelyard.errors import ConfigError, SteelyardError
 from steelyard.extras import missing_extra
 from steelyard.progress import steps_reported_to
-from steelyard.studies.progress import StudyProgress
+from steelyard.studies.progress import NoStudyProgress, StudyProgress
 
 Job = tuple[Any, ...]
 Event = tuple[Any, ...]
 """A method of StudyProgress and its arguments, such as ("step", worker, done, total)."""
 MAX_WORKERS = 1024
+NO_PROGRESS = NoStudyProgress()
 PERIOD = 0.5  # seconds between two reports of training steps
 Name = Literal["local", "ray"]
 
@@ -81,7 +82,10 @@ class Local:
             self._pool.shutdown()
 
     def run(
-        self, function: Callable[..., Any], jobs: Sequence[Job], watch: StudyProgress
+        self,
+        function: Callable[..., Any],
+        jobs: Sequence[Job],
+        watch: StudyProgress = NO_PROGRESS,
     ) -> Iterator[tuple[Job, Any]]:
         """Call `function(*job)` for each job; yield (job, result) as they finish."""
         if self._pool is None or len(jobs) == 1:  # a single job has all cores, here
@@ -137,7 +141,10 @@ class Ray:
         ray.shutdown()
 
     def run(
-        self, function: Callable[..., Any], jobs: Sequence[Job], watch: StudyProgress
+        self,
+        function: Callable[..., Any],
+        jobs: Sequence[Job],
+        watch: StudyProgress = NO_PROGRESS,
     ) -> Iterator[tuple[Job, Any]]:
         """Call `function(*job)` for each job; yield (job, result) as they finish.
 
