@@ -42,7 +42,7 @@ def test_label_prints_what_came_of_it_and_how_to_weigh_it(
     assert said.code == 0, said.err
     lines = said.out.splitlines()
     assert lines[:5] == [
-        "48 votes of 1 voters on 48 questions; 6 abstain (12.5%): refused 3, server error 503 3",
+        "48 votes of 1 voter on 48 questions; 6 abstain (12.5%): refused 3, server error 503 3",
         "51 requests, cost of all answers 0.2250",  # 45 answers of 10 tokens at 0.5 for 1,000
         "note: the name of the served model changed: m 42, another-model 3",
         "note: 3 queries got no answer (server error 503 3); the same command sends them again",

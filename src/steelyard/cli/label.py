@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from steelyard.cli.terminal import counted
 from steelyard.errors import ConfigError, SteelyardError
 
 if TYPE_CHECKING:
@@ -182,7 +183,7 @@ def _column(text: str) -> tuple[str, str]:
 
 def _plan_lines(plans: list[Any], questions: int) -> list[str]:
     lines = [
-        f"{questions:,} questions; nothing was sent (tokens are estimated: a quarter of the "
+        f"{counted(questions, 'question')}; nothing was sent (tokens are estimated: a quarter of the "
         "characters)"
     ]
     for entry in plans:
@@ -198,17 +199,19 @@ def _plan_lines(plans: list[Any], questions: int) -> list[str]:
 
 
 def _summary(result: "LabellingResult", supervisors: list[Any]) -> list[str]:
-    from steelyard.supervision.parsed_replies import counted
+    from steelyard.supervision.parsed_replies import counted as with_counts
 
     abstained = result.abstained.total()
     share = abstained / max(result.votes, 1)
     lines = [
-        f"{result.votes:,} votes of {len(result.voters):,} voters on {result.items:,} questions; "
-        f"{abstained:,} abstain ({share:.1%})"
-        + (f": {counted(result.abstained)}" if abstained else "")
+        f"{counted(result.votes, 'vote')} of {counted(len(result.voters), 'voter')} on "
+        f"{counted(result.items, 'question')}; {abstained:,} abstain ({share:.1%})"
+        + (f": {with_counts(result.abstained)}" if abstained else "")
     ]
     if result.requests or result.cost:
-        lines.append(f"{result.requests:,} requests, cost of all answers {result.cost:.4f}")
+        lines.append(
+            f"{counted(result.requests, 'request')}, cost of all answers {result.cost:.4f}"
+        )
     if result.spare and not result.stopped_by:
         lines.append(
             f"note: {result.spare:,} queries of the budget are left: every question was asked "
@@ -219,7 +222,7 @@ def _summary(result: "LabellingResult", supervisors: list[Any]) -> list[str]:
         lines.append(f"note: the name of the served model changed: {names}")
     if result.lost:
         lines.append(
-            f"note: {result.lost.total():,} queries got no answer ({counted(result.lost)}); "
+            f"note: {result.lost.total():,} queries got no answer ({with_counts(result.lost)}); "
             "the same command sends them again"
         )
     lines.append(f"votes: {result.out}")

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
-from steelyard.cli.terminal import print_text, terminal_columns
+from steelyard.cli.terminal import counted, print_text, terminal_columns
 from steelyard.errors import ConfigError
 from steelyard.io.printable import printable
 
@@ -147,7 +147,7 @@ def table(summary: dict[str, Any], columns: int | None = None) -> list[str]:
         summary: as `sy.weigh(...).summary` has it.
         columns: width of the terminal; None where the output is no terminal, and nothing is cut.
     """
-    voters = _counted(summary["voters"], "voter")
+    voters = counted(summary["voters"], "voter")
     classes = summary["classes"]
     shown = ", ".join(_text(name, 16) for name in classes[:8]) + (", ..." if classes[8:] else "")
     duplicates = summary["duplicates"]
@@ -156,9 +156,9 @@ def table(summary: dict[str, Any], columns: int | None = None) -> list[str]:
         f"{summary['votes']:,} votes, {voters}",
         f"answers: {f'{len(classes)} classes: {shown}' if classes else 'open'}",
         f"{summary['coverage']:.1%} of the items have a readable vote; "
-        f"{_counted(summary['abstained'], 'abstention')}, "
+        f"{counted(summary['abstained'], 'abstention')}, "
         + (
-            f"{_counted(duplicates['found'], 'duplicate vote')} ({duplicates['policy']})"
+            f"{counted(duplicates['found'], 'duplicate vote')} ({duplicates['policy']})"
             if duplicates["found"]
             else "no duplicate votes"
         ),
@@ -180,7 +180,7 @@ def _methods(summary: dict[str, Any]) -> list[str]:
             "",
         ]
     lines = [
-        f"measured on {_counted(items, 'item')} with true labels:",
+        f"measured on {counted(items, 'item')} with true labels:",
         f"{'method':<16}{'accuracy':>9}{'AUROC':>7}{'ECE':>7}",
     ]
     for name, scores in summary["methods"].items():
@@ -209,9 +209,9 @@ def _voters(summary: dict[str, Any], columns: int | None) -> list[str]:
     flagged = sum(bool(voter["flags"]) for voter in summary["by_voter"])
     lines = _voter_table(worst[:SHOWN_VOTERS], columns) if worst else []
     counts = (
-        f"{flagged:,} of {_counted(summary['voters'], 'voter')} flagged",
-        f"{_counted(len(summary['copies']), 'pair')} of voters who may copy each other",
-        f"{_counted(len(summary['relabel']), 'item')} to label again first",
+        f"{flagged:,} of {counted(summary['voters'], 'voter')} flagged",
+        f"{counted(len(summary['copies']), 'pair')} of voters who may copy each other",
+        f"{counted(len(summary['relabel']), 'item')} to label again first",
     )
     return [*lines, *([""] if worst else []), "; ".join(counts)]
 
@@ -237,10 +237,6 @@ def _voter_table(voters: list[dict[str, Any]], columns: int | None) -> list[str]
             lines += [cells, f"  {span}"]
             lines += [f"  {_text(flags, columns - 2)}"] if flags else []
     return lines
-
-
-def _counted(number: int, noun: str) -> str:
-    return f"{number:,} {noun}" + ("" if number == 1 else "s")
 
 
 def _number(value: float | None) -> str:
