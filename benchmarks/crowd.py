@@ -100,7 +100,7 @@ def read(folder: Path) -> tuple[Votes, Ints]:
     votes = Votes(
         ids=tuple(str(row["id"]) for row in rows),
         voters=tuple(voters),
-        queries=("as it stands",),
+        queries=("unchanged",),
         example=example,
         voter=voter,
         query=np.zeros(len(example), dtype=np.int64),

@@ -111,7 +111,7 @@ def draw(examples: int, voters: int, cast: float, classes: int) -> tuple[Votes, 
     votes = Votes(
         ids=tuple(map(str, range(examples))),
         voters=tuple(map(str, range(voters))),
-        queries=("as it stands",),
+        queries=("unchanged",),
         example=example,
         voter=voter,
         query=np.zeros(size, dtype=np.int64),

@@ -39,7 +39,7 @@ def draw(size: int) -> tuple[Votes, np.ndarray]:
     votes = Votes(
         ids=tuple(map(str, range(size))),
         voters=tuple(map(str, range(5))),
-        queries=("as it stands",),
+        queries=("unchanged",),
         example=np.repeat(np.arange(size), 5),
         voter=np.tile(np.arange(5), size),
         query=np.zeros(size * 5, dtype=np.int64),

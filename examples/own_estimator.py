@@ -54,7 +54,7 @@ def main() -> None:
     votes = sy.Votes(
         ids=("all for no", "cy alone", "cy alone again", "all for yes", "nobody"),
         voters=("ann", "bo", "cy"),
-        queries=("as it stands",),
+        queries=("unchanged",),
         example=rows.ravel(),
         voter=columns.ravel(),
         query=np.zeros(table.size, dtype=np.int64),

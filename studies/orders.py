@@ -104,7 +104,7 @@ def preferences(logs: Floats, first: Ints, second: Ints) -> Votes:
     return Votes(
         ids=tuple(map(str, range(size))),
         voters=tuple(map(str, range(voters))),
-        queries=("as it stands",),
+        queries=("unchanged",),
         example=np.repeat(np.arange(size), voters),
         voter=np.tile(np.arange(voters), size),
         query=np.zeros(voters * size, dtype=np.int64),

@@ -19,7 +19,7 @@ def table_of(
     plain: dict[str, Any] = {
         "ids": tuple(f"q{i}" for i in range(n)),
         "voters": tuple(f"v{j}" for j in range(v)),
-        "queries": ("as it stands",),
+        "queries": ("unchanged",),
         "example": np.asarray(example)[order],
         "voter": np.asarray(voter)[order],
         "query": np.zeros(len(order), dtype=np.int64),

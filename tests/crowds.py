@@ -52,7 +52,7 @@ def table(
     plain: dict[str, Any] = {
         "ids": tuple(f"q{i}" for i in range(examples)),
         "voters": tuple(f"v{i}" for i in range(voters)),
-        "queries": ("as it stands",),
+        "queries": ("unchanged",),
         "example": np.asarray(example, dtype=np.int64),
         "voter": np.asarray(voter, dtype=np.int64),
         "query": np.zeros(len(example), dtype=np.int64),

@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 
 SOURCE = Path(__file__).parents[1] / "src" / "steelyard"
-FLOOR = ["errors", "renamed", "types", "io", "prompts", "objectives", "models", "votes_io"]
+FLOOR = [
+    *("errors", "extras", "progress", "types", "io", "prompts", "objectives", "models", "votes_io"),
+]
 STAGES = [
     *("data", "supervision", "reliability", "selection", "student", "evaluation", "report"),
     "diagnostics",

@@ -14,7 +14,7 @@ def votes(rows: Any, answers: int = 4, **changes: Any) -> Votes:
     plain: dict[str, Any] = {
         "ids": tuple(f"q{i}" for i in range(size)),
         "voters": tuple(f"v{j}" for j in range(width)),
-        "queries": ("as it stands",),
+        "queries": ("unchanged",),
         "example": np.repeat(np.arange(size), width),
         "voter": np.tile(np.arange(width), size),
         "query": np.zeros(size * width, dtype=np.int64),

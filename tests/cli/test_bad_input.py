@@ -118,6 +118,13 @@ FILES = {
         {"data": {**DATA, "train": "no/train.jsonl"}},
         ["no/train.jsonl does not exist", "folder no"],
     ),
+    "data that are not there": (
+        {"data": {**DATA, "test": "../shared/test.jsonl"}},
+        [
+            *("../shared/test.jsonl does not exist", "`data.test` names this file"),
+            *("relative paths start from /", "the folder of the study file", "`data.hub`"),
+        ],
+    ),
     "a folder": ({"data": {**DATA, "train": "."}}, [". must end in one of", ".jsonl"]),
     "another ending": ({"data": {**DATA, "train": "study.yaml"}}, ["study.yaml must end in"]),
     "empty": ({"files": {"train.jsonl": ""}}, ["train.jsonl is empty", "at least one row"]),

@@ -183,14 +183,14 @@ def test_a_command_on_what_does_not_fit_is_one_line(
 @pytest.fixture(scope="module")
 def model(tmp_path_factory: pytest.TempPathFactory, put: Callable[..., None]) -> Path:
     """A trained classifier of the classes cook and trip."""
-    from steelyard.cli.models import train_model
+    from steelyard.cli.train import train as train_model
 
     folder = tmp_path_factory.mktemp("model")
     put(folder, chosen({}))
     student = "{kind: classifier, model: minilm, layers: 1, epochs: 1, max_tokens: 16}"
     path = folder / "model"
     train_model(
-        folder / "train.jsonl", str(folder / "chosen.jsonl"), path, student, seed=0, overrides=[]
+        folder / "train.jsonl", str(folder / "chosen.jsonl"), path, student, seed=0, set_=[]
     )
     return path
 
@@ -247,7 +247,7 @@ def test_a_study_that_was_run_can_be_explained(
     steelyard: Steelyard, done: Path, tmp_path: Path
 ) -> None:
     shutil.copytree(done, tmp_path, dirs_exist_ok=True)
-    assert "20 of 20 artifacts would be read" in steelyard("why", "run").out
+    assert "All 20 stored results are up to date" in steelyard("why", "run").out
     assert "settings.voters = 3" in steelyard("why", "run", "seed-0/votes").out
     assert "is named 'nothing'" in steelyard("why", "run", "nothing").error
     assert steelyard("report", "run").code == 0

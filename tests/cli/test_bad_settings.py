@@ -150,7 +150,8 @@ def test_models_are_looked_for_before_anything_is_trained(
 ) -> None:
     put(tmp_path, student={"kind": "probe", "model": "minilm", "layers": 99})
     said = steelyard("study", "study.yaml", "--workers", 2)
-    assert said.err.count("\n") == 1, said.err
+    assert said.error
+    assert said.err.count("\n") == 2, said.err  # the first line of progress, and the error
     assert not list(tmp_path.rglob("votes-*"))
 
 
@@ -276,13 +277,13 @@ def test_a_full_disk_is_said_and_other_failures_of_the_machine_are_bugs(
     def full(_: Path) -> None:
         raise OSError(errno.ENOSPC, "No space left on device", "run/results.json")
 
-    monkeypatch.setattr("steelyard.studies.why.read_results", full)
+    monkeypatch.setattr("steelyard.studies.results_file.read_results", full)
     line = steelyard("report", "run").error
     assert line.startswith("error: run/results.json: No space left on device; make room and run")
 
     def broken(_: Path) -> None:
         raise OSError(errno.EIO, "Input/output error")
 
-    monkeypatch.setattr("steelyard.studies.why.read_results", broken)
+    monkeypatch.setattr("steelyard.studies.results_file.read_results", broken)
     with pytest.raises(OSError, match="Input/output error"):
         steelyard("report", "run")

@@ -42,10 +42,10 @@ def test_label_prints_what_came_of_it_and_how_to_weigh_it(
     assert said.code == 0, said.err
     lines = said.out.splitlines()
     assert lines[:5] == [
-        "48 votes of 1 voters on 48 questions; 6 abstain (12.5%): refused 3, server error 503 3",
+        "48 votes of 1 voter on 48 questions; 6 abstain (12.5%): refused 3, server error 503 3",
         "51 requests, cost of all answers 0.2250",  # 45 answers of 10 tokens at 0.5 for 1,000
-        "note: the served model changed its name: m 42, another-model 3",
-        "note: 3 queries got no answer (server error 503 3); the same command asks for them again",
+        "note: the name of the served model changed: m 42, another-model 3",
+        "note: 3 queries got no answer (server error 503 3); the same command sends them again",
         "votes: votes.jsonl",
     ]
     assert "48/48" in said.err.splitlines()[-1]
@@ -64,8 +64,8 @@ def test_dry_run_asks_nothing(
     before = sorted(tmp_path.iterdir())
     said = steelyard(*LABEL, API, "--dry-run")  # there is no server
     assert said.code == 0, said.err
-    assert "48 questions; nothing was asked" in said.out
-    assert "m: 240 queries, 0 answered already; to ask 240, about" in said.out
+    assert "48 questions; nothing was sent" in said.out
+    assert "m: 240 queries, 0 answered already, 240 to send: about" in said.out
     assert sorted(tmp_path.iterdir()) == before
 
 
@@ -108,7 +108,7 @@ def test_stopped_by_a_signal_it_goes_on(put: Callable[..., None], tmp_path: Path
         _, said = run.communicate(timeout=60)
         assert run.returncode == 130, said
         assert said.splitlines()[-1] == (
-            "Stopped. What is done is stored; the same command goes on."
+            "Stopped. Finished work is stored; run the same command again to continue."
         )
         assert not (tmp_path / "votes.jsonl").exists()
         subprocess.run(command, cwd=tmp_path, check=True, capture_output=True)
@@ -135,7 +135,7 @@ WRONG: dict[str, tuple[tuple[object, ...], list[str]]] = {
     ),
     "no such key": (
         (*LABEL, API.replace("tries: 1", "tries: 1, api_key_env: NO_SUCH_KEY")),
-        ["The environment has no NO_SUCH_KEY"],
+        ["The environment variable NO_SUCH_KEY is not set"],
     ),
     "no server": ((*LABEL, API), ["does not answer (no connection", "is it running"]),
     "no classes": ((*LABEL, WITHOUT_CLASSES), ["The classes are not known", "--labelled"]),
@@ -169,7 +169,7 @@ WRONG: dict[str, tuple[tuple[object, ...], list[str]]] = {
         ("label", "trian.jsonl", "--out", "v.jsonl", "--supervisor", API),
         ["trian.jsonl does not exist", "'train.jsonl'"],
     ),
-    "column": ((*LABEL, API, "--column", "sentence"), ["`--column` takes our name=the file's"]),
+    "column": ((*LABEL, API, "--column", "sentence"), ["`--column` takes NAME=COLUMN"]),
     "csv": (
         ("label", "train.jsonl", "--out", "v.csv", "--supervisor", API),
         ["`--out` must end in .jsonl", "v.csv"],

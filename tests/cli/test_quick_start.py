@@ -37,7 +37,7 @@ def test_the_package_itself_loads_nothing(tmp_path: Path) -> None:
     ("words", "says"),
     [
         (("weigh", "votes.csv"), "3 items, 6 votes, 2 voters"),
-        (LABEL, "m: 10 queries, 0 answered already; to ask 10"),
+        (LABEL, "m: 10 queries, 0 answered already, 10 to send"),
     ],
     ids=lambda value: value[0] if isinstance(value, tuple) else "",
 )

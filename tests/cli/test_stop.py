@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 COMMAND = [sys.executable, "-c", "from steelyard.cli.main import run; run()"]
-STOPPED = "Stopped. What is done is stored; the same command goes on."
+STOPPED = "Stopped. Finished work is stored; run the same command again to continue."
 
 
 def start(folder: Path, workers: int) -> subprocess.Popen[str]:

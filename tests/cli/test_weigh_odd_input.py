@@ -48,7 +48,7 @@ def test_nothing_said_is_an_abstention(weigh: Weigh, tmp_path: Path, answer: Any
 
 def test_nan_of_pandas_abstains_and_is_counted(weigh: Weigh, tmp_path: Path) -> None:
     said = weigh(columns(answer=np.array([0.0, 1.0, np.nan])))
-    assert "1 votes abstain" in said.out
+    assert "1 abstention, no duplicate votes" in said.out
     assert "note: 1 answers of nan abstain." in said.out
     assert summary(tmp_path)["classes"] == ["0", "1"]
     assert labels(tmp_path)[1] == ("q2", None, 0.0)
@@ -71,7 +71,7 @@ def test_duplicates_as_told(weigh: Weigh, tmp_path: Path) -> None:
     """'ann' says ham, spam, spam on q1: last is spam; her mean is (1/3, 2/3)."""
     votes = f"{FEW}q1,ann,spam\nq1,ann,spam\n"
     said = weigh(votes, "--duplicates", "last")
-    assert "2 are duplicates (last)" in said.out
+    assert "2 duplicate votes (last)" in said.out
     assert labels(tmp_path)[0] == ("q1", "spam", 1.0)
     weigh(votes, "--duplicates", "mean", "--method", "confidence")
     found = pq.read_table(tmp_path / "out" / "methods" / "confidence.parquet").to_pylist()

@@ -79,7 +79,7 @@ def test_open_answers_are_written_in_one_spelling(tmp_path: Path) -> None:
 
     with FaultyServer(solve) as server:
         items = Items("generation", QUESTIONS[:3], ())
-        result = label(items, [api(server, reader="number")], tmp_path / "v.jsonl")
+        result = label(items, [api(server, answer_format="number")], tmp_path / "v.jsonl")
     assert [row["answer"] for row in rows_in(tmp_path / "v.jsonl")] == [
         "0",
         "0",
@@ -165,7 +165,7 @@ def test_a_local_language_model_is_kept_part_by_part(
     tmp_path: Path, tiny_llama: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("steelyard.labelling.chunks.CHUNK", 5)
-    supervisor = LanguageModelVoters(model=str(tiny_llama), queries=2, wordings=("short",))
+    supervisor = LanguageModelVoters(model=str(tiny_llama), queries=2, templates=("short",))
     calls = []
     whole = LanguageModelVoters.vote
 
@@ -205,7 +205,12 @@ def test_what_cannot_work_is_said_before_anything_is_asked(tmp_path: Path) -> No
                 "`--adaptive` decides query by query, and a language_model supervisor",
             ),
             ([api(server)], {"limits": Limits(max_cost=1)}, ConfigError, "`--max-cost` needs pr"),
-            ([api(server, reader="number")], {}, ConfigError, "`reader: number` is of open"),
+            (
+                [api(server, answer_format="number")],
+                {},
+                ConfigError,
+                "`answer_format: number` is for open",
+            ),
             ([api(server, aliases={"a": ("b",)})], {}, ConfigError, "`aliases` must name"),
         ]
         for supervisors, options, kind, said in cases:
@@ -233,7 +238,7 @@ def test_pairs_are_compared_and_their_votes_name_the_place(tmp_path: Path) -> No
     items = read_items(tmp_path / "pairs.jsonl")
     assert (items.kind, items.classes, len(items.questions)) == ("preference", PAIR, 4)
     with FaultyServer(lambda body: "B") as server:
-        label(items, [api(server, wordings=["plain"])], tmp_path / "votes.jsonl")
+        label(items, [api(server, templates=["plain"])], tmp_path / "votes.jsonl")
     rows = rows_in(tmp_path / "votes.jsonl")
     assert len(rows) == 8
     for row in rows:

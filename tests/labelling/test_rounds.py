@@ -75,8 +75,8 @@ def test_a_budget_for_questions_without_shared_classes(tmp_path: Path, kind: Any
     questions = tuple(Question(f"q{i}", f"text {i} .", options[i]) for i in range(len(options)))
     classes = ("0", "1", "2") if kind == "multiple_choice" else ()
     with FaultyServer(torn) as server:
-        reader = None if classes else "number"
-        supervisor = api(server, queries=5, reader=reader)
+        answer_format = None if classes else "number"
+        supervisor = api(server, queries=5, answer_format=answer_format)
         result = label(
             Items(kind, questions, classes), [supervisor], tmp_path / "votes.jsonl", budget=40
         )

@@ -14,7 +14,7 @@ from steelyard.prompts import read_paraphrases
         ('{"id": "a", "texts": []}\n', "line 1: a paraphrase has"),
         ('{"id": "a", "texts": ["x", 3]}\n', "line 1: a paraphrase has"),
         ('{"texts": ["x"]}\n', "line 1: a paraphrase has"),
-        ('{"id": 1, "texts": ["x"]}\n{"id": "1", "texts": ["y"]}\n', "line 2: id '1' stands twice"),
+        ('{"id": 1, "texts": ["x"]}\n{"id": "1", "texts": ["y"]}\n', "line 2: id '1' occurs twice"),
     ],
 )
 def test_files_that_are_none(tmp_path: Path, rows: str, message: str) -> None:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from steelyard.errors import ConfigError, InputError
-from steelyard.prompts import PromptSettings, Wording, default_wordings, read
+from steelyard.prompts import PromptSettings, PromptTemplate, default_templates, read
 from steelyard.prompts.option_orders import order_of
 from steelyard.types import Question
 
@@ -69,7 +69,7 @@ def test_orders_are_the_papers_distinct_permutations() -> None:
 
 def test_votes_of_an_order_insensitive_reader_are_the_same_in_every_order() -> None:
     """It looks for the line that says "blue" and replies with that line's letter."""
-    made = prompts(PromptSettings(queries=24, wordings=("plain",)), SKY, "multiple_choice")
+    made = prompts(PromptSettings(queries=24, templates=("plain",)), SKY, "multiple_choice")
     replies = [re.search(r"^([A-D])\. blue$", a.prompt, re.MULTILINE) for a in made]
     letters = [reply.group(1) for reply in replies if reply]
     assert set(letters) == set("ABCD")
@@ -97,7 +97,7 @@ def test_no_two_queries_are_alike_while_there_are_ways(
     ways = wordings * (1 + aliases) * len(list(permutations(names)))
     asking = PromptSettings(
         queries=ways,
-        wordings=tuple(w.name for w in default_wordings("classification")[:wordings]),
+        templates=tuple(w.name for w in default_templates("classification")[:wordings]),
         aliases=other if aliases else None,
     )
     asking.check_asking("classification", names)
@@ -107,7 +107,7 @@ def test_no_two_queries_are_alike_while_there_are_ways(
 
 def test_the_papers_two_queries_swap_the_answer_words() -> None:
     """ETHICS in Guo and Yang 2024: one wording, k = 2, the two words swapped."""
-    asking = PromptSettings(queries=2, wordings=("plain",))
+    asking = PromptSettings(queries=2, templates=("plain",))
     made = prompts(asking, MAIL, "classification", ("acceptable", "unacceptable"))
     assert {asked.order for asked in made} == {(0, 1), (1, 0)}
     assert all(asked.answers == (" acceptable", " unacceptable") for asked in made)
@@ -135,7 +135,7 @@ def test_samples_share_the_prompt_and_have_seeds_of_their_own() -> None:
 
 def test_aliases_name_the_same_classes() -> None:
     asking = PromptSettings(
-        queries=2, orders=False, wordings=("plain",), aliases={"b": ["y"], "a": ["x"]}
+        queries=2, orders=False, templates=("plain",), aliases={"b": ["y"], "a": ["x"]}
     )
     own, other = prompts(asking, MAIL, "classification", ("a", "b"))
     assert own.answers == (" a", " b")
@@ -145,9 +145,9 @@ def test_aliases_name_the_same_classes() -> None:
 def test_wordings_share_the_item_in_front() -> None:
     """Every default wording of a task begins with the item: one prefix to compute."""
     for kind in KINDS:
-        starts = {w.template.partition("{item}")[0] for w in default_wordings(kind)}
+        starts = {w.template.partition("{item}")[0] for w in default_templates(kind)}
         assert len(starts) == 1
-        assert len(default_wordings(kind)) == 5
+        assert len(default_templates(kind)) == 5
 
 
 def test_context_stands_before_the_question() -> None:
@@ -177,7 +177,7 @@ def test_texts_in_the_data_stay_texts() -> None:
 def test_paraphrases_are_asked_instead(tmp_path: Path) -> None:
     path = tmp_path / "other.jsonl"
     path.write_text('{"id": "sky", "texts": ["Sky colour?", "The sky is what?"]}\n')
-    asking = PromptSettings(queries=2, wordings=("plain",), paraphrases=str(path))
+    asking = PromptSettings(queries=2, templates=("plain",), paraphrases=str(path))
     items = [a.prompt[slice(*a.item)] for a in prompts(asking, SKY, "multiple_choice")]
     assert items == ["Sky colour?", "The sky is what?"]
     with pytest.raises(InputError, match="no paraphrase of id 'mail'"):
@@ -187,14 +187,14 @@ def test_paraphrases_are_asked_instead(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("settings", "kind", "message"),
     [
-        ({"wordings": ["plian"]}, "classification", "'plian' is no default wording"),
-        ({"orders": False, "queries": 6}, "classification", "more than the 5 different ways"),
-        ({"queries": 6}, "generation", "more than the 5 different ways"),
+        ({"templates": ["plian"]}, "classification", "'plian' is not a built-in template"),
+        ({"orders": False, "queries": 6}, "classification", "different prompt variants, 5"),
+        ({"queries": 6}, "generation", "different prompt variants, 5"),
         ({"aliases": {"a": ["b"]}}, "multiple_choice", "`aliases` rename classes"),
         ({"aliases": {"a": ["b"]}}, "classification", "must name the classes ham, spam; got a"),
-        ({"reader": "number"}, "classification", "is of open answers"),
+        ({"answer_format": "number"}, "classification", "is for open answers"),
         (
-            {"wordings": [{"name": "x", "template": "{item}?"}], "queries": 1},
+            {"templates": [{"name": "x", "template": "{item}?"}], "queries": 1},
             "multiple_choice",
             "must list {options}",
         ),
@@ -211,11 +211,11 @@ def test_what_cannot_be_asked(settings: dict[str, Any], kind: str, message: str)
     [
         ({"samples": 3}, "copies of one reply"),
         ({"orders": 0}, "must be true, false or a number from 1"),
-        ({"wordings": ["plain", "plain"]}, "distinct names"),
+        ({"templates": ["plain", "plain"]}, "distinct names"),
         ({"aliases": {"a": ["b"], "c": []}}, "the same number of names"),
-        ({"wordings": [{"name": "x", "template": "no place"}]}, "must have {item} once"),
-        ({"wordings": [{"name": "x", "template": "{item} {tiem}"}]}, "has `{tiem}`"),
-        ({"wordings": [{"name": "../x", "template": "{item}"}]}, "letters, digits"),
+        ({"templates": [{"name": "x", "template": "no place"}]}, "must have {item} once"),
+        ({"templates": [{"name": "x", "template": "{item} {tiem}"}]}, "has `{tiem}`"),
+        ({"templates": [{"name": "../x", "template": "{item}"}]}, "letters, digits"),
     ],
 )
 def test_settings_that_cannot_work(settings: dict[str, Any], message: str) -> None:
@@ -224,8 +224,8 @@ def test_settings_that_cannot_work(settings: dict[str, Any], message: str) -> No
 
 
 def test_a_template_may_have_braces_of_json() -> None:
-    wording = Wording(name="slots", template='{item}\nAs {"type": "filler"}:')
-    asked = PromptSettings(queries=1, wordings=(wording,)).ask(MAIL, "generation", (), 0, 0)
+    wording = PromptTemplate(name="slots", template='{item}\nAs {"type": "filler"}:')
+    asked = PromptSettings(queries=1, templates=(wording,)).ask(MAIL, "generation", (), 0, 0)
     assert asked.prompt == 'You won a prize!\nAs {"type": "filler"}:'
 
 
@@ -254,12 +254,12 @@ def test_the_answers_of_a_preference_follow_its_prompt_as_that_stands() -> None:
     assert asked.prompt == PAIR.text == asked.prompt[slice(*asked.item)]
     assert asked.answers == (" Hello  there.", " Go\naway.")
     assert asked.keeps_end
-    assert asking.query_names("preference") == ("0-as_it_stands",)
+    assert asking.query_names("preference") == ("0-unchanged",)
     own = PromptSettings(
-        queries=1, answer="text", wordings=(Wording(name="w", template="Q {item}\nA "),)
+        queries=1, answer="text", templates=(PromptTemplate(name="w", template="Q {item}\nA "),)
     )
     asked = own.ask(PAIR, "preference", ("first", "second"), 0, 0)
     assert asked.prompt.endswith("Assistant:\nA ")
     assert asked.answers == PAIR.choices  # the template brings the space
-    with pytest.raises(ConfigError, match="more than the 1 different ways"):
+    with pytest.raises(ConfigError, match="different prompt variants, 1"):
         PromptSettings(queries=2, answer="text").check_asking("preference")

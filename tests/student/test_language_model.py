@@ -9,7 +9,8 @@ import pytest
 
 from byte_models import save_byte_llama
 from requests_for_tests import fit as train
-from steelyard.cli.models import evaluate_model, train_model
+from steelyard.cli.evaluate import evaluate as evaluate_model
+from steelyard.cli.train import train as train_model
 from steelyard.errors import ConfigError, InputError
 from steelyard.models.load import Pretrained
 from steelyard.selection.selection_file import read_open_selection
@@ -149,9 +150,9 @@ def test_it_is_saved_and_loaded(llama: str, tmp_path: Path, lora: Any) -> None:
 
 
 def test_settings_that_cannot_be_are_refused(llama: str) -> None:
-    with pytest.raises(ConfigError, match="no default wording of classification"):
+    with pytest.raises(ConfigError, match="is not a built-in template of classification"):
         student(llama, wording="nowhere").check_task("classification")
-    with pytest.raises(ConfigError, match="`reader: number` is of open answers"):
+    with pytest.raises(ConfigError, match="`answer_format: number` is for open answers"):
         student(llama, reader="number").check_task("classification")
     words = {
         "task": "generation",
@@ -198,7 +199,7 @@ def test_open_answers_through_the_command_line(
     chosen = [{"id": row["id"], "label": i % 4 + 6} for i, row in enumerate(rows)]
     selection = write(tmp_path / "selection.jsonl", chosen[:36])
     text = command(llama, wording=OPEN, reader="number", epochs=40)
-    train_model(data, str(selection), tmp_path / "model", text, seed=0, overrides=[])
+    train_model(data, str(selection), tmp_path / "model", text, seed=0, set_=[])
     evaluate_model(tmp_path / "model", data, tmp_path / "scores.json")
     scores = json.loads((tmp_path / "scores.json").read_text())
     assert scores["metrics"].keys() == {"accuracy"}

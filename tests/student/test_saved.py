@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from steelyard.cli.models import evaluate_model, train_model
+from steelyard.cli.evaluate import evaluate as evaluate_model
+from steelyard.cli.train import train as train_model
 from steelyard.errors import InputError
 from steelyard.selection.selection_file import read_selection
 from steelyard.student.saved import load_model
@@ -74,7 +75,7 @@ def test_a_trained_model_is_saved_loaded_and_scored(
         "batch_size: 8, precision: fp32, train_layers: 2}"
     )
     out = tmp_path / "model"
-    train_model(data, str(selection), out, student, seed=0, overrides=[])
+    train_model(data, str(selection), out, student, seed=0, set_=[])
     fitted, task, classes = load_model(out)
     assert (task, classes) == ("classification", ("neg", "pos"))
     from transformers import AutoModelForSequenceClassification
@@ -91,7 +92,7 @@ def test_a_trained_model_is_saved_loaded_and_scored(
     assert scores["metrics"]["accuracy"]["low"] < 1.0
     assert "accuracy" in capsys.readouterr().out
     with pytest.raises(InputError, match="is not empty"):
-        train_model(data, str(selection), out, student, seed=0, overrides=[])
+        train_model(data, str(selection), out, student, seed=0, set_=[])
     np.testing.assert_allclose(fitted.probabilities(QUESTIONS).sum(axis=1), 1)
 
 

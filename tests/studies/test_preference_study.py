@@ -11,7 +11,8 @@ import steelyard as sy
 from byte_models import save_byte_llama
 from pair_files import Rows, lines, prepared, rows, settings, write_pairs
 from requests_for_tests import fit as train
-from steelyard.cli.models import evaluate_model, train_model
+from steelyard.cli.evaluate import evaluate as evaluate_model
+from steelyard.cli.train import train as train_model
 from steelyard.errors import ConfigError
 from steelyard.studies.config import make_study
 from steelyard.studies.selecting import select_labels

@@ -12,7 +12,8 @@ import pytest
 import steelyard as sy
 from byte_models import save_byte_llama
 from requests_for_tests import vote
-from steelyard.cli.models import evaluate_model, train_model
+from steelyard.cli.evaluate import evaluate as evaluate_model
+from steelyard.cli.train import train as train_model
 from steelyard.errors import ConfigError
 from steelyard.models.train import TrainingLog
 from steelyard.prompts import canonical
@@ -197,7 +198,7 @@ def test_the_report_shows_slots(finished: Path) -> None:
 def test_the_metric_needs_slots(files: Path) -> None:
     words = settings(files)
     for student in ({"reader": "json"}, {"reader": None}):
-        with pytest.raises(ConfigError, match=r"`metric: slu_f1` scores slots.*`student\.reader"):
+        with pytest.raises(ConfigError, match=r"`metric: slu_f1` scores.*`student\.answer_format"):
             make_study(settings(files, **student))
     with pytest.raises(ConfigError, match="`metric: span_f1` scores slots"):
         make_study({**words, "task": "classification", "metric": "span_f1"})
@@ -234,7 +235,7 @@ def test_a_trained_model_is_evaluated_by_slots(
     train_model(files / "train.jsonl", str(chosen), tmp_path / "model", student, 0, [])
     assert made[0].known["a"] == '{"date": "friday", "place": "rome"}'
     monkeypatch.setattr(
-        "steelyard.cli.models.load_model", lambda folder: (made[0], "generation", ())
+        "steelyard.student.saved.load_model", lambda folder: (made[0], "generation", ())
     )
     evaluate_model(tmp_path / "model", files / "test.jsonl", tmp_path / "scores.json")
     scores = json.loads((tmp_path / "scores.json").read_text())["metrics"]

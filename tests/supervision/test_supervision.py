@@ -62,7 +62,7 @@ def test_options_are_listed_in_other_orders_and_stay_the_same_options() -> None:
 
 def test_a_chooser_is_asked_in_each_order() -> None:
     assert ChooserVoters(orders=3)._queries() == ("order-0", "order-1", "order-2")
-    assert ChooserVoters()._queries() == ("as it stands",)
+    assert ChooserVoters()._queries() == ("unchanged",)
 
 
 def write(path: Path, rows: list[dict[str, object]]) -> VotesFile:

@@ -285,7 +285,7 @@ def test_open_votes_keep_what_each_voter_said(rows: list[tuple[int, int, str | N
     votes = open_votes(
         ids=("q0", "q1", "q2", "q3"),
         voters=("u", "v", "w"),
-        queries=("as it stands",),
+        queries=("unchanged",),
         example=example,
         voter=voter,
         query=np.zeros(len(rows), dtype=np.int64),

@@ -1,27 +1,137 @@
-"""`steelyard weigh`: whom to trust, in a minute."""
+"""`steelyard weigh`: merge several labels per item into one, and rate labels and voters."""
 
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-import yaml
+import typer
 
+from steelyard.cli.terminal import counted, print_text, terminal_columns
 from steelyard.errors import ConfigError
-from steelyard.weighing import weigh
+from steelyard.io.printable import printable
 
-LEAST = 5  # voters shown
+EXAMPLE = ("steelyard weigh votes.csv --truth gold.csv --out weighed", "docs/weigh.md")
+SHOWN_VOTERS = 5
+NARROWEST = 24  # columns that a cut text keeps at least
+UNCUT = 500  # columns of output that is no terminal
 
 
-def weigh_votes(votes: Path, methods: list[str], **options: Any) -> None:
-    """Weigh a file of votes, write the files and print what matters most."""
-    result = weigh(votes, [_method(text) for text in methods], **options)
-    for line in table(result.summary):
-        print(line)
+def weigh(
+    votes: Annotated[
+        Path,
+        typer.Argument(
+            metavar="VOTES",
+            help="The file of votes: one column per voter, rows of id, voter and answer, or "
+            "nested JSON lines.",
+        ),
+    ],
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            help="The folder for labels, voters, summary and report. The default is "
+            "runs/weigh-NAME, where NAME is the name of the votes file.",
+        ),
+    ] = None,
+    method: Annotated[
+        list[str],
+        typer.Option(
+            metavar="METHOD",
+            help="How votes are merged: the name of an estimator such as majority, dawid_skene or "
+            "hierarchical, or its settings as YAML. Repeat the option to compare methods; the "
+            "first one is reported. An unknown name lists all of them.",
+        ),
+    ] = ["hierarchical"],  # noqa: B006
+    truth: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE|COLUMN",
+            help="True labels that are used for evaluation only: a file with id and truth, or a "
+            "column of the votes file.",
+        ),
+    ] = None,
+    gold: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE|COLUMN",
+            help="True labels that the methods may use for fitting, in the same form as --truth. "
+            "These items are not evaluated.",
+        ),
+    ] = None,
+    duplicates: Annotated[
+        str,
+        typer.Option(
+            metavar="error|last|mean",
+            help="What to do when a voter has several votes on an item: stop, keep the last one, "
+            "or average them.",
+        ),
+    ] = "error",
+    answers: Annotated[
+        str,
+        typer.Option(
+            metavar="KIND",
+            help="Which answers the votes hold: closed (one of the classes), or open answers that "
+            "are read as number, text, json or slots.",
+        ),
+    ] = "closed",
+    classes: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="A JSON list of class names. The default is labels.json beside the votes, or "
+            "else the answers that occur.",
+        ),
+    ] = None,
+    alpha: Annotated[
+        float | None,
+        typer.Option(
+            metavar="SHARE",
+            help="Keep the largest set of labels with at most this share of wrong labels. "
+            "This needs --truth.",
+        ),
+    ] = None,
+    delta: Annotated[
+        float | None,
+        typer.Option(
+            metavar="PROBABILITY",
+            help="The allowed probability that the labels kept have a larger share of wrong labels "
+            "than --alpha. The default is 0.1.",
+        ),
+    ] = None,
+    by_query: Annotated[
+        bool,
+        typer.Option(
+            "--by-query",
+            help="Treat each prompt variant of a voter as a separate voter.",
+        ),
+    ] = False,
+) -> None:
+    """Merge several labels per item into one, and rate each label and each voter. No training."""
+    from steelyard.io.rows import stem
+    from steelyard.weighing import weigh
+
+    result = weigh(
+        votes,
+        [_method(text) for text in method],
+        truth=truth,
+        gold=gold,
+        out=out or Path("runs") / f"weigh-{stem(votes)}",
+        duplicates=duplicates,  # type: ignore[arg-type]
+        answers=answers,  # type: ignore[arg-type]
+        classes=classes,
+        alpha=alpha,
+        delta=delta,
+        by_query=by_query,
+    )
+    for line in table(result.summary, terminal_columns()):
+        print_text(line)
     print(f"report: {result.report}")
 
 
 def _method(text: str) -> str | dict[str, Any]:
     if not text.lstrip().startswith("{"):
         return text
+    import yaml
+
     try:
         settings = yaml.safe_load(text)
     except yaml.YAMLError as error:
@@ -30,22 +140,32 @@ def _method(text: str) -> str | dict[str, Any]:
     return dict(settings)
 
 
-def table(summary: dict[str, Any]) -> list[str]:
-    """The lines that `weigh` prints. Text from the votes is printable and cut."""
-    many = f"{summary['voters']:,} voter" + ("s" if summary["voters"] != 1 else "")
+def table(summary: dict[str, Any], columns: int | None = None) -> list[str]:
+    """The lines that `weigh` prints; text from the votes is made printable.
+
+    Args:
+        summary: as `sy.weigh(...).summary` has it.
+        columns: width of the terminal; None where the output is no terminal, and nothing is cut.
+    """
+    voters = counted(summary["voters"], "voter")
     classes = summary["classes"]
     shown = ", ".join(_text(name, 16) for name in classes[:8]) + (", ..." if classes[8:] else "")
+    duplicates = summary["duplicates"]
     lines = [
         f"{_text(summary['source'])}, read as {summary['format']}: {summary['items']:,} items, "
-        f"{summary['votes']:,} votes, {many}",
+        f"{summary['votes']:,} votes, {voters}",
         f"answers: {f'{len(classes)} classes: {shown}' if classes else 'open'}",
         f"{summary['coverage']:.1%} of the items have a readable vote; "
-        f"{summary['abstained']:,} votes abstain, {summary['duplicates']['found']:,} are "
-        f"duplicates ({summary['duplicates']['policy']})",
+        f"{counted(summary['abstained'], 'abstention')}, "
+        + (
+            f"{counted(duplicates['found'], 'duplicate vote')} ({duplicates['policy']})"
+            if duplicates["found"]
+            else "no duplicate votes"
+        ),
         "",
         *_methods(summary),
         *_risk_control(summary["risk_control"]),
-        *_voters(summary),
+        *_voters(summary, columns),
     ]
     lines += [f"note: {_text(text, 400)}" for text in summary["warnings"]]
     return lines
@@ -54,46 +174,68 @@ def table(summary: dict[str, Any]) -> list[str]:
 def _methods(summary: dict[str, Any]) -> list[str]:
     items = summary["truth"]["items"]
     if not items:
-        return [f"method: {summary['method']} (no truth: nothing is judged)", ""]
-    header = f"{'method':<24}{'accuracy':>9}{'AUROC':>8}{'ECE':>8}"
-    lines = [f"{header}   on {items:,} items of known truth"]
-    for name, one in summary["methods"].items():
-        cells = f"{_number(one['accuracy']):>9}{_number(one['auroc']):>8}{_number(one['ece']):>8}"
-        lines.append(f"{name:<24}{cells}")
+        return [
+            f"method: {summary['method']} (no true labels given: accuracy is estimated, not "
+            "measured)",
+            "",
+        ]
+    lines = [
+        f"measured on {counted(items, 'item')} with true labels:",
+        f"{'method':<16}{'accuracy':>9}{'AUROC':>7}{'ECE':>7}",
+    ]
+    for name, scores in summary["methods"].items():
+        accuracy, auroc, ece = (_number(scores[key]) for key in ("accuracy", "auroc", "ece"))
+        lines.append(f"{name:<16}{accuracy:>9}{auroc:>7}{ece:>7}")
     return [*lines, ""]
 
 
-def _risk_control(found: dict[str, Any] | None) -> list[str]:
-    if found is None:
+def _risk_control(result: dict[str, Any] | None) -> list[str]:
+    if result is None:
         return []
-    if found["threshold"] is None:
-        return [found["reason"], ""]
+    if result["threshold"] is None:
+        return [result["reason"], ""]
     return [
-        f"{found['kept']:,} labels ({found['share']:.1%}) with score >= {found['threshold']:.4g} "
-        f"have an error of at most {found['alpha']:g}, with confidence {1 - found['delta']:g} "
-        f"({found['wrong']} of {found['gold']} known ones are wrong)",
+        f"keep {result['kept']:,} labels ({result['share']:.1%}; score >= "
+        f"{result['threshold']:.4g}): at most {result['alpha']:.1%} are wrong, with "
+        f"{1 - result['delta']:.0%} confidence ({result['wrong']} of {result['gold']} labels with "
+        "known truth are wrong)",
         "",
     ]
 
 
-def _voters(summary: dict[str, Any]) -> list[str]:
-    ranked = [one for one in summary["by_voter"] if one["accuracy"] is not None]
-    worst = sorted(ranked, key=lambda one: (not one["flags"], one["accuracy"]["value"]))[:LEAST]
-    flagged = sum(bool(one["flags"]) for one in summary["by_voter"])
-    header = f"{'least trustworthy voter':<28}{'votes':>8}{'accuracy':>10}  95 % interval   flags"
-    lines = [header] if worst else []
-    for one in worst:
-        value, low, high = (one["accuracy"][name] for name in ("value", "low", "high"))
+def _voters(summary: dict[str, Any], columns: int | None) -> list[str]:
+    ranked = [voter for voter in summary["by_voter"] if voter["accuracy"] is not None]
+    worst = sorted(ranked, key=lambda voter: (not voter["flags"], voter["accuracy"]["value"]))
+    flagged = sum(bool(voter["flags"]) for voter in summary["by_voter"])
+    lines = _voter_table(worst[:SHOWN_VOTERS], columns) if worst else []
+    counts = (
+        f"{flagged:,} of {counted(summary['voters'], 'voter')} flagged",
+        f"{counted(len(summary['copies']), 'pair')} of voters who may copy each other",
+        f"{counted(len(summary['relabel']), 'item')} to label again first",
+    )
+    return [*lines, *([""] if worst else []), "; ".join(counts)]
+
+
+def _voter_table(voters: list[dict[str, Any]], columns: int | None) -> list[str]:
+    """One line per voter; on a narrow terminal the interval and the flags go below it."""
+    columns = UNCUT if columns is None else columns
+    wide = columns >= 90
+    name_width = 28 if wide else max(min(columns - 18, 28), 12)
+    title = "least reliable voter" if name_width > 20 else "voter"
+    header = f"{title:<{name_width}}{'votes':>8}{'accuracy':>10}"
+    lines = [f"{header}  95 % interval   flags" if wide else header]
+    for voter in voters:
+        value, low, high = (voter["accuracy"][name] for name in ("value", "low", "high"))
+        flags = ", ".join(voter["flags"])
+        name = _text(voter["voter"], name_width - 2)
+        cells = f"{name:<{name_width}}{voter['votes']:>8,}{value:>10.3f}"
         span = f"[{low:.3f}, {high:.3f}]"
-        name, flags = _text(one["voter"], 26), _text(", ".join(one["flags"]))
-        cells = f"{name:<28}{one['votes']:>8,}{value:>10.3f}  {span}"
-        lines.append(f"{cells}  {flags}".rstrip())
-    relabel = len(summary["relabel"])
-    lines += [
-        *([""] if worst else []),
-        f"voters flagged: {flagged:,} of {summary['voters']:,}; pairs that copy each other: "
-        f"{len(summary['copies']):,}; items to label again first: {relabel:,}",
-    ]
+        if wide:
+            room = max(columns - len(cells) - len(span) - 4, NARROWEST)
+            lines.append(f"{cells}  {span}  {_text(flags, room)}".rstrip())
+        else:
+            lines += [cells, f"  {span}"]
+            lines += [f"  {_text(flags, columns - 2)}"] if flags else []
     return lines
 
 
@@ -102,5 +244,5 @@ def _number(value: float | None) -> str:
 
 
 def _text(text: str, limit: int = 60) -> str:
-    safe = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
+    safe = printable(text)
     return safe if len(safe) <= limit else f"{safe[: limit - 3]}..."

@@ -1,45 +1,75 @@
-"""What `steelyard why` prints."""
+"""`steelyard why`: what made each stored result of a study, and whether it is up to date."""
 
-from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
-from steelyard.studies.why import Explanation, explain
+import typer
+
+from steelyard.cli.options import RunFolder
+
+if TYPE_CHECKING:
+    from steelyard.studies.why import Explanation
+
+EXAMPLE = ("steelyard why runs/demo seed-0/filter", "docs/study.md")
 
 
-def print_why(folder: Path, wanted: str | None) -> None:
-    """One line for each artifact; in full where one is asked for."""
-    found = explain(folder, wanted)
-    if wanted is None:
-        _print_all(found)
+def why(
+    run: RunFolder,
+    artifact: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="RESULT",
+            help="Show only the results whose role or name contains this text, in full.",
+        ),
+    ] = None,
+) -> None:
+    """Show the inputs of each stored result of a study, and why it is or is not up to date."""
+    from steelyard.studies.why import explain
+
+    explanations = explain(run, artifact)
+    if artifact is None:
+        _print_summary(explanations)
     else:
-        for entry in found:
-            _print_one(entry)
+        for entry in explanations:
+            _print_full(entry)
+    if any(entry.unchecked for entry in explanations):
+        print(
+            "note: whether these results are up to date was not checked, because that needs the "
+            "extra `train`: pip install 'steelyard[train]'"
+        )
 
 
-def _print_all(found: list[Explanation]) -> None:
-    stale = [entry for entry in found if entry.changes]
+def _print_summary(explanations: "list[Explanation]") -> None:
+    stale = [entry for entry in explanations if entry.changes]
     for entry in stale:
-        print(f"{entry.role}: would be made again")
+        print(f"{entry.role}: out of date, will be made again")
         for change in entry.changes:
             print(f"  {change}")
-    fresh = len(found) - len(stale)
-    print(f"{fresh} of {len(found)} artifacts would be read as they are.")
+    if any(entry.unchecked for entry in explanations):
+        for entry in explanations:
+            print(f"{entry.role}  ({entry.name})")
+        return
+    count = len(explanations)
+    fresh = count - len(stale)
     if stale:
-        print("What depends on those made again is made again too.")
+        print(f"{fresh} of {count} stored results are up to date.")
+        print("Results that depend on those out of date are made again too.")
+    else:
+        print(f"All {count} stored results are up to date.")
 
 
-def _print_one(entry: Explanation) -> None:
+def _print_full(entry: "Explanation") -> None:
     print(f"{entry.role}  ({entry.name})")
     if entry.recipe is not None:
         recipe = entry.recipe
         print(f"  made by: {recipe.kind}, version {recipe.version}")
-        for title, words in (
+        for title, values in (
             ("settings", recipe.settings),
             ("inputs", recipe.inputs),
             ("libraries", recipe.libraries),
         ):
-            for key, value in words.items():
+            for key, value in values.items():
                 print(f"  {title}.{key} = {value}")
     for change in entry.changes:
-        print(f"  would be made again: {change}")
-    if not entry.changes:
-        print("  would be read as it is")
+        print(f"  will be made again: {change}")
+    if not entry.changes and not entry.unchecked:
+        print("  up to date")

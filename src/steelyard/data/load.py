@@ -15,6 +15,7 @@ from steelyard.data.preference_rows import PairRows, read_pairs
 from steelyard.data.row_fields import RowParser, shown
 from steelyard.data.settings import Data
 from steelyard.errors import ConfigError, InputError
+from steelyard.io.files import check_file
 from steelyard.io.rows import LocatedRow, is_csv, read_rows, stem
 from steelyard.types import PAIR, Ints, Question, Split
 from steelyard.types.task_kinds import Kind
@@ -169,6 +170,8 @@ def _open_files(
     assert data.train is not None
     assert data.test is not None
     train, test = base / data.train, base / data.test
+    for setting, path in (("train", train), ("test", test)):
+        _check_there(setting, path, base)
     stems = (stem(train), stem(test))
     if stems[0] == stems[1]:
         stems = ("train", "test")
@@ -190,6 +193,24 @@ def _open_files(
     folder = train.resolve().parent.name
     name = folder if folder and stem(train).startswith("train") else stem(train)
     return name, names, files[0], files[1]
+
+
+def _check_there(setting: str, path: Path, base: Path) -> None:
+    """Refuse a data file that does not exist, and say where data may come from.
+
+    Raises:
+        InputError: naming the file, its setting and the folder that relative paths start from.
+    """
+    if path.exists():
+        return
+    try:
+        check_file(path)
+    except InputError as error:
+        raise InputError(
+            f"{error} `data.{setting}` names this file; relative paths start from "
+            f"{base.resolve()}, the folder of the study file. Put the data there, or set "
+            f"`data.{setting}` to where the file is, or `data.hub` to a data set of the Hub."
+        ) from error
 
 
 def _open_hub(

@@ -30,7 +30,7 @@ def canonical_truth(
         if text is None:
             raise InputError(
                 f"The true answer of {name!r}, {answer[:60]!r}, cannot be read as {reader}; "
-                "correct it, or choose another `student.reader`."
+                "correct it, or choose another `student.answer_format`."
             )
     return tuple(text for text in spellings if text is not None)
 

@@ -28,3 +28,11 @@ def renamed(settings: Any, names: Mapping[str, str]) -> Any:
         log.warning("The setting `%s` is called `%s` now; please rename it.", old, new)
         changed[new] = changed.pop(old)
     return changed
+
+
+def renamed_value(value: str, names: Mapping[str, str]) -> str:
+    """A value of a setting with its old name replaced by the new one, which is logged."""
+    new = names.get(value, value)
+    if new != value:
+        log.warning("`%s` is called `%s` now; please rename it.", value, new)
+    return new

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from steelyard.labelling.items import Items
 from steelyard.labelling.rows import Row, rows_of
 from steelyard.store.store import fingerprint, library_versions
-from steelyard.supervision.api.request import ReplyCache, RequestProgress, key_of
+from steelyard.supervision.api.request import ReplyCache, RequestProgress, request_key
 from steelyard.supervision.protocol import Supervisor, VoteRequest
 
 CHUNK = 500  # questions; the model is loaded once for each part
@@ -34,7 +34,7 @@ def chunked_rows(
     watch.begin(len(starts))
     for start in starts:
         questions = items.questions[start : start + CHUNK]
-        key = key_of({**common, "questions": fingerprint(questions)})
+        key = request_key({**common, "questions": fingerprint(questions)})
         kept = answers.get([key]).get(key)
         if kept is None:
             request = VoteRequest(items.kind, items.classes, (questions,), seed=seed)

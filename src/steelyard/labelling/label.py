@@ -16,7 +16,6 @@ from steelyard.labelling.items import Items
 from steelyard.labelling.rounds import ask_in_rounds
 from steelyard.labelling.rows import Row, rows_of, told_apart, write_rows
 from steelyard.store.ledger import Ledger
-from steelyard.supervision.api.ask_server import NOT_ASKED, RequestBatch
 from steelyard.supervision.api.request import (
     InMemory,
     Limits,
@@ -24,6 +23,7 @@ from steelyard.supervision.api.request import (
     ReplyCache,
     RequestProgress,
 )
+from steelyard.supervision.api.request_batch import NOT_ASKED, RequestBatch
 from steelyard.supervision.parsed_replies import ParsedReply, votes_of
 from steelyard.supervision.protocol import NO_LABELS, Supervisor, VoteRequest
 from steelyard.types.task_kinds import KINDS
@@ -118,12 +118,12 @@ def label(
     book = Ledger(place) if kept else None
     try:
         answers: ReplyCache = InMemory() if book is None else book
-        inquiries = {
-            n: server.inquiry(answers, limits, watch)
+        batches = {
+            n: server.batch(answers, limits, watch)
             for n, server in enumerate(supervisor.server for supervisor in supervisors)
             if server is not None
         }
-        said = _ask(items, supervisors, inquiries, budget, seed)
+        said = _ask(items, supervisors, batches, budget, seed)
         rows = _rows(items, supervisors, said, seed, answers, watch)
         write_rows(out, result.counting(rows))
     finally:
@@ -132,10 +132,10 @@ def label(
     if budget is not None:
         result.spare = budget - result.votes
     result.requests, result.cost = limits.requests, limits.cost
-    result.lost.update(one.reason for part in said.values() for one in part if one.again)
-    for inquiry in inquiries.values():
-        result.stopped_by = result.stopped_by or inquiry.stopped_by
-        result.models.update(inquiry.models)
+    result.lost.update(one.reason for part in said.values() for one in part if one.retryable)
+    for batch in batches.values():
+        result.stopped_by = result.stopped_by or batch.stopped_by
+        result.models.update(batch.models)
     if items.classes:
         result.classes = out.with_name(f"{stem(out)}.classes.json")
         sealed.write_text(result.classes, json.dumps(list(items.classes)) + "\n")
@@ -234,21 +234,23 @@ def check_out(out: Path) -> None:
 def _ask(
     items: Items,
     supervisors: Sequence[Supervisor],
-    inquiries: Mapping[int, RequestBatch],
+    batches: Mapping[int, RequestBatch],
     budget: int | None,
     seed: int,
 ) -> dict[int, list[ParsedReply]]:
     """What servers say, by the supervisor's number; without what was not asked."""
-    servers = {n: server for n in inquiries if (server := supervisors[n].server) is not None}
+    servers = {n: server for n in batches if (server := supervisors[n].server) is not None}
     if budget is None:
         replies = {}
         for n, server in servers.items():
             queries = server.queries_about(items.kind, items.questions, items.classes, seed)
-            replies[n] = server.replies(queries, inquiries[n])
+            replies[n] = server.replies(queries, batches[n])
     else:
-        pairs = [(server, inquiries[n]) for n, server in servers.items()]
+        pairs = [(server, batches[n]) for n, server in servers.items()]
         replies = dict(zip(servers, ask_in_rounds(items, pairs, budget, seed), strict=True))
-    return {n: [one for one in part if one.reason != NOT_ASKED] for n, part in replies.items()}
+    return {
+        n: [reply for reply in part if reply.reason != NOT_ASKED] for n, part in replies.items()
+    }
 
 
 def _rows(

@@ -8,7 +8,7 @@ import numpy as np
 from steelyard.labelling.adaptive import ask_next
 from steelyard.labelling.items import Items
 from steelyard.reliability.hierarchical import Hierarchical
-from steelyard.supervision.api.ask_server import NOT_ASKED, RequestBatch
+from steelyard.supervision.api.request_batch import NOT_ASKED, RequestBatch
 from steelyard.supervision.api.supervisor import Api
 from steelyard.supervision.parsed_replies import ParsedReply, votes_of
 from steelyard.types import Floats
@@ -71,14 +71,14 @@ def _ask(
 ) -> list[ParsedReply]:
     """The next query of each row; `voter` is the number of its way."""
     heard: list[ParsedReply] = []
-    for n, (api, inquiry) in enumerate(askers):
+    for n, (api, batch) in enumerate(askers):
         own = [(i, int(asked[i])) for i in rows if ways[asked[i]][0] == n]
         queries = [
             api.ask(items.questions[i], items.kind, items.classes, ways[way][1], seed)
             for i, way in own
         ]
         if queries:
-            replies = api.replies(queries, inquiry)
+            replies = api.replies(queries, batch)
             heard += [replace(one, voter=way) for one, (_, way) in zip(replies, own, strict=True)]
     return heard
 

@@ -19,6 +19,7 @@ from steelyard.models.checkpoints import Checkpoints
 from steelyard.models.score import forward
 from steelyard.models.sparse_embeddings import only_rows_in_use
 from steelyard.objectives import CROSS_ENTROPY, BaseObjective, ObjectiveState
+from steelyard.progress import report_step
 from steelyard.types import Floats, Ints
 
 VERSION = 0
@@ -130,6 +131,7 @@ def train(
             optimizer.step()
             schedule.step()
             optimizer.zero_grad(set_to_none=True)
+            report_step(step + 1, steps)
             if checkpoints is not None and (step + 1) % settings.checkpoint_steps == 0:
                 checkpoints.save(step + 1, model, optimizer, schedule, log, state)
         accelerator.end_training()

@@ -1,6 +1,6 @@
-"""What is put to a language model, and how its reply is read.
+"""Prompts for language models, and the parsing of their replies.
 
-Supervisors and students ask with the same words: a prompt is made here and nowhere else.
+Supervisors and students share the same prompts: every prompt is made here.
 """
 
 from steelyard.prompts.escaping import escape
@@ -8,16 +8,16 @@ from steelyard.prompts.paraphrases import read_paraphrases
 from steelyard.prompts.parse_answer import AnswerFormat, Reading, canonical, read, spelling
 from steelyard.prompts.prompted_question import PromptedQuestion
 from steelyard.prompts.settings import PromptSettings
-from steelyard.prompts.templates import Wording, default_wordings
+from steelyard.prompts.templates import PromptTemplate, default_templates
 
 __all__ = [
     "PromptedQuestion",
     "PromptSettings",
     "AnswerFormat",
     "Reading",
-    "Wording",
+    "PromptTemplate",
     "canonical",
-    "default_wordings",
+    "default_templates",
     "escape",
     "read",
     "read_paraphrases",

@@ -1,4 +1,4 @@
-"""Text from the data, made inert: it cannot end its own delimiters or the turn of a chat."""
+"""Text from the data, escaped: it cannot close its delimiters or end a turn of a chat."""
 
 import re
 from collections.abc import Iterable
@@ -14,18 +14,18 @@ CONTROL = re.compile(
     """,
     re.VERBOSE | re.IGNORECASE,
 )
-"""Tokens that chat templates and tokenizers give a meaning; with a space behind the first sign
-they have none."""
+"""Tokens that chat templates and tokenizers give a meaning; a space after the first
+character takes it away."""
 TAG = re.compile(r"<\s*/?\s*(\w+)\s*>")
 
 
 def escape(text: str, tokens: Iterable[str] = (), tags: Iterable[str] = ()) -> str:
-    """The text with a space inside every control token and delimiter, so that it is none.
+    """The text with a space inside every control token and delimiter, so that it has no effect.
 
     Args:
         text: from the data.
-        tokens: a tokenizer's own control tokens, besides the usual ones of CONTROL.
-        tags: names of our delimiters: of "text", `<text>` and `</text>` are escaped.
+        tokens: control tokens of a tokenizer, besides those of CONTROL.
+        tags: names of the prompt's delimiters: for "text", `<text>` and `</text>` are escaped.
 
     >>> escape("fine</text><|im_end|>", tags=["text"])
     'fine< /text>< |im_end|>'
@@ -35,8 +35,8 @@ def escape(text: str, tokens: Iterable[str] = (), tags: Iterable[str] = ()) -> s
     names = "|".join(re.escape(name) for name in tags)
     if names:
         parts.append(rf"<(?:/\s*)?(?:{names})\b[^<>]*>?")
-    own = sorted((token for token in tokens if len(token) > 1), key=len, reverse=True)
-    parts += [re.escape(token) for token in own]
+    control = sorted((token for token in tokens if len(token) > 1), key=len, reverse=True)
+    parts += [re.escape(token) for token in control]
     pattern = re.compile("|".join(f"(?:{part}\n)" for part in parts), CONTROL.flags)
     previous = ""
     while previous != text:  # an escape may leave another token behind: "<|a<|b|>"

@@ -1,4 +1,4 @@
-"""Orders to show options in: random, distinct while there are enough, the same anywhere."""
+"""The order in which options are shown: random, distinct while there are enough, reproducible."""
 
 import functools
 import hashlib
@@ -17,19 +17,19 @@ def draw_seed(*parts: str | int) -> int:
 
 
 def order_of(seed: int, question: str, size: int, number: int) -> tuple[int, ...]:
-    """Order `number` of a question's options: order[i] is the option shown in place i.
+    """Order `number` of a question's options: order[i] is the option shown at position i.
 
     Orders 0, 1, ... of a question are random permutations without replacement; after size! of them
-    they start again. They depend on the seed and the question's id, not on its place in a list.
+    they start again. They depend on the seed and the question's id, not on its position in a list.
 
     Source: Guo and Yang 2024, arXiv:2406.19032 (k distinct permutations of four options out of 24,
         from the authors' code, Irenehere/ReliableAlignment).
     """
-    return _orders(seed, question, size, number + 1)[number % ways(size)]
+    return _orders(seed, question, size, number + 1)[number % num_orders(size)]
 
 
-def ways(size: int) -> int:
-    """Number of orders of `size` options; from 21 options on, more than anybody asks for."""
+def num_orders(size: int) -> int:
+    """Number of orders of `size` options; from 21 options on, more than are ever needed."""
     return math.factorial(min(size, 20))
 
 
@@ -37,20 +37,20 @@ def ways(size: int) -> int:
 def _orders(seed: int, question: str, size: int, count: int) -> tuple[tuple[int, ...], ...]:
     """The first `count` orders, fewer if there are fewer."""
     rng = np.random.default_rng(draw_seed("order", seed, question))
-    total = ways(size)
+    total = num_orders(size)
     if total <= LISTED:
         return tuple(_unranked(int(rank), size) for rank in rng.permutation(total)[:count])
     drawn: dict[tuple[int, ...], None] = {}
     while len(drawn) < min(count, total):
-        drawn.setdefault(tuple(int(place) for place in rng.permutation(size)))
+        drawn.setdefault(tuple(int(option) for option in rng.permutation(size)))
     return tuple(drawn)
 
 
 def _unranked(rank: int, size: int) -> tuple[int, ...]:
     """Permutation number `rank` in lexicographic order (Lehmer code)."""
-    left = list(range(size))
+    remaining = list(range(size))
     order = []
-    for place in range(size, 0, -1):
-        index, rank = divmod(rank, math.factorial(place - 1))
-        order.append(left.pop(index))
+    for position in range(size, 0, -1):
+        index, rank = divmod(rank, math.factorial(position - 1))
+        order.append(remaining.pop(index))
     return tuple(order)

@@ -12,7 +12,7 @@ def read_paraphrases(path: str) -> Mapping[str, tuple[str, ...]]:
     """Texts of each question id, from rows `id, texts`.
 
     Raises:
-        InputError: a row has no `id` or no list of texts, or an id stands twice.
+        InputError: a row has no `id` or no list of texts, or an id occurs twice.
     """
     stat = Path(path).stat() if Path(path).is_file() else None
     return _read(path, stat and stat.st_mtime_ns, stat and stat.st_size)
@@ -21,12 +21,14 @@ def read_paraphrases(path: str) -> Mapping[str, tuple[str, ...]]:
 @functools.lru_cache(maxsize=8)
 def _read(path: str, changed: int | None, size: int | None) -> Mapping[str, tuple[str, ...]]:
     table: dict[str, tuple[str, ...]] = {}
-    for place, row in read_rows(Path(path)):
+    for location, row in read_rows(Path(path)):
         texts = row.get("texts")
         good = isinstance(texts, list) and all(isinstance(t, str) and t.strip() for t in texts)
         if "id" not in row or not good or not texts:
-            raise InputError(f"{place}: a paraphrase has `id` and `texts`, a list of texts.")
+            raise InputError(f"{location}: a paraphrase has `id` and `texts`, a list of texts.")
         if str(row["id"]) in table:
-            raise InputError(f"{place}: id {row['id']!r} stands twice; put its texts in one row.")
+            raise InputError(
+                f"{location}: id {row['id']!r} occurs twice; put its texts in one row."
+            )
         table[str(row["id"])] = tuple(texts)
     return table

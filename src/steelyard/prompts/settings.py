@@ -1,18 +1,20 @@
-"""How often and in which ways a language model is asked about each question."""
+"""How many prompts a language model gets for each question, and how they vary."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from steelyard.errors import ConfigError, InputError
+from steelyard.io.renamed_settings import renamed
 from steelyard.prompts import parse_answer, templates
 from steelyard.prompts.escaping import escape, tags_of
-from steelyard.prompts.option_orders import draw_seed, order_of, ways
+from steelyard.prompts.option_orders import draw_seed, num_orders, order_of
 from steelyard.prompts.paraphrases import read_paraphrases
 from steelyard.prompts.parse_answer import AnswerFormat
 from steelyard.prompts.prompted_question import PromptedQuestion
-from steelyard.prompts.templates import AS_IT_STANDS, Wording, default_wordings, fill
+from steelyard.prompts.templates import UNCHANGED, PromptTemplate, default_templates, fill
 from steelyard.types import Question
 from steelyard.types.task_kinds import KINDS
 
@@ -20,42 +22,51 @@ LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 
 class PromptSettings(BaseModel):
-    """K queries of one question: wordings x option orders x other label names x paraphrases.
+    """K queries for each question: templates x option orders x class aliases x paraphrases.
 
-    Query q uses wording q mod W, then the next label names, then the next paraphrase (the wording
+    Query q uses template q mod W, then the next class names, then the next paraphrase (the template
     varies fastest), and the option order (q + q // lcm(S, O)) mod O, where S is the number of such
     combinations and O the number of orders: both vary with every query, and no two of the first
-    S x O queries are alike. Each is asked `samples` times. A query's exact text, order and seed
+    S x O queries are alike. Each query is sent `samples` times. Its exact text, order and seed
     follow from its name, the seed and the question.
 
     Source: Guo and Yang 2024, arXiv:2406.19032 (variations of the input); option orders, the order
-        of the two answer words and paraphrases are theirs, wordings and other label names ours.
+        of the two answer words and paraphrases are theirs, templates and class aliases ours.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+    old_names: ClassVar[Mapping[str, str]] = {"wordings": "templates", "reader": "answer_format"}
     queries: int = Field(5, ge=1, le=10_000)
-    """How many different prompts each question is put in."""
-    wordings: tuple[Wording | str, ...] | None = Field(None, min_length=1)
-    """Names of default wordings or `{name, template}`; None takes all five of the task."""
+    """Number of different prompts for each question."""
+    templates: tuple[PromptTemplate | str, ...] | None = Field(None, min_length=1)
+    """Prompt templates: names of built-in ones, or `{name, template}`; null takes all five of the
+    task."""
     orders: bool | int = True
-    """Show options in random orders (true), in so many of them, or as they stand (false)."""
+    """Show options in random orders (true), in this many random orders, or unchanged (false)."""
     aliases: dict[str, tuple[str, ...]] | None = None
-    """Other names of each class, the same number for each: `{ham: [fine], spam: [junk]}`."""
+    """Alternative names of each class, the same number for each: `{ham: [fine], spam: [junk]}`."""
     answer: str | None = Field(None, pattern="^(letter|text)$")
-    """Answer with an option's `letter` or its `text`; None: letters for multiple choice and
-    preferences. The `text` of a preference follows its prompt as that stands, in one way."""
+    """Whether the model answers with an option's `letter` or its `text`; null takes letters for
+    multiple choice and preferences. The `text` of a preference is scored as the continuation of
+    its unchanged prompt, which has a single variant."""
     paraphrases: str | None = None
-    """A file of rows `id, texts`: questions in other words, asked instead of the question."""
+    """A file of rows `id, texts` with paraphrases, which replace the question's text."""
     samples: int = Field(1, ge=1, le=10_000)
-    """Replies drawn for each prompt; more than one needs a temperature."""
+    """Number of replies sampled for each prompt; more than one needs a temperature above 0."""
     temperature: float = Field(0.0, ge=0, le=10)
-    """Of sampled replies; 0 takes the most probable token."""
+    """Sampling temperature of replies; 0 takes the most probable token."""
     top_p: float = Field(1.0, gt=0, le=1)
-    """Sample from the fewest tokens that have this much probability."""
+    """Nucleus sampling: sample from the fewest tokens that together have this probability."""
     max_new_tokens: int = Field(256, ge=1)
-    """Longest reply; one that is cut off there and has no answer yet abstains."""
-    reader: AnswerFormat | None = None
-    """How replies to open questions are read: `number`, `json`, `slots` or `text`; None is text."""
+    """Largest number of tokens in a reply; a reply truncated before its answer abstains."""
+    answer_format: AnswerFormat | None = None
+    """How replies to open questions are parsed: `number`, `json`, `slots` or `text`; null is
+    `text`."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _old_names(cls, values: Any) -> Any:
+        return renamed(values, cls.old_names)
 
     @field_validator("orders")
     @classmethod
@@ -71,10 +82,9 @@ class PromptSettings(BaseModel):
                 f"`samples: {self.samples}` at `temperature: 0` are copies of one reply; "
                 "set a temperature above 0"
             )
-        names = [w.name for w in self.wordings or () if isinstance(w, Wording)]
-        names += [w for w in self.wordings or () if isinstance(w, str)]
+        names = [t if isinstance(t, str) else t.name for t in self.templates or ()]
         if len(set(names)) < len(names):
-            raise ValueError(f"`wordings` must have distinct names, got {names}")
+            raise ValueError(f"`templates` must have distinct names, got {names}")
         if self.aliases is not None and len({len(v) for v in self.aliases.values()}) != 1:
             raise ValueError("`aliases` must have the same number of names for each class")
         return self
@@ -88,65 +98,66 @@ class PromptSettings(BaseModel):
         return {} if self.paraphrases is None else {"paraphrases": change(self.paraphrases)}
 
     def check_asking(self, kind: str, classes: Sequence[str] = ()) -> None:
-        """Refuse what cannot be asked of a task, before anything is.
+        """Refuse settings that do not fit the task, before any prompt is made.
 
         Args:
             kind: of the task.
-            classes: names of the classes, where they are known yet.
+            classes: names of the classes, if they are available already.
 
         Raises:
-            ConfigError: an unknown wording, one that lists no options, aliases of other classes,
-                or fewer ways of asking than queries.
+            ConfigError: an unknown template, one that lists no options, aliases of other classes,
+                or fewer prompt variants than queries.
         """
-        wordings = self.wordings_of(kind)
+        templates = self.templates_of(kind)
         if self.aliases is not None and not KINDS[kind].has_classes:
-            raise ConfigError(f"`aliases` rename classes, and the task is {kind}; leave them out.")
-        if self.reader is not None and not KINDS[kind].is_open:
+            raise ConfigError(f"`aliases` rename classes, and the task is {kind}; remove them.")
+        if self.answer_format is not None and not KINDS[kind].is_open:
             raise ConfigError(
-                f"`reader: {self.reader}` is of open answers, and the task is {kind}; leave it out."
+                f"`answer_format: {self.answer_format}` is for open answers, and the task is "
+                f"{kind}; remove it."
             )
-        for wording in wordings:
-            if self._lettered(kind) and not KINDS[kind].is_open and not wording.lists:
+        for template in templates:
+            if self._lettered(kind) and not KINDS[kind].is_open and not template.lists:
                 raise ConfigError(
-                    f"Wording {wording.name!r} must list {{options}} or {{answers}} to be answered "
-                    "by letter; add them, or set `answer: text`."
+                    f"Template {template.name!r} must list {{options}} or {{answers}} to be "
+                    "answered by letter; add them, or set `answer: text`."
                 )
         if self.aliases is not None and classes and set(self.aliases) != set(classes):
             raise ConfigError(
                 f"`aliases` must name the classes {', '.join(classes)}; "
                 f"got {', '.join(self.aliases)}."
             )
-        listed = not KINDS[kind].is_open and all(wording.lists for wording in wordings)
+        listed = not KINDS[kind].is_open and all(template.lists for template in templates)
         if self.paraphrases is not None or (listed and self._orders > 1 and not classes):
-            return  # how many there are depends on the question
-        most = self._styles(kind) * (min(self._orders, ways(len(classes))) if listed else 1)
+            return  # the number of variants depends on the question
+        most = self._styles(kind) * (min(self._orders, num_orders(len(classes))) if listed else 1)
         if self.queries > most:
             raise ConfigError(
-                f"`queries: {self.queries}` are more than the {most} different ways of asking; "
-                "ask fewer, or add wordings, orders, aliases, paraphrases or samples."
+                f"`queries: {self.queries}` is more than the number of different prompt variants, "
+                f"{most}; lower it, or add templates, orders, aliases, paraphrases or samples."
             )
 
-    def wordings_of(self, kind: str) -> tuple[Wording, ...]:
-        """The wordings of a task, names looked up among its default ones.
+    def templates_of(self, kind: str) -> tuple[PromptTemplate, ...]:
+        """The prompt templates of a task, names looked up among the built-in ones.
 
         Raises:
             ConfigError: a name is not among them.
         """
-        defaults = (AS_IT_STANDS,) if self._follows(kind) else default_wordings(kind)
-        known = {wording.name: wording for wording in defaults}
-        chosen = tuple(known) if self.wordings is None else self.wordings
+        defaults = (UNCHANGED,) if self._follows(kind) else default_templates(kind)
+        built_in = {template.name: template for template in defaults}
+        chosen = tuple(built_in) if self.templates is None else self.templates
         for name in chosen:
-            if isinstance(name, str) and name not in known:
+            if isinstance(name, str) and name not in built_in:
                 raise ConfigError(
-                    f"`wordings`: {name!r} is no default wording of {kind}; "
-                    f"it has {', '.join(known)}, or give {{name, template}}."
+                    f"`templates`: {name!r} is not a built-in template of {kind}, which has "
+                    f"{', '.join(built_in)}; use one of these, or give {{name, template}}."
                 )
-        return tuple(known[w] if isinstance(w, str) else w for w in chosen)
+        return tuple(built_in[t] if isinstance(t, str) else t for t in chosen)
 
     def query_names(self, kind: str) -> tuple[str, ...]:
         """A name for each query, in their order: "0-plain", "1-list", ... and "/sample"."""
-        wordings = self.wordings_of(kind)
-        names = [f"{q}-{wordings[q % len(wordings)].name}" for q in range(self.queries)]
+        templates = self.templates_of(kind)
+        names = [f"{q}-{templates[q % len(templates)].name}" for q in range(self.queries)]
         if self.samples == 1:
             return tuple(names)
         return tuple(f"{name}/{s}" for name in names for s in range(self.samples))
@@ -162,33 +173,33 @@ class PromptSettings(BaseModel):
         """One query about one question.
 
         Args:
-            question: what is asked.
+            question: the question of the data.
             kind: "classification", "multiple_choice", "preference" or "generation".
             classes: names of the classes; only classification uses them.
-            query: number below `len(self.query_names(kind))`.
-            seed: of orders and samples.
+            query: a number below `len(self.query_names(kind))`.
+            seed: random seed for option orders and sampling.
 
         Raises:
             InputError: a paraphrase is missing.
         """
         prompt_number = query // self.samples
-        wordings = self.wordings_of(kind)
+        templates = self.templates_of(kind)
         texts = self._texts(question)
         styles = self._styles(kind) * len(texts)
         style = prompt_number % styles
-        wording = wordings[style % len(wordings)]
-        style //= len(wordings)
+        template = templates[style % len(templates)]
+        style //= len(templates)
         names = self._names(question, kind, classes, style % self._alias_sets())
         style //= self._alias_sets()
         item = texts[style % len(texts)]
         if question.context:
             item = f"{question.context}\n{item}"
         order = self._order(question, len(names), prompt_number, styles, seed)
-        tags = tags_of(wording.template)
+        tags = tags_of(template.template)
         shown = tuple(" ".join(escape(name, tags=tags).split()) for name in names)
         options, answers = self._listed(shown, order, kind)
         prompt, span = fill(
-            wording, escape(item, tags=tags), options, _either([answers[c].strip() for c in order])
+            template, escape(item, tags=tags), options, _either([answers[c].strip() for c in order])
         )
         if self._follows(kind):
             answers = tuple(set_off(prompt, escape(text)) for text in names)
@@ -210,15 +221,15 @@ class PromptSettings(BaseModel):
         return (self.answer or usual) == "letter"
 
     def _follows(self, kind: str) -> bool:
-        """Whether an answer is what a prompt goes on with, as it stands in the data."""
+        """Whether an answer is scored as the continuation of the unchanged prompt."""
         return KINDS[kind].is_pair and not self._lettered(kind)
 
     def _alias_sets(self) -> int:
-        """Lists of label names: the classes' own and each alias."""
+        """Number of lists of class names: the original one and one for each alias."""
         return 1 + (len(next(iter(self.aliases.values()))) if self.aliases else 0)
 
     def _styles(self, kind: str) -> int:
-        return len(self.wordings_of(kind)) * self._alias_sets()
+        return len(self.templates_of(kind)) * self._alias_sets()
 
     def _names(
         self, question: Question, kind: str, classes: Sequence[str], alias: int
@@ -245,32 +256,32 @@ class PromptSettings(BaseModel):
 
     @property
     def _orders(self) -> int:
-        """Orders at most, where a question has so many."""
-        return ways(20) if self.orders is True else int(self.orders) or 1
+        """The largest number of orders, for a question that has as many."""
+        return num_orders(20) if self.orders is True else int(self.orders) or 1
 
     def _order(
         self, question: Question, size: int, prompt_number: int, styles: int, seed: int
     ) -> tuple[int, ...]:
         if self.orders is False or size == 0:
             return tuple(range(size))
-        count = min(ways(size), self._orders)
+        count = min(num_orders(size), self._orders)
         turn = prompt_number // math.lcm(styles, count)
         return order_of(seed, question.id, size, (prompt_number + turn) % count)
 
     def _listed(
         self, shown: tuple[str, ...], order: tuple[int, ...], kind: str
     ) -> tuple[str, tuple[str, ...]]:
-        """What `{options}` becomes, and the answer of each candidate."""
+        """The text of `{options}`, and the answer of each candidate."""
         if not self._lettered(kind):
             return "\n".join(f"- {shown[c]}" for c in order), tuple(f" {text}" for text in shown)
         marks = LETTERS if len(shown) <= len(LETTERS) else tuple(map(str, range(1, len(shown) + 1)))
-        mark = {c: marks[place] for place, c in enumerate(order)}
+        mark = {c: marks[position] for position, c in enumerate(order)}
         lines = [f"{mark[c]}. {shown[c]}" for c in order]
         return "\n".join(lines), tuple(f" {mark[c]}" for c in range(len(shown)))
 
 
 def set_off(prompt: str, answer: str) -> str:
-    """The answer where it follows the prompt: after a space, unless one of the two brings one.
+    """The answer as the continuation of the prompt: after a space, unless one of the two has it.
 
     >>> set_off("Why?", "Because."), set_off("Why?\\n", "Because.")
     (' Because.', 'Because.')

@@ -20,6 +20,7 @@ from steelyard.report.formats import (
 )
 
 if TYPE_CHECKING:
+    import rich.console
     import rich.table
 
 GROUPS = {
@@ -142,26 +143,82 @@ def reasons(rows: list[Row]) -> list[tuple[str, str]]:
     return [(", ".join(names), reason) for reason, names in arms.items()]
 
 
-def terminal_table(results: Results) -> "rich.table.Table":
-    """The table for a terminal of 100 columns; text from data is not read as markup."""
+TERMINAL_HEADER = ("arm", "score", "PGR", "vs naive", "kept", "labels right")
+NAME_WIDTHS = (22, 14)
+"""Columns of an arm's name: at most, and at least."""
+
+
+def terminal_table(results: Results, columns: int = 100) -> "rich.console.RenderableType":
+    """The table for a terminal; text from data is not read as markup.
+
+    Arm, score and PGR are kept on every terminal: what does not fit is dropped from the right, and
+    below about 50 columns each arm is a block of lines.
+
+    Args:
+        results: of a study.
+        columns: width of the terminal.
+    """
+    from rich.text import Text
+
+    rows = summary_rows(results)
+    texts = [_terminal_cells(row) for row in rows]
+    widths = [
+        max(len(heading), *(len(row[column]) for row in texts))
+        for column, heading in enumerate(TERMINAL_HEADER)
+    ]
+    name_width, shown = _fitting(widths, columns)
+    if shown < 3:
+        return Text("\n".join([_title(results), *_blocks(texts)]))
+    return _grid(_title(results), rows, texts, name_width, shown)
+
+
+def _terminal_cells(row: Row) -> list[str]:
+    texts = list(cells(row))
+    texts[0] = row.name
+    texts[3] = _short_difference(row.vs_naive)
+    return texts
+
+
+def _fitting(widths: list[int], columns: int) -> tuple[int, int]:
+    """Width of the arms' names, and how many columns of the table fit beside them."""
+    widest, narrowest = (min(widths[0], width) for width in NAME_WIDTHS)
+    for shown in range(len(widths), 0, -1):
+        room = columns - 3 - sum(width + 2 for width in widths[1:shown])
+        if room >= (narrowest if shown <= 3 else widest):
+            return min(room, widest), shown
+    return narrowest, 0
+
+
+def _grid(
+    title: str, rows: list[Row], texts: list[list[str]], name_width: int, shown: int
+) -> "rich.table.Table":
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
     from rich.text import Text
 
-    title = Text(_title(results), style="bold")
-    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
-    for column, heading in enumerate(("arm", "score", "PGR", "vs naive", "kept", "label accuracy")):
-        justify: Any = "left" if column == 0 else "right"
-        table.add_column(heading, justify=justify, no_wrap=column < 5)
-    rows = summary_rows(results)
-    for row, following in zip(rows, [*rows[1:], None], strict=True):
-        texts = list(cells(row))
-        texts[0] = shortened(row.name, 22)
-        texts[3] = _short_difference(row.vs_naive)
+    table = Table(
+        title=Text(title, style="bold"),
+        title_justify="left",
+        box=SIMPLE_HEAD,
+        padding=(0, 1, 0, 0),
+    )
+    for column, heading in enumerate(TERMINAL_HEADER[:shown]):
+        table.add_column(heading, justify="left" if column == 0 else "right", no_wrap=True)
+    for row, cut, following in zip(rows, texts, [*rows[1:], None], strict=True):
         ends = following is None or following.role != row.role
+        name = shortened(row.name, name_width)
         style = "dim" if row.role == "control" else None
-        table.add_row(*map(Text, texts), style=style, end_section=ends)
+        table.add_row(*map(Text, (name, *cut[1:shown])), style=style, end_section=ends)
     return table
+
+
+def _blocks(texts: list[list[str]]) -> list[str]:
+    """Arms below each other, for a terminal in which no table fits."""
+    lines = []
+    for name, score, pgr, *_ in texts:
+        lines += ["", name, f"  score {score}"]
+        lines += [f"  PGR   {pgr}"] if pgr else []
+    return lines
 
 
 def _title(results: Results) -> str:

@@ -7,7 +7,7 @@ import numpy as np
 from pydantic import Field, field_validator
 
 from steelyard.errors import InputError
-from steelyard.renamed import rename_value
+from steelyard.io.renamed_settings import renamed_value
 from steelyard.selection.break_ties import UNANSWERED, answered, select
 from steelyard.selection.protocol import BaseSelector
 from steelyard.types import ABSTAIN, Floats, Reliability, Selection, SupervisorTargets, Votes
@@ -40,7 +40,7 @@ class PerSupervisor(BaseSelector):
     @field_validator("kind")
     @classmethod
     def _new_kind(cls, value: str) -> str:
-        return rename_value(value, {"apart": "per_supervisor"})
+        return renamed_value(value, {"apart": "per_supervisor"})
 
     def select(self, votes: Votes, reliability: Reliability) -> Selection:
         size, voters = len(votes.ids), len(votes.voters)

@@ -81,6 +81,7 @@ class Store:
         self.root = root
         self.read_only = read_only
         self.roles: dict[str, str] = {}  # role of each result met -> its name
+        self.made = 0  # results that were computed here and not read
         if not read_only:
             remove_stale_drafts(root)
             for folder in root.glob("unfinished/*"):
@@ -113,6 +114,7 @@ class Store:
             unfinished = self.root / "unfinished" / recipe.name
             start = time.monotonic()
             content = make(unfinished)
+            self.made += 1
             seconds = time.monotonic() - start
             record = {"role": role, "seconds": seconds, "recipe": dataclasses.asdict(recipe)}
             publish(folder, functools.partial(_write, content=content, record=record))

@@ -7,9 +7,10 @@ from tempfile import TemporaryDirectory
 from typing import Any, ClassVar, Literal
 
 import numpy as np
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from steelyard.errors import ConfigError
+from steelyard.io.renamed_settings import renamed
 from steelyard.models.finetune import StatesCache
 from steelyard.models.lm.beam_search import n_best
 from steelyard.models.lm.dpo import PreferenceTuning, train_dpo
@@ -22,7 +23,13 @@ from steelyard.models.load import Pretrained, load_tokenizer
 from steelyard.models.train import VERSION as TRAINING
 from steelyard.models.train import TrainingLog, device
 from steelyard.objectives import CROSS_ENTROPY, Objective, TokenObjective
-from steelyard.prompts import AnswerFormat, PromptedQuestion, PromptSettings, Wording, read
+from steelyard.prompts import (
+    AnswerFormat,
+    PromptedQuestion,
+    PromptSettings,
+    PromptTemplate,
+    read,
+)
 from steelyard.student.preference_stage import PreferenceStage
 from steelyard.student.protocol import BaseStudent, TrainingData, TrainingOptions
 from steelyard.types import ABSTAIN, Floats, Ints, Question, one_hot
@@ -35,8 +42,8 @@ FRONT = " "  # of an open answer as it is taught, behind its prompt
 class LanguageModelStudent(Pretrained, Tuning, BaseStudent):
     """A language model trained on the answers that follow a prompt (see `models.lm.finetune_lm`).
 
-    Every arm, the ceiling and the test are asked with the same prompt: one wording, options in
-    the order in which they stand.
+    Every arm, the ceiling and the test are asked with the same prompt: one template, options in
+    their original order.
 
     Source: Guo and Yang 2024, arXiv:2406.19032 (completion loss, LoRA and its sizes; one prompt for
         every arm, the end token taught and a mean over the answer alone: ours).
@@ -51,8 +58,9 @@ class LanguageModelStudent(Pretrained, Tuning, BaseStudent):
     kind: Literal["language_model"] = "language_model"
     model: str = Field()
     """A Hub name or a folder of a causal language model."""
-    wording: Wording | str | None = None
-    """Name of a default wording, or `{name, template}`; None takes the task's first."""
+    template: PromptTemplate | str | None = None
+    """The prompt template: name of a built-in one, or `{name, template}`; null takes the task's
+    first."""
     answer: Literal["letter", "text"] | None = None
     """Answer with an option's `letter` or its `text`; None: letters for multiple choice."""
     evaluate_by: Literal["scores", "generation"] = "scores"
@@ -60,13 +68,19 @@ class LanguageModelStudent(Pretrained, Tuning, BaseStudent):
     writes (unreadable is wrong, and counted). Open answers are always written."""
     normalise: Normalise = "sum"
     """Log-probability of an answer: the sum over its tokens or their mean."""
-    reader: AnswerFormat | None = None
-    """How open answers are read and compared: `number`, `json`, `slots` or `text`; None is text."""
+    answer_format: AnswerFormat | None = None
+    """How open answers are parsed and compared: `number`, `json`, `slots` or `text`; null is
+    `text`."""
     max_new_tokens: int = Field(64, ge=1)
     """Longest answer that is written."""
 
+    @model_validator(mode="before")
+    @classmethod
+    def _old_names(cls, values: Any) -> Any:
+        return renamed(values, {"wording": "template", "reader": "answer_format"})
+
     def check_task(self, kind: str) -> None:
-        """Refuse a wording or a reader that does not suit the task.
+        """Refuse a template or an answer format that does not suit the task.
 
         Raises:
             ConfigError: naming it.
@@ -76,11 +90,11 @@ class LanguageModelStudent(Pretrained, Tuning, BaseStudent):
     def asking(self, kind: str) -> PromptSettings:
         """The one prompt with which this model is trained and tested."""
         whole = PromptSettings(queries=1, orders=False, answer=self.answer)
-        wording = whole.wordings_of(kind)[0] if self.wording is None else self.wording
+        template = whole.templates_of(kind)[0] if self.template is None else self.template
         return whole.model_copy(
             update={
-                "wordings": (wording,),
-                "reader": self.reader,
+                "templates": (template,),
+                "answer_format": self.answer_format,
                 "max_new_tokens": self.max_new_tokens,
             }
         )
@@ -88,7 +102,7 @@ class LanguageModelStudent(Pretrained, Tuning, BaseStudent):
     @property
     def spelling(self) -> AnswerFormat:
         """How open answers are read and compared."""
-        return self.reader or "text"
+        return self.answer_format or "text"
 
     def check_objective(self, objective: Objective) -> None:
         """Refuse any objective but the cross-entropy and those of single tokens.
@@ -210,16 +224,16 @@ class TrainedLanguageModel:
         return probs if probs[:, -1].any() else probs[:, :-1]
 
     def answers(self, questions: Sequence[Question]) -> tuple[str | None, ...]:
-        """Open answers in the reader's spelling, None where there is none to read, (N,)."""
+        """Open answers in canonical spelling, None where there is none to read, (N,)."""
         asked = self._asked(questions)
         found = [
-            read(reply.text, one, self.settings.reader, reply.finish_reason)
+            read(reply.text, one, self.settings.answer_format, reply.finish_reason)
             for one, reply in zip(asked, self._replies(asked), strict=True)
         ]
         return tuple(None if one.answer == ABSTAIN else one.text for one in found)
 
     def lists(self, questions: Sequence[Question], beams: int) -> list[tuple[str, ...]]:
-        """The most probable open answers in the reader's spelling, the best first, N lists."""
+        """The most probable open answers in canonical spelling, the best first, N lists."""
         asked = self._asked(questions)
         found = n_best(
             self.completer.model,
@@ -232,7 +246,7 @@ class TrainedLanguageModel:
         )
         return [
             tuple(dict.fromkeys(one.text for one in own if one.answer != ABSTAIN))
-            for own in found.read(asked, self.settings.reader, whole=True)
+            for own in found.read(asked, self.settings.answer_format, whole=True)
         ]
 
     def prefer(

@@ -1,18 +1,18 @@
 """A study: data x supervisors x arms x seeds, as one YAML file."""
 
 import difflib
-import functools
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from steelyard.data import Data
 from steelyard.errors import ConfigError
 from steelyard.evaluation import METRICS, SLOT_METRICS, metric, metrics_of
+from steelyard.io.setting_errors import sentence, shown
 from steelyard.io.yaml_file import MAX_BYTES, MAX_SEED, read_yaml
 from steelyard.student import CROSS_ENTROPY
 from steelyard.studies.arms import Arm, Entry, complete
@@ -20,15 +20,6 @@ from steelyard.studies.parts import AnyStudent, AnySupervisor
 from steelyard.types.task_kinds import KINDS, Kind
 
 MAX_SEEDS = 1000
-WISHES = {
-    "tuple_type": "must be a list",
-    "too_short": "must have at least one entry",
-    "model_type": "must be `key: value` settings",
-    "model_attributes_type": "must be `key: value` settings",
-    "string_pattern_mismatch": "must be up to 64 letters, digits, `_`, `.` and `-`, and start with "
-    "a letter or digit",
-}
-"""What pydantic asks for, in the words of a study file."""
 DEFAULT_ARMS = ("naive", "majority", "soft", "filter", "reweigh")
 
 
@@ -68,7 +59,7 @@ class Study(BaseModel):
         if not distinct or not 1 <= len(seeds) <= MAX_SEEDS or min(seeds) < 0:
             raise ValueError(
                 f"must be how many, from 1 to {MAX_SEEDS}, or distinct numbers >= 0; "
-                f"got {_shown(value)}"
+                f"got {shown(value)}"
             )
         if max(seeds) > MAX_SEED:
             raise ValueError(f"must be numbers up to {MAX_SEED}, got {max(seeds)}")
@@ -209,7 +200,7 @@ def make_study(settings: dict[str, Any], source: str = "study", base: Path = Pat
     try:
         study = Study.model_validate(settings)
     except ValidationError as error:
-        raise ConfigError(f"{source}: {sentence(error)}") from error
+        raise ConfigError(f"{source}: {sentence(error, Study)}") from error
     supervisors = tuple(s.with_paths(lambda path: str(base / path)) for s in study.supervisors)
     return study.model_copy(update={"supervisors": supervisors})
 
@@ -235,7 +226,7 @@ def _entry(place: Any, key: str, override: str) -> str | int:
     if isinstance(place, dict):
         return key
     if not isinstance(place, list):
-        raise ConfigError(f"--set {override}: {_shown(place)} is a value and has no `{key}`.")
+        raise ConfigError(f"--set {override}: {shown(place)} is a value and has no `{key}`.")
     if not key.isdecimal() or len(key) > 9 or int(key) >= len(place):
         raise ConfigError(
             f"--set {override}: the list has no entry {key!r}; its {len(place)} entries are "
@@ -251,90 +242,6 @@ def _check_tuning(model: Any) -> None:
         raise ConfigError(
             f"`lora` and `train_layers: {layers}` of the {model.kind} exclude each other; give one."
         )
-
-
-def sentence(error: ValidationError) -> str:
-    """One problem of a failed validation, in words: an unknown setting, or the first."""
-    problem = min(error.errors(), key=lambda problem: problem["type"] != "extra_forbidden")
-    place, kind = _place(problem), problem["type"]
-    if kind == "extra_forbidden":
-        known = list(_settings_of(_models_at(problem["loc"][:-1])))
-        near = difflib.get_close_matches(str(problem["loc"][-1]), known, n=1)
-        hint = f" Did you mean `{near[0]}`?" if near else f" Known are {', '.join(known)}."
-        return f"`{place}` is not a setting.{hint}"
-    if kind == "missing":
-        return f"`{place}` is missing; it must be given."
-    if kind in ("union_tag_invalid", "union_tag_not_found"):
-        given = problem.get("ctx", {}).get("tag", "")
-        kinds = [str(_kind(model)) for model in _models_at(problem["loc"])]
-        near = difflib.get_close_matches(given, kinds, n=1)
-        hint = f" Did you mean `{near[0]}`?" if near else ""
-        found = f"got {given!r}" if given else "it is missing"
-        return f"`{place}.kind` must be one of {', '.join(kinds)}; {found}.{hint}"
-    message = problem["msg"].removeprefix("Value error, ")
-    if kind == "value_error":
-        return f"`{place}`: {message}" if place else message
-    message = WISHES.get(kind) or message.replace("Input should be", "must be")
-    return f"`{place}` {message}, got {_shown(problem['input'])}."
-
-
-def _shown(value: object) -> str:
-    """A value for a message, at most a line of it."""
-    text = repr(value)
-    return text if len(text) <= 80 else f"{text[:77]}..."
-
-
-def _place(problem: Any) -> str:
-    """Where a problem is, in the words of the study file, such as `student.epochs`."""
-    parts = [str(part) for part in problem["loc"]]
-    unknown = parts[-1:] if problem["type"] == "extra_forbidden" else []
-    return ".".join([p for p in parts[: len(parts) - len(unknown)] if p not in _tags()] + unknown)
-
-
-@functools.cache
-def _tags() -> set[str]:
-    """What pydantic puts into a place besides names of settings and numbers of entries."""
-    return {str(_kind(model)) for model in _below(Study)} | {
-        "preset",
-        "own",
-        "int",
-        "tuple[int, ...]",
-        "Wording",
-    }
-
-
-def _models_at(place: tuple[int | str, ...]) -> list[type[BaseModel]]:
-    """The models that may stand at a place of the study file."""
-    models: list[type[BaseModel]] = [Study]
-    for part in place:
-        fields = _settings_of(models)
-        if part in fields:
-            models = _models(fields[str(part)].annotation)
-        else:  # a kind leaves one model, the number of an entry all of them
-            models = [model for model in models if _kind(model) == part] or models
-    return models
-
-
-def _settings_of(models: Sequence[type[BaseModel]]) -> dict[str, Any]:
-    return {name: field for model in models for name, field in model.model_fields.items()}
-
-
-def _below(model: type[BaseModel]) -> Iterator[type[BaseModel]]:
-    for field in model.model_fields.values():
-        for part in _models(field.annotation):
-            yield part
-            yield from _below(part)
-
-
-def _models(annotation: Any) -> list[type[BaseModel]]:
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return [annotation]
-    return [model for part in get_args(annotation) for model in _models(part)]
-
-
-def _kind(model: type[BaseModel]) -> Any:
-    field = model.model_fields.get("kind")
-    return None if field is None else field.default
 
 
 __all__ = ["DEFAULT_ARMS", "METRICS", "Study", "make_study", "read_study", "read_yaml"]

@@ -8,17 +8,27 @@ import gc
 import multiprocessing
 import os
 import signal
+import sys
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import Any, Literal
 
 from steelyard.errors import ConfigError, SteelyardError
+from steelyard.extras import missing_extra
+from steelyard.progress import steps_reported_to
+from steelyard.studies.progress import NoStudyProgress, StudyProgress
 
 Job = tuple[Any, ...]
+Event = tuple[Any, ...]
+"""A method of StudyProgress and its arguments, such as ("step", worker, done, total)."""
 MAX_WORKERS = 1024
+NO_PROGRESS = NoStudyProgress()
+PERIOD = 0.5  # seconds between two reports of training steps
 Name = Literal["local", "ray"]
 
 
@@ -44,14 +54,18 @@ class Local:
     def __init__(self, workers: int) -> None:
         self.workers = workers
         self._pool: ProcessPoolExecutor | None = None
+        self._events: Any = None  # what workers report: see `progress_of`
 
     def __enter__(self) -> "Local":
         if self.workers > 1:
+            check_main_guard(self.workers)
+            context = multiprocessing.get_context("spawn")
+            self._events = context.SimpleQueue()
             self._pool = ProcessPoolExecutor(
                 self.workers,
-                mp_context=multiprocessing.get_context("spawn"),
+                mp_context=context,
                 initializer=_quiet_worker,
-                initargs=(max(1, cores() // self.workers),),
+                initargs=(max(1, cores() // self.workers), self._events),
             )
         return self
 
@@ -71,6 +85,7 @@ class Local:
         self,
         function: Callable[..., Any],
         jobs: Sequence[Job],
+        watch: StudyProgress = NO_PROGRESS,
         here: Callable[..., Any] | None = None,
     ) -> Iterator[tuple[Job, Any]]:
         """Call `function(*job)` for each job; yield (job, result) as they finish.
@@ -78,12 +93,25 @@ class Local:
         Args:
             function: called in other processes; found by its name.
             jobs: what it is called with.
+            watch: is told what runs.
             here: called in place of `function` in this process; None: the same.
         """
         if self._pool is None or len(jobs) == 1:  # a single job has all cores, here
             for job in jobs:
-                yield job, (here or function)(*job)
+                with _reporting(lambda event: _show(event, watch)):
+                    result = (here or function)(*job)
+                yield job, result
             return
+        threading.Thread(target=_show_all, args=(self._events, watch), daemon=True).start()
+        try:
+            yield from self._in_pool(function, jobs)
+        finally:
+            self._events.put(None)  # ends the thread
+
+    def _in_pool(
+        self, function: Callable[..., Any], jobs: Sequence[Job]
+    ) -> Iterator[tuple[Job, Any]]:
+        assert self._pool is not None
         with _held(signal.SIGINT):  # a worker inherits them held: Ctrl-C is for its parent
             futures = {self._pool.submit(function, *job): job for job in jobs}
         try:
@@ -91,8 +119,8 @@ class Local:
                 yield futures[future], future.result()
         except BrokenProcessPool as error:
             raise SteelyardError(
-                "A worker process was killed, most likely for memory. What is stored is safe; "
-                "run the same command with --workers 1."
+                "A worker process was killed, most likely because memory ran out. Finished "
+                "results are stored; run the same command with --workers 1 (in Python: workers=1)."
             ) from error
 
 
@@ -110,9 +138,7 @@ class Ray:
         try:
             import ray
         except ImportError as error:
-            raise ConfigError(
-                "`--executor ray` needs Ray; run `pip install 'steelyard[ray]'`."
-            ) from error
+            raise (missing_extra("`--executor ray`", "ray") or error) from error
         if not ray.is_initialized():
             ray.init(logging_level="error", log_to_driver=False)
         return self
@@ -126,9 +152,13 @@ class Ray:
         self,
         function: Callable[..., Any],
         jobs: Sequence[Job],
+        watch: StudyProgress = NO_PROGRESS,
         here: Callable[..., Any] | None = None,
     ) -> Iterator[tuple[Job, Any]]:
-        """Call `function(*job)` for each job; yield (job, result) as they finish."""
+        """Call `function(*job)` for each job; yield (job, result) as they finish.
+
+        What runs on other machines is not shown while it runs.
+        """
         import ray
 
         share = max(1, int(ray.cluster_resources().get("CPU", 1)) // self.workers)
@@ -160,8 +190,70 @@ def free_memory() -> None:
         ctypes.CDLL(None).malloc_trim(0)
 
 
-def _quiet_worker(threads: int) -> None:
+def check_main_guard(workers: int) -> None:
+    """Refuse to start processes from a script that would start itself again in each of them.
+
+    Raises:
+        ConfigError: the script has no `if __name__ == "__main__":`.
+    """
+    path = getattr(sys.modules.get("__main__"), "__file__", None)
+    try:
+        source = Path(path).read_text(encoding="utf-8", errors="replace") if path else "__main__"
+    except OSError:  # such as a script inside an archive
+        return
+    if "__main__" not in source:
+        raise ConfigError(
+            f"`workers={workers}` starts processes that run {Path(str(path)).name} again. Put the "
+            'call of `study` into a block that begins with `if __name__ == "__main__":`, or give '
+            "`workers=1`."
+        )
+
+
+_report: Callable[[Event], None] = lambda event: None  # noqa: E731
+"""Where this process reports what it does; set in each worker, and while a job runs here."""
+
+
+@contextmanager
+def progress_of(jobs: Sequence[tuple[int, str]]) -> Iterator[None]:
+    """Report that jobs begin, and the steps of the training inside the block."""
+    worker, last = os.getpid(), 0.0
+
+    def step(done: int, total: int) -> None:
+        nonlocal last
+        if done == total or time.monotonic() - last >= PERIOD:
+            last = time.monotonic()
+            _report(("step", worker, done, total))
+
+    _report(("started", worker, list(jobs)))
+    with steps_reported_to(step):
+        yield
+
+
+@contextmanager
+def _reporting(report: Callable[[Event], None]) -> Iterator[None]:
+    global _report
+    before, _report = _report, report
+    try:
+        yield
+    finally:
+        _report = before
+
+
+def _show(event: Event, watch: StudyProgress) -> None:
+    name, *values = event
+    getattr(watch, name)(*values)
+
+
+def _show_all(events: Any, watch: StudyProgress) -> None:
+    """Show events until None comes; in a thread."""
+    while (event := events.get()) is not None:
+        _show(event, watch)
+
+
+def _quiet_worker(threads: int, events: Any) -> None:
     """A worker leaves Ctrl-C to its parent, ends with it, and keeps to its cores."""
+    global _report
+    _report = events.put
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     threading.Thread(target=_end_with_parent, daemon=True).start()

@@ -5,12 +5,13 @@ import io
 import itertools
 import json
 import os
+import shlex
 import tempfile
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import yaml
 
@@ -20,30 +21,12 @@ from steelyard.store.store import Missing, Store
 from steelyard.studies import executors, jobs
 from steelyard.studies import hidden_states as states
 from steelyard.studies.config import Study, make_study, read_study
+from steelyard.studies.progress import StderrProgress, StudyProgress
 from steelyard.studies.results import collect
+from steelyard.studies.results_file import LOCK, RESULTS, STORE
 from steelyard.studies.run import Run
 from steelyard.studies.votes import MODELS
 from steelyard.types.show import listed
-
-RESULTS, LOCK, STORE = "results.json", "study.lock.yaml", "store"
-
-
-class StudyProgress(Protocol):
-    """Is told how a study gets on."""
-
-    def begin(self, jobs: int) -> None:
-        """So many jobs are to be done."""
-
-    def done(self, seed: int, name: str) -> None:
-        """One job is done."""
-
-
-class NoStudyProgress:
-    """Watches and says nothing."""
-
-    def begin(self, jobs: int) -> None: ...
-
-    def done(self, seed: int, name: str) -> None: ...
 
 
 @dataclass(frozen=True)
@@ -87,7 +70,7 @@ def study(
     *,
     overrides: Sequence[str] = (),
     executor: executors.Name = "local",
-    workers: int | None = None,
+    workers: int | None = 1,
     watch: StudyProgress | None = None,
     command: str | None = None,
 ) -> Result:
@@ -98,8 +81,9 @@ def study(
         out: folder of results, report and store; `runs/<name>` if None.
         overrides: `key.path=value` settings on top of a file's.
         executor: who does the jobs.
-        workers: processes or tasks at a time; None takes the machine's default.
-        watch: is told of progress.
+        workers: jobs at the same time, each in its own process; None takes the machine's default.
+            More than 1 needs `if __name__ == "__main__":` in a script.
+        watch: is told of progress; None shows it on stderr.
         command: how to run it again, for the report.
 
     Raises:
@@ -112,11 +96,14 @@ def study(
     doer = executors.executor(executor, workers)
     _prepare(folder)
     run = Run(settings, Store(folder / STORE), base)
-    if not _stored(run):
-        _do(run, doer, watch or NoStudyProgress())
+    if watch is None:
+        with StderrProgress(settings.name) as shown:
+            _do(run, doer, shown)
+    else:
+        _do(run, doer, watch)
     results = collect(run)
     results["reproduce"] = {
-        "command": command or f"steelyard study {LOCK} --out {folder.name}",
+        "command": command or shlex.join(["steelyard", "study", LOCK, "--out", folder.name]),
         "lock": LOCK,
     }
     results["seconds"] = round(time.monotonic() - start, 1)
@@ -184,31 +171,43 @@ def _stored(run: Run) -> bool:
 
 def _do(run: Run, doer: executors.Local | executors.Ray, watch: StudyProgress) -> None:
     rounds = jobs.rounds(run)
+    everything = [job for independent in rounds for job in independent]
+    if _stored(run):
+        watch.begin(everything)
+        watch.done(os.getpid(), everything, True)
+        return
     jobs.check(run)
-    watch.begin(sum(map(len, rounds)))
+    watch.begin(everything)
     plain = (run.study.model_dump_json(), str(run.base), str(run.store.root))
     with doer:
         for independent in rounds:
             tasks = [(*plain, batch) for batch in jobs.batches(run, independent)]
-            for task, _ in doer.run(jobs_of_study, tasks, lambda *plain: _jobs_of(run, plain[-1])):
-                for seed, name in task[-1]:
-                    watch.done(seed, name)
+            done = doer.run(jobs_of_study, tasks, watch, lambda *task: _jobs_of(run, task[-1]))
+            for task, (worker, reused) in done:
+                watch.done(worker, task[-1], reused)
 
 
-def jobs_of_study(study: str, base: str, store: str, batch: jobs.Jobs) -> None:
-    """Jobs of one process, found by plain values so that any process or machine can do them."""
+def jobs_of_study(study: str, base: str, store: str, batch: jobs.Jobs) -> tuple[int, bool]:
+    """Jobs of one process, found by plain values so that any process or machine can do them.
+
+    Returns:
+        The process, and whether all results were in the store already.
+    """
     key = (study, base, store)
     if key not in _RUNS:
         _RUNS.clear()
         _RUNS[key] = Run(Study.model_validate_json(study), Store(Path(store)), Path(base))
-    _jobs_of(_RUNS[key], batch)
+    return _jobs_of(_RUNS[key], batch)
 
 
 _RUNS: dict[tuple[str, str, str], Run] = {}
 """Of a worker process: the run that its jobs belong to, which ends with the process."""
 
 
-def _jobs_of(run: Run, batch: jobs.Jobs) -> None:
-    for seed, name in batch:
-        jobs.do(run, seed, name)
+def _jobs_of(run: Run, batch: jobs.Jobs) -> tuple[int, bool]:
+    before = run.store.made
+    with executors.progress_of(batch):
+        for seed, name in batch:
+            jobs.do(run, seed, name)
     executors.free_memory()
+    return os.getpid(), run.store.made == before

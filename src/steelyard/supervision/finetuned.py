@@ -71,7 +71,7 @@ class _Finetuned(Finetuning, BaseSupervisor):
         return {"model": identity(self.pretrained)}
 
     def _queries(self) -> tuple[str, ...]:
-        return ("as it stands",)
+        return ("unchanged",)
 
     def _shown(self, questions: Sequence[Question], seed: int, query: int) -> tuple[Question, ...]:
         return tuple(questions)

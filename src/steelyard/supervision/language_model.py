@@ -37,10 +37,11 @@ class LanguageModelVoters(Pretrained, PromptSettings, BaseSupervisor):
 
     Closed answers are not written but weighed: a vote's distribution is the softmax of the
     log-probabilities of the answers' texts behind the prompt, so every vote is readable. Open
-    answers are written and read by `reader`; equal ones of a question are one candidate. With
-    `beams` they are lists, and every voter weighs the answers of all (see `beams.vote_by_beam`). Of
-    a preference the letter of the better answer is weighed, or with `answer: text` and `queries: 1`
-    both answers behind their prompt, as a model of the language alone would choose.
+    answers are written and parsed by `answer_format`; equal ones of a question are one
+    candidate. With `beams` they are lists, and every voter weighs the answers of all (see
+    `beams.vote_by_beam`). Of a preference the letter of the better answer is weighed, or with
+    `answer: text` and `queries: 1` both answers behind their prompt, as a model of the language
+    alone would choose.
 
     Source: Guo and Yang 2024, arXiv:2406.19032 (fine-tuned weak supervisor, asked about
         variations of each question); theirs writes its letter, ours weighs all letters.
@@ -175,7 +176,9 @@ class LanguageModelVoters(Pretrained, PromptSettings, BaseSupervisor):
         ]
         if KINDS[kind].is_open:
             lesson = [
-                replace(one, answers=(f" {spelling(labelled.reference_texts[i], self.reader)}",))
+                replace(
+                    one, answers=(f" {spelling(labelled.reference_texts[i], self.answer_format)}",)
+                )
                 for one, i in zip(lesson, rows, strict=True)
             ]
         return finetune_lm(
@@ -248,7 +251,7 @@ class LanguageModelVoters(Pretrained, PromptSettings, BaseSupervisor):
         flat = [reply for part in written for reply in part]
         _say_cut(sum(reply.truncated for reply in flat), len(flat))
         found = [
-            read(reply.text, one, self.reader, reply.finish_reason)
+            read(reply.text, one, self.answer_format, reply.finish_reason)
             for reply, one in zip(flat, [*asked] * len(written), strict=True)
         ]
         place = np.arange(len(flat))

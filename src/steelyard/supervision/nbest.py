@@ -174,13 +174,13 @@ def _write(weak: ListWriter, voter: Completer, prompts: Sequence[PromptedQuestio
         beams=weak.beams,
         max_new_tokens=weak.max_new_tokens,
         normalise=weak.normalise,
-        empty=" {}" if weak.reader in ("json", "slots") else None,
+        empty=" {}" if weak.answer_format in ("json", "slots") else None,
         precision=weak.precision,
     )
     if (cut := int(found.scored.truncated.sum())) > 0:
         log.warning("%d of %d prompts were too long: cut.", cut, len(prompts))
     answers, reasons = [], []
-    for readings, lack in zip(found.read(prompts, weak.reader), found.reasons, strict=True):
+    for readings, lack in zip(found.read(prompts, weak.answer_format), found.reasons, strict=True):
         texts = tuple(dict.fromkeys(r.text for r in readings if r.answer != ABSTAIN))
         why = lack or (readings[0].reason if readings else NOTHING)
         answers.append(texts)

@@ -3,14 +3,17 @@
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 
 from steelyard.prompts import PromptedQuestion
-from steelyard.supervision.api.client import Logprobs
 from steelyard.types import ABSTAIN, Floats, Question, Votes
 from steelyard.types.build_votes import candidates_of, open_votes, vote_order
 from steelyard.types.task_kinds import KINDS
+
+Logprobs: TypeAlias = tuple[tuple[str, float | None], ...]
+"""Tokens with their natural log-probabilities; None for NaN."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +28,7 @@ class ParsedReply:
     probs: Floats | None = None  # (K,) of closed answers
     served_model: str = ""
     voter: int = 0  # its number among those who were asked
-    again: bool = False  # there was no reply, and may be one another time
+    retryable: bool = False  # there was no reply; asking again may give one
     tokens: Logprobs = ()  # of an open answer, with ln P of each, if asked for
 
 

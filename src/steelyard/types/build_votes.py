@@ -13,7 +13,7 @@ def votes_from_probabilities(
     classes: tuple[str, ...],
     voters: Sequence[str],
     probs: Sequence[Floats],
-    queries: Sequence[str] = ("as it stands",),
+    queries: Sequence[str] = ("unchanged",),
 ) -> Votes:
     """One vote of each voter and query on each question: its most probable answer.
 

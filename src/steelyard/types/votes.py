@@ -245,7 +245,7 @@ class Votes:
         return replace(
             self,
             voters=distinct([f"{self.voters[v]}, {self.queries[q]}" for v, q in pairs]),
-            queries=("as it stands",),
+            queries=("unchanged",),
             voter=voter.astype(np.int64),
             query=np.zeros(len(self.query), dtype=np.int64),
         )

@@ -13,7 +13,7 @@ from steelyard.io.row_source import RowSource
 from steelyard.io.rows import Row
 from steelyard.votes_io.layout import OPTIONAL, Header, check_named, find_layout
 
-QUERY = "as it stands"
+QUERY = "unchanged"
 """The name of the only prompt variant, where a file has no column `query`."""
 
 

@@ -9,9 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from faulty_server import completion, top
-from steelyard.supervision.api.client import Chat, Fault, ServerReply
+from steelyard.supervision.api.client import Chat, ServerReply
+from steelyard.supervision.api.http_errors import RequestError, error_of_status
 from steelyard.supervision.api.option_probabilities import option_probabilities
-from steelyard.supervision.api.token_logprobs import spoken_words
+from steelyard.supervision.api.token_logprobs import answer_words
 
 CHAT = Chat("http://127.0.0.1:9/v1", "sk-0123456789", 1, 1.0)
 PLAIN = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5)
@@ -36,7 +37,7 @@ PLACES = places(WHOLE)
 
 
 def tried(raw: bytes, each: bool = False) -> ServerReply | None:
-    with contextlib.suppress(Fault):
+    with contextlib.suppress(RequestError):
         return CHAT._parsed(raw, 0.1, each)
     return None
 
@@ -57,15 +58,15 @@ def test_a_completion_with_anything_anywhere(
         reply.text.encode()
         probs = option_probabilities(reply.logprobs, (" A", " B"))
         assert probs is None or abs(probs.sum() - 1) < 1e-9
-        spoken_words("A", reply.text, reply.logprobs, whole=True)
+        answer_words("A", reply.text, reply.logprobs, whole=True)
 
 
 @given(st.binary(max_size=60))
 def test_any_bytes(raw: bytes) -> None:
     assert tried(raw) is None
-    fault = CHAT._judged(400, {}, raw)  # type: ignore[arg-type]
-    assert fault.reason
-    assert "\n" not in str(fault)
+    error = error_of_status(400, {}, raw, str.strip)
+    assert error.reason
+    assert "\n" not in str(error)
 
 
 def test_a_completion_cut_anywhere() -> None:

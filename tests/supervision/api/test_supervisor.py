@@ -20,9 +20,9 @@ from requests_for_tests import vote
 from steelyard.errors import ConfigError, SteelyardError
 from steelyard.store.ledger import Ledger
 from steelyard.supervision import Api
-from steelyard.supervision.api.ask_server import RequestBatch
-from steelyard.supervision.api.client import retry_after
+from steelyard.supervision.api.http_errors import retry_after
 from steelyard.supervision.api.request import InMemory, Limits
+from steelyard.supervision.api.request_batch import RequestBatch
 from steelyard.types import ABSTAIN, Question, Split, Votes
 
 QUESTIONS = tuple(Question(f"q{i}", f"text {i}") for i in range(12))
@@ -134,7 +134,7 @@ def test_open_answers_are_read_and_gathered() -> None:
         return f"The answer is ${number_of(body) * 1000:,}.00" if number_of(body) == 6 else "Hm."
 
     with FaultyServer(solve) as server:
-        votes = vote(api(server, reader="number"), NOTHING, [questions], (), seed=0)[0]
+        votes = vote(api(server, answer_format="number"), NOTHING, [questions], (), seed=0)[0]
     assert votes.candidate_texts == (("6000",), ("",))
     assert votes.answer.tolist() == [0, ABSTAIN]
     assert votes.texts == ("The answer is $6,000.00", "Hm.")
@@ -244,9 +244,9 @@ def test_a_model_that_changes_its_name_is_counted() -> None:
     script = where("text 1", "renamed")
     with FaultyServer(answer, script) as server:
         settings = api(server)
-        inquiry = settings.inquiry(InMemory())
-        settings.replies(settings.queries_about("classification", QUESTIONS, CLASSES, 0), inquiry)
-    assert inquiry.models == {"org/m": 9, "another-model": 3}
+        batch = settings.batch(InMemory())
+        settings.replies(settings.queries_about("classification", QUESTIONS, CLASSES, 0), batch)
+    assert batch.models == {"org/m": 9, "another-model": 3}
 
 
 def test_what_is_never_answered_is_not_kept_and_is_asked_again(ledger: Ledger) -> None:
@@ -267,7 +267,7 @@ def test_what_is_never_answered_is_not_kept_and_is_asked_again(ledger: Ledger) -
 
 
 STOPS = {
-    "403": (1, ["wants a key", "403 not for you", "set STEELYARD_API_KEY"]),
+    "403": (1, ["needs a key", "403 not for you", "set STEELYARD_API_KEY"]),
     "404": (1, ["404 The model `m` does not exist", "check `base_url`, `model`"]),
     "moved": (1, ["308", "check `base_url`"]),
     "quota": (1, ["You exceeded your quota"]),
@@ -365,18 +365,18 @@ def test_caps_on_requests_and_cost(ledger: Ledger) -> None:
     with FaultyServer(answer) as server:
         settings = api(server, price_prompt=1.0, price_completion=2.0, max_new_tokens=2)
         asked = settings.queries_about("classification", QUESTIONS, CLASSES, 0)
-        inquiry = settings.inquiry(ledger, limits := Limits(max_requests=5))
-        heard = settings.replies(asked, inquiry)
+        batch = settings.batch(ledger, limits := Limits(max_requests=5))
+        heard = settings.replies(asked, batch)
         assert (server.requests, limits.requests, ledger.count()) == (5, 5, 5)
-        assert inquiry.stopped_by == "`--max-requests 5`"
+        assert batch.stopped_by == "`--max-requests 5`"
         assert Counter(one.reason for one in heard) == {"": 5, "not asked": 7}
         # an answer costs (10 x 1 + 2 x 2) / 1000 = 0.014; the estimate is a little more
         assert limits.cost == pytest.approx(5 * 0.014)
-        inquiry = settings.inquiry(ledger, limits := Limits(max_cost=8.9 * 0.014))
-        settings.replies(asked, inquiry)
-        assert inquiry.stopped_by == "`--max-cost 0.1246`"
+        batch = settings.batch(ledger, limits := Limits(max_cost=8.9 * 0.014))
+        settings.replies(asked, batch)
+        assert batch.stopped_by == "`--max-cost 0.1246`"
         assert 5 * 0.014 < limits.cost <= 8.9 * 0.014
-        settings.replies(asked, settings.inquiry(ledger))
+        settings.replies(asked, settings.batch(ledger))
     assert server.requests == 12  # nothing was paid for twice
 
 
@@ -409,11 +409,11 @@ def test_the_key_is_sent_and_written_nowhere(
         assert server.requests == 12
         assert votes.texts[0] == "spam [key]"
         monkeypatch.setenv("STEELYARD_API_KEY", KEY[:-1])
-        wrong = settings.inquiry(ledger)
+        wrong = settings.batch(ledger)
         with pytest.raises(ConfigError) as error:
             vote(api(server, queries=2), NOTHING, [QUESTIONS], CLASSES, seed=0, replies=ledger)
     assert "refuses the key in STEELYARD_API_KEY (401 Incorrect API key" in str(error.value)
-    said = f"{error.value!r} {votes!r} {wrong.terms!r} {settings!r} {caplog.text}"
+    said = f"{error.value!r} {votes!r} {wrong.config!r} {settings!r} {caplog.text}"
     written = b"".join(path.read_bytes() for path in tmp_path.iterdir())
     assert KEY[:-1] not in said
     assert KEY[:-1].encode() not in written
@@ -422,12 +422,12 @@ def test_the_key_is_sent_and_written_nowhere(
 
 def test_a_key_that_is_not_there_or_cannot_be_one(monkeypatch: pytest.MonkeyPatch) -> None:
     settings = Api(base_url="http://localhost:1/v1", model="m", api_key_env="MY_KEY")
-    with pytest.raises(ConfigError, match="The environment has no MY_KEY"):
-        settings.inquiry(InMemory())
+    with pytest.raises(ConfigError, match="The environment variable MY_KEY is not set"):
+        settings.batch(InMemory())
     for value in ("two words", "käy"):
         monkeypatch.setenv("MY_KEY", value)
         with pytest.raises(ConfigError) as error:
-            settings.inquiry(InMemory())
+            settings.batch(InMemory())
         assert "MY_KEY has a character that no key has" in str(error.value)
         assert value not in str(error.value)
 
@@ -469,7 +469,7 @@ def test_a_signal_lets_replies_under_way_arrive_and_then_stops(
 
 def test_a_signal_does_not_wait_for_ever(monkeypatch: pytest.MonkeyPatch, ledger: Ledger) -> None:
     """The very first request hangs; what is not there after the grace is asked again."""
-    monkeypatch.setattr("steelyard.supervision.api.ask_server.GRACE", 0.1)
+    monkeypatch.setattr("steelyard.supervision.api.request_batch.GRACE", 0.1)
     with FaultyServer(answer, lambda prompt, before: "held") as server:
 
         def interrupt() -> None:

@@ -25,7 +25,7 @@ from steelyard.studies.run import Run
 from steelyard.studies.selecting import select_labels
 from steelyard.studies.study import study
 from steelyard.supervision import Api
-from steelyard.supervision.api.token_logprobs import spoken_words
+from steelyard.supervision.api.token_logprobs import answer_words
 from steelyard.types import ABSTAIN, Question, Split, Votes
 
 NOTHING = Split((), np.zeros(0, dtype=np.int64))
@@ -40,7 +40,7 @@ def said(*pairs: tuple[str, float], cut: str = "stop") -> Body:
 
 
 def spoken(answer: str, *pairs: tuple[str, float | None], whole: bool = False) -> Any:
-    found = spoken_words(answer, "".join(text for text, _ in pairs), pairs, whole=whole)
+    found = answer_words(answer, "".join(text for text, _ in pairs), pairs, whole=whole)
     if found is None:
         return None
     spans, logs = found.words.spans, found.words.log_probs
@@ -86,11 +86,11 @@ def test_an_answer_spelled_otherwise_is_one_word_if_it_is_all_of_the_reply() -> 
     ids=["none", "without a value", "too few", "too many"],
 )
 def test_tokens_that_are_not_the_replys_say_nothing(tokens: Any) -> None:
-    assert spoken_words("yes", "yes", tokens, whole=True) is None
+    assert answer_words("yes", "yes", tokens, whole=True) is None
 
 
 def api(server: FaultyServer, **changes: Any) -> Api:
-    settings = {"words": True, "reader": "text", "answer": "text", "first_wait": 0.001}
+    settings = {"word_probs": True, "answer_format": "text", "answer": "text", "first_wait": 0.001}
     return Api(base_url=server.url, model="m", **{"queries": 1, **settings, **changes})
 
 
@@ -185,8 +185,10 @@ def test_votes_that_abstain_have_no_words() -> None:
 
 
 def test_words_are_of_open_answers() -> None:
-    with pytest.raises(ConfigError, match="are of open answers"):
-        Api(base_url="http://localhost:1/v1", model="m", words=True).check_task("classification")
+    with pytest.raises(ConfigError, match="is for open answers"):
+        Api(base_url="http://localhost:1/v1", model="m", word_probs=True).check_task(
+            "classification"
+        )
 
 
 def open_study(folder: Path, url: str, **supervisor: Any) -> dict[str, Any]:
@@ -197,7 +199,7 @@ def open_study(folder: Path, url: str, **supervisor: Any) -> dict[str, Any]:
             for i in range(size)
         ]
         (folder / f"{name}.jsonl").write_text(lines(rows))
-    asker = {"kind": "api", "base_url": url, "model": "m", "first_wait": 0.001, "words": True}
+    asker = {"kind": "api", "base_url": url, "model": "m", "first_wait": 0.001, "word_probs": True}
     return {
         "name": "words",
         "task": "generation",
@@ -247,7 +249,7 @@ def test_a_student_learns_from_a_servers_words(tmp_path: Path) -> None:
 
 def test_an_objective_of_words_says_which_voters_have_them(tmp_path: Path) -> None:
     with FaultyServer(lambda body: "7") as server:
-        settings = open_study(tmp_path, server.url, words=False)
+        settings = open_study(tmp_path, server.url, word_probs=False)
         with pytest.raises(InputError, match="`api` supervisors with `words`"):
             study({**settings, "arms": settings["arms"][:2]}, tmp_path / "run", workers=1)
 
@@ -273,7 +275,7 @@ def test_the_words_sum_is_that_of_the_tokens_that_touch_the_answer(
     cuts = sorted(data.draw(st.sets(st.integers(1, max(len(reply) - 1, 1)))))
     edges = [0, *(cut for cut in cuts if cut < len(reply)), len(reply)]
     tokens = tuple((reply[a:b], -1.0 - a) for a, b in itertools.pairwise(edges))
-    found = spoken_words(answer, reply, tokens, whole=False)
+    found = answer_words(answer, reply, tokens, whole=False)
     assert found is not None
     place = len("".join(before))
     touching = [

@@ -1,4 +1,4 @@
-"""Event loops that end well: a signal is noted inside and handed on outside."""
+"""Event loops that end cleanly: a signal is noted inside the loop and raised outside."""
 
 import asyncio
 import contextlib
@@ -10,13 +10,13 @@ from typing import Any
 
 
 class Received:
-    """A signal that came while queries were under way, and whose it is."""
+    """A signal that arrived while requests were under way, and its handler."""
 
     def __init__(self) -> None:
         self.number: int | None = None
         self.handlers: dict[int, Callable[..., Any]] = {}
 
-    def hand_on(self) -> None:
+    def raise_again(self) -> None:
         if self.number is not None:
             self.handlers[self.number](self.number, None)
 
@@ -25,15 +25,15 @@ class Received:
 def signals_to(stop: asyncio.Event) -> Iterator[Received]:
     """A signal sets `stop`: raised inside the event loop, its exception could be lost there.
 
-    Only signals that somebody handles, and only in the main thread, where they arrive.
+    Only signals that have a handler, and only in the main thread, where they arrive.
     """
     received = Received()
     loop = asyncio.get_running_loop()
     if threading.current_thread() is threading.main_thread():
-        for each in (signal.SIGINT, signal.SIGTERM):
-            handler = signal.getsignal(each)
+        for which in (signal.SIGINT, signal.SIGTERM):
+            handler = signal.getsignal(which)
             if callable(handler):
-                received.handlers[int(each)] = handler
+                received.handlers[int(which)] = handler
 
     def note(number: int) -> None:
         received.number = number

@@ -4,19 +4,19 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from steelyard.supervision.api.client import Logprobs
+from steelyard.supervision.parsed_replies import Logprobs
 from steelyard.types import Floats
 
-ENOUGH = 0.5
-"""Share of the first token that must be an option's; below it the reply begins with other words."""
-UNCLEAR = 0.05
+MIN_OPTION_MASS = 0.5
+"""Share of the first token that must be an option's; below it, something else comes first."""
+MAX_AMBIGUOUS_MASS = 0.05
 """Share of the first token that may begin two options."""
 MARKS = " \t\n*\"'`([{_"
 """What may stand before an answer in the token that begins it."""
 
 
 def option_probabilities(top: Logprobs, answers: Sequence[str]) -> Floats | None:
-    """P(option) of a closed question, (K,), sums to 1; None where the first token does not say.
+    """P(option) of a closed question, (K,), sums to 1; None where the first token does not show it.
 
     A token counts for the option that it is, begins, or ends with punctuation ("A", " A", "A.",
     "spa" of "spam"); all tokens of one option are added up. An option that no listed token begins
@@ -35,18 +35,18 @@ def option_probabilities(top: Logprobs, answers: Sequence[str]) -> Floats | None
         return None
     probs = np.exp([float(value) for value in values if value is not None])
     mass = np.zeros(len(answers))
-    found = np.zeros(len(answers), dtype=bool)
-    unclear = 0.0
+    covered = np.zeros(len(answers), dtype=bool)
+    ambiguous = 0.0
     for (token, _), prob in zip(top, probs, strict=True):
-        begun = [o for o, answer in enumerate(answers) if begins(token, answer)]
-        found[begun] = True
-        if len(begun) == 1:
-            mass[begun[0]] += prob
-        elif begun:
-            unclear += prob
-    if mass.sum() < ENOUGH or unclear > UNCLEAR:
+        options = [o for o, answer in enumerate(answers) if begins(token, answer)]
+        covered[options] = True
+        if len(options) == 1:
+            mass[options[0]] += prob
+        elif options:
+            ambiguous += prob
+    if mass.sum() < MIN_OPTION_MASS or ambiguous > MAX_AMBIGUOUS_MASS:
         return None
-    missed = ~found
+    missed = ~covered
     if missed.any():
         rest = max(1.0 - probs.sum(), 0.0) / missed.sum()
         mass[missed] = min(rest, probs.min())

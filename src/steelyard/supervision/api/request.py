@@ -1,4 +1,4 @@
-"""What an inquiry is given: queries, the server's terms, limits, where replies go, who watches."""
+"""What a batch of requests is given: queries, the server's settings, limits, a cache, progress."""
 
 import hashlib
 import json
@@ -11,18 +11,18 @@ from steelyard.prompts import PromptedQuestion
 CHARACTERS_PER_TOKEN = 4  # of English text; for estimates only
 
 
-def key_of(words: Mapping[str, Any]) -> str:
-    """The name of an answer: a hash of what decides it, 32 hexadecimal digits."""
-    text = json.dumps(words, sort_keys=True, ensure_ascii=True, allow_nan=False)
+def request_key(content: Mapping[str, Any]) -> str:
+    """The name of a reply: a hash of all that decides it, 32 hexadecimal digits."""
+    text = json.dumps(content, sort_keys=True, ensure_ascii=True, allow_nan=False)
     return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
 
 
 class ReplyCache(Protocol):
-    """Where replies are kept: a ledger, or nothing but memory."""
+    """Where replies are stored: a ledger, or memory."""
 
     def get(self, keys: Sequence[str]) -> dict[str, dict[str, Any]]: ...
 
-    def put(self, answers: Mapping[str, Mapping[str, Any]]) -> int: ...
+    def put(self, replies: Mapping[str, Mapping[str, Any]]) -> int: ...
 
     def claim(self, key: str) -> bool: ...
 
@@ -30,32 +30,32 @@ class ReplyCache(Protocol):
 
 
 class InMemory:
-    """Answers that end with the process."""
+    """Replies that are lost when the process ends."""
 
     def __init__(self) -> None:
-        self._answers: dict[str, Mapping[str, Any]] = {}
+        self._replies: dict[str, Mapping[str, Any]] = {}
 
     def get(self, keys: Sequence[str]) -> dict[str, dict[str, Any]]:
-        return {key: dict(self._answers[key]) for key in keys if key in self._answers}
+        return {key: dict(self._replies[key]) for key in keys if key in self._replies}
 
-    def put(self, answers: Mapping[str, Mapping[str, Any]]) -> int:
-        before = len(self._answers)
-        self._answers = {**answers, **self._answers}
-        return len(self._answers) - before
+    def put(self, replies: Mapping[str, Mapping[str, Any]]) -> int:
+        before = len(self._replies)
+        self._replies = {**replies, **self._replies}
+        return len(self._replies) - before
 
     def claim(self, key: str) -> bool:
-        return key not in self._answers
+        return key not in self._replies
 
     def release(self, key: str) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """One request, and the name of its answer."""
+    """A request, and the name of its reply."""
 
     key: str
     body: Mapping[str, Any]  # as it is sent
-    asked: PromptedQuestion  # what it asks
+    asked: PromptedQuestion  # the question it asks
 
     @property
     def tokens(self) -> int:
@@ -66,7 +66,7 @@ class Query:
 
 @dataclass(frozen=True)
 class ServerConfig:
-    """How a server is asked."""
+    """How requests are sent to a server, and what they cost."""
 
     base_url: str
     key: str = field(repr=False)
@@ -76,7 +76,7 @@ class ServerConfig:
     tries: int
     first_wait: float  # seconds
     longest_wait: float  # seconds
-    price_prompt: float  # of 1,000 tokens
+    price_prompt: float  # per 1,000 tokens
     price_completion: float
     max_tokens: int
 
@@ -88,16 +88,16 @@ class ServerConfig:
 
 @dataclass
 class Limits:
-    """What may be spent, and what was. One may be shared by several inquiries."""
+    """What may be spent, and what was spent. Several batches may share it."""
 
     max_requests: int | None = None  # sent from now on, repeated ones included
     max_cost: float | None = None  # of all answers that are used, earlier ones included
     requests: int = 0
     cost: float = 0.0
-    promised: float = 0.0  # estimate for requests under way
+    promised: float = 0.0  # estimated cost of requests under way
 
     def reached(self, price: float) -> str:
-        """Why no further request of an estimated price may be sent; empty if it may."""
+        """The limit that a request of an estimated price would exceed; empty if it may be sent."""
         if self.max_requests is not None and self.requests >= self.max_requests:
             return f"`--max-requests {self.max_requests}`"
         if self.max_cost is not None and self.cost + self.promised + price > self.max_cost:
@@ -106,20 +106,20 @@ class Limits:
 
 
 class RequestProgress(Protocol):
-    """Is told how asking gets on."""
+    """Is told what happens to the queries."""
 
     def begin(self, queries: int) -> None:
-        """So many more queries are to be answered."""
+        """Queries are added to those that are to be answered."""
 
     def answered(self, reason: str, price: float, stored: bool) -> None:
-        """One has its answer, or abstains for a reason."""
+        """A query has its reply, or abstains for a reason."""
 
     def waits(self, seconds: float, reason: str) -> None:
-        """A fault is waited out."""
+        """A request waits before it is sent again."""
 
 
 class NoRequestProgress:
-    """Watches and says nothing."""
+    """Shows nothing."""
 
     def begin(self, queries: int) -> None: ...
 

@@ -2,7 +2,7 @@
 
 import os
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 from urllib.parse import urlsplit
@@ -10,9 +10,9 @@ from urllib.parse import urlsplit
 from pydantic import Field, JsonValue, field_validator
 
 from steelyard.errors import ConfigError, SteelyardError
+from steelyard.extras import require
 from steelyard.io.atomic import file_sum
 from steelyard.prompts import PromptedQuestion, PromptSettings, read
-from steelyard.supervision.api.ask_server import RequestBatch, Unanswered
 from steelyard.supervision.api.client import ServerReply
 from steelyard.supervision.api.option_probabilities import option_probabilities
 from steelyard.supervision.api.request import (
@@ -22,71 +22,73 @@ from steelyard.supervision.api.request import (
     ReplyCache,
     RequestProgress,
     ServerConfig,
-    key_of,
+    request_key,
 )
-from steelyard.supervision.api.token_logprobs import with_words
+from steelyard.supervision.api.request_batch import RequestBatch, Unanswered
+from steelyard.supervision.api.token_logprobs import with_word_probs
 from steelyard.supervision.parsed_replies import ParsedReply, counted, votes_of
 from steelyard.supervision.protocol import BaseSupervisor, VoteRequest
 from steelyard.types import ABSTAIN, Question, Votes
 from steelyard.types.task_kinds import KINDS
 
 KEY_ENV = "STEELYARD_API_KEY"
-OURS = ("messages", "model", "stream", "n", "seed", "temperature", "top_p", "max_tokens")
+RESERVED = ("messages", "model", "stream", "n", "seed", "temperature", "top_p", "max_tokens")
 
 
 class Api(PromptSettings, BaseSupervisor):
-    """Asks a server's chat/completions, K queries about each question, several at a time.
+    """Asks a server's chat/completions, K queries for each question, several at the same time.
 
-    A closed question is answered by what the reply's text says. Where the server gives
-    log-probabilities and half of the first token's mass is on options, the vote has their
-    distribution, and a reply that is cut off before it can be read answers the most probable of
-    them. Sampled replies (a temperature above 0) have no distribution. What cannot be read
-    abstains with a reason. Every reply is kept in a ledger before it counts.
+    A closed question is answered by the text of the reply. Where the server gives
+    log-probabilities and at least half of the first token's probability is on options, the vote
+    has their distribution, and a reply that is truncated before it can be parsed answers the most
+    probable option. Sampled replies (a temperature above 0) have no distribution. A reply that
+    cannot be parsed abstains with a reason. Every reply is stored in a ledger before it is used.
     """
 
     version: ClassVar[int] = 1
     uses_ledger: ClassVar[bool] = True
+    old_names: ClassVar[Mapping[str, str]] = {**PromptSettings.old_names, "words": "word_probs"}
 
     kind: Literal["api"] = "api"
     base_url: str
-    """Of the server, such as `http://localhost:8000/v1`; `/chat/completions` comes behind it."""
+    """The server's address, such as `http://localhost:8000/v1`; `/chat/completions` is appended."""
     model: str = Field(min_length=1)
-    """As the server names it."""
+    """The model's name on the server."""
     name: str | None = Field(None, min_length=1)
-    """Of the voter; None takes the model's."""
+    """Name of the voter; null takes the model's name."""
     system: str | None = None
-    """A message before the question."""
+    """A system message, sent before the question."""
     api_key_env: str = Field(KEY_ENV, pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")
-    """Environment variable that holds the key; a server without keys needs none."""
+    """Name of the environment variable that holds the key; a server without keys needs none."""
     concurrency: int = Field(8, ge=1, le=1024)
-    """Requests at a time."""
+    """Number of requests at the same time."""
     top_logprobs: int = Field(20, ge=0, le=20)
-    """How many log-probabilities to ask for; 0 asks for none and reads the text."""
-    words: bool = False
-    """Ask for the log-probability of every token of an open answer. Votes then say how sure the
-    server is of each word, which a student's objective such as `soft` learns from. Of sampled
-    replies a server gives the model's own log-probabilities, or those after the temperature."""
+    """Number of log-probabilities to request of the first token; with 0 only the text is parsed."""
+    word_probs: bool = False
+    """Request the log-probability of every token of an open answer. Votes then hold the probability
+    of each word, for objectives such as `soft`. For sampled replies a server reports the model's
+    log-probabilities before or after the temperature, depending on the server."""
     timeout: float = Field(120.0, gt=0)
-    """Seconds that one request may take."""
+    """Largest number of seconds for one request."""
     tries: int = Field(6, ge=1, le=100)
-    """Requests for one answer before it is given up for this run."""
+    """Number of requests for one answer before it is given up in this run."""
     first_wait: float = Field(1.0, ge=0)
-    """Seconds before the second try; each further wait is twice as long."""
+    """Seconds before the second try; each later wait is twice as long."""
     longest_wait: float = Field(60.0, ge=0)
-    """Seconds that any wait may take, the server's own wish included."""
+    """Longest wait in seconds; it also limits the wait that the server asks for."""
     price_prompt: float = Field(0.0, ge=0)
-    """Price of 1,000 tokens that are read."""
+    """Price of 1,000 prompt tokens."""
     price_completion: float = Field(0.0, ge=0)
-    """Price of 1,000 tokens that are written."""
+    """Price of 1,000 completion tokens."""
     max_tokens_name: Literal["max_tokens", "max_completion_tokens"] = "max_tokens"
-    """What the server calls the limit of `max_new_tokens`."""
+    """The server's name for the limit that `max_new_tokens` sets."""
     extra: dict[str, JsonValue] = Field(default_factory=dict)
-    """Further fields of each request, such as
-    `{chat_template_kwargs: {enable_thinking: false}}`; null leaves one of ours out."""
+    """Additional fields of each request, such as
+    `{chat_template_kwargs: {enable_thinking: false}}`; null removes a field of the request."""
 
     @field_validator("base_url")
     @classmethod
-    def _an_address(cls, value: str) -> str:
+    def _check_address(cls, value: str) -> str:
         try:
             parts = urlsplit(value)
             good = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
@@ -100,14 +102,14 @@ class Api(PromptSettings, BaseSupervisor):
                 "(`api_key_env`)"
             )
         if parts.path.rstrip("/").endswith("/chat/completions"):
-            raise ValueError("must end before `/chat/completions`, which is put behind it")
+            raise ValueError("must end before `/chat/completions`, which is appended")
         return value.rstrip("/")
 
     @field_validator("extra")
     @classmethod
-    def _not_ours(cls, value: dict[str, JsonValue]) -> dict[str, JsonValue]:
+    def _check_extra(cls, value: dict[str, JsonValue]) -> dict[str, JsonValue]:
         for name in value:
-            if name in OURS and (value[name] is not None or name in OURS[:4]):
+            if name in RESERVED and (value[name] is not None or name in RESERVED[:4]):
                 raise ValueError(f"must not have {name!r}, which is set elsewhere")
         return value
 
@@ -126,13 +128,15 @@ class Api(PromptSettings, BaseSupervisor):
         self.check_asking(kind)
         if KINDS[kind].is_pair and self.answer == "text":
             raise ConfigError(
-                "A server judges which of two answers is better, by letter; leave `answer` out."
+                "A server chooses the better of two answers by letter; remove `answer: text`."
             )
-        if not KINDS[kind].is_open and self.words:
-            raise ConfigError(f"`words` are of open answers, and {kind} has none; leave them out.")
+        if not KINDS[kind].is_open and self.word_probs:
+            raise ConfigError(f"`word_probs` is for open answers, and {kind} has none; remove it.")
+        if self.word_probs:
+            require("`word_probs: true`", "torch")
 
     def inputs(self) -> dict[str, str]:
-        """The paraphrases; which weights answer, only the server knows."""
+        """Fingerprint of the paraphrases; the model's weights are known to the server only."""
         return {} if self.paraphrases is None else {"paraphrases": file_sum(Path(self.paraphrases))}
 
     @property
@@ -144,42 +148,46 @@ class Api(PromptSettings, BaseSupervisor):
 
         Raises:
             ConfigError: the server refuses the key, the model or the settings.
-            SteelyardError: the server has gone, or left queries unanswered that it may answer
-                another time.
+            SteelyardError: the server no longer answers, or left queries without a reply that
+                it may answer later.
         """
         kind, classes, asked = request.kind, request.classes, request.questions
-        inquiry = self.inquiry(InMemory() if request.replies is None else request.replies)
-        parts = [self.queries_about(kind, part, classes, request.seed) for part in asked]
-        said = iter(self.replies([one for part in parts for one in part], inquiry))
-        heard = [[next(said) for _ in part] for part in parts]
-        lost = Counter(one.reason for part in heard for one in part if one.again)
+        batch = self.batch(InMemory() if request.replies is None else request.replies)
+        prompts = [self.queries_about(kind, part, classes, request.seed) for part in asked]
+        flat = iter(self.replies([prompt for part in prompts for prompt in part], batch))
+        replies = [[next(flat) for _ in part] for part in prompts]
+        lost = Counter(reply.reason for part in replies for reply in part if reply.retryable)
         if lost:
             raise SteelyardError(
-                f"{lost.total()} of {sum(map(len, parts))} queries got no answer from "
-                f"{self.base_url} ({counted(lost)}). What was answered is kept; the same command "
-                "asks for the rest."
+                f"{lost.total()} of {sum(map(len, prompts))} queries got no answer from "
+                f"{self.base_url} ({counted(lost)}). Replies so far are stored; run the same "
+                "command again to ask the rest."
             )
-        found = []
-        for questions, part in zip(asked, heard, strict=True):
-            queries = self.query_names(kind)
-            votes = votes_of(kind, questions, classes, (self.voter,), queries, part)
-            found.append(with_words(votes, part, self.reader) if self.words else votes)
-        return found
+        tables = []
+        for questions, part in zip(asked, replies, strict=True):
+            names = self.query_names(kind)
+            votes = votes_of(kind, questions, classes, (self.voter,), names, part)
+            tables.append(
+                with_word_probs(votes, part, self.answer_format) if self.word_probs else votes
+            )
+        return tables
 
     def queries_about(
         self, kind: str, questions: Sequence[Question], classes: tuple[str, ...], seed: int
     ) -> list[PromptedQuestion]:
         """All queries about each question, in their order."""
         numbers = range(len(self.query_names(kind)))
-        return [self.ask(one, kind, classes, q, seed) for one in questions for q in numbers]
+        return [
+            self.ask(question, kind, classes, q, seed) for question in questions for q in numbers
+        ]
 
-    def inquiry(
+    def batch(
         self,
-        answers: ReplyCache,
+        cache: ReplyCache,
         limits: Limits | None = None,
         watch: RequestProgress | None = None,
     ) -> RequestBatch:
-        """What asks this server.
+        """An empty batch of requests to this server.
 
         Raises:
             ConfigError: the environment has no key under a name other than the default one, or
@@ -188,13 +196,14 @@ class Api(PromptSettings, BaseSupervisor):
         key = os.environ.get(self.api_key_env, "").strip()
         if not key and self.api_key_env != KEY_ENV:
             raise ConfigError(
-                f"The environment has no {self.api_key_env}; set it to the key of {self.base_url}."
+                f"The environment variable {self.api_key_env} is not set; set it to the key of "
+                f"{self.base_url}."
             )
         if not all("!" <= c <= "~" for c in key):
             raise ConfigError(
-                f"{self.api_key_env} has a character that no key has; set it to the key alone."
+                f"{self.api_key_env} has a character that no key has; set it to the key only."
             )
-        terms = ServerConfig(
+        config = ServerConfig(
             key=key,
             key_env=self.api_key_env,
             max_tokens=self.max_new_tokens,
@@ -205,10 +214,10 @@ class Api(PromptSettings, BaseSupervisor):
                 }
             ),
         )
-        return RequestBatch(terms, answers, limits, watch, lambda *pair: self._read(*pair).reason)
+        return RequestBatch(config, cache, limits, watch, lambda *pair: self._parse(*pair).reason)
 
     def query(self, asked: PromptedQuestion) -> Query:
-        """The request of one query, under the hash of all that decides its answer."""
+        """The request of one query; its key is a hash of all that decides the reply."""
         messages = [{"role": "user", "content": asked.prompt}]
         if self.system is not None:
             messages.insert(0, {"role": "system", "content": self.system})
@@ -220,36 +229,35 @@ class Api(PromptSettings, BaseSupervisor):
             self.max_tokens_name: self.max_new_tokens,
         }
         if self.temperature > 0:
-            body["seed"] = asked.seed % 2**31  # servers differ in how large a seed they take
+            body["seed"] = asked.seed % 2**31  # servers differ in the largest seed they accept
         elif self.top_logprobs and asked.answers:
             body |= {"logprobs": True, "top_logprobs": self.top_logprobs}
-        if self.words:
+        if self.word_probs:
             body["logprobs"] = True
         body = {name: part for name, part in {**body, **self.extra}.items() if part is not None}
-        return Query(key_of({"engine": self.base_url, "request": body}), body, asked)
+        return Query(request_key({"engine": self.base_url, "request": body}), body, asked)
 
-    def replies(
-        self, asked: Sequence[PromptedQuestion], inquiry: RequestBatch
-    ) -> list[ParsedReply]:
-        """Ask, and read the replies; one for each query, in their order."""
-        queries = [self.query(one) for one in asked]
-        said = inquiry.ask(queries)
-        return [self._read(one, said[query.key]) for one, query in zip(asked, queries, strict=True)]
+    def replies(self, asked: Sequence[PromptedQuestion], batch: RequestBatch) -> list[ParsedReply]:
+        """Ask, and parse the replies; one for each query, in their order."""
+        queries = [self.query(prompt) for prompt in asked]
+        replies = batch.ask(queries)
+        pairs = zip(asked, queries, strict=True)
+        return [self._parse(prompt, replies[query.key]) for prompt, query in pairs]
 
-    def _read(self, asked: PromptedQuestion, reply: ServerReply | Unanswered) -> ParsedReply:
+    def _parse(self, asked: PromptedQuestion, reply: ServerReply | Unanswered) -> ParsedReply:
         if isinstance(reply, Unanswered):
-            return ParsedReply(asked, ABSTAIN, reply.reason, again=reply.again)
+            return ParsedReply(asked, ABSTAIN, reply.reason, retryable=reply.retryable)
         finish = "content_filter" if reply.refusal else reply.finish_reason
-        reading = read(reply.text, asked, self.reader, finish)
+        reading = read(reply.text, asked, self.answer_format, finish)
         answer, reason = reading.answer, reading.reason
         probs = None
         if asked.answers and reason in ("", "cut off"):
             probs = option_probabilities(reply.logprobs, asked.answers)
-        if probs is not None and answer == ABSTAIN:  # the first token says what the rest would
+        if probs is not None and answer == ABSTAIN:  # the first token shows the answer
             answer, reason = int(probs.argmax()), ""
         if probs is not None and probs[answer] < probs.max():
-            probs = None  # the reply goes on to say otherwise
+            probs = None  # the rest of the reply contradicts the first token
         return ParsedReply(
             *(asked, answer, reason, reading.text, reply.text, probs, reply.served_model),
-            tokens=reply.logprobs if self.words else (),
+            tokens=reply.logprobs if self.word_probs else (),
         )

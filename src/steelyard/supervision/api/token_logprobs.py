@@ -1,4 +1,4 @@
-"""How sure a server is of the words of its open answers, from the tokens of its replies."""
+"""Log-probabilities of the words of a server's open answers, from the tokens of its replies."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -7,64 +7,68 @@ from typing import NamedTuple
 import numpy as np
 
 from steelyard.prompts import AnswerFormat
-from steelyard.supervision.api.client import Logprobs
-from steelyard.supervision.parsed_replies import ParsedReply
+from steelyard.supervision.parsed_replies import Logprobs, ParsedReply
 from steelyard.types import ABSTAIN, Floats, Spans, Votes, WordProbabilities
 
 WHOLE = ("json", "slots", "text")
-"""Readers whose answer is all of the reply, in another spelling."""
+"""Answer formats in which the answer is all of the reply, in another spelling."""
 
 
-class Spoken(NamedTuple):
-    """One answer with what its speaker thinks of its words."""
+class AnswerWords(NamedTuple):
+    """One answer with the log-probabilities of its words, and the number of its tokens."""
 
     words: WordProbabilities
     tokens: int
 
 
-def with_words(votes: Votes, heard: Sequence[ParsedReply], reader: AnswerFormat | None) -> Votes:
-    """The votes with the words of each voter's own answers, and the entropy of their list.
+def with_word_probs(
+    votes: Votes, replies: Sequence[ParsedReply], answer_format: AnswerFormat | None
+) -> Votes:
+    """The votes with the word probabilities of each voter's answers, and the entropy of their list.
 
-    A voter's list are its distinct answers to a question, whichever query gave them; of equal ones
-    the first counts. Answers of others, and those whose reply has no log-probabilities, are nan.
+    A voter's list holds its distinct answers to a question, whichever query gave them; of equal
+    answers the first counts. Answers of other voters, and those whose reply has no
+    log-probabilities, are nan.
 
     Args:
         votes: M votes on open questions.
-        heard: the M answers they are made of, in the same order.
-        reader: of the answers.
+        replies: the M replies they are made of, in the same order.
+        answer_format: of the answers.
     """
     from steelyard.models.lm.beam_search import beam_entropy
 
-    spoken: dict[tuple[int, int, str], Spoken] = {}
-    for m, one in enumerate(heard):
-        key = int(votes.example[m]), int(votes.voter[m]), one.canonical
-        if one.answer != ABSTAIN and key not in spoken:
-            said = spoken_words(one.canonical, one.text, one.tokens, whole=reader in WHOLE)
-            if said is not None:
-                spoken[key] = said
+    by_answer: dict[tuple[int, int, str], AnswerWords] = {}
+    for m, reply in enumerate(replies):
+        key = int(votes.example[m]), int(votes.voter[m]), reply.canonical
+        if reply.answer != ABSTAIN and key not in by_answer:
+            words = answer_words(
+                reply.canonical, reply.text, reply.tokens, whole=answer_format in WHOLE
+            )
+            if words is not None:
+                by_answer[key] = words
     voters = len(votes.voters)
-    lists = np.array([i * voters + v for i, v, _ in spoken], dtype=np.int64)
-    logs = np.array([one.words.log_probs.sum() for one in spoken.values()])
-    lengths = np.array([one.tokens for one in spoken.values()], dtype=np.int64)
+    lists = np.array([i * voters + v for i, v, _ in by_answer], dtype=np.int64)
+    logs = np.array([answer.words.log_probs.sum() for answer in by_answer.values()])
+    lengths = np.array([answer.tokens for answer in by_answer.values()], dtype=np.int64)
     entropy = beam_entropy(logs, lengths, lists, len(votes.ids) * voters)
     return replace(
         votes,
-        word_probs=_of_candidates(votes, spoken),
+        word_probs=_of_candidates(votes, by_answer),
         entropy=entropy[votes.example * voters + votes.voter],
     )
 
 
-def spoken_words(answer: str, reply: str, tokens: Logprobs, *, whole: bool) -> Spoken | None:
-    """ln P of each word of an answer, where it last stands in the reply, white space aside.
+def answer_words(answer: str, reply: str, tokens: Logprobs, *, whole: bool) -> AnswerWords | None:
+    """ln P of each word of an answer, at its last occurrence in the reply, white space aside.
 
-    Words that a token joins are one. An answer that is spelled otherwise in the reply is one word,
-    as probable as all of the reply, if it is all that the reply says.
+    Words that share a token are one. An answer with another spelling in the reply is one word,
+    as probable as all of the reply, if the reply holds nothing else.
 
     Args:
-        answer: in its one spelling.
-        reply: as it came.
+        answer: in canonical spelling.
+        reply: the server's text, unchanged.
         tokens: of the reply, with their natural log-probabilities.
-        whole: the answer is all that the reply says.
+        whole: the reply holds nothing but the answer.
 
     Returns:
         None where the tokens are not those of the reply, or a log-probability is missing.
@@ -74,44 +78,46 @@ def spoken_words(answer: str, reply: str, tokens: Logprobs, *, whole: bool) -> S
     if not tokens or len(values) < len(tokens) or text.strip() != reply.strip():
         return None
     ends = np.cumsum([len(token) for token, _ in tokens])
-    own = np.array([c for c, sign in enumerate(answer) if not sign.isspace()], dtype=np.int64)
+    inner = np.array([c for c, sign in enumerate(answer) if not sign.isspace()], dtype=np.int64)
     there = np.array([c for c, sign in enumerate(text) if not sign.isspace()], dtype=np.int64)
-    place = "".join(text[c] for c in there).rfind("".join(answer[c] for c in own))
-    if place < 0 or not len(own):
+    start = "".join(text[c] for c in there).rfind("".join(answer[c] for c in inner))
+    if start < 0 or not len(inner):
         if not whole:
             return None
-        return Spoken(_one_word(answer, sum(values)), len(tokens))
-    return _where_it_stands(answer, own, there[place : place + len(own)], ends, np.array(values))
+        return AnswerWords(_single_word(answer, sum(values)), len(tokens))
+    return _where_it_stands(
+        answer, inner, there[start : start + len(inner)], ends, np.array(values)
+    )
 
 
 def _where_it_stands(
-    answer: str, own: np.ndarray, there: np.ndarray, ends: np.ndarray, values: Floats
-) -> Spoken:
-    """Words of an answer whose characters `own` are the reply's characters `there`."""
+    answer: str, inner: np.ndarray, there: np.ndarray, ends: np.ndarray, values: Floats
+) -> AnswerWords:
+    """Words of an answer whose characters `inner` are the reply's characters `there`."""
     from steelyard.models.lm.word_alignment import word_log_probs, words_of
 
     begins = np.concatenate([[0], ends[:-1]])
     inside = np.flatnonzero((ends > there[0]) & (begins <= there[-1]))
     first = np.searchsorted(there, begins[inside])  # white space goes to what follows
     last = np.maximum(np.searchsorted(there, ends[inside]), first)
-    begin = own[np.minimum(first, len(own) - 1)]
-    end = np.where(last > first, own[np.maximum(last, 1) - 1] + 1, begin)
+    begin = inner[np.minimum(first, len(inner) - 1)]
+    end = np.where(last > first, inner[np.maximum(last, 1) - 1] + 1, begin)
     spans = Spans(np.array([0, len(inside)]), begin, end)
-    return Spoken(word_log_probs(words_of((answer,)), spans, values[inside]), len(inside))
+    return AnswerWords(word_log_probs(words_of((answer,)), spans, values[inside]), len(inside))
 
 
 def _of_candidates(
-    votes: Votes, spoken: Mapping[tuple[int, int, str], Spoken]
+    votes: Votes, by_answer: Mapping[tuple[int, int, str], AnswerWords]
 ) -> WordProbabilities:
-    """Words of each vote's candidates in turn; one of nan where its voter did not say it."""
+    """Words of each vote's candidates in turn; nan where its voter did not give it."""
     parts = []
     for m, i in enumerate(votes.example.tolist()):
         for text in votes.candidate_texts[i]:
-            said = spoken.get((i, int(votes.voter[m]), text))
-            parts.append(_one_word(text, np.nan) if said is None else said.words)
+            answer = by_answer.get((i, int(votes.voter[m]), text))
+            parts.append(_single_word(text, np.nan) if answer is None else answer.words)
     return WordProbabilities.stack(parts)
 
 
-def _one_word(text: str, log_prob: float) -> WordProbabilities:
+def _single_word(text: str, log_prob: float) -> WordProbabilities:
     spans = Spans(np.array([0, 1]), np.array([0]), np.array([len(text)]))
     return WordProbabilities(spans, np.array([log_prob]))

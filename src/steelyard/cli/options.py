@@ -1,0 +1,64 @@
+"""What the commands share: options, how help is shown, the first line of progress."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperCommand, TyperGroup
+
+STUDY_HELP = "The study file to run, in YAML."
+
+
+class Command(TyperCommand):
+    """A command whose help shows no type behind flags, which take no value."""
+
+    def get_params(self, ctx: Any) -> list[Any]:
+        return _without_flag_types(super().get_params(ctx))
+
+
+class Group(TyperGroup):
+    """The commands together; flags are shown as in Command."""
+
+    def get_params(self, ctx: Any) -> list[Any]:
+        return _without_flag_types(super().get_params(ctx))
+
+
+def _without_flag_types(params: list[Any]) -> list[Any]:
+    for param in params:
+        if getattr(param, "is_flag", False):
+            param.metavar = ""
+    return params
+
+
+def epilog(example: str, page: str) -> str:
+    """The last lines of a command's help: one example, and the page that explains more.
+
+    Args:
+        example: a whole command line.
+        page: file of the documentation.
+    """
+    return f"Example: {example}\n\nDocumentation: {page}"
+
+
+StudyFile = Annotated[Path, typer.Argument(help=STUDY_HELP, metavar="STUDY.yaml")]
+RunFolder = Annotated[
+    Path,
+    typer.Argument(help="The folder of a finished study (its --out folder).", metavar="RUN_DIR"),
+]
+Workers = Annotated[
+    int | None,
+    typer.Option(
+        metavar="N",
+        help="How many jobs run at the same time, each in its own process. "
+        "The default is 2, or 1 on a machine with a GPU.",
+    ),
+]
+Settings = Annotated[
+    list[str],
+    typer.Option(
+        "--set",
+        metavar="KEY=VALUE",
+        help="Override one setting of the study file, such as student.epochs=2. "
+        "The option may be repeated.",
+    ),
+]

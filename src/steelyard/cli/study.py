@@ -1,0 +1,80 @@
+"""`steelyard study`: run a study, or resume one."""
+
+import shlex
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from steelyard.cli.options import Settings, StudyFile, Workers
+from steelyard.cli.terminal import print_results
+from steelyard.errors import ConfigError
+from steelyard.studies.progress import StderrProgress
+
+EXAMPLE = ("steelyard study study.yaml --set seeds=3 --out runs/first", "docs/study.md")
+EXECUTORS = ("local", "ray")
+
+
+def study(
+    study: StudyFile,
+    set_: Settings = [],  # noqa: B006
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            help="The folder for results, report and stored intermediate results. "
+            "The default is runs/NAME, where NAME is the name of the study.",
+        ),
+    ] = None,
+    executor: Annotated[
+        str,
+        typer.Option(
+            metavar="local|ray",
+            help="Where jobs run: `local` is this machine, `ray` is a Ray cluster.",
+        ),
+    ] = "local",
+    workers: Workers = None,
+) -> None:
+    """Run a study, or resume it: train every method, its controls and the ceiling, and report."""
+    if executor not in EXECUTORS:
+        raise ConfigError(f"`--executor` must be local or ray, got {executor!r}.")
+    options = [part for entry in set_ for part in ("--set", entry)]
+    options += [] if executor == "local" else ["--executor", executor]
+    run_study(study, out, ["study", str(study), *options], set_, executor, workers)
+
+
+def run_study(
+    what: Path | dict[str, Any],
+    out: Path | None,
+    arguments: list[str],
+    overrides: list[str],
+    executor: Any,
+    workers: int | None,
+) -> None:
+    """Run a study with progress on stderr; print its table, warnings and the report's path.
+
+    Args:
+        what: a study file, or the settings of a study.
+        out: folder of the results; None takes runs/NAME.
+        arguments: the command and its options but --out and --workers, for "how to reproduce".
+        overrides: `key=value` settings.
+        executor: "local" or "ray".
+        workers: jobs at the same time; None takes the machine's default.
+    """
+    shown = what.name if isinstance(what, Path) else str(what["name"])
+    with StderrProgress(shown) as watch:
+        from steelyard.studies.study import study
+
+        arguments = ["steelyard", *arguments, *([] if out is None else ["--out", str(out)])]
+        arguments += [] if workers is None else ["--workers", str(workers)]
+        result = study(
+            what,
+            out,
+            overrides=overrides,
+            executor=executor,
+            workers=workers,
+            watch=watch,
+            command=shlex.join(arguments),
+        )
+    print_results(result.results)
+    print(f"report: {result.report}")

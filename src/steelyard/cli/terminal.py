@@ -1,0 +1,44 @@
+"""Printing that works on any terminal: narrow ones, pipes, and encodings other than UTF-8."""
+
+import io
+import shutil
+import sys
+from textwrap import fill
+from typing import Any
+
+PIPE_WIDTH = 100  # columns of a table that is not printed to a terminal
+
+
+def replace_unprintable() -> None:
+    """Print `?` for a character that the encoding of stdout or stderr lacks; never fail on it."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
+
+
+def counted(number: int, noun: str) -> str:
+    """A number with its noun in the singular or plural: "1 vote", "1,200 votes"."""
+    return f"{number:,} {noun}" + ("" if number == 1 else "s")
+
+
+def terminal_columns() -> int | None:
+    """Columns of the terminal that stdout is; None where it is a pipe or a file."""
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+
+
+def print_text(line: str) -> None:
+    """Print a line; on a terminal it is broken between words, elsewhere not at all."""
+    columns = terminal_columns()
+    print(line if columns is None else fill(line, columns, break_on_hyphens=False))
+
+
+def print_results(results: Any) -> None:
+    """Print the table of a study, in as many columns as the terminal has, and its warnings."""
+    from rich.console import Console
+
+    from steelyard.report import terminal_table
+
+    columns = terminal_columns() or PIPE_WIDTH
+    Console(width=columns).print(terminal_table(results, columns))
+    for warning in results.get("warnings") or ():
+        print_text(f"note: {warning}")

@@ -1,0 +1,203 @@
+"""`steelyard train`: train a student on selected labels and save it as a model."""
+
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from steelyard.cli.options import Settings
+from steelyard.errors import ConfigError, InputError
+from steelyard.studies.progress import Stopwatch
+
+if TYPE_CHECKING:
+    from steelyard.student import Student, TrainedModel, TrainingData
+    from steelyard.types import Question
+    from steelyard.types.task_kinds import Kind
+
+EXAMPLE = ("steelyard train study.yaml --selection reweigh --out model", "docs/study.md")
+PERIOD = 5.0  # seconds between lines of progress
+
+
+def train(
+    data: Annotated[
+        Path,
+        typer.Argument(
+            metavar="STUDY.yaml|DATA", help="A study file, or a file of questions to train on."
+        ),
+    ],
+    selection: Annotated[
+        str,
+        typer.Option(
+            metavar="FILE|ARM",
+            help="The labels to train on: a file with id, a label or targets, and a weight; or, "
+            "with a study file, the name of one of its arms.",
+        ),
+    ],
+    out: Annotated[
+        Path,
+        typer.Option(metavar="DIR", help="The folder to save the model in; it must be empty."),
+    ],
+    student: Annotated[
+        str,
+        typer.Option(
+            metavar="YAML", help="The settings of the student, where DATA is no study file."
+        ),
+    ] = "{kind: classifier, model: minilm}",
+    seed: Annotated[
+        int, typer.Option(metavar="N", help="Random seed for the data splits and for training.")
+    ] = 0,
+    set_: Settings = [],  # noqa: B006
+) -> None:
+    """Train a student on selected labels and save the model in Hugging Face's format.
+
+    Training saves checkpoints: after a stop, the same command resumes from the last one.
+    """
+    watch = Stopwatch()
+    watch.line(f"loading libraries and {data.name}")
+    from steelyard.io.yaml_file import MAX_SEED
+    from steelyard.student.saved import check_free, save_model
+
+    if not 0 <= seed <= MAX_SEED:
+        raise ConfigError(f"`--seed` must be from 0 to {MAX_SEED}, got {seed}.")
+    check_free(out)
+    if data.suffix in (".yaml", ".yml"):
+        settings, training = _from_study(data, selection, seed, set_)
+    else:
+        settings, training = _from_file(data, selection, student)
+    kept = int((training.weights > 0).sum())
+    answers = f"{len(training.classes)} answers" if training.classes else "open answers"
+    print(f"training on {kept} of {len(training.questions)} examples, {answers}", flush=True)
+    scratch = out.with_name(f"{out.name}.unfinished")
+    trained = _fit(settings, training, seed, scratch, watch)
+    if dropped := trained.training_record().get("left_out"):
+        print(f"note: {dropped} examples were dropped, because their answer was too long")
+    save_model(trained, out, training.kind, training.classes)
+    shutil.rmtree(scratch, ignore_errors=True)
+    print(f"model: {out}")
+
+
+def _fit(
+    student: "Student", training: "TrainingData", seed: int, scratch: Path, watch: Stopwatch
+) -> "TrainedModel":
+    """Train, with checkpoints in `scratch` under a name made of all that decides the result."""
+    from steelyard.models.checkpoints import Checkpoints
+    from steelyard.models.load import identity
+    from steelyard.progress import steps_reported_to
+    from steelyard.store.store import Recipe, fingerprint, library_versions
+    from steelyard.student import TrainingOptions
+
+    recipe = Recipe(
+        kind="training",
+        version=student.version,
+        settings={**student.model_dump(mode="json"), "seed": seed},
+        inputs={
+            "model": "" if student.pretrained is None else identity(student.pretrained),
+            "questions": fingerprint(tuple(training.questions)),
+            "targets": fingerprint((training.targets, training.weights)),
+            "classes": fingerprint(training.classes),
+            "objective": fingerprint(training.objective),
+        },
+        libraries=library_versions(*student.libraries),
+    )
+    last = 0.0
+
+    def show(done: int, total: int) -> None:
+        nonlocal last
+        if done == total or watch.seconds - last >= PERIOD:
+            last = watch.seconds
+            watch.line(f"step {done}/{total}")
+
+    options = TrainingOptions(seed=seed, checkpoints=Checkpoints(scratch / recipe.name))
+    with steps_reported_to(show):
+        return student.fit(training, options)
+
+
+def _from_study(
+    data: Path, selection: str, seed: int, overrides: list[str]
+) -> "tuple[Student, TrainingData]":
+    """The student of a study, and the training data of an arm or of a selection file."""
+    from steelyard.io.rows import READERS
+    from steelyard.store.store import Store
+    from steelyard.studies.config import read_study
+    from steelyard.studies.run import Run
+    from steelyard.studies.training import training_set
+
+    study = read_study(data, overrides)
+    student = study.student
+    student.check_saved()
+    run = Run(study, Store(Path("runs") / study.name / "store"), data.parent)
+    if not Path(selection).is_file():
+        if selection.lower().endswith(tuple(READERS)):
+            raise InputError(f"{selection} does not exist; give a selection file, or an arm.")
+        return student, training_set(run, seed, study.arm(selection).name)[0]
+    task = run.task(seed)
+    questions = task.strong_train.questions
+    return student, _selected(selection, student, study.task, questions, task.classes)
+
+
+def _from_file(data: Path, selection: str, student: str) -> "tuple[Student, TrainingData]":
+    """A student of its settings, and a selection file about the questions of a file."""
+    from steelyard.data import read_questions
+    from steelyard.types.task_kinds import KINDS
+
+    settings, kind = _student(student, data)
+    settings.check_saved()
+    questions = read_questions(kind, data)
+    names = KINDS[kind].names(questions)
+    return settings, _selected(selection, settings, kind, questions, names or None)
+
+
+def _selected(
+    selection: str,
+    student: "Student",
+    kind: "Kind",
+    questions: "tuple[Question, ...]",
+    classes: tuple[str, ...] | None,
+) -> "TrainingData":
+    """Questions with a selection file; open ones take the file's answers as candidates."""
+    from steelyard.selection.selection_file import read_open_selection, read_selection
+    from steelyard.student import TrainingData
+    from steelyard.types.task_kinds import KINDS
+
+    if KINDS[kind].is_open:
+        chosen, questions = read_open_selection(Path(selection), questions, student.spelling)
+        return TrainingData(kind, (), questions, chosen.targets, chosen.weights)
+    chosen, names = read_selection(Path(selection), questions, classes)
+    return TrainingData(kind, names, questions, chosen.targets, chosen.weights)
+
+
+def _kind(student: str, data: Path) -> "Kind":
+    """The task of a kind of student; of several tasks the one that the data's columns show."""
+    from steelyard.io.rows import read_rows
+    from steelyard.student import STUDENTS
+    from steelyard.types.task_kinds import recognise
+
+    forms = STUDENTS[student].answer_forms if student in STUDENTS else ("classes",)
+    if len(forms) == 1:
+        return recognise((), forms=forms) or "classification"
+    _, row = next(iter(read_rows(data)))
+    kind = recognise(row, forms=forms)
+    if kind is None:
+        raise InputError(
+            f"{data.name}: the columns {', '.join(map(repr, list(row)[:20]))} do not tell the task "
+            f"of a {student} student; see docs/formats.md."
+        )
+    return kind
+
+
+def _student(text: str, data: Path) -> "tuple[Student, Kind]":
+    from steelyard.io.yaml_file import read_yaml
+    from steelyard.studies.config import make_study
+
+    settings = read_yaml(text, "--student")
+    if not isinstance(settings, dict):
+        raise ConfigError("`--student` takes YAML such as '{kind: classifier, model: minilm}'.")
+    kind = _kind(str(settings.get("kind")), data)
+    study = {
+        "task": kind,
+        "data": {"generated": "errands"},
+        "supervisors": [{"kind": "votes", "path": "none"}],
+        "student": settings,
+    }
+    return make_study(study, "--student").student, kind
