@@ -56,10 +56,10 @@ def test_type_checkers_see_the_names_that_there_are() -> None:
 
 KINDS = {
     "estimators": [*reliability.ESTIMATORS.values(), *reliability.FEATURE_ESTIMATORS.values()],
-    "supervisors": get_args(get_args(kinds.Supervisor)[0]),
-    "students": get_args(get_args(student.Student)[0]),
-    "selections": get_args(get_args(selection.Selector)[0]),
-    "objectives": get_args(get_args(objectives.Objective)[0]),
+    "supervisors": get_args(get_args(kinds.SupervisorSettings)[0]),
+    "students": get_args(get_args(student.StudentSettings)[0]),
+    "selections": get_args(get_args(selection.SelectorSettings)[0]),
+    "objectives": get_args(get_args(objectives._Kind)[0]),
 }
 
 
