@@ -41,8 +41,8 @@ def find_copies(votes: Votes, *, level: float = 0.05, most: int = 200) -> tuple[
 
     For each pair u, v and each example i that both answered, with q_i the consensus of the
     *remaining* voters (`LeaveOneOut` without u and v), t_i its best answer and C_u, C_v the voters'
-    confusion matrices (two more votes in each row, as the common matrix has them; one accuracy each for open
-    answers and above 20 classes),
+    confusion matrices (two more votes in each row, as the common matrix has them; one accuracy
+    each for open answers and above 20 classes),
 
         S = number of i with q_i(t_i) > 1/2 and a_u = a_v != t_i
         L = sum over those i of sum_{c != t_i} sum_k q_i(k) C_u[k, c] C_v[k, c]
