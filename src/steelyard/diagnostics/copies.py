@@ -14,7 +14,7 @@ from steelyard.diagnostics.leave_one_out import (
 from steelyard.diagnostics.spammers import benjamini_hochberg
 from steelyard.types import Floats, Ints, Votes
 
-_EVENTS = 20_000_000  # pairs of stances that are looked at; more examples are sampled
+_EVENTS = 20_000_000  # pairs of labels that are compared; if there are more, examples are sampled
 _CELLS = 2**20  # of a block of events: 8 MiB
 _FEWEST = 5  # examples that both must have answered
 _SLACK = 1.25  # times as many shared mistakes as independent voters make are no copies yet
@@ -37,12 +37,12 @@ class Copies:
 
 
 def find_copies(votes: Votes, *, level: float = 0.05, most: int = 200) -> tuple[Copies, ...]:
-    """Pairs of voters that share mistakes, surest first, at most `most`.
+    """Pairs of voters that share mistakes, smallest p first, at most `most`.
 
-    For each pair u, v and each example i that both answered, with q_i what the *remaining* voters
-    say (`LeaveOneOut` without u and v), t_i its best answer and C_u, C_v the voters' confusion
-    matrices (two more votes in each row, as the common matrix has them; one accuracy each for open
-    answers and above 20 classes),
+    For each pair u, v and each example i that both answered, with q_i the consensus of the
+    *remaining* voters (`LeaveOneOut` without u and v), t_i its best answer and C_u, C_v the voters'
+    confusion matrices (two more votes in each row, as the common matrix has them; one accuracy
+    each for open answers and above 20 classes),
 
         S = number of i with q_i(t_i) > 1/2 and a_u = a_v != t_i
         L = sum over those i of sum_{c != t_i} sum_k q_i(k) C_u[k, c] C_v[k, c]
@@ -54,8 +54,8 @@ def find_copies(votes: Votes, *, level: float = 0.05, most: int = 200) -> tuple[
     1.25 times that mean, for what a pair's own skills leave unexplained. A pair is reported if p
     passes Benjamini-Hochberg at `level` over all pairs with 5 examples or more.
 
-    It cannot tell: who copied whom; a copy of a voter who is never wrong; copying on examples whose
-    other voters are split or fewer than two; and copying by most of the voters, who then are
+    It cannot detect: who copied whom; a copy of a voter who is never wrong; copying on examples
+    whose other voters are split or fewer than two; and copying by most of the voters, who then are
     the others. Two models that learnt the same mistakes are reported as well, and rightly: their
     agreement is worth one vote.
 
@@ -105,7 +105,7 @@ class _Pairs:
 
 
 def _sampled(labels: VoterLabels, by_class: bool) -> VoterLabels:
-    """Every n-th example, if all pairs of stances on all examples are too many."""
+    """Every n-th example, if all pairs of labels on all examples are too many."""
     size = np.bincount(labels.example, minlength=len(labels.candidates)).astype(np.float64)
     cost = max(1.0, (labels.answers**2 if by_class else labels.answers) / 4)  # of an event
     events = float((size * (size - 1)).sum()) / 2 * cost
@@ -113,11 +113,11 @@ def _sampled(labels: VoterLabels, by_class: bool) -> VoterLabels:
 
 
 def _events(labels: VoterLabels, size: int) -> Iterator[tuple[Ints, Ints]]:
-    """Pairs of stances on the same example, each once, some at a time."""
+    """Pairs of labels of the same example, each once, in blocks."""
     for apart in range(1, len(labels.example)):
         left = np.flatnonzero(labels.example[apart:] == labels.example[:-apart])
         if not len(left):
-            return  # stances on one example stand together
+            return  # labels of one example are adjacent
         for start in range(0, len(left), size):
             part = left[start : start + size]
             yield part, part + apart

@@ -1,4 +1,4 @@
-"""What the other voters say: the yardstick for one voter, in which that voter has no part."""
+"""The consensus of the other voters, by which a voter is judged: leave-one-out."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -11,15 +11,15 @@ from steelyard.types import ABSTAIN, Floats, Ints, Votes
 _CELLS = 2**19  # of a block of rows: 4 MiB, which stays in the cache
 _EXAMPLES = 100_000  # that weights are fitted to; more would change their third digit
 _MOST_CELLS = 4_000_000  # of their distributions: 32 MiB
-_STEPS = 30  # of EM; the weights of the crowd sets stand still after about ten
+_STEPS = 30  # of EM; the weights of the crowd sets converge in about ten
 
 
 @dataclass(frozen=True, eq=False)
 class VoterLabels:
     """One answer for each voter and example: the one that the voter gave most often.
 
-    A voter of two minds about an example, as often this as that, takes no stance on it. So a model
-    that was asked ten times weighs as much as a person who was asked once.
+    A voter whose two most frequent answers to an example are tied has no label of it. So a model
+    that was asked ten times counts as much as a person who was asked once.
     """
 
     example: Ints  # (B,), ascending
@@ -35,12 +35,12 @@ class VoterLabels:
 
     @cached_property
     def counts(self) -> Floats:
-        """Stances for each answer, (N, K)."""
+        """Number of labels for each answer, (N, K)."""
         return self.totals(np.ones(self.voters))
 
     @cached_property
     def per_voter(self) -> Floats:
-        """Stances of each voter, (V,)."""
+        """Number of labels of each voter, (V,)."""
         return np.bincount(self.voter, minlength=self.voters).astype(np.float64)
 
     @cached_property
@@ -118,17 +118,17 @@ def _most_frequent(pair: Ints, answer: Ints, k: int) -> tuple[Ints, Ints]:
 
 @dataclass(frozen=True, eq=False)
 class LeaveOneOut:
-    """The truth of an example as the other voters see it.
+    """The consensus of the other voters on each example.
 
     With w_v the weight of voter v, and n(k) the sum of the weights of the *other* voters that
     answered k, every answer being as likely beforehand,
 
         q(k) proportional to exp(n(k)),        w_v = ln(a_v (K - 1) / (1 - a_v)), at least 0
 
-    The accuracies a_v maximise the likelihood of all stances (EM; four stances of mean accuracy
-    are added to each voter's). As no weight is below 0, nobody's answers are ever turned round.
-    The estimator whose posterior is reported has no say: one that trusts the wrong voters would
-    make this yardstick convict the right ones.
+    The accuracies a_v maximise the likelihood of all labels (EM; four labels of mean accuracy
+    are added to each voter's). As no weight is below 0, no voter's answers are ever inverted.
+    The posterior of the reported estimator is not used: an estimator that trusts the wrong voters
+    would flag the right ones.
 
     Source: Dawid and Skene 1979, doi:10.2307/2346806, with one parameter for each voter.
     """
@@ -147,10 +147,10 @@ class LeaveOneOut:
         return self.labels.totals(self.weight)
 
     def without(self, *leave_out: Ints) -> Floats:
-        """q of some examples without the voters of these stances, (rows, K).
+        """q of some examples without the voters of these labels, (rows, K).
 
         Args:
-            leave_out: row numbers of stances; the i-th of each is on the same example.
+            leave_out: row numbers of labels; the i-th of each is on the same example.
         """
         labels = self.labels
         example = labels.example[leave_out[0]]
@@ -161,7 +161,7 @@ class LeaveOneOut:
         return _softmax(totals, labels.candidates[example])
 
     def blocks(self) -> Iterator[tuple[slice, Floats]]:
-        """Rows of stances with q for each, (rows, K), some at a time to bound memory."""
+        """Rows of labels with q for each, (rows, K), in blocks to bound memory."""
         size = max(1, _CELLS // max(1, self.labels.answers))
         for start in range(0, len(self.labels.example), size):
             rows = slice(start, min(start + size, len(self.labels.example)))
@@ -196,7 +196,7 @@ def _weights(labels: VoterLabels, equal_weights: bool) -> Floats:
 
 
 def _common_confusion(labels: VoterLabels, weight: Floats) -> Floats:
-    """EM with the others' q held fixed, so that what blurs q does not blur the matrix."""
+    """EM with the leave-one-out q held fixed, so that noise in q does not enter the matrix."""
     k = labels.answers
     q = LeaveOneOut(labels, weight).without(np.arange(len(labels.example))).T
     vote_weight = weight[labels.voter]

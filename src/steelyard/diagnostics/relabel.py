@@ -1,4 +1,4 @@
-"""Which examples deserve one more vote: where it is expected to settle most."""
+"""Which examples to label again first: where one more vote reduces uncertainty most."""
 
 from dataclasses import dataclass
 
@@ -19,7 +19,7 @@ class RelabelPosterior:
 
 
 def expected_gain(posterior: Floats, confusion: Floats) -> Floats:
-    """How much surer of its best answer each example will be after one more vote, (N,), >= 0.
+    """Expected increase of the largest posterior of each example after one more vote, (N,), >= 0.
 
     With p the posterior of an example and C[k, l] = P(the voter answers l | truth is k),
 
@@ -104,7 +104,7 @@ def gains(votes: Votes, reliability: Reliability) -> Floats:
 def relabel_first(
     votes: Votes, reliability: Reliability, label: Ints, *, most: int = 100
 ) -> tuple[RelabelPosterior, ...]:
-    """The examples where one more vote helps most, at most `most`; the least sure first of equals.
+    """The examples where one more vote helps most, at most `most`; ties by uncertainty.
 
     `label` (N,) are the answer numbers to report, ABSTAIN for none.
     """

@@ -1,4 +1,4 @@
-"""Voters to distrust: tests against what the other voters say, for all voters at once."""
+"""Tests for spammers: each voter against the consensus of the other voters."""
 
 from dataclasses import dataclass
 
@@ -10,12 +10,12 @@ from steelyard.types import Floats, Ints
 
 Bools = npt.NDArray[np.bool_]
 
-_FEW = 5  # stances, below which a voter says nothing of what kind it is
+_FEW = 5  # labels, below which a voter is not counted as a labelling function
 
 
 @dataclass(frozen=True, eq=False)
 class SpammerTests:
-    """p of each test for each voter, (V,); small is suspicious, 1 where nothing can be said."""
+    """p of each test for each voter, (V,); small is suspicious, 1 where the test does not apply."""
 
     against: Floats  # of "agrees with the others as often as chance, or more"
     constant: Floats  # of "gives its favourite answer by rote at most half of the time"
@@ -27,10 +27,11 @@ class SpammerTests:
 
 
 def spammer_tests(consensus: LeaveOneOut) -> SpammerTests:
-    """Test every voter by its stances a_m on n examples of closed answers.
+    """Test every voter by its labels a_m of n examples of closed answers.
 
-    q_m is what the other voters say (`LeaveOneOut`), C their common confusion matrix, r_m = q_m C
-    the answers to expect of an average voter, and p(k) the share of the voter's own answers k.
+    q_m is the consensus of the other voters (`LeaveOneOut`), C their common confusion matrix,
+    r_m = q_m C the answers to expect of an average voter, and p(k) the share of the voter's own
+    answers k.
 
     against, related: T = sum_m q_m(a_m), compared with the same answers dealt to the same examples
         at random. Mean and variance over all n! deals are exact (Hoeffding 1951), the tail is
@@ -43,7 +44,7 @@ def spammer_tests(consensus: LeaveOneOut) -> SpammerTests:
         its number is at most binomial with mean share (1 + r_m(favourite)) / 2 (Hoeffding 1956); p
         is that tail, times K for having picked the favourite.
 
-    Voters with one answer only are passed over by `random`, which cannot tell habit from chance,
+    Voters with a single answer are ignored by `random`, which cannot tell habit from chance,
     and by `constant` where most voters are of that kind: labelling functions. So is a voter that
     votes where others see its favourite more often than elsewhere (by two standard errors).
 
@@ -91,7 +92,7 @@ def spammer_tests(consensus: LeaveOneOut) -> SpammerTests:
 
 
 def _sums(consensus: LeaveOneOut, share: Floats, favourite: Ints) -> Floats:
-    """Sums over each voter's stances, (V, 6 + 2 K): see the columns below."""
+    """Sums over each voter's labels, (V, 6 + 2 K): see the columns below."""
     from scipy.sparse import csr_array
 
     labels = consensus.labels

@@ -1,4 +1,4 @@
-"""Whom to trust: accuracy, agreement, confusions and flags of every voter."""
+"""Accuracy, agreement, confusions and flags of every voter."""
 
 from dataclasses import dataclass
 from typing import Any

@@ -25,7 +25,7 @@ MISSING = ...
 class Column:
     """Row r of the file has `values[codes[r]]`."""
 
-    values: list[Any]  # distinct, type and value, as they stand; None is null
+    values: list[Any]  # distinct by type and value, unchanged; None is null
     codes: Codes  # (R,)
 
     def take(self, rows: npt.NDArray[np.integer]) -> "Column":

@@ -46,7 +46,7 @@ def _check_shape(text: str, source: str) -> None:
 
 
 class _UniqueKeys(yaml.SafeLoader):
-    """Safe YAML in which a key may stand once."""
+    """Safe YAML that refuses a key that occurs twice."""
 
     def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:
         seen = set()

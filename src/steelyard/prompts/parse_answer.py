@@ -47,15 +47,15 @@ def read(
             was withheld (the words of OpenAI-compatible servers); "too long" where the prompt did
             not fit and was not put.
     """
-    cut = finish_reason == "length"
+    truncated = finish_reason == "length"
     try:
         if finish_reason in UNANSWERED:
             raise Unreadable(UNANSWERED[finish_reason])
-        text = cleaned(reply, cut)
+        text = cleaned(reply, truncated)
         if asked.answers:
-            answer = read_closed(text, asked, cut)
+            answer = read_closed(text, asked, truncated)
             return Reading(answer, "", asked.options[answer])
-        return Reading(0, "", _canonical(text, reader or "text", cut))
+        return Reading(0, "", _canonical(text, reader or "text", truncated))
     except Unreadable as why:
         return Reading(ABSTAIN, why.reason, "")
 
@@ -92,11 +92,11 @@ def spelling(answer: str, reader: AnswerFormat | None) -> str:
     return text
 
 
-def _canonical(text: str, reader: AnswerFormat, cut: bool) -> str:
+def _canonical(text: str, reader: AnswerFormat, truncated: bool) -> str:
     if reader == "number":
-        return canonical_number(text, cut)
+        return canonical_number(text, truncated)
     if reader == "json":
-        return canonical_json(text, cut)
+        return canonical_json(text, truncated)
     if reader == "slots":
-        return canonical_slots(text, cut)
-    return canonical_text(text, cut)
+        return canonical_slots(text, truncated)
+    return canonical_text(text, truncated)

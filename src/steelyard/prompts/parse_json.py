@@ -10,7 +10,7 @@ from steelyard.prompts.parse_number import MAX_DIGITS
 MAX_DEPTH = 20
 
 
-def canonical_json(text: str, cut: bool) -> str:
+def canonical_json(text: str, truncated: bool) -> str:
     """The JSON object or list in a reply, in one spelling.
 
     Keys are sorted, lists of objects too (slots have no order); other lists keep their order.
@@ -27,7 +27,8 @@ def canonical_json(text: str, cut: bool) -> str:
     if len(spellings) > 1:
         raise Unreadable("two answers")
     if not spellings:
-        raise Unreadable("cut off" if cut else "refused" if refused(text) else "not an answer")
+        reason = "refused" if refused(text) else "not an answer"
+        raise Unreadable("cut off" if truncated else reason)
     return spellings.pop()
 
 

@@ -9,7 +9,7 @@ MAX_DIGITS = 40  # of a number; longer ones are no answers, and exact arithmetic
 MAX_POWER = 30
 MARKED = re.compile(r"#{2,}[ \t]*([^\n#]+)")
 BOXED = re.compile(r"\\boxed\s*\{((?:[^{}]|\{[^{}]*\})*)\}")
-SAID = re.compile(r"^[ \t]*(?:A|Ans)[ \t]*[:=][ \t]*([^\n]+)", re.MULTILINE | re.IGNORECASE)
+ANSWER_LINE = re.compile(r"^[ \t]*(?:A|Ans)[ \t]*[:=][ \t]*([^\n]+)", re.MULTILINE | re.IGNORECASE)
 CONCLUDES = re.compile(r"(?:so|thus|therefore|hence|altogether|in total|finally)\b", re.IGNORECASE)
 CALCULATION = re.compile(r"<<[^<>\n]*>>")
 LATEX = re.compile(
@@ -51,7 +51,7 @@ UNCLEAR = {"x", "y", "z", "n", "i", "a", "b", "m", "bn", "mn", "t"}
 """Letters behind a number that are a variable or a scale as well as a unit."""
 
 
-def canonical_number(text: str, cut: bool) -> str:
+def canonical_number(text: str, truncated: bool) -> str:
     """The number that a reply gives as its answer, in one spelling: "1200", "-0.5", "2/3".
 
     Looked for behind "####"; else in \\boxed{}; else behind "the answer is" or "A:"; else in a last
@@ -63,11 +63,11 @@ def canonical_number(text: str, cut: bool) -> str:
         Unreadable: no number, several, or one at the end of a reply that was cut off.
     """
     text = CALCULATION.sub("", text)
-    said = [SENTENCE.split(s)[0] for s in [*statements(text, SAYS), *SAID.findall(text)]]
-    for places in (MARKED.findall(text), BOXED.findall(text), said):
-        if places:
-            return _agreed(places, text, cut)
-    if cut:
+    stated = [SENTENCE.split(s)[0] for s in [*statements(text, SAYS), *ANSWER_LINE.findall(text)]]
+    for spans in (MARKED.findall(text), BOXED.findall(text), stated):
+        if spans:
+            return _agreed(spans, text, truncated)
+    if truncated:
         raise Unreadable("cut off")
     if refused(text):
         raise Unreadable("refused")
@@ -76,42 +76,42 @@ def canonical_number(text: str, cut: bool) -> str:
     if CONCLUDES.match(last) and not re.search(
         r"(?:\d|\bis|\bare)$", line
     ):  # "= 6" may have become "= 60"
-        return _agreed([last], text, cut)
+        return _agreed([last], text, truncated)
     if len(text.split()) > SOLE_WORDS or SENTENCE.search(text.rstrip(".! ")):
         several = len(set(re.findall(r"\d+", text))) > 1
         raise Unreadable("two answers" if several else "not an answer")
-    return _agreed([text], text, cut)
+    return _agreed([text], text, truncated)
 
 
 SAYS = ("answer", "final_answer")
 
 
-def _agreed(places: list[str], text: str, cut: bool) -> str:
+def _agreed(spans: list[str], text: str, truncated: bool) -> str:
     """The number that every place has.
 
     Raises:
         Unreadable: a place has none or several, or they differ.
     """
-    values = {_only(place) for place in places[-MOST:]}
+    values = {_only(span) for span in spans[-MOST:]}
     if len(values) > 1:
         raise Unreadable("two answers")
-    rest = text[text.rfind(places[-1]) :]
-    if cut and not re.search(r"\n|[.!?]\s|\}", rest):  # the number may have gone on
+    rest = text[text.rfind(spans[-1]) :]
+    if truncated and not re.search(r"\n|[.!?]\s|\}", rest):  # the number may have gone on
         raise Unreadable("cut off")
     return spelled(values.pop())
 
 
-def _only(place: str) -> Fraction:
-    place = FRAC.sub(r" \1/\2 ", place)
-    place = UNIT_POWER.sub("", LATEX.sub(" ", place)).strip(" *_`\"'()[]{}")
-    place = re.split(r"[=≈]", place)[-1]
-    if OTHERWISE.search(place):
+def _only(span: str) -> Fraction:
+    span = FRAC.sub(r" \1/\2 ", span)
+    span = UNIT_POWER.sub("", LATEX.sub(" ", span)).strip(" *_`\"'()[]{}")
+    span = re.split(r"[=≈]", span)[-1]
+    if OTHERWISE.search(span):
         raise Unreadable("not an answer")
-    matches = [m for m in NUMBER.finditer(place) if m.group("whole") or m.group("part")]
+    matches = [m for m in NUMBER.finditer(span) if m.group("whole") or m.group("part")]
     seen = sum(sum(c.isdigit() for c in m.group()) for m in matches)
-    if not matches or seen < sum(c.isdigit() for c in place):
+    if not matches or seen < sum(c.isdigit() for c in span):
         raise Unreadable("not an answer")
-    if OPERATOR.search(NUMBER.sub(_zero, place)):
+    if OPERATOR.search(NUMBER.sub(_zero, span)):
         raise Unreadable("not an answer")
     values = {_value(match) for match in matches}
     if len(values) > 1:
@@ -149,16 +149,16 @@ def spelled(value: Fraction) -> str:
     >>> spelled(Fraction(12, 10)), spelled(Fraction(2, 6))
     ('1.2', '1/3')
     """
-    below, places = value.denominator, 0
+    below, spans = value.denominator, 0
     for prime in (2, 5):
         count = 0
         while below % prime == 0:
             below //= prime
             count += 1
-        places = max(places, count)
+        spans = max(spans, count)
     if below != 1:
         return f"{value.numerator}/{value.denominator}"
-    digits = str(abs(value.numerator) * 10**places // value.denominator).rjust(places + 1, "0")
-    whole, part = digits[: len(digits) - places], digits[len(digits) - places :]
+    digits = str(abs(value.numerator) * 10**spans // value.denominator).rjust(spans + 1, "0")
+    whole, part = digits[: len(digits) - spans], digits[len(digits) - spans :]
     sign = "-" if value < 0 else ""
     return f"{sign}{whole}.{part}" if part else f"{sign}{whole}"

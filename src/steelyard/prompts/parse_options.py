@@ -35,7 +35,7 @@ TURNS = re.compile(
 MENTION_WORDS = 20  # a label named once is the answer of a reply of at most so many words
 
 
-def read_closed(text: str, asked: PromptedQuestion, cut: bool) -> int:
+def read_closed(text: str, asked: PromptedQuestion, truncated: bool) -> int:
     """The candidate that a cleaned reply names.
 
     An answer is what the reply is as a whole, what it begins with ("B. Because ...") and what
@@ -48,22 +48,22 @@ def read_closed(text: str, asked: PromptedQuestion, cut: bool) -> int:
     """
     names = _Names(asked)
     whole = names.exact(text)
-    if whole and cut:
+    if whole and truncated:
         raise Unreadable("cut off")  # "B" may have become "Because"
     if len(whole) == 1:
         return whole.pop()
     if len(whole) > 1:
         raise Unreadable("two answers")
-    found = set(names.begins(text, cut))
-    for said in statements(text):
-        found |= set(names.begins(said, cut))
-    if len(found) == 1:
-        if names.turned(text, found):
+    matches = set(names.begins(text, truncated))
+    for stated in statements(text):
+        matches |= set(names.begins(stated, truncated))
+    if len(matches) == 1:
+        if names.turned(text, matches):
             raise Unreadable("two answers")
-        return found.pop()
-    if len(found) > 1:
+        return matches.pop()
+    if len(matches) > 1:
         raise Unreadable("two answers")
-    if cut:
+    if truncated:
         raise Unreadable("cut off")
     if refused(text):
         raise Unreadable("refused")
@@ -101,66 +101,70 @@ class _Names:
                 return same
         return set()
 
-    def begins(self, text: str, cut: bool) -> Iterator[int]:
+    def begins(self, text: str, truncated: bool) -> Iterator[int]:
         """Candidates that a text begins with: one, or several joined by "or", "and", ","."""
         line = key(text.split("\n", 1)[0])
-        more = "\n" in text or not cut
+        complete = "\n" in text or not truncated
         lead = LEAD.match(line)
         at = lead.end() if lead else 0
         for start in dict.fromkeys((0, at)):  # a label may itself begin like a lead: "the best"
-            one = self._at(line, start, more)
-            if one is not None:
+            option = self._at(line, start, complete)
+            if option is not None:
                 break
         else:
             return
-        while one is not None:
-            candidates, end = one
+        while option is not None:
+            candidates, end = option
             yield from candidates
             joined = JOINS.match(line, end)
-            one = self._at(line, joined.end(), True, joined=True) if joined else None
+            option = self._at(line, joined.end(), True, joined=True) if joined else None
 
     def _at(
-        self, line: str, start: int, more: bool, joined: bool = False
+        self, line: str, start: int, complete: bool, joined: bool = False
     ) -> tuple[set[int], int] | None:
         """The candidates written at a place of a line, and where they end."""
         for mark, c in self.marks.items():
             end = start + len(mark)
-            if line.startswith(mark, start) and _ended(line, end, mark, more, joined):
+            if line.startswith(mark, start) and _ended(line, end, mark, complete, joined):
                 rest = re.match(r"[\s*`\"')\]}.:\u2013\u2014-]*", line[end:])
                 after = end + (rest.end() if rest else 0)
-                text = self._text_at(line, after, more, joined)
+                text = self._text_at(line, after, complete, joined)
                 if text is not None:  # "B. blue": letter and text, alike or not
                     return ({c} if c in text[0] else {c, *text[0]}), text[1]
                 return {c}, end
-        return self._text_at(line, start, more, joined)
+        return self._text_at(line, start, complete, joined)
 
     def _text_at(
-        self, line: str, start: int, more: bool, joined: bool
+        self, line: str, start: int, complete: bool, joined: bool
     ) -> tuple[set[int], int] | None:
         for name, _ in self.texts:
             for form in dict.fromkeys((name, _stripped(name))):
                 end = start + len(form)
-                if form and line.startswith(form, start) and _ended(line, end, form, more, joined):
+                if (
+                    form
+                    and line.startswith(form, start)
+                    and _ended(line, end, form, complete, joined)
+                ):
                     return {c for other, c in self.texts if form in (other, _stripped(other))}, end
         return None
 
     def mentioned(self, line: str) -> set[int]:
         """Candidates whose text stands anywhere in a line as whole words; the longest counts."""
-        found: set[int] = set()
+        matches: set[int] = set()
         for name, c in self.texts:
             if name[-1].isdigit():
                 continue
             pattern = _whole_words(name)
             if re.search(pattern, line):
-                found.add(c)
+                matches.add(c)
                 twins = {d for other, d in self.texts if other == name}
-                found |= twins
+                matches |= twins
                 line = re.sub(pattern, " ", line)
         for mark, c in self.marks.items():
             word = r"\b(?:option|choice|letter|answer|choose|pick|select|go (?:with|for))"
             if re.search(rf"{word}[\s:(*\"']*{re.escape(mark)}(?![\w'])", line):
-                found.add(c)
-        return found
+                matches.add(c)
+        return matches
 
     def without(self, line: str) -> str:
         """A line without the candidates' texts, whose own "not" denies nothing."""
@@ -168,7 +172,7 @@ class _Names:
             line = re.sub(_whole_words(name), " ", line)
         return line
 
-    def turned(self, text: str, found: set[int]) -> bool:
+    def turned(self, text: str, matches: set[int]) -> bool:
         """Whether a reply takes its answer back: "A. No, wait: B"."""
         line = key(text)
         turn = TURNS.search(line)
@@ -179,12 +183,12 @@ class _Names:
             for m, c in self.marks.items()
             if re.search(rf"\b{re.escape(m)}\b", line[turn.end() :])
         }
-        return bool((self.mentioned(line[turn.end() :]) | marks) - found)
+        return bool((self.mentioned(line[turn.end() :]) | marks) - matches)
 
 
-def _ended(line: str, end: int, form: str, more: bool, joined: bool) -> bool:
+def _ended(line: str, end: int, form: str, complete: bool, joined: bool) -> bool:
     if end == len(line):
-        return more  # a reply that was cut here may have gone on
+        return complete  # a reply that was cut here may have gone on
     ends = DIGIT_ENDS if form[-1].isdigit() else ENDS
     if ends.match(line, end):
         return True

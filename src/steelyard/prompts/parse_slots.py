@@ -33,7 +33,7 @@ def read_slots(reply: str | None) -> tuple[Slot, ...] | None:
         return None
 
 
-def canonical_slots(text: str, cut: bool) -> str:
+def canonical_slots(text: str, truncated: bool) -> str:
     """The slots of a reply in one spelling: a JSON object of types and their filler.
 
     A type that stands more than once has the list of its fillers. Types are sorted, and so are the
@@ -46,7 +46,7 @@ def canonical_slots(text: str, cut: bool) -> str:
         Unreadable: no slots, two different answers, or slots that would be read as others in this
             spelling (of the types `type` and `filler` alone).
     """
-    slots = sorted(_read(text, cut))
+    slots = sorted(_read(text, truncated))
     fillers: dict[str, list[str]] = {}
     for kind, filler in slots:
         fillers.setdefault(kind, []).append(filler)
@@ -57,7 +57,7 @@ def canonical_slots(text: str, cut: bool) -> str:
     return spelled
 
 
-def _read(text: str, cut: bool) -> list[Slot]:
+def _read(text: str, truncated: bool) -> list[Slot]:
     """The slots of a cleaned reply."""
     try:
         values = _values(text)
@@ -67,8 +67,8 @@ def _read(text: str, cut: bool) -> list[Slot]:
                 raise Unreadable("two answers")
             return readings[0]
     except Unreadable as why:
-        raise Unreadable("cut off" if cut else why.reason) from None
-    raise Unreadable("cut off" if cut else "refused" if refused(text) else "not an answer")
+        raise Unreadable("cut off" if truncated else why.reason) from None
+    raise Unreadable("cut off" if truncated else "refused" if refused(text) else "not an answer")
 
 
 def _first_bracket_opens(text: str, value: Any) -> bool:

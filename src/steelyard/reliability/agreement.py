@@ -10,7 +10,20 @@ from steelyard.reliability.protocol import VoteEstimator
 from steelyard.types import ABSTAIN, Floats, Ints, Reliability, Votes
 
 
-class Majority(VoteEstimator):
+class _VoteShares(VoteEstimator):
+    version: ClassVar[int] = 1
+
+    temperature: float | None = Field(None, gt=0)
+    """Sharpens the shares; the paper's is 0.2, and 1 for two votes per example."""
+
+    def estimate(self, votes: Votes, gold: Ints | None = None) -> Reliability:
+        posterior = votes.shares()
+        shares = posterior if self.temperature is None else votes.sharpened(self.temperature)
+        score = np.clip(shares.max(axis=1), 0, 1)
+        return Reliability(votes.ids, posterior, np.where(_answered(votes), score, 0.0))
+
+
+class Majority(_VoteShares):
     """Every readable vote counts the same; reliability is the share of the winning answer.
 
     With p(a) the share of answer a among the readable votes on an example, posterior p, and
@@ -26,23 +39,13 @@ class Majority(VoteEstimator):
         authors' code, `our_method_reweighting.py` of Irenehere/ReliableAlignment).
     """
 
-    version: ClassVar[int] = 1
-
     kind: Literal["majority"] = "majority"
-    temperature: float | None = Field(None, gt=0)
-    """Sharpens the shares; the paper's is 0.2, and 1 for two votes per example."""
-
-    def estimate(self, votes: Votes, gold: Ints | None = None) -> Reliability:
-        posterior = votes.shares()
-        shares = posterior if self.temperature is None else votes.sharpened(self.temperature)
-        score = np.clip(shares.max(axis=1), 0, 1)
-        return Reliability(votes.ids, posterior, np.where(_answered(votes), score, 0.0))
 
 
-class VoteShare(Majority):
+class VoteShare(_VoteShares):
     """Another name of `majority`."""
 
-    kind: Literal["vote_share"] = "vote_share"  # type: ignore[assignment]
+    kind: Literal["vote_share"] = "vote_share"
 
 
 class VoteEntropy(VoteEstimator):

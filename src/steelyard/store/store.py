@@ -2,7 +2,7 @@
 
 A result is a sealed folder `<kind>-<hash of its recipe>`. The recipe holds the version of the code
 that made it, the settings it used, fingerprints of its inputs and the library versions that
-matter. `recipe.json` beside the content lets `why` say what changed.
+matter. `recipe.json` beside the content shows `why` what changed.
 """
 
 import dataclasses

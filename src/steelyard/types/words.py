@@ -1,4 +1,4 @@
-"""The words of texts: where they stand, and how probable a supervisor finds each."""
+"""The words of texts: their positions, and their probabilities by a supervisor."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -101,7 +101,7 @@ def name_column(
 
     Args:
         source: of the column, for messages.
-        column: as it stands.
+        column: of names.
         name: of the column.
         rows: the file's row of each entry, where they differ.
 

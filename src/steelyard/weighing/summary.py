@@ -223,11 +223,11 @@ def _warnings(votes: Votes, first: MethodScores, truth: Ints) -> list[str]:
         notes.append("Every vote names the same class.")
     if first.ties:
         notes.append(f"{first.ties:,} labels are ties that a draw decided.")
-    scores = int((first.right != ABSTAIN).sum())
-    if 0 < scores < FEW:
-        notes.append(f"Only {scores} labels are judged: too few to say how good the labels are.")
-    if (truth != ABSTAIN).any() and not scores:
+    judged = int((first.right != ABSTAIN).sum())
+    if 0 < judged < FEW:
+        notes.append(f"Only {judged} labels are judged: too few to say how good the labels are.")
+    if (truth != ABSTAIN).any() and not judged:
         notes.append("No item of known truth has a label: nothing is judged.")
-    if scores and first.calibration is None:
+    if judged and first.calibration is None:
         notes.append(f"The score is not calibrated: {first.uncalibrated}")
     return notes
