@@ -183,8 +183,8 @@ def _column(text: str) -> tuple[str, str]:
 
 def _plan_lines(plans: list[Any], questions: int) -> list[str]:
     lines = [
-        f"{counted(questions, 'question')}; nothing was sent (tokens are estimated: a quarter of "
-        "the characters)"
+        f"{counted(questions, 'question')}; nothing was sent "
+        "(tokens are estimated: a quarter of the characters)"
     ]
     for entry in plans:
         line = f"{entry.supervisor}: {entry.queries:,} queries"
