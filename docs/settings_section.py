@@ -87,12 +87,17 @@ def models_in(annotation: Any) -> list[type[BaseModel]]:
 
 
 def public_bases(model: type[BaseModel]) -> list[type[BaseModel]]:
-    """The nearest settings that a settings class inherits and that have a section themselves."""
+    """The nearest bases that have a section themselves: settings that several kinds share.
+
+    A base that is a kind or has no settings has none: its settings are shown with the class.
+    """
     bases: list[type[BaseModel]] = []
     for base in model.__bases__:
-        if issubclass(base, BaseModel) and base is not BaseModel:
-            inner = public_bases(base)
-            bases += inner if base.__name__.startswith("_") else [base, *inner]
+        if not issubclass(base, BaseModel) or base is BaseModel:
+            continue
+        inner = public_bases(base)
+        alone = base.__name__.startswith("_") or "kind" in base.model_fields
+        bases += inner if alone or not base.model_fields else [base, *inner]
     return list(dict.fromkeys(bases))
 
 
