@@ -88,7 +88,8 @@ def _public_bases(model: type[BaseModel]) -> list[type[BaseModel]]:
     for base in model.__bases__:
         if issubclass(base, BaseModel) and base is not BaseModel:
             inner = _public_bases(base)
-            found += inner if base.__name__.startswith("_") else [base, *inner]
+            shown = base.model_fields and not base.__name__.startswith("_")
+            found += [base, *inner] if shown else inner
     return list(dict.fromkeys(found))
 
 
