@@ -1,6 +1,6 @@
 """The base of all objectives: their settings, and the loss that these define."""
 
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict
 from torch import Tensor
@@ -13,8 +13,8 @@ from steelyard.types import Floats
 class BaseObjective(BaseModel):
     """What a student minimises: fields are settings, `loss` is the function.
 
-    An objective of your own is a subclass with a `kind` and a `loss`. An instance of it can be
-    given wherever an objective is expected; `examples` and docs show one.
+    An objective outside the package is a subclass with a `kind` and a `loss`. An instance of it can
+    be given wherever an objective is expected.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
@@ -28,8 +28,9 @@ class BaseObjective(BaseModel):
     by_entropy: ClassVar[bool] = False
     """Whether it compares the student with the entropy of the supervisors' lists of answers."""
 
-    kind: str
-    """Its name in a study; each class has a name of its own as the default."""
+    if TYPE_CHECKING:
+        kind: str
+        """Its name in a study, a `Literal` with itself as the default."""
 
     def start(self, targets: Floats, supervisor_weights: Floats | None = None) -> ObjectiveState:
         """The state of a new training run.

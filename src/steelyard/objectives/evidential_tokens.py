@@ -16,10 +16,10 @@ from torch.nn.functional import one_hot
 from steelyard.objectives.dirichlet import Evidence
 from steelyard.objectives.evidential import evidential_rows
 from steelyard.objectives.reduction import widened
-from steelyard.objectives.tokens import TokenObjective, WithConfidences, WithRamp
+from steelyard.objectives.tokens import TokenObjective, _WithConfidences, _WithRamp
 
 
-class EvidentialTokens(TokenObjective):
+class _EvidentialTokens(TokenObjective):
     """Takes a token's logits as evidence of a Dirichlet distribution over the vocabulary."""
 
     evidence: Evidence = "exp"
@@ -38,7 +38,7 @@ class EvidentialTokens(TokenObjective):
         }
 
 
-class _Detachable(EvidentialTokens):
+class _Detachable(_EvidentialTokens):
     detached: bool = True
     """Hold the target fixed; the authors' code lets its gradient through."""
 
@@ -46,7 +46,7 @@ class _Detachable(EvidentialTokens):
         return {**super().options(progress), "detached": self.detached}
 
 
-class Edl(WithConfidences, _Detachable):
+class Edl(_WithConfidences, _Detachable):
     """The token's logits as evidence of a Dirichlet distribution, t as its label.
 
     See `edl_step`. The student writes what it has most evidence for.
@@ -62,7 +62,7 @@ class Edl(WithConfidences, _Detachable):
         return edl_step(logits, labels, confidences, 0.0, **self.options(progress))
 
 
-class EdlStep(WithConfidences, WithRamp, _Detachable):
+class EdlStep(_WithConfidences, _WithRamp, _Detachable):
     """The same with the label (1 - c) t + c e, e the student's own token.
 
     Source: Cui et al. 2024, arXiv:2406.03199 (`edl_step` in the authors' code).

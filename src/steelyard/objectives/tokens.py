@@ -83,7 +83,7 @@ def xent(logits: Tensor, labels: Tensor) -> Tensor:
     return torch_cross_entropy(widened(logits), labels, reduction="none")
 
 
-class WithConfidences(TokenObjective):
+class _WithConfidences(TokenObjective):
     """Takes the supervisors' probabilities of words, shared among the student's tokens."""
 
     temperature: float | None = Field(1.0, gt=0)
@@ -137,7 +137,7 @@ def token_confidences(
     return torch.exp(power / total[word] * log_probs[word])
 
 
-class WithRamp(TokenObjective):
+class _WithRamp(TokenObjective):
     """Has a coefficient c that rises with training."""
 
     maximum: float = Field(0.25, ge=0, le=1)
@@ -152,7 +152,7 @@ class WithRamp(TokenObjective):
         return (legacy_ramp if self.legacy_ramp else ramp)(self.maximum, progress, self.warmup)
 
 
-class Soft(WithConfidences):
+class Soft(_WithConfidences):
     """KL(t || p) with t_l = s for the label's token: see `soft`.
 
     What is left, 1 - s, stays with the other tokens in the student's own proportions. With s = 1 it
@@ -195,7 +195,7 @@ def _label_and_rest(logits: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
     return logits.gather(1, labels[:, None])[:, 0], torch.logsumexp(masked, dim=1)
 
 
-class SoftStep(WithConfidences, WithRamp):
+class SoftStep(_WithConfidences, _WithRamp):
     """KL((1 - c) t + c e || p), e the student's own token: see `soft_step`.
 
     Source: Cui et al. 2024, arXiv:2406.03199 (`soft_step` in the authors' code).
@@ -238,7 +238,7 @@ def soft_step(logits: Tensor, labels: Tensor, confidences: Tensor, coefficient: 
     return -(target * log_probs).sum(dim=1) - entropy
 
 
-class LogconfStep(WithRamp):
+class LogconfStep(_WithRamp):
     """Cross-entropy with (1 - c) of the label's token and c of the student's own.
 
     It takes the supervisors' words, and not their probabilities.

@@ -20,15 +20,15 @@ from torch import Tensor
 
 from steelyard.objectives.dirichlet import Evidence, log_density
 from steelyard.objectives.evidential import evidential_rows
-from steelyard.objectives.evidential_tokens import EvidentialTokens
+from steelyard.objectives.evidential_tokens import _EvidentialTokens
 from steelyard.objectives.reduction import widened
-from steelyard.objectives.tokens import WithConfidences, WithRamp, xent
+from steelyard.objectives.tokens import _WithConfidences, _WithRamp, xent
 
 _FLOOR = 1e-6  # evidence that the source adds to each token
 _MOST = 40.0  # logit: exp(40) is a finite float32, and so is its logarithm's multiple
 
 
-class SoftConfer(WithConfidences, WithRamp):
+class SoftConfer(_WithConfidences, _WithRamp):
     """KL(t || p) with a uniform t, until the student is more certain: see `soft_confer`.
 
     Where max p > s it keeps its own token, by c times the cross-entropy.
@@ -95,7 +95,7 @@ def _is_more_certain(prediction_loss: Tensor, confidences: Tensor) -> Tensor:
     return -prediction_loss > confidences.to(prediction_loss.dtype).log()
 
 
-class Dir(WithConfidences):
+class Dir(_WithConfidences):
     """KL(t || p) less the log-density of a uniform t under a Dirichlet distribution.
 
     The Dirichlet is that of the token's logits, alpha = exp(z) + 1e-6: see `dir_loss`.
@@ -154,7 +154,7 @@ def _uniform(label: Tensor, rest: Tensor, like: Tensor, labels: Tensor) -> Tenso
     return rest[:, None].expand_as(like).scatter(1, labels[:, None], label[:, None])
 
 
-class EdlConf(WithConfidences, EvidentialTokens):
+class EdlConf(_WithConfidences, _EvidentialTokens):
     """The token's logits as evidence of a Dirichlet distribution, a uniform t as its label.
 
     Until the student is more certain: where max p > s it learns nothing. See `edl_confer`.
@@ -170,7 +170,7 @@ class EdlConf(WithConfidences, EvidentialTokens):
         return edl_confer(logits, labels, confidences, 0.0, **self.options(progress))
 
 
-class EdlConfer(WithConfidences, WithRamp, EvidentialTokens):
+class EdlConfer(_WithConfidences, _WithRamp, _EvidentialTokens):
     """The same, and where max p > s the student keeps its own token, by c times the cross-entropy.
 
     Source: Cui et al. 2024, arXiv:2406.03199 (`edl_confer` in the authors' code).

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from steelyard.objectives.answers import AnswerTargets, row_sums
 from steelyard.objectives.chunks import in_chunks
-from steelyard.objectives.tokens import TokenObjective, WithRamp, xent
+from steelyard.objectives.tokens import TokenObjective, _WithRamp, xent
 
 
 class _ByEntropy(TokenObjective):
@@ -75,7 +75,7 @@ def logconf(logits: Tensor, labels: Tensor, above: Tensor) -> Tensor:
     return torch.where(above, xent(logits, labels), 0.0)
 
 
-class LogconfConfer(_ByEntropy, WithRamp):
+class LogconfConfer(_ByEntropy, _WithRamp):
     """The same, and an answer below that entropy has c times the loss of the student's own tokens.
 
     Source: Cui et al. 2024, arXiv:2406.03199 (`logconf_confer` in the authors' code).
