@@ -14,6 +14,8 @@ _HOMES = {
     "Api": "supervision",
     "Arm": "studies.arms",
     "BaseEstimator": "reliability",
+    "BaseObjective": "objectives.base",
+    "BaseSelector": "selection",
     "BaseStudent": "student",
     "BaseSupervisor": "supervision",
     "Chooser": "student",

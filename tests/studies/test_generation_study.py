@@ -19,7 +19,7 @@ from steelyard.studies.run import Run
 from steelyard.studies.selecting import select_labels
 from steelyard.studies.study import STORE, study
 from steelyard.studies.training import train_student
-from steelyard.studies.votes import collect_votes, weighing
+from steelyard.studies.votes import collect_votes, list_writers
 from steelyard.supervision.nbest import weigh_answers
 
 ASKED = {"one": "a", "two": "b", "three": "go a"}
@@ -160,7 +160,7 @@ def test_a_stage_needs_supervisors_that_weigh_texts(folder: Path, change: Any) -
 
 def test_a_student_that_writes_nothing_readable_has_no_pairs(run: Run) -> None:
     """Its lists are empty: every voter has no answer to weigh, and no question has a pair."""
-    weak, seeds = weighing(run, 0)
+    weak, seeds = list_writers(run, 0)
     questions = run.task(0).strong_train.questions[:2]
     labelled = run.task(0).weak_train
     scores = weigh_answers(weak, labelled, questions, [(), ()], seeds=seeds)
@@ -169,7 +169,7 @@ def test_a_student_that_writes_nothing_readable_has_no_pairs(run: Run) -> None:
 
 
 def test_given_answers_are_weighed_by_every_voter_as_their_votes_were(run: Run) -> None:
-    weak, seeds = weighing(run, 0)
+    weak, seeds = list_writers(run, 0)
     votes, questions = collect_votes(run, 0).strong_train, run.task(0).strong_train.questions[:3]
     texts = votes.candidate_texts[:3]
     scores = weigh_answers(weak, run.task(0).weak_train, questions, texts, seeds=seeds)

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from steelyard.objectives.state import Objective as Running
 
 
-class _Objective(BaseModel):
+class BaseObjective(BaseModel):
     """What all objectives share."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
@@ -31,3 +31,6 @@ class _Objective(BaseModel):
             apart: the same examples' labels by supervisor, where `several`.
         """
         raise NotImplementedError
+
+
+_Objective = BaseObjective

@@ -11,7 +11,7 @@ from steelyard.data.labels import names_in, read_names
 from steelyard.errors import ConfigError, InputError
 from steelyard.io.files import check_file
 from steelyard.io.rows import READERS
-from steelyard.reliability import Majority
+from steelyard.reliability import EstimationData, Estimator, Majority
 from steelyard.types import ABSTAIN, Ints, Reliability, Votes
 from steelyard.votes_io.classes import NOBODY, Answers
 from steelyard.votes_io.read_votes import LoadedVotes, read_truth, read_votes
@@ -41,7 +41,7 @@ class Weighed:
 
 def weigh(
     votes: Votes | str | Path,
-    methods: Sequence[str | Mapping[str, Any]] = (DEFAULT,),
+    methods: Sequence[str | Mapping[str, Any] | Estimator] = (DEFAULT,),
     *,
     truth: str | Path | Ints | None = None,
     gold: str | Path | Ints | None = None,
@@ -61,7 +61,8 @@ def weigh(
 
     Args:
         votes: a table, or a file: long, nested or one column per voter.
-        methods: kinds of estimators, or their settings with a `kind`; the first one is reported.
+        methods: kinds of estimators, their settings with a `kind`, or estimators; the first one is
+            reported.
         truth: a file of `id, truth`, a column of the votes file, or (N,) answer numbers with
             ABSTAIN; it judges and calibrates, and never estimates.
         gold: the same, of items whose answers the estimators hold fixed; they are not judged.
@@ -104,7 +105,7 @@ def weigh(
     estimators.setdefault("majority", Majority())
     judged = {}
     for name, estimator in estimators.items():
-        reliability = estimator.estimate(table, held)
+        reliability = estimator.estimate_from(EstimationData(table, held))
         judged[name] = MethodScores.of(table, reliability, known, trusted)
     summary = summarize(table, judged, source, known, trusted, alpha, delta or DELTA)
     report = None if out is None else write_files(Path(out), table, judged, summary)
