@@ -1,22 +1,22 @@
 """A reliability estimator of your own: voters weighted by how often they agree with the majority.
 
-To add it to the package:
+The class needs no change of the package: give an object of it to `sy.weigh`, or to an arm of
+`sy.study`. To name it in study files (`reliability: weighted_share`) and in
+`steelyard weigh --method weighted_share`, put the class into an installed package with
 
-1. put the class into a file of its own, `src/steelyard/reliability/weighted_share.py`;
-2. add its name to `Estimator` and `ESTIMATORS` in `src/steelyard/reliability/__init__.py`: now
-   `arms: [{name: mine, reliability: weighted_share, selection: keep}]` works in a study file;
-3. write `tests/reliability/test_weighted_share.py`: votes whose scores can be checked by hand.
+    [project.entry-points."steelyard.plugins"]
+    weighted_share = "my_package.weighted_share:WeightedShare"
 """
 
 from typing import ClassVar, Literal
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 import steelyard as sy
 
 
-class WeightedShare(BaseModel):
+class WeightedShare(sy.VoteEstimator):
     """Reliability as the winning answer's share of the voters' weights.
 
     With n_v the readable votes of voter v, and m_v those that are the majority's answer,
@@ -26,7 +26,6 @@ class WeightedShare(BaseModel):
     An example without a readable vote has a uniform posterior and score 0.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
     version: ClassVar[int] = 1  # raise it when results change without a change of settings
 
     kind: Literal["weighted_share"] = "weighted_share"
@@ -69,6 +68,10 @@ def main() -> None:
     # By hand: ann and bo weigh (4 + 1) / (4 + 2) = 5/6, cy weighs (2 + 1) / (4 + 2) = 1/2, so
     # where cy is alone the score is (5/3) / (5/3 + 1/2) = 10/13.
     np.testing.assert_allclose(mine.score, [1, 10 / 13, 10 / 13, 1, 0])
+    summary = sy.weigh(votes, [WeightedShare()]).summary
+    print("estimators:", ", ".join(summary["methods"]))
+    arm = sy.Arm(name="mine", reliability=WeightedShare(), selection=sy.KeepMostReliable())
+    print("an arm of a study:", arm.name, "with", arm.reliability.kind)
     selection = sy.KeepMostReliable(fraction=0.5).select(votes, mine)
     print("kept:", ", ".join(np.array(votes.ids)[selection.weights > 0]))
 

@@ -24,6 +24,7 @@ _NAMES = {
     "evaluation": "performance_gap_recovered",
     "labelling.label": "label",
     "objectives": (
+        "BaseObjective "
         "Bayesian ConfidenceLoss CrossEntropy Dir Edl EdlConf EdlConfer EdlStep Entropy Joint "
         "Logconf LogconfConfer LogconfStep NaiveMultiWeak Product ReverseKl Soft SoftConfer "
         "SoftStep Window"
@@ -35,6 +36,7 @@ _NAMES = {
         "OpenAgreement PredictiveEntropy SelfConsistency Topological VoteEntropy VoteShare"
     ),
     "selection": (
+        "BaseSelector "
         "FirstVoter Harden KeepMostReliable PerSupervisor Soften WeighByScore WeighByShare "
         "select_truth"
     ),
@@ -76,6 +78,7 @@ if TYPE_CHECKING:  # the same names, for type checkers and editors
     from steelyard.errors import TrainingError as TrainingError
     from steelyard.evaluation import performance_gap_recovered as performance_gap_recovered
     from steelyard.labelling.label import label as label
+    from steelyard.objectives import BaseObjective as BaseObjective
     from steelyard.objectives import Bayesian as Bayesian
     from steelyard.objectives import ConfidenceLoss as ConfidenceLoss
     from steelyard.objectives import CrossEntropy as CrossEntropy
@@ -97,12 +100,13 @@ if TYPE_CHECKING:  # the same names, for type checkers and editors
     from steelyard.objectives import SoftStep as SoftStep
     from steelyard.objectives import Window as Window
     from steelyard.reliability import BaseEstimator as BaseEstimator
+    from steelyard.reliability import EstimationData as EstimationData
+    from steelyard.reliability import VoteEstimator as VoteEstimator
     from steelyard.reliability import BeamEntropy as BeamEntropy
     from steelyard.reliability import Confidence as Confidence
     from steelyard.reliability import ConfidentLearning as ConfidentLearning
     from steelyard.reliability import DawidSkene as DawidSkene
     from steelyard.reliability import Dirichlet as Dirichlet
-    from steelyard.reliability import EstimationData as EstimationData
     from steelyard.reliability import Glad as Glad
     from steelyard.reliability import GraphDenoising as GraphDenoising
     from steelyard.reliability import Hierarchical as Hierarchical
@@ -118,8 +122,8 @@ if TYPE_CHECKING:  # the same names, for type checkers and editors
     from steelyard.reliability import SelfConsistency as SelfConsistency
     from steelyard.reliability import Topological as Topological
     from steelyard.reliability import VoteEntropy as VoteEntropy
-    from steelyard.reliability import VoteEstimator as VoteEstimator
     from steelyard.reliability import VoteShare as VoteShare
+    from steelyard.selection import BaseSelector as BaseSelector
     from steelyard.selection import FirstVoter as FirstVoter
     from steelyard.selection import Harden as Harden
     from steelyard.selection import KeepMostReliable as KeepMostReliable
@@ -143,14 +147,14 @@ if TYPE_CHECKING:  # the same names, for type checkers and editors
     from steelyard.studies.config import read_study as read_study
     from steelyard.studies.study import Result as Result
     from steelyard.studies.study import study as study
-    from steelyard.supervision import Api as Api
     from steelyard.supervision import BaseSupervisor as BaseSupervisor
+    from steelyard.supervision import VoteRequest as VoteRequest
+    from steelyard.supervision import Api as Api
     from steelyard.supervision import ChooserVoters as ChooserVoters
     from steelyard.supervision import ClassifierVoters as ClassifierVoters
     from steelyard.supervision import LanguageModelVoters as LanguageModelVoters
     from steelyard.supervision import PreferenceVoters as PreferenceVoters
     from steelyard.supervision import Tfidf as Tfidf
-    from steelyard.supervision import VoteRequest as VoteRequest
     from steelyard.supervision import VotesFile as VotesFile
     from steelyard.types import ABSTAIN as ABSTAIN
     from steelyard.types import Interval as Interval

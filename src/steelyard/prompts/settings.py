@@ -89,7 +89,7 @@ class PromptSettings(BaseModel):
             raise ValueError("`aliases` must have the same number of names for each class")
         return self
 
-    def versions(self) -> int:
+    def prompt_versions(self) -> int:
         """Sum of the versions of the prompts' texts and of the parsers of replies."""
         return templates.VERSION + parse_answer.VERSION
 

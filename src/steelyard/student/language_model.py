@@ -122,7 +122,7 @@ class LanguageModelStudent(Pretrained, Tuning, BaseStudent):
 
     def versions(self) -> int:
         """Its own, and those of prompts and of the parsers of answers."""
-        return self.version + PromptSettings().versions()
+        return self.version + PromptSettings().prompt_versions()
 
     def fit(self, data: TrainingData, options: TrainingOptions) -> "TrainedLanguageModel":
         """Train on questions (N) with targets (N, K) and weights (N,).

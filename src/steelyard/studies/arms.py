@@ -34,9 +34,9 @@ from steelyard.selection import (
     token_targets,
     truth,
 )
-from steelyard.student import CROSS_ENTROPY, Objective
+from steelyard.student import CROSS_ENTROPY
 from steelyard.student.preference_stage import PreferenceStage
-from steelyard.studies.parts import AnyEstimator, AnySelector
+from steelyard.studies.parts import AnyEstimator, AnyObjective, AnySelector, foreign_path
 from steelyard.types import PAIR, Ints, Reliability, Selection, Votes
 
 Role = Literal["arm", "control", "oracle"]
@@ -53,7 +53,7 @@ class Arm(BaseModel):
     """How far each label can be trusted; a bare name is short for its `kind`."""
     selection: AnySelector
     """What the student is taught; a bare name is short for its `kind`."""
-    objective: Objective = CROSS_ENTROPY
+    objective: AnyObjective = CROSS_ENTROPY
     """What the student minimises; a bare name is short for its `kind`. The ceiling's is always the
     cross-entropy."""
     balance: float = Field(0.0, ge=0, le=1)
@@ -105,6 +105,15 @@ class Arm(BaseModel):
         if votes.classes != PAIR:  # a number of theirs means nothing
             refuse_one_label(selection)
         return selection
+
+    def classes(self) -> dict[str, str]:
+        """Paths of the classes of parts that are not the package's own; for recipes."""
+        parts = {"reliability": self.reliability, "selection": self.selection}
+        return {
+            f"{name}.{key}": path
+            for name, part in parts.items()
+            for key, path in foreign_path(part).items()
+        }
 
     def versions(self) -> int:
         """Sum of the versions of all that makes the arm's selection."""

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from steelyard.data import Data
 from steelyard.errors import ConfigError
 from steelyard.evaluation import METRICS, SLOT_METRICS, metric, metrics_of
+from steelyard.io.plugins import is_foreign
 from steelyard.io.setting_errors import sentence, shown
 from steelyard.io.yaml_file import MAX_BYTES, MAX_SEED, read_yaml
 from steelyard.student import CROSS_ENTROPY
@@ -142,6 +143,13 @@ class Study(BaseModel):
     def all_arms(self) -> tuple[Arm, ...]:
         """Every arm and control that is run."""
         return complete(self.arms)
+
+    def foreign_classes(self) -> list[type]:
+        """Classes of its parts that are not the package's own."""
+        parts: list[object] = [self.student, *self.supervisors]
+        for arm in self.all_arms:
+            parts += [arm.reliability, arm.selection, arm.objective]
+        return list(dict.fromkeys(type(part) for part in parts if is_foreign(part)))
 
     @property
     def seed_list(self) -> tuple[int, ...]:

@@ -1,19 +1,68 @@
-"""The parts of a study as its settings hold them: our own kinds, read from YAML by `kind`."""
+"""The parts of a study: our own kinds, kinds of plugins, and objects of a researcher's own.
 
-from typing import TYPE_CHECKING, TypeAlias
+In a study file a part is named by its `kind`. In Python it may also be an object whose class is
+not ours: a subclass of `VoteEstimator`, `BaseSelector`, `BaseObjective`, `BaseStudent` or
+`BaseSupervisor`.
+"""
 
+from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING, Annotated, Any, TypeAlias, get_args
+
+from pydantic import BaseModel, PlainSerializer, SerializationInfo, ValidationInfo, WrapValidator
+
+from steelyard.io.plugins import class_path, find_plugin, is_foreign
+from steelyard.objectives import Objective
 from steelyard.reliability import Estimator, EstimatorSettings
 from steelyard.selection import Selector, SelectorSettings
 from steelyard.student import Student, StudentSettings
 from steelyard.supervision import Supervisor, SupervisorSettings
 
+CLASSES = "classes"
+"""Key of a validation context: classes of objects that were given in Python."""
+
+
+def _open(union: Any, method: str, base: str) -> Any:
+    """A union of our own kinds that also takes kinds of plugins and objects of other classes."""
+    ours = {cls.model_fields["kind"].default for cls in get_args(get_args(union)[0])}
+
+    def validate(value: Any, handler: Callable[[Any], Any], info: ValidationInfo) -> Any:
+        if isinstance(value, BaseModel) and is_foreign(value):
+            if not hasattr(value, method):
+                raise ValueError(
+                    f"a {type(value).__name__} has no `{method}`; make it a subclass of `sy.{base}`"
+                )
+            return value
+        kind = value.get("kind") if isinstance(value, Mapping) else None
+        if isinstance(kind, str) and kind not in ours:
+            given: Iterable[Any] = (info.context or {}).get(CLASSES, ())
+            for cls in given:
+                if cls.model_fields["kind"].default == kind and hasattr(cls, method):
+                    return cls.model_validate(value)
+            cls = find_plugin(kind, method)
+            if cls is not None:
+                return cls.model_validate(value)
+        return handler(value)
+
+    def serialize(value: BaseModel, info: SerializationInfo) -> dict[str, Any]:
+        return value.model_dump(mode=info.mode)
+
+    return Annotated[union, WrapValidator(validate), PlainSerializer(serialize)]
+
+
 if TYPE_CHECKING:
     AnyEstimator: TypeAlias = Estimator
+    AnyObjective: TypeAlias = Objective
     AnySelector: TypeAlias = Selector
     AnyStudent: TypeAlias = Student
     AnySupervisor: TypeAlias = Supervisor
 else:
-    AnyEstimator = EstimatorSettings
-    AnySelector = SelectorSettings
-    AnyStudent = StudentSettings
-    AnySupervisor = SupervisorSettings
+    AnyEstimator = _open(EstimatorSettings, "estimate_from", "VoteEstimator")
+    AnyObjective = _open(Objective, "begin", "BaseObjective")
+    AnySelector = _open(SelectorSettings, "select", "BaseSelector")
+    AnyStudent = _open(StudentSettings, "fit", "BaseStudent")
+    AnySupervisor = _open(SupervisorSettings, "vote", "BaseSupervisor")
+
+
+def foreign_path(part: object) -> dict[str, str]:
+    """`class` of a part that is not ours, for recipes: two classes may have one name."""
+    return {"class": class_path(type(part))} if is_foreign(part) else {}

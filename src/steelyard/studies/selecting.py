@@ -41,6 +41,7 @@ def _select(run: Run, seed: int, arm: Arm) -> tuple[Selection, Reliability]:
             **arm.model_dump(
                 exclude={"name", "description", "control_of", "objective", "preference"}
             ),
+            **arm.classes(),
             "seed": seed,
         },
         inputs=inputs,

@@ -4,6 +4,7 @@ import html
 import io
 import itertools
 import json
+import logging
 import os
 import shlex
 import tempfile
@@ -15,18 +16,22 @@ from typing import Any
 
 import yaml
 
-from steelyard.errors import InputError
+from steelyard.errors import ConfigError, InputError
 from steelyard.io import atomic as sealed
+from steelyard.io.plugins import class_path, import_class, is_importable
 from steelyard.store.store import Missing, Store
 from steelyard.studies import executors, jobs
 from steelyard.studies import hidden_states as states
 from steelyard.studies.config import Study, make_study, read_study
+from steelyard.studies.parts import CLASSES
 from steelyard.studies.progress import StderrProgress, StudyProgress
 from steelyard.studies.results import collect
 from steelyard.studies.results_file import LOCK, RESULTS, STORE
 from steelyard.studies.run import Run
 from steelyard.studies.votes import MODELS
 from steelyard.types.show import listed
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -178,8 +183,14 @@ def _do(run: Run, doer: executors.Local | executors.Ray, watch: StudyProgress) -
         return
     jobs.check(run)
     watch.begin(everything)
-    plain = (run.study.model_dump_json(), str(run.base), str(run.store.root))
-    with doer:
+    classes = run.study.foreign_classes()
+    plain = (
+        run.study.model_dump_json(),
+        str(run.base),
+        str(run.store.root),
+        tuple(map(class_path, classes)),
+    )
+    with _reachable(doer, classes) as doer:
         for independent in rounds:
             tasks = [(*plain, batch) for batch in jobs.batches(run, independent)]
             done = doer.run(jobs_of_study, tasks, watch, lambda *task: _jobs_of(run, task[-1]))
@@ -187,8 +198,17 @@ def _do(run: Run, doer: executors.Local | executors.Ray, watch: StudyProgress) -
                 watch.done(worker, task[-1], reused)
 
 
-def jobs_of_study(study: str, base: str, store: str, batch: jobs.Jobs) -> tuple[int, bool]:
+def jobs_of_study(
+    study: str, base: str, store: str, classes: tuple[str, ...], batch: jobs.Jobs
+) -> tuple[int, bool]:
     """Jobs of one process, found by plain values so that any process or machine can do them.
+
+    Args:
+        study: its settings as JSON.
+        base: folder that relative data paths start from.
+        store: its folder.
+        classes: paths of the classes that were given as objects, which are imported here.
+        batch: the jobs.
 
     Returns:
         The process, and whether all results were in the store already.
@@ -196,8 +216,35 @@ def jobs_of_study(study: str, base: str, store: str, batch: jobs.Jobs) -> tuple[
     key = (study, base, store)
     if key not in _RUNS:
         _RUNS.clear()
-        _RUNS[key] = Run(Study.model_validate_json(study), Store(Path(store)), Path(base))
+        context = {CLASSES: [import_class(path) for path in classes]}
+        settings = Study.model_validate_json(study, context=context)
+        _RUNS[key] = Run(settings, Store(Path(store)), Path(base))
     return _jobs_of(_RUNS[key], batch)
+
+
+def _reachable(
+    doer: executors.Local | executors.Ray, classes: Sequence[type]
+) -> executors.Local | executors.Ray:
+    """The executor, or this process where others cannot import a class that was given.
+
+    Raises:
+        ConfigError: a Ray cluster was asked for.
+    """
+    hidden = [cls for cls in classes if not is_importable(cls)]
+    if not hidden or (doer.workers == 1 and isinstance(doer, executors.Local)):
+        return doer
+    path = class_path(hidden[0])
+    if isinstance(doer, executors.Ray):
+        raise ConfigError(
+            f"Other machines cannot import {path}; put the class into a module that is installed "
+            'there, or use `executor="local"`.'
+        )
+    log.warning(
+        "Other processes cannot import %s, so one process does all jobs; put the class into a "
+        "module of its own to use several.",
+        path,
+    )
+    return executors.Local(1)
 
 
 _RUNS: dict[tuple[str, str, str], Run] = {}

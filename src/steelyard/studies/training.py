@@ -12,6 +12,7 @@ from steelyard.selection import select_truth
 from steelyard.store.store import Recipe, fingerprint, library_versions
 from steelyard.student import TrainedModel, TrainingData, TrainingOptions
 from steelyard.studies.grading import Answers, grade
+from steelyard.studies.parts import foreign_path
 from steelyard.studies.preferring import prefer, stage_fingerprint
 from steelyard.studies.run import Run
 from steelyard.studies.selecting import select_labels
@@ -60,7 +61,12 @@ def _train(run: Run, seed: int, name: str) -> TrainedStudent:
     recipe = Recipe(
         kind="student",
         version=student.versions(),
-        settings={**student.model_dump(mode="json"), "seed": seed, "steps": steps},
+        settings={
+            **student.model_dump(mode="json"),
+            **foreign_path(student),
+            "seed": seed,
+            "steps": steps,
+        },
         inputs=_inputs(run, seed, name, data),
         libraries=library_versions(*student.libraries),
     )
@@ -171,7 +177,11 @@ def _objective_inputs(data: TrainingData) -> dict[str, str]:
     objective = data.objective
     if objective == CROSS_ENTROPY:
         return {}
-    settings = {**objective.model_dump(mode="json"), "version": objective.version}
+    settings = {
+        **objective.model_dump(mode="json"),
+        **foreign_path(objective),
+        "version": objective.version,
+    }
     inputs = {"objective": fingerprint(settings)}
     if objective.several:
         inputs["apart"] = fingerprint(data.per_supervisor)

@@ -11,11 +11,12 @@ from steelyard.errors import InputError
 from steelyard.evaluation import candidate_numbers
 from steelyard.store.ledger import Ledger
 from steelyard.store.store import Recipe, fingerprint, library_versions
+from steelyard.studies.parts import foreign_path
 from steelyard.studies.run import Run
 from steelyard.supervision import VoteRequest
 from steelyard.supervision.nbest import TrainedFolder, vote_by_beam
 from steelyard.supervision.protocol import ListWriter
-from steelyard.types import Ints, Votes, join_votes
+from steelyard.types import Ints, Split, Votes, join_votes
 
 LEDGER = "ledger.sqlite"  # in the store: answers that servers gave
 MODELS = "models"  # of stored results: trained supervisors, which are scratch
@@ -124,7 +125,7 @@ def _recipe(run: Run, seed: int, numbers: Sequence[int], settings: dict[str, Any
         version=max(supervisor.versions() for supervisor in supervisors),
         settings=settings,
         inputs={
-            "labelled": run.once(("labelled", seed), lambda: fingerprint(task.weak_train)),
+            "labelled": run.once(("labelled", seed), lambda: _labelled(task.weak_train)),
             "strong_train": run.questions(seed, "strong_train"),
             "test": run.questions(seed, "test"),
             "classes": fingerprint(task.classes),
@@ -134,10 +135,17 @@ def _recipe(run: Run, seed: int, numbers: Sequence[int], settings: dict[str, Any
     )
 
 
+def _labelled(split: Split) -> str:
+    """Fingerprint of labelled rows, with the field names under which version 0.1 stored votes."""
+    fields = {"questions": split.questions, "truth": split.truth, "answers": split.reference_texts}
+    return fingerprint(fields)
+
+
 def _settings(run: Run, seed: int, number: int) -> dict[str, Any]:
     supervisor = run.study.supervisors[number]
     return {
         **supervisor.model_dump(mode="json", exclude={"path"}),
+        **foreign_path(supervisor),
         "seed": seed_of(seed, number),
     }
 

@@ -159,7 +159,7 @@ class BaseSupervisor(BaseModel):
         return {}
 
     def versions(self) -> int:
-        prompts = 0 if self.prompts is None else self.prompts.versions()
+        prompts = 0 if self.prompts is None else self.prompts.prompt_versions()
         return self.version + prompts
 
     def with_paths(self, change: Callable[[str], str]) -> "Self":

@@ -7,7 +7,7 @@ from typing import Any, get_args
 import numpy as np
 
 from steelyard.errors import ConfigError
-from steelyard.reliability import Majority
+from steelyard.reliability import EstimationData, Estimator, Majority
 from steelyard.types import ABSTAIN
 from steelyard.votes_io.classes import Answers
 from steelyard.votes_io.tabulate import Duplicates
@@ -23,7 +23,7 @@ DELTA = 0.1
 
 def weigh(
     votes: VotesInput,
-    methods: Sequence[str | Mapping[str, Any]] = (DEFAULT,),
+    methods: Sequence[str | Mapping[str, Any] | Estimator] = (DEFAULT,),
     *,
     truth: Truth = None,
     gold: Truth = None,
@@ -54,7 +54,8 @@ def weigh(
         votes: a file, a pandas DataFrame, a list of rows `{column: value}`, or Votes. Rows are
             `id, voter, answer`, or `id, votes`, or `id` and one column per voter; the index of a
             data frame counts as its `id`.
-        methods: kinds of estimators, or their settings with a `kind`; the first is reported.
+        methods: kinds of estimators, their settings with a `kind`, or estimators; the first one is
+            reported.
         truth: true answers, to judge and calibrate by; estimators never see them. A mapping or
             pandas Series from id to answer, a file, DataFrame or rows of `id, truth`, the name of
             a column of the votes, or an array (N,) in the order of the items: class names, or
@@ -89,7 +90,7 @@ def weigh(
     estimators.setdefault("majority", Majority())
     scores_of = {}
     for name, estimator in estimators.items():
-        reliability = estimator.estimate(table, held)
+        reliability = estimator.estimate_from(EstimationData(table, held))
         scores_of[name] = MethodScores.of(table, reliability, loaded.truth, loaded.gold)
     summary = summarize(
         table, scores_of, loaded.source, loaded.truth, loaded.gold, alpha, delta or DELTA

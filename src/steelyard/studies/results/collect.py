@@ -115,11 +115,11 @@ def _curve(taught: TrainedStudent) -> dict[str, list[float]]:
 
 
 def _costs(run: Run) -> dict[str, Any]:
-    """Trainings and seconds of what is stored, by stage."""
+    """Trainings and seconds of what is stored, by stage: votes, selections, students."""
     names = {role: name for role, name in run.store.roles.items() if "/" in role}
-    seconds = {"supervision": 0.0, "student": 0.0}
+    stages = {"votes": "supervision", "selection": "selection", "student": "student"}
+    seconds = dict.fromkeys(stages.values(), 0.0)
     for name in set(names.values()):
-        stage = "supervision" if name.startswith("votes-") else "student"
-        seconds[stage] += run.store.seconds(name)
+        seconds[stages[name.partition("-")[0]]] += run.store.seconds(name)
     students = {name for name in names.values() if name.startswith("student-")}
     return {"trainings": len(students), "seconds": {k: round(v, 1) for k, v in seconds.items()}}

@@ -1,0 +1,46 @@
+"""Kinds as a researcher outside the package writes them."""
+
+from typing import Literal
+
+import numpy as np
+from pydantic import Field
+
+import steelyard as sy
+
+
+class Shy(sy.VoteEstimator):
+    """Vote shares, with a score that is never above `share`."""
+
+    kind: Literal["shy"] = "shy"
+    share: float = Field(0.9, gt=0, le=1)
+
+    def estimate(self, votes: sy.Votes, gold: np.ndarray | None = None) -> sy.Reliability:
+        plain = sy.VoteShare().estimate(votes)
+        jitter = np.random.default_rng(0).random(len(votes.ids)) / 100
+        return sy.Reliability(votes.ids, plain.posterior, plain.score * self.share * (1 - jitter))
+
+
+class Coin(sy.BaseSupervisor):
+    """Three voters that draw a class for each question."""
+
+    kind: Literal["coin"] = "coin"
+
+    def vote(self, request: sy.VoteRequest) -> list[sy.Votes]:
+        tables = []
+        for questions in request.questions:
+            rng = np.random.default_rng([request.seed, len(questions)])
+            shape = (len(questions), 3)
+            example, voter = (index.ravel() for index in np.indices(shape))
+            table = sy.Votes(
+                ids=tuple(question.id for question in questions),
+                voters=("coin/0", "coin/1", "coin/2"),
+                queries=("toss",),
+                example=example,
+                voter=voter,
+                query=np.zeros(example.size, dtype=np.int64),
+                answer=rng.integers(0, len(request.classes), example.size),
+                candidates=np.full(len(questions), len(request.classes)),
+                classes=request.classes,
+            )
+            tables.append(table)
+        return tables

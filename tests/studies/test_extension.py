@@ -1,0 +1,132 @@
+"""Kinds from outside the package: objects in Python, names of entry points in study files."""
+
+import logging
+from importlib.metadata import EntryPoint
+from pathlib import Path
+from typing import Any, Literal
+
+import pytest
+
+import steelyard as sy
+from own_kinds import Coin, Shy
+from steelyard.errors import ConfigError
+from steelyard.io import plugins
+from steelyard.studies.config import make_study
+
+SETTINGS: dict[str, Any] = {
+    "task": "classification",
+    "data": {"generated": "errands", "weak_train": 40, "strong_train": 60, "max_test": 40},
+    "supervisors": [{"kind": "tfidf", "voters": 3}],
+    "student": {"kind": "probe", "model": "minilm", "layers": 1, "max_tokens": 32},
+    "arms": ["majority"],
+    "seeds": 1,
+}
+SHY = sy.Arm(name="shy", reliability=Shy(), selection=sy.KeepMostReliable())
+
+
+@pytest.fixture
+def installed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An installed package offers `shy` and `coin`."""
+    offers = [
+        EntryPoint("shy", "own_kinds:Shy", plugins.GROUP),
+        EntryPoint("coin", "own_kinds:Coin", plugins.GROUP),
+        EntryPoint("broken", "own_kinds:Missing", plugins.GROUP),
+    ]
+    monkeypatch.setattr(
+        plugins,
+        "entry_points",
+        lambda group, name: [o for o in offers if o.group == group and o.name == name],
+    )
+
+
+def test_an_object_is_an_estimator_of_an_arm(tmp_path: Path) -> None:
+    found = sy.study({**SETTINGS, "arms": [SHY]}, tmp_path, workers=1).results
+    assert set(found["reliability"]) == {"vote_share", "shy"}
+    assert found["arms"]["shy"]["seeds"][0]["kept"] < 1
+
+
+def test_other_processes_import_the_class_of_an_object(tmp_path: Path) -> None:
+    study = {**SETTINGS, "supervisors": [Coin(), Coin()], "arms": [SHY], "seeds": 2}
+    two = sy.study(study, tmp_path / "two", workers=2).results
+    alone = sy.study(study, tmp_path / "one", workers=1).results
+    assert two["arms"] == alone["arms"]
+    assert two["artifacts"] == alone["artifacts"]
+
+
+def test_a_class_that_others_cannot_import_is_run_here(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    class Local(sy.VoteEstimator):
+        kind: Literal["local"] = "local"
+
+        def estimate(self, votes: sy.Votes, gold: Any = None) -> sy.Reliability:
+            return sy.VoteShare().estimate(votes)
+
+    arm = sy.Arm(name="local", reliability=Local(), selection=sy.Harden())
+    with caplog.at_level(logging.WARNING):
+        sy.study({**SETTINGS, "arms": [arm]}, tmp_path, workers=2)
+    assert "so one process does all jobs" in caplog.text
+
+
+def test_a_study_file_names_what_an_entry_point_offers(installed: None, tmp_path: Path) -> None:
+    arm = {"name": "shy", "reliability": {"kind": "shy", "share": 0.5}, "selection": "keep"}
+    named = make_study({**SETTINGS, "supervisors": [{"kind": "coin"}], "arms": [arm]})
+    assert named.supervisors == (Coin(),)
+    assert named.arm("shy").reliability == Shy(share=0.5)
+    folder = tmp_path / "run"
+    sy.study(named, folder, workers=1)
+    assert sy.read_study(folder / "study.lock.yaml") == named.model_copy()
+    assert sy.weigh(coin_votes(), ["shy"]).summary["methods"].keys() >= {"shy"}
+
+
+def test_a_setting_that_a_plugin_does_not_have_is_named(installed: None) -> None:
+    arm = {"name": "shy", "reliability": {"kind": "shy", "shares": 0.5}, "selection": "keep"}
+    with pytest.raises(ConfigError, match="shares"):
+        make_study({**SETTINGS, "arms": [arm]})
+
+
+def test_a_plugin_that_cannot_be_imported_is_a_sentence(installed: None) -> None:
+    with pytest.raises(ConfigError, match="`broken` = own_kinds:Missing cannot be imported"):
+        make_study({**SETTINGS, "supervisors": [{"kind": "broken"}]})
+    with pytest.raises(ConfigError, match=r"must be one of .*got 'unheard'"):
+        make_study({**SETTINGS, "supervisors": [{"kind": "unheard"}]})
+
+
+def test_an_object_without_the_method_is_refused_with_the_class_to_take() -> None:
+    with pytest.raises(ValueError, match=r"a Coin has no `estimate_from`.*`sy\.VoteEstimator`"):
+        sy.Arm(name="coin", reliability=Coin(), selection=sy.Harden())
+    with pytest.raises(ConfigError, match="A Coin is not an estimator"):
+        sy.weigh(coin_votes(), [Coin()])  # type: ignore[list-item]
+
+
+def test_an_object_weighs_votes() -> None:
+    weighed = sy.weigh(coin_votes(), [Shy(share=0.25)])
+    assert list(weighed.reliabilities) == ["shy", "majority"]
+    assert weighed.reliabilities["shy"].score.max() <= 0.25
+
+
+def test_version_settings_and_class_name_the_results(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def names(arm: sy.Arm, **changes: Any) -> set[str]:
+        study = {**SETTINGS, "supervisors": [Coin()], "arms": [arm], **changes}
+        found = sy.study(study, tmp_path, workers=1).results["artifacts"]
+        return {found["seed-0/shy/selection"], found["seed-0/votes-0"]}
+
+    class Shy2(Shy):
+        pass
+
+    first = names(SHY)
+    assert names(SHY) == first
+    other = SHY.model_copy(update={"reliability": Shy2()})
+    assert len(names(other) & first) == 1  # the votes
+    monkeypatch.setattr(Shy, "version", Shy.version + 1)
+    assert len(names(SHY) & first) == 1
+    monkeypatch.setattr(Coin, "version", Coin.version + 1)
+    assert len(names(SHY) & first) == 0
+
+
+def coin_votes() -> sy.Votes:
+    questions = [sy.Question(f"q{i}", "heads or tails?") for i in range(8)]
+    request = sy.VoteRequest("classification", ("heads", "tails"), (questions,))
+    return Coin().vote(request)[0]
