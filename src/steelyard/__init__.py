@@ -100,13 +100,12 @@ if TYPE_CHECKING:  # the same names, for type checkers and editors
     from steelyard.objectives import SoftStep as SoftStep
     from steelyard.objectives import Window as Window
     from steelyard.reliability import BaseEstimator as BaseEstimator
-    from steelyard.reliability import EstimationData as EstimationData
-    from steelyard.reliability import VoteEstimator as VoteEstimator
     from steelyard.reliability import BeamEntropy as BeamEntropy
     from steelyard.reliability import Confidence as Confidence
     from steelyard.reliability import ConfidentLearning as ConfidentLearning
     from steelyard.reliability import DawidSkene as DawidSkene
     from steelyard.reliability import Dirichlet as Dirichlet
+    from steelyard.reliability import EstimationData as EstimationData
     from steelyard.reliability import Glad as Glad
     from steelyard.reliability import GraphDenoising as GraphDenoising
     from steelyard.reliability import Hierarchical as Hierarchical
@@ -122,6 +121,7 @@ if TYPE_CHECKING:  # the same names, for type checkers and editors
     from steelyard.reliability import SelfConsistency as SelfConsistency
     from steelyard.reliability import Topological as Topological
     from steelyard.reliability import VoteEntropy as VoteEntropy
+    from steelyard.reliability import VoteEstimator as VoteEstimator
     from steelyard.reliability import VoteShare as VoteShare
     from steelyard.selection import BaseSelector as BaseSelector
     from steelyard.selection import FirstVoter as FirstVoter
@@ -147,14 +147,14 @@ if TYPE_CHECKING:  # the same names, for type checkers and editors
     from steelyard.studies.config import read_study as read_study
     from steelyard.studies.study import Result as Result
     from steelyard.studies.study import study as study
-    from steelyard.supervision import BaseSupervisor as BaseSupervisor
-    from steelyard.supervision import VoteRequest as VoteRequest
     from steelyard.supervision import Api as Api
+    from steelyard.supervision import BaseSupervisor as BaseSupervisor
     from steelyard.supervision import ChooserVoters as ChooserVoters
     from steelyard.supervision import ClassifierVoters as ClassifierVoters
     from steelyard.supervision import LanguageModelVoters as LanguageModelVoters
     from steelyard.supervision import PreferenceVoters as PreferenceVoters
     from steelyard.supervision import Tfidf as Tfidf
+    from steelyard.supervision import VoteRequest as VoteRequest
     from steelyard.supervision import VotesFile as VotesFile
     from steelyard.types import ABSTAIN as ABSTAIN
     from steelyard.types import Interval as Interval

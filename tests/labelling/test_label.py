@@ -169,13 +169,11 @@ def test_a_local_language_model_is_kept_part_by_part(
     calls = []
     whole = LanguageModelVoters.vote
 
-    def vote(
-        self: LanguageModelVoters, labelled: Any, asked: Any, classes: Any, *, seed: int
-    ) -> Any:
-        calls.append(len(asked[0]))
+    def vote(self: LanguageModelVoters, request: Any) -> Any:
+        calls.append(len(request.questions[0]))
         if len(calls) == 2:
             raise KeyboardInterrupt
-        return whole(self, labelled, asked, classes, seed=seed)
+        return whole(self, request)
 
     monkeypatch.setattr(LanguageModelVoters, "vote", vote)
     with pytest.raises(KeyboardInterrupt):

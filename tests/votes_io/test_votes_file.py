@@ -10,6 +10,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from requests_for_tests import vote
 from steelyard.errors import InputError
 from steelyard.supervision import VotesFile
 from steelyard.types import ABSTAIN, PAIR, Question, Split, Votes, chosen_place
@@ -23,7 +24,7 @@ def study_votes(
 ) -> Votes:
     questions = [Question(name, "?") for name in ids]
     file = VotesFile(path=str(path), answer_format=answer_format)
-    return file.vote(NOBODY_LABELLED, [questions], classes, seed=0)[0]
+    return vote(file, NOBODY_LABELLED, [questions], classes, seed=0)[0]
 
 
 def table(votes: Votes) -> dict[tuple[str, str], str | None]:
@@ -117,7 +118,7 @@ def test_each_list_of_questions_has_its_own_votes(tmp_path: Path) -> None:
         'a,ann,yes,"[0.2, 0.8]"\nb,ann,no,"[0.6, 0.4]"\nb,bob,yes,"[0.1, 0.9]"\n'
     )
     lists = [[Question("b", "?"), Question("none", "?")], [Question("a", "?")], []]
-    tables = VotesFile(path=str(path)).vote(NOBODY_LABELLED, lists, ("no", "yes"), seed=0)
+    tables = vote(VotesFile(path=str(path)), NOBODY_LABELLED, lists, ("no", "yes"), seed=0)
     assert [table(votes) for votes in tables] == [
         {("b", "ann"): "no", ("b", "bob"): "yes"},
         {("a", "ann"): "yes"},
@@ -150,12 +151,12 @@ def test_an_option_beyond_those_of_its_question_is_refused(tmp_path: Path) -> No
     path.write_text("id,voter,answer\na,ann,2\nb,ann,1.0\n")
     questions = [Question("a", "?", ("x", "y", "z")), Question("b", "?", ("x", "y"))]
     file, options = VotesFile(path=str(path)), ("0", "1", "2")
-    votes = file.vote(NOBODY_LABELLED, [questions], options, seed=0)[0]
+    votes = vote(file, NOBODY_LABELLED, [questions], options, seed=0)[0]
     assert votes.answer.tolist() == [2, 1]
     assert votes.candidates.tolist() == [3, 2]
     path.write_text("id,voter,answer\na,ann,2\nb,ann,2\n")
     with pytest.raises(InputError, match=r"line 3: answer '2' of 'ann' on 'b'.*\[0, 2\)"):
-        file.vote(NOBODY_LABELLED, [questions], options, seed=0)
+        vote(file, NOBODY_LABELLED, [questions], options, seed=0)
 
 
 def test_the_old_name_of_answer_format_is_read_with_a_note(
