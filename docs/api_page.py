@@ -10,6 +10,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from page_parts import NOTE, folded, row_of, table_head
+from settings_pages import settings_pages
 
 _TOP = """`import steelyard as sy` loads a name when it is first used. Sizes: N examples, V voters,
 M votes, K classes; in signatures `Floats`, `Ints` and `Bools` are numpy arrays of float64, int64
@@ -79,21 +80,25 @@ def _entry(name: str, public: Any) -> str:
     if not callable(public):
         return f"{title}\n\nA constant: `{public!r}`."
     if isinstance(public, type) and issubclass(public, BaseModel):
-        return f"{title}\n\n{_settings(public)}"
+        return "\n\n".join([title, *_settings(public)])
     parts = [title, *_signature(name, public), docstring(inspect.getdoc(public) or "")]
     if isinstance(public, type) and not issubclass(public, BaseException):
         parts += _fields(public) + _methods(public)
     return "\n\n".join(part for part in parts if part)
 
 
-def _settings(model: type[BaseModel]) -> str:
-    """A settings class: its first sentence, and where its settings are."""
-    first = folded((inspect.getdoc(model) or "").split("\n\n")[0])
-    room = model.__module__.split(".")[1]
+def _settings(model: type[BaseModel]) -> list[str]:
+    """A settings class: its first sentence and where its settings are; of a base its methods."""
     kind = model.model_fields["kind"].default if "kind" in model.model_fields else None
-    if kind and room in _PAGES:
-        return f"{first} Settings: [`kind: {kind}`]({_PAGES[room]}#kind-{kind})."
-    return f"{first} Settings: [{model.__name__}](study.md#{model.__name__.lower()})."
+    heading = f"`kind: {kind}`" if isinstance(kind, str) else model.__name__
+    anchor = f"kind-{kind}" if isinstance(kind, str) else model.__name__.lower()
+    room = model.__module__.split(".")[1]
+    pages = settings_pages()
+    for page in dict.fromkeys([_PAGES.get(room, "study.md"), *pages]):
+        if f"\n## {heading}\n" in pages[page]:
+            first = folded((inspect.getdoc(model) or "").split("\n\n")[0])
+            return [f"{first} Settings: [{heading}]({page}#{anchor})."]
+    return [docstring(inspect.getdoc(model) or ""), *_methods(model)]
 
 
 def _signature(name: str, public: Any) -> list[str]:

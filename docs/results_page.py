@@ -37,6 +37,7 @@ def results_page() -> str:
         "balanced": _tables(balanced, BALANCED),
         "estimators": _estimators(studies),
         "crowd": _crowd(),
+        "missing": _missing(studies),
     }.items():
         text = fill(text, name, block)
     return text
@@ -126,6 +127,14 @@ def _made(studies: list[dict[str, Any]]) -> str:
         )
     head = ("study", "labelled", "unlabelled", "test", "seeds", "trainings", "minutes", "made")
     return "\n".join([*table_head(*head), *rows])
+
+
+def _missing(studies: list[dict[str, Any]]) -> str:
+    """Studies of the repository without a kept result."""
+    kept = {study["study"] for study in studies}
+    files = sorted((ROOT / "studies").glob("*.yaml"))
+    links = [f"[{f.stem}](../studies/{f.name})" for f in files if f.stem not in kept]
+    return ", ".join(links) or "none"
 
 
 def _estimators(studies: list[dict[str, Any]]) -> str:
