@@ -26,9 +26,10 @@ from steelyard.models.batches import Batcher, plan
 from steelyard.models.encode import Encoded, encode
 from steelyard.models.finetune import Finetuning
 from steelyard.models.load import find, load_classifier, load_tokenizer
-from steelyard.models.score import probabilities
+from steelyard.models.score import class_logits
 from steelyard.models.train import train
 from steelyard.objectives.one_label import cross_entropy
+from steelyard.objectives.reduction import softmax
 from steelyard.types import Floats, Ints, Question, one_hot
 
 DATA = Path(__file__).parents[1].parent / "shared" / "data"
@@ -98,7 +99,8 @@ def measure(rows: Rows, turns: int) -> tuple[list[Any], dict[str, Any]]:
 
     def judge(models: Sequence[Any]) -> None:
         for side, model in zip(sides, models, strict=True):
-            probs = probabilities(model, Batcher(rows.held_out), 2, "bf16")
+            logits = class_logits(model, Batcher(rows.held_out), 2, "bf16")
+            probs = softmax(logits).numpy()
             accuracy[side.name] = float((probs.argmax(axis=1) == rows.truth).mean())
 
     ways = [Way(s.name, lambda s=s: s.do(start, rows)) for s in sides]

@@ -96,8 +96,8 @@ class Memory(TrainedLanguageModel):
 
     known: dict[str, str]
 
-    cut = 0
-    left_out = 0
+    truncated = 0
+    dropped = 0
     log = TrainingLog([1.0])
 
     def answers(self, questions: Sequence[Question]) -> tuple[str | None, ...]:

@@ -48,7 +48,7 @@ def answer_losses(losses: Tensor, targets: AnswerTargets) -> Tensor:
 def mean_over_answers(losses: Tensor, shares: Tensor, weights: Tensor) -> Tensor:
     """(1/B) sum_i w_i sum_k shares_ik * losses_ik.
 
-    Each answer with a share above 0 is a row of its own, weighted by share times example weight.
+    Each answer with a share above 0 is a separate row, weighted by share times example weight.
     Divides by B and not by the sum of weights, as `cross_entropy` does.
 
     Args:

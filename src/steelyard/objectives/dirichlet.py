@@ -93,7 +93,7 @@ def divergence_from_uniform(logs: Tensor, log_mean: Tensor) -> Tensor:
         ln G(S) - sum_k ln G(alpha_k) - ln G(K) + sum_k (alpha_k - 1) (psi(alpha_k) - psi(S))
 
     with G the gamma and psi the digamma function. Written as total(S) - sum_k part(alpha_k): what
-    is of the size of S in the two is left out of both, for it cancels.
+    is of the size of S in the two is omitted from both, since it cancels.
 
     Source: Sensoy et al. 2018, arXiv:1806.01768, equation 5.
     """

@@ -1,7 +1,7 @@
 """Objectives that train on an answer only while the student is less certain than the supervisor.
 
 They compare the student's mean cross-entropy over the answer's tokens with the entropy H of the
-supervisor's list of answers, both in nats a token (each of its own tokenizer). They take the
+supervisor's list of answers, both in nats a token (each with its tokenizer). They take the
 supervisors' words, and not their probabilities. Sizes and arguments as in `objectives.tokens`;
 R answers.
 

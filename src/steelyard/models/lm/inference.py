@@ -1,4 +1,4 @@
-"""How a language model is run when nothing is learnt: without gradients, each weight cast once."""
+"""How a language model is run when nothing is trained: without gradients, each weight cast once."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
