@@ -34,7 +34,9 @@ def of_the_study(run: Run, results: dict[str, Any]) -> list[str]:
     cut = results["data"]["truncated"]["strong_train"]
     if cut:
         said.append(f"{cut} training texts were longer than `max_tokens` and were cut.")
-    reasons = [arm["pgr_reason"] for arm in results["arms"].values() if arm["pgr_reason"]]
+    arms = results["arms"]
+    said += [f"`{name}`: {arm['reason']}" for name, arm in arms.items() if arm["reason"]]
+    reasons = [arm["pgr_reason"] for arm in arms.values() if arm["pgr"] is None and arm["score"]]
     said += reasons[:1]  # all are about the same gap
     silent = [kind for kind, judged in results["reliability"].items() if judged["auroc"] is None]
     if silent:
@@ -45,7 +47,7 @@ def of_the_study(run: Run, results: dict[str, Any]) -> list[str]:
 def of_language_models(judged: StudyScores) -> list[str]:
     """What a language model could not learn, and what could not be read of what it wrote."""
     said = []
-    records = [taught.record for several in judged.taught.values() for taught in several]
+    records = [taught.record for several in judged.taught.values() for taught in several.values()]
     left_out = max(record.get("left_out", 0) for record in records)
     if left_out:
         said.append(
@@ -53,10 +55,11 @@ def of_language_models(judged: StudyScores) -> list[str]:
             "or the student's tokenizer cannot spell them."
         )
     for name, several in judged.taught.items():
-        shares = [
-            _unreadable(taught, judged.run.task(judged.seeds[0]).num_classes) for taught in several
-        ]
-        if max(shares) > 0 and judged.run.study.student.kind == "preference":
+        classes = judged.run.task(judged.seeds[0]).num_classes
+        shares = [_unreadable(taught, classes) for taught in several.values()]
+        if not shares:
+            continue
+        if max(shares) > 0 and judged.run.study.student.has_rewards:
             said.append(  # the same pairs for every arm
                 f"{np.mean(shares):.1%} of the test pairs do not fit into `max_tokens`; they count "
                 "as wrong for every student."
