@@ -26,7 +26,7 @@ def study_page() -> str:
     for model in shown:
         if "kind" in model.model_fields:
             stages[_stage(model)].append(model)
-        elif _stage(model) in ("models", "prompts", "reliability", "student"):
+        elif model.model_fields and _stage(model) in ("models", "prompts", "reliability", "student"):
             shared.append(model)
     parts = [_STUDY_TOP]
     parts += [
@@ -86,7 +86,7 @@ def _public_bases(model: type[BaseModel]) -> list[type[BaseModel]]:
     """The nearest settings that a settings class inherits and that have a page of their own."""
     found: list[type[BaseModel]] = []
     for base in model.__bases__:
-        if issubclass(base, BaseModel) and base is not BaseModel:
+        if issubclass(base, BaseModel) and base.model_fields:
             inner = _public_bases(base)
             found += inner if base.__name__.startswith("_") else [base, *inner]
     return list(dict.fromkeys(found))
