@@ -26,7 +26,12 @@ def study_page() -> str:
     for model in shown:
         if "kind" in model.model_fields:
             stages[_stage(model)].append(model)
-        elif model.model_fields and _stage(model) in ("models", "prompts", "reliability", "student"):
+        elif model.model_fields and _stage(model) in (
+            "models",
+            "prompts",
+            "reliability",
+            "student",
+        ):
             shared.append(model)
     parts = [_STUDY_TOP]
     parts += [

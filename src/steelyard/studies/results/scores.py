@@ -211,6 +211,7 @@ class StudyScores:
             "label_f1": self._label_f1(seed, selection),
             "agreement": agreed,
             "preference": taught.record.get("preference"),
+            "reason": None,
         }
 
     def _label_f1(self, seed: int, selection: Selection) -> float | None:
