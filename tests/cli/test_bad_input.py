@@ -283,13 +283,3 @@ def test_a_vote_that_does_not_fit_is_named(
 ) -> None:
     line = refused(**changes)
     assert [part for part in parts if part not in line] == [], line
-
-
-def test_a_filter_that_keeps_one_class_says_which_arm_and_seed(refused: Refused) -> None:
-    """Sure votes are all about one class; the doubtful ones name the other."""
-    cast = [vote(n, person, "cook") for n in range(1, 49, 2) for person in ("a", "b")]
-    cast += [vote(n, "a", "trip") for n in range(2, 49, 2)]
-    cast += [vote(n, "b", "cook") for n in range(2, 49, 2)]
-    line = refused(**only(*cast))
-    assert "arm `filter`, seed 0: All 24 kept examples have the same label, 0" in line
-    assert "Keep a larger share" in line

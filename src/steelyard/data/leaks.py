@@ -11,6 +11,7 @@ from steelyard.data.normalize_text import full_text, normalise
 from steelyard.data.split import take
 from steelyard.errors import InputError
 from steelyard.types import Question, Split, Task
+from steelyard.types.task_kinds import KINDS
 
 PAIRS = (("weak_train", "strong_train"), ("weak_train", "test"), ("strong_train", "test"))
 
@@ -80,7 +81,7 @@ def _without(task: Task, name: str, leaks: Sequence[Leak]) -> Split:
         return part
     rows = [i for i, question in enumerate(part.questions) if question.id not in gone]
     kept = take(part, rows)
-    classes = task.classes and task.kind != "preference"
+    classes = task.classes and not KINDS[task.kind].is_pair
     if not rows or (classes and len(np.unique(kept.truth)) < 2):
         raise InputError(
             f"Without its {len(gone):,} leaking rows `{name}` of {task.name!r} has {len(rows):,} "

@@ -18,7 +18,7 @@ from steelyard.errors import ConfigError, InputError
 from steelyard.io.files import check_file
 from steelyard.io.rows import LocatedRow, is_csv, read_rows, stem
 from steelyard.types import PAIR, Ints, Question, Split
-from steelyard.types.task_kinds import Kind
+from steelyard.types.task_kinds import KINDS, Kind
 
 log = logging.getLogger(__name__)
 
@@ -28,7 +28,7 @@ class LoadedData:
     """A data set as it was published: all train rows, all test rows."""
 
     name: str
-    kind: str  # "classification", "multiple_choice", "preference" or "generation"
+    kind: Kind
     classes: tuple[str, ...]
     train: Split
     test: Split
@@ -74,16 +74,16 @@ def load(kind: Kind, data: Data, base: Path = Path()) -> LoadedData:
         name, names, train_file, test_file = _open_hub(kind, data, base)
     else:
         name, names, train_file, test_file = _open_files(kind, data, base)
-    if kind == "preference":
-        return _pairs(name, train_file.read_pairs(), test_file.read_pairs())
+    if KINDS[kind].is_pair:
+        return _pairs(name, kind, train_file.read_pairs(), test_file.read_pairs())
     train, test = train_file.read(), test_file.read()
     _check_ids([*train, *test])
-    if kind == "generation":
+    if KINDS[kind].is_open:
         first, second = _open_split(train), _open_split(test)
         return LoadedData(name, kind, (), first, second, group_keys(first.questions))
     from_csv = (train_file.reader.from_csv, test_file.reader.from_csv)
-    if kind == "multiple_choice":
-        classes = tuple(str(i) for i in range(max(len(r.question.choices) for r in train + test)))
+    if KINDS[kind].has_options:
+        classes = KINDS[kind].names([row.question for row in train + test])
         truths = [_options(rows, csv) for rows, csv in zip((train, test), from_csv, strict=True)]
     else:
         named = find_classes(train, from_csv[0]) if names is None else Classes(names, False)
@@ -118,14 +118,14 @@ def read_labelled(
         InputError: the file does not fit, or its `labels.json` has other classes.
     """
     reader = RowParser(kind, stem(path), dict(columns or {}), max_characters, is_csv(path))
-    if kind == "preference":
+    if KINDS[kind].is_pair:
         return _one_file_of_pairs(path, reader)
     rows = _File(read_rows(path), reader).read()
     _check_ids(rows)
-    if kind == "generation":
+    if KINDS[kind].is_open:
         return _open_split(rows)
     questions = tuple(row.question for row in rows)
-    if kind == "multiple_choice":
+    if KINDS[kind].has_options:
         return Split(questions, _options(rows, reader.from_csv))
     names = read_names(path.parent)
     if names is None:
@@ -154,7 +154,7 @@ def read_questions(
         InputError: the file does not fit, or two rows have one id.
     """
     reader = RowParser(kind, stem(path), dict(columns or {}), max_characters, is_csv(path))
-    if kind == "preference":
+    if KINDS[kind].is_pair:
         return _one_file_of_pairs(path, reader).questions
     rows = [
         LabelledRow(location, reader.question(row, location, number), 0)
@@ -182,7 +182,7 @@ def _open_files(
         for path, name in zip((train, test), stems, strict=True)
     ]
     names = None
-    if kind == "classification":
+    if KINDS[kind].has_classes:
         names = read_names(train.parent)
         others = read_names(test.parent)
         if others is not None and others != names:
@@ -223,7 +223,7 @@ def _open_hub(
     for split in (data.train, data.test):
         table = open_hub(data, split, base)
         reader = RowParser(kind, split, data.columns, data.max_characters)
-        if kind == "classification":
+        if KINDS[kind].has_classes:
             names = names or class_names(table, reader.column("label"))
         files.append(_File(table_rows(table, f"{data.hub} {split}"), reader))
     name = Path(data.hub).name + (f"-{data.subset}" if data.subset else "")
@@ -231,7 +231,7 @@ def _open_hub(
 
 
 def _generated(kind: Kind, name: str) -> LoadedData:
-    if kind != "classification":
+    if not KINDS[kind].has_classes:
         raise ConfigError(f"`generated: {name}` is a classification task; got kind {kind!r}.")
     train_rows, test_rows = 4000, 1000
     classes, rows = generate(train_rows + test_rows, seed=0)
@@ -243,14 +243,12 @@ def _generated(kind: Kind, name: str) -> LoadedData:
     return LoadedData(name, kind, classes, splits[0], splits[1], groups)
 
 
-def _pairs(name: str, train: PairRows, test: PairRows) -> LoadedData:
+def _pairs(name: str, kind: Kind, train: PairRows, test: PairRows) -> LoadedData:
     """Preferences: two answers, and no classes that have to be seen."""
     _check_ids([*train.rows, *test.rows])
     left_out = {reason: train.left_out[reason] + test.left_out[reason] for reason in test.left_out}
     first = train.split
-    return LoadedData(
-        name, "preference", PAIR, first, test.split, group_keys(first.questions), left_out
-    )
+    return LoadedData(name, kind, PAIR, first, test.split, group_keys(first.questions), left_out)
 
 
 def _one_file_of_pairs(path: Path, reader: RowParser) -> Split:

@@ -8,13 +8,14 @@ from typing import Any
 from steelyard.errors import InputError
 from steelyard.io.rows import Row
 from steelyard.types import Question
+from steelyard.types.task_kinds import KINDS, Kind
 
 
 @dataclass(frozen=True)
 class RowParser:
     """How the rows of one file are read."""
 
-    kind: str  # "classification", "multiple_choice", "preference" or "generation"
+    kind: Kind
     stem: str  # of generated ids, "{stem}-{row number}"
     columns: dict[str, str]  # our field name -> the file's
     max_characters: int
@@ -31,12 +32,11 @@ class RowParser:
         """
         name = self._id(row, location, number)
         where = f"{location}, id {name!r}"
-        if self.kind == "classification":
-            return Question(name, self._text(row, "text", where))
-        if self.kind in ("generation", "preference"):
-            return Question(name, self._text(row, "prompt", where))
+        kind = KINDS[self.kind]
+        if not kind.has_options:
+            return Question(name, self._text(row, kind.question, where))
         context = self._optional_text(row, "context", where)
-        text = self._text(row, "question", where)
+        text = self._text(row, kind.question, where)
         return Question(name, text, self._choices(row, where), context)
 
     def label(self, row: Row, location: str, name: str) -> str | int:
@@ -45,14 +45,14 @@ class RowParser:
         Of an open question it is the text of the true answer; a number is its digits.
         """
         where = f"{location}, id {name!r}"
-        if self.kind == "generation":
+        if KINDS[self.kind].is_open:
             answer = self._cell(row, "answer", where)
             if isinstance(answer, int | float) and not isinstance(answer, bool):
                 answer = repr(answer) if math.isfinite(answer) else answer
             return self._check_text(answer, "answer", where)
         label = self._cell(row, "label", where)
         wish = "a class name or a class number"
-        if self.kind == "multiple_choice":
+        if KINDS[self.kind].has_options:
             wish = "the number of the right option, from 0, or its text"
         if isinstance(label, str) and label.strip():
             return _check_characters(label, "label", where)

@@ -9,6 +9,7 @@ from steelyard.data.load import LoadedData
 from steelyard.data.settings import Data
 from steelyard.errors import InputError
 from steelyard.types import Ints, Split, Task
+from steelyard.types.task_kinds import KINDS
 
 
 def split(source: LoadedData, data: Data, seed: int) -> Task:
@@ -38,7 +39,7 @@ def split(source: LoadedData, data: Data, seed: int) -> Task:
     groups = np.unique(np.array(source.groups), return_inverse=True)[1].astype(np.int64)
     rows = draw_groups(source.train.truth, groups, (data.weak_train, strong), rng)
     for name, part in zip(("weak_train", "strong_train"), rows, strict=True):
-        if source.kind not in ("generation", "preference"):  # they have no classes to be seen
+        if KINDS[source.kind].has_classes or KINDS[source.kind].has_options:
             _check_classes(source, part, name)
     return Task(
         name=source.name,

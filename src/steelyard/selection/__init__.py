@@ -4,7 +4,13 @@ from typing import Annotated, TypeAlias
 
 from pydantic import Field
 
-from steelyard.selection.break_ties import FirstVoter, Harden, Soften, refuse_one_label
+from steelyard.selection.break_ties import (
+    FirstVoter,
+    Harden,
+    NothingToLearn,
+    Soften,
+    refuse_one_label,
+)
 from steelyard.selection.class_balance import balanced
 from steelyard.selection.controls import random_keep, shuffled_weights
 from steelyard.selection.keep import KeepMostReliable
@@ -25,6 +31,7 @@ __all__ = [
     "BestAndWorst",
     "FirstVoter",
     "Harden",
+    "NothingToLearn",
     "PerSupervisor",
     "KeepMostReliable",
     "RiskControl",

@@ -10,6 +10,11 @@ from steelyard.errors import InputError
 from steelyard.selection.protocol import BaseSelector
 from steelyard.types import ABSTAIN, Floats, Ints, Reliability, Selection, Votes, one_hot
 
+
+class NothingToLearn(InputError):
+    """A selection that a student cannot learn from: it keeps nothing, or one class alone."""
+
+
 UNANSWERED = "no readable vote"
 UNREADABLE = "a vote is unreadable"
 
@@ -56,7 +61,7 @@ def select(
         dropped: reason -> rows that are dropped for it, (N,) each.
 
     Raises:
-        InputError: nothing is kept.
+        NothingToLearn: nothing is kept.
     """
     reasons = np.full(len(ids), "", dtype=object)
     for text, rows in reversed(dropped.items()):
@@ -65,7 +70,7 @@ def select(
     reasons[(reasons == "") & ~kept] = "weight 0"
     if not kept.any():
         counts = {text: int((reasons == text).sum()) for text in dict.fromkeys(reasons)}
-        raise InputError(
+        raise NothingToLearn(
             f"The selection keeps none of {len(ids)} examples ({counts}); every vote was "
             "unreadable or every score 0. Keep a larger share, or check the votes."
         )
@@ -77,14 +82,15 @@ def refuse_one_label(selection: Selection) -> None:
     """Refuse a selection of one class: a student cannot learn from it.
 
     Raises:
-        InputError: all kept examples have the same label.
+        NothingToLearn: all kept examples have the same label.
     """
     labels = selection.targets[selection.weights > 0].argmax(axis=1)
     if selection.targets.shape[1] > 1 and (labels == labels[0]).all():
-        raise InputError(
+        raise NothingToLearn(
             f"All {len(labels)} kept examples have the same label, {labels[0]}; a student cannot "
-            "learn from one class. Keep a larger share, or one of each class (`per_class` of "
-            "`keep`), or check the votes."
+            "learn from one class. Keep a share of each class (the arm `filter_balanced`, such as "
+            "`--set 'arms=[naive, majority, filter_balanced]'`; `per_class` of `keep`), or check "
+            "the votes."
         )
 
 

@@ -5,8 +5,8 @@ from typing import TypeAlias
 from steelyard.errors import InputError
 from steelyard.models.load import check as check_model
 from steelyard.studies.run import Run
-from steelyard.studies.selecting import select_labels
-from steelyard.studies.training import student_jobs, train_student
+from steelyard.studies.selecting import select_labels, selected_labels
+from steelyard.studies.training import student_jobs, train_student, why_untrained
 
 Jobs: TypeAlias = list[tuple[int, str]]
 """Seeds, each with "votes" or with the arm whose student is trained."""
@@ -50,9 +50,17 @@ def batches(run: Run, jobs: Jobs) -> list[Jobs]:
 
 
 def do(run: Run, seed: int, name: str) -> None:
-    """One job. Selections are made with the votes: one that cannot be made fails immediately."""
+    """One job. Selections are made with the votes: one that cannot be made fails immediately.
+
+    An arm that has nothing to learn in a seed is left untrained there.
+
+    Raises:
+        NothingToLearn: no arm has anything to learn in the seed.
+    """
     if name == "votes":
-        for arm in run.study.all_arms:
-            select_labels(run, seed, arm)
-    else:
+        arms = run.study.all_arms
+        reasons = [selected_labels(run, seed, arm).reason for arm in arms]
+        if all(reasons):
+            select_labels(run, seed, arms[0])  # says why
+    elif why_untrained(run, seed, name) is None:
         train_student(run, seed, name)

@@ -1,12 +1,13 @@
 """What an arm's student is trained on: reliability and selection of one seed, kept in the store."""
 
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from steelyard.errors import ConfigError, InputError
 from steelyard.models.features import read_features
 from steelyard.models.load import Pretrained
 from steelyard.reliability import EstimationData, Estimator
+from steelyard.selection import NothingToLearn
 from steelyard.store.store import Recipe, fingerprint, library_versions
 from steelyard.student import Probe
 from steelyard.studies.arms import Arm
@@ -15,16 +16,32 @@ from steelyard.studies.votes import collect_votes, true_answers
 from steelyard.types import Reliability, Selection, Votes
 
 
+class Selected(NamedTuple):
+    """What an arm's student is trained on, or why it cannot be trained."""
+
+    reliability: Reliability
+    selection: Selection | None
+    reason: str  # empty if there is a selection
+
+
 def select_labels(run: Run, seed: int, arm: Arm) -> tuple[Selection, Reliability]:
     """Labels and weights of an arm, and the reliability that they come from.
 
     Raises:
-        InputError: nothing is kept, or one class alone.
+        NothingToLearn: nothing is kept, or one class alone.
     """
+    selected = selected_labels(run, seed, arm)
+    if selected.selection is None:
+        raise NothingToLearn(f"arm `{arm.name}`, seed {seed}: {selected.reason}")
+    return selected.selection, selected.reliability
+
+
+def selected_labels(run: Run, seed: int, arm: Arm) -> Selected:
+    """The same without an error: an arm may have nothing to learn in one seed."""
     return run.once(("selection", seed, arm.name), lambda: _select(run, seed, arm))
 
 
-def _select(run: Run, seed: int, arm: Arm) -> tuple[Selection, Reliability]:
+def _select(run: Run, seed: int, arm: Arm) -> Selected:
     votes = collect_votes(run, seed).strong_train
     inputs = {"votes": fingerprint(votes)}
     if arm.role == "oracle":
@@ -52,12 +69,14 @@ def _select(run: Run, seed: int, arm: Arm) -> tuple[Selection, Reliability]:
         reliability = method.estimate_from(_data(run, seed, method, votes))
         try:
             selection = arm.select(votes, reliability, true_answers(run, seed), seed)
+        except NothingToLearn as error:
+            return {"reliability": reliability, "reason": str(error)}
         except InputError as error:
             raise InputError(f"arm `{arm.name}`, seed {seed}: {error}") from error
         return {"selection": selection, "reliability": reliability}
 
     kept = run.store.keep(f"seed-{seed}/{arm.name}/selection", recipe, make)
-    return kept["selection"], kept["reliability"]
+    return Selected(kept["reliability"], kept.get("selection"), kept.get("reason", ""))
 
 
 def _data(run: Run, seed: int, method: Estimator, votes: Votes) -> EstimationData:

@@ -15,7 +15,7 @@ from steelyard.studies.grading import Answers, grade
 from steelyard.studies.parts import foreign_path
 from steelyard.studies.preferring import prefer, stage_fingerprint
 from steelyard.studies.run import Run
-from steelyard.studies.selecting import select_labels
+from steelyard.studies.selecting import select_labels, selected_labels
 from steelyard.studies.votes import collect_votes
 from steelyard.types import Floats, Predictions, Selection
 from steelyard.types.predictions import ModelAnswers
@@ -47,8 +47,19 @@ def student_jobs(run: Run) -> list[tuple[int, str]]:
     return [(seed, name) for name in names for seed in run.study.seed_list]
 
 
+def why_untrained(run: Run, seed: int, name: str) -> str | None:
+    """Why an arm has nothing to learn in a seed; None if it has, and of the ceiling."""
+    if name == CEILING:
+        return None
+    return selected_labels(run, seed, run.study.arm(name)).reason or None
+
+
 def train_student(run: Run, seed: int, name: str) -> TrainedStudent:
-    """Train the student of an arm, or of the ceiling, and ask it the test questions."""
+    """Train the student of an arm, or of the ceiling, and ask it the test questions.
+
+    Raises:
+        NothingToLearn: the arm's selection keeps nothing, or one class alone.
+    """
     return run.once(("student", seed, name), lambda: _train(run, seed, name))
 
 
@@ -117,7 +128,7 @@ def _fit(
 
 def _fit_all(run: Run) -> dict[tuple[int, str], TrainedModel]:
     """The students of all arms and seeds, even where one is missing: so each is what it was."""
-    jobs = student_jobs(run)
+    jobs = [job for job in student_jobs(run) if why_untrained(run, *job) is None]
     data = [training_set(run, seed, name)[0] for seed, name in jobs]
     student = run.study.student
     return dict(zip(jobs, student.fit_all(data, run.states(student)), strict=True))

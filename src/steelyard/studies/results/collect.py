@@ -83,7 +83,7 @@ def _other_metrics(judged: StudyScores) -> tuple[dict[str, Any], list[str]]:
 def _data(run: Run, judged: StudyScores) -> dict[str, Any]:
     task, leaks = run.splits(run.study.seed_list[0])
     counts = np.bincount(task.test.truth, minlength=task.num_classes)[: task.num_classes]
-    cut = max(taught.record["cut"] for taught in judged.taught[CEILING])
+    cut = max(taught.record["cut"] for taught in judged.taught[CEILING].values())
     return {
         "name": run.source.name,
         "weak_train": len(task.weak_train.truth),

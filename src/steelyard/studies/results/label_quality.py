@@ -8,7 +8,7 @@ import numpy as np
 from steelyard.evaluation import score_quality
 from steelyard.studies.results.json_numbers import mean
 from steelyard.studies.run import Run
-from steelyard.studies.selecting import select_labels
+from steelyard.studies.selecting import selected_labels
 from steelyard.studies.votes import collect_votes, true_answers
 from steelyard.types import ABSTAIN, Floats, Votes, rows_of
 
@@ -73,7 +73,7 @@ def quality_of(run: Run, kind: str) -> dict[str, Any]:
     arm = estimators(run)[kind]
     scores, rights = [], []
     for seed in run.study.seed_list:
-        _, reliability = select_labels(run, seed, arm)
+        reliability = selected_labels(run, seed, arm).reliability
         votes, split = collect_votes(run, seed).strong_train, run.task(seed).strong_train
         answered = votes.counts.sum(axis=1) > 0
         rows = rows_of(split.ids, reliability.ids)

@@ -1,7 +1,10 @@
 """Floor, arms and ceiling, measured on the same test items: scores, intervals, PGR."""
 
-from dataclasses import asdict
+from collections.abc import Sequence
+from dataclasses import asdict, replace
 from typing import Any
+
+import numpy as np
 
 from steelyard.evaluation import (
     PAIR_METRICS,
@@ -19,10 +22,12 @@ from steelyard.studies.grading import agreement, ensemble_answers, grade, superv
 from steelyard.studies.results.json_numbers import mean, numbers
 from steelyard.studies.run import Run
 from steelyard.studies.selecting import select_labels
-from steelyard.studies.training import CEILING, TrainedStudent, train_student
+from steelyard.studies.training import CEILING, TrainedStudent, train_student, why_untrained
 from steelyard.studies.votes import collect_votes, true_answers
 from steelyard.types import Selection
 
+EMPTY = (*("rows", "kept", "steps", "label_accuracy", "label_f1", "agreement", "preference"),)
+"""Entries of a seed in which an arm was not trained."""
 NO_FLOOR = "There are no weak votes on the test questions, so the floor is not known."
 
 
@@ -33,7 +38,16 @@ class StudyScores:
         self.run = run
         self.seeds = run.study.seed_list
         names = [CEILING, *(arm.name for arm in run.study.all_arms)]
-        self.taught = {n: [train_student(run, seed, n) for seed in self.seeds] for n in names}
+        self.reasons = {
+            (name, i): reason
+            for name in names
+            for i, seed in enumerate(self.seeds)
+            if (reason := why_untrained(run, seed, name)) is not None
+        }
+        self.taught = {
+            name: {i: train_student(run, self.seeds[i], name) for i in self._trained(name)}
+            for name in names
+        }
         self.test = run.task(self.seeds[0]).test
         self.truth = self.test.truth
         self.resamples = draw_resamples(len(self.truth))
@@ -43,16 +57,26 @@ class StudyScores:
         self.majority = [[ensemble_answers(run, s)] for s in self.seeds] if self.has_floor else []
         self._measured: dict[tuple[str, str], Scores] = {}
 
-    def scores(self, metric: str, name: str) -> Scores:
-        """One model's scores; `weak` is the floor."""
+    def _trained(self, *names: str) -> list[int]:
+        """Numbers of the seeds in which all these models are there; the floor always is."""
+        every = range(len(self.seeds))
+        return [i for i in every if not any((name, i) in self.reasons for name in names)]
+
+    def scores(self, metric: str, name: str, among: Sequence[int] | None = None) -> Scores:
+        """One model's scores in its seeds, or in some of them; `weak` is the floor."""
         if (metric, name) not in self._measured:
             if name in ("weak", "weak_ensemble"):
-                said = self.voters if name == "weak" else self.majority
+                answers = self.voters if name == "weak" else self.majority
             else:
-                said = [[taught.answers] for taught in self.taught[name]]
-            probs = [[grade(self.run, self.test, one, metric) for one in each] for each in said]
+                answers = [[trained.answers] for trained in self.taught[name].values()]
+            probs = [[grade(self.run, self.test, one, metric) for one in each] for each in answers]
             self._measured[metric, name] = measure(metric, self.truth, probs, self.resamples)
-        return self._measured[metric, name]
+        scores = self._measured[metric, name]
+        own = self._trained(name)
+        if among is None or list(among) == own:
+            return scores
+        rows = [own.index(i) for i in among]
+        return replace(scores, seeds=scores.seeds[rows], resampled=scores.resampled[rows])
 
     def score(self, metric: str, name: str) -> dict[str, Any]:
         scores = self.scores(metric, name)
@@ -68,14 +92,17 @@ class StudyScores:
         """An arm's part of results.json."""
         metric = self.run.study.metric
         arm = self.run.study.arm(name)
-        scores = self.scores(metric, name)
+        trained = self._trained(name)
+        reason = self._reason(name)
         gap = self._gap(metric, name)
+        values = self.scores(metric, name).seeds if trained else np.zeros(0)
         return {
             "role": arm.role,
             "description": arm.description,
-            "score": asdict(mean_interval(scores)),
+            "score": asdict(mean_interval(self.scores(metric, name))) if trained else None,
+            "reason": reason,
             "pgr": None if gap is None or gap.interval is None else asdict(gap.interval),
-            "pgr_reason": NO_FLOOR if gap is None else gap.reason,
+            "pgr_reason": (NO_FLOOR if trained else reason) if gap is None else gap.reason,
             "vs_naive": self._against(metric, name, "naive"),
             "vs_majority": self._against(metric, name, "majority"),
             "vs_control": self._against_control(metric, name),
@@ -83,19 +110,29 @@ class StudyScores:
             "seeds": [
                 {
                     "seed": seed,
-                    "score": float(scores.seeds[i]),
-                    "pgr": None if gap is None else gap.seeds[i],
+                    "score": float(values[trained.index(i)]) if i in trained else None,
+                    "pgr": None if gap is None or i not in trained else gap.seeds[trained.index(i)],
                     **self._row(i, seed, name),
                 }
                 for i, seed in enumerate(self.seeds)
             ],
         }
 
+    def _reason(self, name: str) -> str | None:
+        """Why an arm was not trained, and in which seeds; None if it was in all."""
+        missing = {self.seeds[i]: why for (arm, i), why in self.reasons.items() if arm == name}
+        if not missing:
+            return None
+        seeds = "seed" if len(missing) == 1 else "seeds"
+        numbers = ", ".join(map(str, missing))
+        return f"Not trained in {seeds} {numbers}: {next(iter(missing.values()))}"
+
     def _against(self, metric: str, name: str, other: str) -> dict[str, Any] | None:
         """The paired difference between two arms, None of an arm to itself."""
-        if name == other:
+        both = self._trained(name, other)
+        if name == other or not both:
             return None
-        scores = [self.scores(metric, key) for key in (name, other)]
+        scores = [self.scores(metric, key, both) for key in (name, other)]
         return asdict(paired_difference(*scores))
 
     def _against_control(self, metric: str, name: str) -> dict[str, Any] | None:
@@ -103,7 +140,7 @@ class StudyScores:
         for control in self.run.study.all_arms:
             if control.control_of == name:
                 difference = self._against(metric, name, control.name)
-                return {"control": control.name, **(difference or {})}
+                return {"control": control.name, **difference} if difference else None
         return None
 
     def _doubt(self, name: str) -> dict[str, Any] | None:
@@ -111,11 +148,11 @@ class StudyScores:
 
         None of open answers: whether they are right is all that is known of them.
         """
-        if not self.run.task(self.seeds[0]).classes:
+        if not self.run.task(self.seeds[0]).classes or not self.taught[name]:
             return None
         seeds = [
             detect_errors(taught.predictions.probs, taught.doubts, self.truth)
-            for taught in self.taught[name]
+            for taught in self.taught[name].values()
         ]
         return {
             measure: {
@@ -133,7 +170,10 @@ class StudyScores:
         return {
             "weak": None if own else self.floor(metric),
             "ceiling": self.score(metric, CEILING),
-            "arms": {n: asdict(mean_interval(self.scores(metric, n))) for n in names},
+            "arms": {
+                n: asdict(mean_interval(self.scores(metric, n))) if self.taught[n] else None
+                for n in names
+            },
             "pgr": {
                 n: None if g is None or g.interval is None else asdict(g.interval)
                 for n, g in gaps.items()
@@ -141,16 +181,19 @@ class StudyScores:
         }
 
     def first_seed(self) -> dict[str, TrainedStudent]:
-        return {name: taught[0] for name, taught in self.taught.items()}
+        """Each model in the first seed in which it was trained."""
+        return {name: next(iter(t.values())) for name, t in self.taught.items() if t}
 
     def _gap(self, metric: str, name: str) -> Any:
-        if not self.has_floor:
+        seeds = self._trained(name)
+        if not self.has_floor or not seeds:
             return None
-        return performance_gap_recovered(
-            self.scores(metric, "weak"), self.scores(metric, name), self.scores(metric, CEILING)
-        )
+        models = ("weak", name, CEILING)
+        return performance_gap_recovered(*(self.scores(metric, key, seeds) for key in models))
 
     def _row(self, i: int, seed: int, name: str) -> dict[str, Any]:
+        if (name, i) in self.reasons:
+            return {**dict.fromkeys(EMPTY), "reason": self.reasons[name, i]}
         taught = self.taught[name][i]
         selection, _ = select_labels(self.run, seed, self.run.study.arm(name))
         kept = selection.weights > 0
@@ -168,6 +211,7 @@ class StudyScores:
             "label_f1": self._label_f1(seed, selection),
             "agreement": agreed,
             "preference": taught.record.get("preference"),
+            "reason": None,
         }
 
     def _label_f1(self, seed: int, selection: Selection) -> float | None:

@@ -33,7 +33,9 @@ def of_the_study(run: Run, results: dict[str, Any]) -> list[str]:
     truncated = results["data"]["truncated"]["strong_train"]
     if truncated:
         messages.append(f"Truncated to `max_tokens`: {counted(truncated, 'training text')}.")
-    reasons = [arm["pgr_reason"] for arm in results["arms"].values() if arm["pgr_reason"]]
+    arms = results["arms"]
+    messages += [f"`{name}`: {arm['reason']}" for name, arm in arms.items() if arm["reason"]]
+    reasons = [arm["pgr_reason"] for arm in arms.values() if arm["pgr"] is None and arm["score"]]
     messages += reasons[:1]  # all are about the same gap
     undefined = [kind for kind, part in results["reliability"].items() if part["auroc"] is None]
     if undefined:
@@ -45,7 +47,7 @@ def of_the_study(run: Run, results: dict[str, Any]) -> list[str]:
 def of_language_models(judged: StudyScores) -> list[str]:
     """Warnings about dropped training answers and unreadable replies of language models."""
     messages = []
-    records = [taught.record for several in judged.taught.values() for taught in several]
+    records = [taught.record for several in judged.taught.values() for taught in several.values()]
     left_out = max(record.get("left_out", 0) for record in records)
     if left_out:
         messages.append(
@@ -53,10 +55,11 @@ def of_language_models(judged: StudyScores) -> list[str]:
             "or not representable by the student's tokenizer."
         )
     for name, several in judged.taught.items():
-        shares = [
-            _unreadable(taught, judged.run.task(judged.seeds[0]).num_classes) for taught in several
-        ]
-        if max(shares) > 0 and judged.run.study.student.kind == "preference":
+        classes = judged.run.task(judged.seeds[0]).num_classes
+        shares = [_unreadable(taught, classes) for taught in several.values()]
+        if not shares:
+            continue
+        if max(shares) > 0 and judged.run.study.student.has_rewards:
             messages.append(  # the same pairs for every arm
                 f"{np.mean(shares):.1%} of the test pairs exceed `max_tokens`; they count as wrong "
                 "for every student."
