@@ -15,8 +15,6 @@ from pydantic import Field
 from torch import Tensor
 
 import steelyard as sy
-from steelyard.objectives.state import Objective
-from steelyard.types import Floats, SupervisorTargets
 
 
 class GeneralizedCrossEntropy(sy.BaseObjective):
@@ -29,10 +27,9 @@ class GeneralizedCrossEntropy(sy.BaseObjective):
     q: float = Field(0.7, gt=0, le=1)
     """The paper's is 0.7."""
 
-    def begin(self, targets: Floats, apart: SupervisorTargets | None) -> Objective:
-        return Objective(self.loss)
-
-    def loss(self, logits: Tensor, targets: Tensor, weights: Tensor) -> Tensor:
+    def loss(
+        self, logits: Tensor, targets: Tensor, weights: Tensor, state: sy.ObjectiveState
+    ) -> Tensor:
         """Mean over B examples of weight times loss; logits and targets are (B, K)."""
         probs = logits.float().softmax(dim=1)
         each = (targets * (1 - probs**self.q) / self.q).sum(dim=1)

@@ -9,7 +9,7 @@ from pydantic import TypeAdapter
 from requests_for_tests import fit as train
 from steelyard.models.checkpoints import Checkpoints
 from steelyard.models.finetune import Finetuned
-from steelyard.student import Classifier, Objective
+from steelyard.student import Classifier
 from steelyard.types import Floats, Question, SupervisorTargets, one_hot
 
 TEXTS = ["good film", "the plot is awful", "a fine film", "bad", "very good", "not fine", "was bad"]
@@ -20,7 +20,7 @@ OTHER = one_hot(np.array([0, 1, 1, 1, 0, 0, 1, 1]), 2)
 
 
 def objective(kind: str, **settings: Any) -> Any:
-    return TypeAdapter(Objective).validate_python({"kind": kind, **settings})
+    return TypeAdapter(ObjectiveSettings).validate_python({"kind": kind, **settings})
 
 
 def apart(*labels: Floats, weights: tuple[float, ...] = ()) -> SupervisorTargets:

@@ -59,7 +59,7 @@ KINDS = {
     "supervisors": get_args(get_args(kinds.SupervisorSettings)[0]),
     "students": get_args(get_args(student.StudentSettings)[0]),
     "selections": get_args(get_args(selection.SelectorSettings)[0]),
-    "objectives": get_args(get_args(objectives._Kind)[0]),
+    "objectives": get_args(get_args(objectives.ObjectiveSettings)[0]),
 }
 
 

@@ -24,7 +24,7 @@ _NAMES = {
     "evaluation": "performance_gap_recovered",
     "labelling.label": "label",
     "objectives": (
-        "BaseObjective "
+        "BaseObjective ObjectiveState TokenObjective "
         "Bayesian ConfidenceLoss CrossEntropy Dir Edl EdlConf EdlConfer EdlStep Entropy Joint "
         "Logconf LogconfConfer LogconfStep NaiveMultiWeak Product ReverseKl Soft SoftConfer "
         "SoftStep Window"
@@ -93,11 +93,13 @@ if TYPE_CHECKING:  # the same names, for type checkers and editors
     from steelyard.objectives import LogconfConfer as LogconfConfer
     from steelyard.objectives import LogconfStep as LogconfStep
     from steelyard.objectives import NaiveMultiWeak as NaiveMultiWeak
+    from steelyard.objectives import ObjectiveState as ObjectiveState
     from steelyard.objectives import Product as Product
     from steelyard.objectives import ReverseKl as ReverseKl
     from steelyard.objectives import Soft as Soft
     from steelyard.objectives import SoftConfer as SoftConfer
     from steelyard.objectives import SoftStep as SoftStep
+    from steelyard.objectives import TokenObjective as TokenObjective
     from steelyard.objectives import Window as Window
     from steelyard.reliability import BaseEstimator as BaseEstimator
     from steelyard.reliability import BeamEntropy as BeamEntropy

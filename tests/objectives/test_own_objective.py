@@ -11,6 +11,7 @@ from torch import Tensor
 
 from byte_models import save_byte_llama
 from classifier_fits import LABELS, OTHER, Stopping, apart, fit, objective, weights_of
+from requests_for_tests import fit as fit_student
 from steelyard.models.checkpoints import Checkpoints
 from steelyard.models.lm.word_alignment import words_of
 from steelyard.objectives import BaseObjective, ObjectiveState, TokenObjective
@@ -96,14 +97,15 @@ def test_a_language_model_minimises_it(tmp_path: Path) -> None:
     targets = TokenTargets(np.arange(8), np.arange(8) % 2, np.ones(8), words)
     student = LanguageModelStudent(
         model=save_byte_llama(tmp_path / "bytes"),
-        wording={"name": "s", "template": "<q>{item}</q>="},  # type: ignore[arg-type]
+        template={"name": "s", "template": "<q>{item}</q>="},  # type: ignore[arg-type]
         lora=None,
         learning_rate=5e-3,
         batch_size=8,
         epochs=10,
         precision="fp32",
     )
-    fitted = student.fit(
+    fitted = fit_student(
+        student,
         questions,
         np.eye(2)[np.arange(8) % 2],
         np.ones(8),
@@ -111,7 +113,7 @@ def test_a_language_model_minimises_it(tmp_path: Path) -> None:
         kind="generation",
         classes=(),
         objective=Tempered(),
-        written=targets,
+        token_targets=targets,
     )
     assert fitted.log.loss[-1] < fitted.log.loss[0]
 

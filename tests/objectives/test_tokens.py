@@ -19,7 +19,7 @@ from steelyard.objectives.answers import AnswerTargets
 from steelyard.objectives.evidential_tokens import EdlStep
 from steelyard.objectives.hardening import legacy_ramp, ramp
 from steelyard.objectives.tokens import LogconfStep, Soft, SoftStep, token_confidences
-from steelyard.student import LanguageModelStudent, Objective, TrainedLanguageModel
+from steelyard.student import LanguageModelStudent, TrainedLanguageModel
 from steelyard.studies.arms import Arm
 from steelyard.studies.config import make_study
 from steelyard.types import Question, TokenTargets, WordProbabilities, one_hot
@@ -39,7 +39,7 @@ def llama(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 
 def objective(kind: str, **settings: Any) -> Any:
-    return TypeAdapter(Objective).validate_python({"kind": kind, **settings})
+    return TypeAdapter(ObjectiveSettings).validate_python({"kind": kind, **settings})
 
 
 def written(texts: list[list[tuple[int, float, float]]], entropy: float = 0.05) -> TokenTargets:

@@ -6,9 +6,9 @@ selection's targets; those of several supervisors take the label of each
 `uniform_tokens`, `whole_answers`) take the supervisors' words.
 """
 
-from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
+from typing import Annotated, TypeAlias
 
-from pydantic import Field, SerializeAsAny, WrapValidator
+from pydantic import Field
 
 from steelyard.errors import ConfigError
 from steelyard.objectives.base import BaseObjective as BaseObjective
@@ -36,13 +36,7 @@ from steelyard.objectives.uniform_tokens import SoftConfer as SoftConfer
 from steelyard.objectives.whole_answers import Logconf as Logconf
 from steelyard.objectives.whole_answers import LogconfConfer as LogconfConfer
 
-
-def _instance_or_settings(value: Any, read: Any) -> Any:
-    """An objective as it is, of whatever class; settings by their `kind`."""
-    return value if isinstance(value, BaseObjective) else read(value)
-
-
-_Kind: TypeAlias = Annotated[
+ObjectiveSettings: TypeAlias = Annotated[
     CrossEntropy
     | ConfidenceLoss
     | Product
@@ -66,11 +60,9 @@ _Kind: TypeAlias = Annotated[
     Field(discriminator="kind"),
 ]
 
-if TYPE_CHECKING:
-    Objective: TypeAlias = BaseObjective
-else:
-    Objective = Annotated[SerializeAsAny[_Kind], WrapValidator(_instance_or_settings)]
-    """Settings of one of the kinds, or an instance of any subclass of `BaseObjective`."""
+"""Settings of one of the package's objectives, told apart by `kind`."""
+Objective: TypeAlias = BaseObjective
+"""Any objective, of the package or not."""
 
 
 def refuse_tokens(objective: BaseObjective, student: str) -> None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeAlias, get_args
 from pydantic import BaseModel, PlainSerializer, SerializationInfo, ValidationInfo, WrapValidator
 
 from steelyard.io.plugins import class_path, find_plugin, is_foreign
-from steelyard.objectives import Objective
+from steelyard.objectives import Objective, ObjectiveSettings
 from steelyard.reliability import Estimator, EstimatorSettings
 from steelyard.selection import Selector, SelectorSettings
 from steelyard.student import Student, StudentSettings
@@ -57,7 +57,7 @@ if TYPE_CHECKING:
     AnySupervisor: TypeAlias = Supervisor
 else:
     AnyEstimator = _open(EstimatorSettings, "estimate_from", "VoteEstimator")
-    AnyObjective = _open(Objective, "begin", "BaseObjective")
+    AnyObjective = _open(ObjectiveSettings, "loss", "BaseObjective")
     AnySelector = _open(SelectorSettings, "select", "BaseSelector")
     AnyStudent = _open(StudentSettings, "fit", "BaseStudent")
     AnySupervisor = _open(SupervisorSettings, "vote", "BaseSupervisor")
