@@ -9,6 +9,7 @@ from pydantic import TypeAdapter
 from requests_for_tests import fit as train
 from steelyard.models.checkpoints import Checkpoints
 from steelyard.models.finetune import Finetuned
+from steelyard.objectives import ObjectiveSettings
 from steelyard.student import Classifier
 from steelyard.types import Floats, Question, SupervisorTargets, one_hot
 

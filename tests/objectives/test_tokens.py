@@ -14,6 +14,7 @@ from requests_for_tests import fit as train
 from steelyard.errors import ConfigError, InputError
 from steelyard.models.checkpoints import Checkpoints
 from steelyard.models.lm.word_alignment import words_of
+from steelyard.objectives import ObjectiveSettings
 from steelyard.objectives import evidential_tokens as losses
 from steelyard.objectives.answers import AnswerTargets
 from steelyard.objectives.evidential_tokens import EdlStep
