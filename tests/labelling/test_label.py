@@ -12,7 +12,7 @@ from faulty_server import Body, FaultyServer, completion, top
 from requests_for_tests import vote
 from steelyard.errors import ConfigError, InputError
 from steelyard.labelling import Items, label, plan, read_items
-from steelyard.supervision import LanguageModelVoters, Tfidf, VotesFile
+from steelyard.supervision import LanguageModelVoters, Tfidf, VoteRequest, VotesFile
 from steelyard.supervision.api.request import Limits
 from steelyard.types import PAIR, Question, Split
 from steelyard.votes_io.read_votes import read_votes
@@ -169,15 +169,13 @@ def test_a_local_language_model_is_kept_part_by_part(
     calls = []
     whole = LanguageModelVoters.vote
 
-    def vote(
-        self: LanguageModelVoters, labelled: Any, asked: Any, classes: Any, *, seed: int
-    ) -> Any:
-        calls.append(len(asked[0]))
+    def counted(self: LanguageModelVoters, request: VoteRequest) -> Any:
+        calls.append(len(request.questions[0]))
         if len(calls) == 2:
             raise KeyboardInterrupt
-        return whole(self, labelled, asked, classes, seed=seed)
+        return whole(self, request)
 
-    monkeypatch.setattr(LanguageModelVoters, "vote", vote)
+    monkeypatch.setattr(LanguageModelVoters, "vote", counted)
     with pytest.raises(KeyboardInterrupt):
         label(ITEMS, [supervisor], tmp_path / "one.jsonl")
     assert not (tmp_path / "one.jsonl").exists()
