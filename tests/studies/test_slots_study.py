@@ -19,7 +19,7 @@ from steelyard.models.train import TrainingLog
 from steelyard.prompts import canonical
 from steelyard.selection.selection_file import read_open_selection
 from steelyard.store.store import Store
-from steelyard.student import TrainedLanguageModel
+from steelyard.student import TrainedLanguageModel, TrainingData, TrainingOptions
 from steelyard.studies.config import make_study
 from steelyard.studies.run import Run
 from steelyard.studies.training import train_student, training_set
@@ -107,12 +107,10 @@ class Memory(TrainedLanguageModel):
         (folder / "known.json").write_text(json.dumps(self.known))
 
 
-def remember(
-    student: Any, questions: Any, targets: Any, weights: Any, *, kind: str, classes: Any, **_: Any
-) -> Memory:
-    rows = zip(questions, targets.argmax(axis=1), weights, strict=True)
+def remember(student: Any, data: TrainingData, options: TrainingOptions) -> Memory:
+    rows = zip(data.questions, data.targets.argmax(axis=1), data.weights, strict=True)
     known = {one.text: one.choices[k] for one, k, weight in rows if weight > 0}
-    return Memory(student, kind, classes, None, known)  # type: ignore[arg-type]
+    return Memory(student, data.kind, data.classes, None, known)  # type: ignore[arg-type]
 
 
 @pytest.fixture(scope="module")
