@@ -11,8 +11,10 @@ Several labels per item become one, with a score of how far each can be trusted:
 `sy.weigh` takes a file or a pandas DataFrame too. A study trains a student on weak labels and
 compares it with majority vote, controls, the weak supervisors and the ceiling:
 
-    if __name__ == "__main__":  # a study starts processes
-        print(sy.study("study.yaml"))
+import steelyard as sy
+
+result = sy.study("study.yaml")
+print(result)
 """
 
 import importlib

@@ -175,7 +175,7 @@ def test_a_language_model_learns_to_judge_or_to_answer(
         ({"supervisors": [{"kind": "classifier"}]}, "A classifier supervisor answers"),
         (
             {"supervisors": [{"kind": "language_model", "model": "m", "answer": "text"}]},
-            "`queries: 5` are more than the 1 different ways of asking",
+            "`queries: 5` is more than the number of different prompt variants, 1",
         ),
         (
             {
@@ -184,7 +184,7 @@ def test_a_language_model_learns_to_judge_or_to_answer(
                     | {"answer": "text"}
                 ]
             },
-            "A server judges which of two answers is better, by letter",
+            "A server chooses the better of two answers by letter",
         ),
     ],
 )

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import steelyard as sy
-from steelyard.objectives import Objective
+from steelyard.objectives import ObjectiveSettings
 from steelyard.prompts import parse_answer, templates
 from steelyard.reliability import EstimatorSettings, VoteEntropy
 from steelyard.selection import KeepMostReliable, SelectorSettings, class_balance, controls, truth
@@ -106,7 +106,7 @@ def test_the_version_of_an_estimator_or_selection_counts(
     assert arm.versions() == before + 1
 
 
-@pytest.mark.parametrize("cls", kinds(Objective)[1:])
+@pytest.mark.parametrize("cls", kinds(ObjectiveSettings)[1:])
 def test_the_version_of_an_objective_counts(cls: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     ones = np.ones((1, 1))
     questions = (sy.Question("q", "where?"),)

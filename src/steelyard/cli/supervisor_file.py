@@ -38,12 +38,7 @@ def read_supervisor(text: str) -> tuple[Any, tuple[str, ...] | None]:
     classes = _classes(settings.pop("classes", None), source)
     supervisor = _supervisor(settings, source)
     if source != "--supervisor":  # paths start from the file's folder
-        moved = {
-            name: str(path.parent / getattr(supervisor, name))
-            for name in ("path", "paraphrases")
-            if getattr(supervisor, name, None) is not None
-        }
-        supervisor = supervisor.model_copy(update=moved)
+        supervisor = supervisor.with_paths(lambda name: str(path.parent / name))
     return supervisor, classes
 
 
@@ -51,9 +46,9 @@ def _supervisor(settings: dict[str, Any], source: str) -> Any:
     """A supervisor from its settings; one behind a server loads no model library."""
     supervisor: Any = Api
     if settings.get("kind") != "api":
-        from steelyard.supervision import Supervisor
+        from steelyard.studies.parts import AnySupervisor
 
-        supervisor = Supervisor
+        supervisor = AnySupervisor
     specs = create_model("Specs", supervisors=tuple[supervisor, ...])
     try:
         checked: Any = specs.model_validate({"supervisors": [settings]})

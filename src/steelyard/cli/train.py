@@ -177,13 +177,8 @@ def _kind(student: str, data: Path) -> "Kind":
     if len(forms) == 1:
         return recognise((), forms=forms) or "classification"
     _, row = next(iter(read_rows(data)))
-    kind = recognise(row, forms=forms)
-    if kind is None:
-        raise InputError(
-            f"{data.name}: the columns {', '.join(map(repr, list(row)[:20]))} do not tell the task "
-            f"of a {student} student; see docs/formats.md."
-        )
-    return kind
+    default: Kind = "classification" if "classes" in forms else "multiple_choice"
+    return recognise(row, forms=forms) or default  # reading the rows names the missing column
 
 
 def _student(text: str, data: Path) -> "tuple[Student, Kind]":

@@ -87,7 +87,7 @@ def spelling(answer: str, reader: AnswerFormat | None) -> str:
     if text is None:
         raise InputError(
             f"The true answer {answer[:60]!r} cannot be read as slots; correct it, or choose "
-            "another `reader`."
+            "another `answer_format`."
         )
     return text
 

@@ -95,7 +95,7 @@ class Study(BaseModel):
         if self.metric in SLOT_METRICS:
             raise ValueError(
                 f"`metric: {self.metric}` scores slots, so it needs `task: generation` and "
-                "`student.reader: slots`"
+                "`student.answer_format: slots`"
             )
         if KINDS[self.task].is_open:
             raise ValueError(

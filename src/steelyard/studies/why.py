@@ -8,10 +8,7 @@ from pathlib import Path
 from steelyard.errors import InputError
 from steelyard.extras import MissingExtra, require
 from steelyard.store.store import Missing, Recipe, Store
-from steelyard.studies import jobs
-from steelyard.studies.config import read_study
 from steelyard.studies.results_file import LOCK, STORE, read_results
-from steelyard.studies.run import Run
 
 
 @dataclass(frozen=True)
@@ -60,6 +57,9 @@ def _stale(
     folder: Path, store: Store, old: dict[str, str]
 ) -> Iterator[tuple[str, tuple[str, ...]]]:
     """Roles that a new run would make again, each with what changed."""
+    from steelyard.studies import jobs
+    from steelyard.studies.config import read_study
+    from steelyard.studies.run import Run
 
     run = Run(read_study(folder / LOCK), store, folder)
     for seed, name in itertools.chain(*jobs.rounds(run)):
