@@ -5,8 +5,8 @@ PIP := $(BIN)/pip --disable-pip-version-check --quiet
 STAMP := .venv/.installed
 DEMO := .venv/.installed-demo
 
-# Options of pip for torch alone, such as `make demo TORCH="--index-url https://download.pytorch.org/whl/cpu"`:
-# the package index's build for Linux brings several GB of CUDA, which nothing here needs.
+# Options of pip for torch alone, such as an index of builds for the processor: the usual build for
+# Linux brings several GB of CUDA, which nothing here needs.
 TORCH ?=
 
 .PHONY: demo test test-slow check format docs bench bench-quick clean
