@@ -132,9 +132,9 @@ def _supervisor(words: dict[str, Any], source: str) -> Any:
 def _any_supervisor(words: dict[str, Any], source: str) -> Any:
     """Validated as a study's, so that mistakes are said in the same words."""
     from steelyard.studies.config import sentence
-    from steelyard.supervision import Supervisor
+    from steelyard.studies.parts import AnySupervisor
 
-    specs = create_model("Specs", supervisors=tuple[Supervisor, ...])
+    specs = create_model("Specs", supervisors=tuple[AnySupervisor, ...])
     try:
         (one,) = specs.model_validate({"supervisors": [words]}).supervisors  # type: ignore[attr-defined]
     except ValidationError as error:
