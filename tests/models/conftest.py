@@ -1,11 +1,11 @@
 """Causal models for tests: drawn ones of every family, and a small pretrained one."""
 
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from drawn_models import CONFIGS, built
+from shared_data import MODELS
 from steelyard.models.lm.load_lm import load_causal
 from steelyard.models.load import Pretrained, load_tokenizer
 
@@ -23,7 +23,7 @@ def llama() -> tuple[Any, Any]:
 
 @pytest.fixture(scope="module")
 def stories() -> tuple[Any, Any]:
-    folder = Path(__file__).parents[2].parent / "shared" / "models" / "stories260K"
+    folder = MODELS / "stories260K"
     if not folder.is_dir():
         pytest.skip(f"the pretrained model is not there: {folder}")
     pretrained = Pretrained(model=str(folder))

@@ -2,7 +2,6 @@
 
 from itertools import product
 from math import exp, inf, log
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,6 +13,7 @@ from tokenizers import Tokenizer, models
 from transformers import AutoTokenizer, PreTrainedTokenizerFast
 
 from byte_models import save_byte_llama
+from shared_data import MODELS
 from steelyard.errors import ConfigError
 from steelyard.models.lm.word_alignment import (
     answer_spans,
@@ -151,7 +151,7 @@ def test_words_of_a_batch_do_not_touch_each_other() -> None:
 def tokenizers(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """A byte-level one, and the real ones that lie beside the checkout."""
     found = {"bytes": AutoTokenizer.from_pretrained(save_byte_llama(tmp_path_factory.mktemp("b")))}
-    folder = Path(__file__).parents[2].parent / "shared" / "models"
+    folder = MODELS
     for name in REAL:
         if (folder / name).is_dir():
             found[name] = load_tokenizer(Pretrained(model=str(folder / name)))
