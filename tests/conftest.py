@@ -9,6 +9,8 @@ from typing import Any
 import hypothesis
 import pytest
 
+from shared_data import DATA
+
 os.environ["HF_HUB_OFFLINE"] = "1"  # read when huggingface_hub is first imported
 
 hypothesis.settings.register_profile(
@@ -51,7 +53,7 @@ def _closed_sockets() -> Iterator[None]:
 @pytest.fixture(scope="session")
 def shared_data() -> Path:
     """The folder of real data sets that lies beside the checkout; the test skips without it."""
-    folder = Path(__file__).parents[1].parent / "shared" / "data"
+    folder = DATA
     if not folder.is_dir():
         pytest.skip(f"real data sets are not there: {folder}")
     return folder

@@ -1,13 +1,13 @@
 """Published data sets as they are, read, split and searched for leaks."""
 
-from pathlib import Path
 from typing import Any
 
 import pytest
 
+from shared_data import DATA
 from steelyard.data import Data, find_leaks, load, split
 
-FOLDER = Path(__file__).parents[2].parent / "shared" / "data"
+FOLDER = DATA
 
 pytestmark = pytest.mark.skipif(not FOLDER.is_dir(), reason=f"no data sets in {FOLDER}")
 
