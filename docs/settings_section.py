@@ -48,10 +48,10 @@ class Section:
 
     def _row(self, model: type[BaseModel], name: str) -> str:
         field = model.model_fields[name]
-        meaning = re.sub(r"\bNone\b", "null", _meaning(model, name, field))
+        text = re.sub(r"\bNone\b", "null", meaning(model, name, field))
         parts = self._settings(model, field.annotation)
         parts = parts or _plain_type(field.annotation, _bounds(field.metadata))
-        return row_of(f"`{name}`", " or ".join(dict.fromkeys(parts)), _default(field), meaning)
+        return row_of(f"`{name}`", " or ".join(dict.fromkeys(parts)), _default(field), text)
 
     def _settings(self, model: type[BaseModel], annotation: Any) -> list[str]:
         """The type of a field that holds settings, in words; empty for other fields."""
@@ -122,7 +122,7 @@ def _list_or_text(block: str) -> str:
     return "\n".join(map(folded, entries))
 
 
-def _meaning(model: type[BaseModel], name: str, field: FieldInfo) -> str:
+def meaning(model: type[BaseModel], name: str, field: FieldInfo) -> str:
     if field.description:
         return folded(field.description)
     for base in model.__mro__:
