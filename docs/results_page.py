@@ -64,7 +64,7 @@ def readme_study() -> str:
         cells += [f"{100 * arm['mean_kept']:.0f} %", f"{arm['mean_label_accuracy']:.3f}"]
         rows.append(row_of(f"`{name}`", *cells))
     rows.append(row_of("ceiling", _span(study["ceiling"]), "", "", "", ""))
-    head = table_head("arm", "score", "PGR", "less majority", "kept", "labels right")
+    head = table_head("arm", "score", "PGR", "minus majority", "kept", "label accuracy")
     return "\n".join([*head, *rows])
 
 

@@ -9,7 +9,7 @@ import pytest
 
 SOURCE = Path(__file__).parents[1] / "src" / "steelyard"
 FLOOR = [
-    *("errors", "extras", "progress", "types", "io", "prompts", "objectives", "models", "votes_io"),
+    *("errors", "extras", "progress", "io", "types", "prompts", "objectives", "models", "votes_io"),
 ]
 STAGES = [
     *("data", "supervision", "reliability", "selection", "student", "evaluation", "report"),

@@ -339,7 +339,7 @@ def keys_of(line: str) -> list[str]:
 
 
 NAMED = (
-    *("arms", "arms.NAME.doubt", "metrics", "metrics.NAME.arms", "metrics.NAME.pgr"),
+    *("arms", "arms.NAME.uncertainty", "metrics", "metrics.NAME.arms", "metrics.NAME.pgr"),
     *("reliability", "curves"),
 )
 FLAT = ("environment", "artifacts")

@@ -65,7 +65,7 @@ def test_every_arm_keeps_its_score_and_pgr(columns: int) -> None:
 
 
 def test_columns_are_dropped_from_the_right() -> None:
-    headings = [" ".join(shown(columns)).count("labels right") for columns in (100, 60, 40)]
+    headings = [" ".join(shown(columns)).count("label acc.") for columns in (100, 60, 40)]
     assert headings == [1, 0, 0]
     rows = {columns: [line for line in shown(columns) if "0.892" in line] for columns in (40, 60)}
     assert "filter" in rows[60][0]  # one line for each arm

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from steelyard.report import study_markdown
-from steelyard.report.markdown import code, escape
+from steelyard.report.markdown import code, escape_markdown
 
 Study = dict[str, Any]
 HOSTILE = "<script>x</script> | pipe\nnew *b* [a](javascript:x) `c` \x1b[31m {{7*7}}"
@@ -79,7 +79,7 @@ def test_names_cannot_become_markup(results: Study) -> None:
     ],
 )
 def test_only_what_would_be_markup_is_escaped(text: str, escaped: str) -> None:
-    assert escape(text) == escaped
+    assert escape_markdown(text) == escaped
 
 
 def test_a_fence_inside_code_does_not_close_it() -> None:

@@ -9,7 +9,7 @@ import pytest
 from pages import HOSTILE, Reader
 from report_colours import contrast
 from steelyard.report import study_page, write_study_report
-from steelyard.report.study_sentences import headline
+from steelyard.report.study_sentences import study_headline
 from steelyard.report.study_tables import metric_grids
 from steelyard.report.tables import HEADER
 
@@ -59,7 +59,7 @@ def test_the_page_tells_every_arm_and_its_numbers(results: Study, rendered: str)
 
 
 def test_the_sentence_that_matters_is_the_first_heading(results: Study, rendered: str) -> None:
-    assert re.findall(r"<h1>(.*?)</h1>", rendered) == [headline(results)]
+    assert re.findall(r"<h1>(.*?)</h1>", rendered) == [study_headline(results)]
     assert rendered.index("</h1>") < rendered.index("<h2")
 
 

@@ -2,18 +2,18 @@
 
 from typing import Any
 
-from steelyard.report.study_sentences import best_arm, headline, notes
+from steelyard.report.study_sentences import best_arm, study_headline, study_notes
 
 Study = dict[str, Any]
 
 
 def cautions(results: Study) -> str:
-    return " ".join(note.text for note in notes(results) if note.is_caution)
+    return " ".join(note.text for note in study_notes(results) if note.is_caution)
 
 
 def test_the_headline_gives_the_gap_recovered(results: Study) -> None:
     # (0.7625 - 0.62) / (0.87 - 0.62) = 0.57
-    assert headline(results) == (
+    assert study_headline(results) == (
         "The best arm, filter, recovers 57 % [31, 85] of the gap between the weak supervisors "
         "(0.62) and the ceiling (0.87)."
     )
@@ -22,7 +22,7 @@ def test_the_headline_gives_the_gap_recovered(results: Study) -> None:
 
 def test_without_pgr_the_headline_gives_the_reason(results: Study) -> None:
     results["arms"]["filter"].update(pgr=None, pgr_reason="The ceiling is not above the floor")
-    assert headline(results).startswith(
+    assert study_headline(results).startswith(
         "The gap recovered cannot be computed: The ceiling is not above the floor. The best "
         "arm, filter, scores 0.76 [0.74, 0.78]"
     )
@@ -30,8 +30,8 @@ def test_without_pgr_the_headline_gives_the_reason(results: Study) -> None:
 
 def test_a_negative_gap_is_none_recovered(results: Study) -> None:
     results["arms"]["filter"]["pgr"] = {"value": -0.2, "low": -0.45, "high": 0.03}
-    assert "recovers none of the gap" in headline(results)
-    assert "PGR -20 % [-45, 3]" in headline(results)
+    assert "recovers none of the gap" in study_headline(results)
+    assert "PGR -20 % [-45, 3]" in study_headline(results)
 
 
 def test_a_gap_whose_interval_reaches_zero_may_be_nothing(results: Study) -> None:
@@ -57,7 +57,7 @@ def test_a_note_says_that_naive_scores_higher_than_the_best_arm(results: Study) 
 
 
 def test_a_note_names_an_arm_that_beats_its_control(results: Study) -> None:
-    texts = [note.text for note in notes(results)]
+    texts = [note.text for note in study_notes(results)]
     assert "filter beats its control random_keep: +0.031 [0.010, 0.050], p = 0.010." in texts
 
 
@@ -87,5 +87,5 @@ def test_controls_and_oracles_are_never_the_best_arm(results: Study) -> None:
 
 def test_a_study_of_naive_alone_has_a_headline(results: Study) -> None:
     results["arms"] = {"naive": results["arms"]["naive"]}
-    assert headline(results) == "The study has no arm with a score other than naive."
-    assert notes(results) == []
+    assert study_headline(results) == "The study has no arm with a score other than naive."
+    assert study_notes(results) == []

@@ -11,7 +11,7 @@ from steelyard.report import weigh_page, write_weigh_report
 from steelyard.report.charts import PALETTE
 from steelyard.report.study_figures import study_figures
 from steelyard.report.weigh_figures import weigh_figures
-from steelyard.report.weigh_sentences import headline, notes, risk_sentence
+from steelyard.report.weigh_sentences import risk_sentence, weigh_headline, weigh_notes
 
 Summary = dict[str, Any]
 
@@ -112,7 +112,7 @@ def visible(page: str) -> str:
 
 
 def test_the_headline_says_whom_to_trust_and_how_good_the_labels_are() -> None:
-    assert headline(summary()) == (
+    assert weigh_headline(summary()) == (
         "87.0 % of 400 labels with known truth are correct. 1 of 5 voters looks unreliable "
         "(20 % of the votes)."
     )
@@ -158,7 +158,7 @@ def test_every_size_has_a_page(voters: int, k: int, truth: bool) -> None:
 
 def test_the_sentence_that_matters_is_the_first_heading() -> None:
     page = weigh_page(summary())
-    assert re.findall(r"<h1>(.*?)</h1>", page) == [headline(summary())]
+    assert re.findall(r"<h1>(.*?)</h1>", page) == [weigh_headline(summary())]
     assert page.index("</h1>") < page.index("<h2")
 
 
@@ -188,30 +188,30 @@ def test_no_flagged_voter_and_no_voter_to_compare_with() -> None:
     calm = summary(truth=False)
     for row in calm["by_voter"]:
         row["flags"] = []
-    assert headline(calm) == "None of the 5 voters stands out as unreliable."
+    assert weigh_headline(calm) == "None of the 5 voters stands out as unreliable."
     assert (
-        headline(summary(1, truth=False))
+        weigh_headline(summary(1, truth=False))
         == "There is only one voter, and no other to compare it with."
     )
     two = {**calm, "by_voter": calm["by_voter"][:2]}
-    assert headline(two) == (
+    assert weigh_headline(two) == (
         "There are only two voters: where they differ, only true labels tell who is right."
     )
-    assert headline({}) == "There are no votes."
+    assert weigh_headline({}) == "There are no votes."
 
 
 def test_flagged_voters_who_cast_most_votes_are_no_verdict() -> None:
     most = summary()
     for row in most["by_voter"][1:]:
         row["flags"] = ["answers at random (p < 0.001)"]
-    assert any("which side is right" in note.text for note in notes(most))
-    assert not any("which side is right" in note.text for note in notes(summary()))
+    assert any("which side is right" in note.text for note in weigh_notes(most))
+    assert not any("which side is right" in note.text for note in weigh_notes(summary()))
 
 
 def test_a_score_that_knows_nothing_is_a_caution() -> None:
     poor = summary()
     poor["methods"]["hierarchical"] = {**poor["methods"]["hierarchical"], "auroc": 0.52}
-    assert [note.is_caution for note in notes(poor) if "higher score" in note.text] == [True]
+    assert [note.is_caution for note in weigh_notes(poor) if "higher score" in note.text] == [True]
 
 
 def test_risk_control_that_keeps_nothing_says_why() -> None:

@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from steelyard.errors import StoreError
-from steelyard.io.atomic import check, draft_folder, remove_stale_drafts, seal
+from steelyard.io.atomic import draft_folder, remove_stale_drafts, verify, write_manifest
 from steelyard.store.store import Recipe, Store
 from steelyard.types import Predictions, Selection
 
@@ -91,7 +91,7 @@ def test_damage_below_a_matching_manifest_is_found_too(data: st.DataObject) -> N
         at = data.draw(st.sampled_from(places(record)))
         file.write_text(json.dumps(replaced(record, at, data.draw(st.sampled_from(WRONG)))))
         (file.parent / "manifest.json").unlink()
-        seal(file.parent)
+        write_manifest(file.parent)
         store = Store(Path(folder))
         store.keep("role", RECIPE, content)  # no traceback
         store.recipe(RECIPE.name)
@@ -116,7 +116,7 @@ def test_no_manifest_is_a_traceback(text: str) -> None:
         (folder / "a.txt").write_text("a")
         (folder / "manifest.json").write_text(text, encoding="utf-8", errors="replace")
         with contextlib.suppress(StoreError):
-            assert check(folder) == frozenset()  # a manifest without files vouches for none
+            assert verify(folder) == frozenset()  # a manifest without files vouches for none
 
 
 def test_a_record_that_cannot_be_read_is_none_and_logged(

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from steelyard.errors import StoreError
-from steelyard.io import atomic as sealed
+from steelyard.io import atomic
 from steelyard.store.store import Missing, Recipe, Store, fingerprint
 from steelyard.types import Predictions, Question, Votes
 
@@ -93,14 +93,14 @@ def test_a_failure_leaves_nothing(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["locks"]
 
 
-@pytest.mark.parametrize("call", ["seal", "rename", "_flush"])
+@pytest.mark.parametrize("call", ["write_manifest", "rename", "_flush"])
 def test_a_stop_between_any_two_writes_leaves_nothing_half(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: str
 ) -> None:
     def stop(*_: Any) -> None:
         raise KeyboardInterrupt
 
-    target = Path if call == "rename" else sealed
+    target = Path if call == "rename" else atomic
     with monkeypatch.context() as patch:
         patch.setattr(target, call, stop)
         with pytest.raises(KeyboardInterrupt):
@@ -199,7 +199,7 @@ def test_locks_that_lie_cost_time_and_not_truth(
 
     def make(_: Path) -> dict[str, Any]:
         if not (tmp_path / recipe().name).exists():  # another process publishes meanwhile
-            sealed.publish(
+            atomic.publish(
                 tmp_path / recipe().name,
                 lambda draft: _write_other(draft),
             )
@@ -222,11 +222,11 @@ def test_a_file_beyond_the_manifest_is_not_read(tmp_path: Path) -> None:
 
 def test_check_names_the_first_bad_file(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_text("hello")
-    sealed.seal(tmp_path)
-    sealed.check(tmp_path)
+    atomic.write_manifest(tmp_path)
+    atomic.verify(tmp_path)
     (tmp_path / "a.txt").write_text("hellO")
     with pytest.raises(StoreError, match=r"the content of a\.txt has changed"):
-        sealed.check(tmp_path)
+        atomic.verify(tmp_path)
 
 
 plain = st.recursive(

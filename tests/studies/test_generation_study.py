@@ -118,8 +118,8 @@ def test_every_arm_is_taught_and_the_stage_is_recorded(run: Run) -> None:
     assert scores["naive"] > 0.3, scores
     stage = train_student(run, 0, "preferred").record["preference"]
     assert stage["pairs"] > 0
-    assert stage["left_out"]["too long"] == 0
-    assert 0 <= stage["doubt"] <= 0.5
+    assert stage["dropped"]["too long"] == 0
+    assert 0 <= stage["flip_probability"] <= 0.5
     assert stage["reward_margin"] > 0  # it learnt to prefer what the supervisors do
     assert "preference" not in train_student(run, 0, "joint_soft").record
 

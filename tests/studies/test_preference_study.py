@@ -75,7 +75,7 @@ def test_the_reward_margin_is_that_of_the_test_pairs(files: Path, finished: Path
 
 def test_pairs_that_say_nothing_are_said(finished: Path) -> None:
     found = results(finished)
-    assert found["data"]["left_out"] == {"empty answer": 1, "equal answers": 1}
+    assert found["data"]["dropped"] == {"empty answer": 1, "equal answers": 1}
     assert found["data"]["strong_train"] == 48  # 60 of 62 rows, less weak_train
     assert any("1 (empty answer), 1 (equal answers)" in text for text in found["warnings"])
 
@@ -167,7 +167,7 @@ def test_a_language_model_learns_to_judge_or_to_answer(
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"metric": "macro_f1"}, "the two answers of a preference are none; use `accuracy`"),
+        ({"metric": "macro_f1"}, "the two answers of a preference are not classes; use `accuracy`"),
         ({"student": {"kind": "classifier"}}, "A classifier answers classification"),
         ({"student": {"kind": "probe"}}, "A probe answers classification"),
         ({"arms": ["confidence"]}, "a preference student minimises its `loss`"),

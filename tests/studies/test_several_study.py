@@ -109,16 +109,16 @@ def test_two_supervisors_that_differ_teach_otherwise_than_one(finished: Result) 
 
 def test_the_uncertainty_of_an_evidential_student_is_reported(finished: Result) -> None:
     arms = finished.results["arms"]
-    doubt = arms["bayesian"]["doubt"]
-    assert set(doubt) == {"least_confidence", "vacuity", "expected_entropy"}
-    assert 0 < doubt["vacuity"]["mean"] < 1
-    assert 0 < doubt["expected_entropy"]["mean"] < np.log(2)
-    assert all(0 <= judged["auroc"] <= 1 for judged in doubt.values())
-    assert set(arms["joint"]["doubt"]) == {"least_confidence"}
+    uncertainty = arms["bayesian"]["uncertainty"]
+    assert set(uncertainty) == {"least_confidence", "vacuity", "expected_entropy"}
+    assert 0 < uncertainty["vacuity"]["mean"] < 1
+    assert 0 < uncertainty["expected_entropy"]["mean"] < np.log(2)
+    assert all(0 <= judged["auroc"] <= 1 for judged in uncertainty.values())
+    assert set(arms["joint"]["uncertainty"]) == {"least_confidence"}
     lines = (finished.folder / "report.md").read_text().splitlines()
     start = lines.index("## Uncertainty of the students")
     row = next(line for line in lines[start:] if line.startswith("| bayesian |"))
-    assert f"{doubt['vacuity']['mean']:.3f}" in row
+    assert f"{uncertainty['vacuity']['mean']:.3f}" in row
     assert 'id="uncertainty"' in finished.report.read_text()
 
 

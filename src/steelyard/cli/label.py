@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from steelyard.cli.terminal import counted
 from steelyard.errors import ConfigError, SteelyardError
+from steelyard.io.printable import counted
 
 if TYPE_CHECKING:
     from steelyard.labelling import LabellingResult

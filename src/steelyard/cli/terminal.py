@@ -16,11 +16,6 @@ def replace_unprintable() -> None:
             stream.reconfigure(errors="replace")
 
 
-def counted(number: int, noun: str) -> str:
-    """A number with its noun in the singular or plural: "1 vote", "1,200 votes"."""
-    return f"{number:,} {noun}" + ("" if number == 1 else "s")
-
-
 def terminal_columns() -> int | None:
     """Columns of the terminal that stdout is; None where it is a pipe or a file."""
     return shutil.get_terminal_size().columns if sys.stdout.isatty() else None

@@ -5,9 +5,9 @@ from typing import Annotated, Any
 
 import typer
 
-from steelyard.cli.terminal import counted, print_text, terminal_columns
+from steelyard.cli.terminal import print_text, terminal_columns
 from steelyard.errors import ConfigError
-from steelyard.io.printable import printable
+from steelyard.io.printable import counted, printable
 
 EXAMPLE = ("steelyard weigh votes.csv --truth gold.csv --out weighed", "docs/weigh.md")
 SHOWN_VOTERS = 5
@@ -231,8 +231,8 @@ def _voter_table(voters: list[dict[str, Any]], columns: int | None) -> list[str]
         cells = f"{name:<{name_width}}{voter['votes']:>8,}{value:>10.3f}"
         span = f"[{low:.3f}, {high:.3f}]"
         if wide:
-            room = max(columns - len(cells) - len(span) - 4, NARROWEST)
-            lines.append(f"{cells}  {span}  {_text(flags, room)}".rstrip())
+            width = max(columns - len(cells) - len(span) - 4, NARROWEST)
+            lines.append(f"{cells}  {span}  {_text(flags, width)}".rstrip())
         else:
             lines += [cells, f"  {span}"]
             lines += [f"  {_text(flags, columns - 2)}"] if flags else []

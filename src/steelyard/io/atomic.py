@@ -1,7 +1,7 @@
-"""Folders that are whole or absent: written aside, summed, then renamed into place.
+"""Folders that are whole or absent: written to a draft, checksummed, then renamed.
 
-Stored results and training checkpoints are sealed folders. A seal is `manifest.json`, written last,
-with the size and BLAKE2 sum of every file; a folder whose files do not match it is damaged.
+Stored results and training checkpoints are such folders. `manifest.json`, written last, holds the
+size and the BLAKE2 checksum of every file; a folder whose files do not match it is damaged.
 """
 
 import glob
@@ -22,15 +22,15 @@ DRAFT = ".draft-"
 
 
 def publish(final: Path, write: Callable[[Path], None]) -> None:
-    """Call `write` on a private draft folder, seal it, and rename it to `final`.
+    """Call `write` on a draft folder, write its manifest, and rename it to `final`.
 
-    Killed at any moment, `final` is whole or absent. If another process published first, its
-    folder stays and this draft is dropped.
+    If the process is killed at any moment, `final` is whole or absent. If another process
+    published first, its folder is kept and this draft is deleted.
     """
     final.parent.mkdir(parents=True, exist_ok=True)
     with draft_folder(final) as draft:
         write(draft)
-        seal(draft)
+        write_manifest(draft)
         try:
             draft.rename(final)
         except OSError:
@@ -41,9 +41,9 @@ def publish(final: Path, write: Callable[[Path], None]) -> None:
 
 @contextmanager
 def draft_folder(final: Path) -> Iterator[Path]:
-    """A new folder `.draft-...` beside `final`; removed at the end, if it is still there.
+    """A new folder `.draft-...` beside `final`, deleted at the end unless it was renamed.
 
-    It is locked while this process lives, so that `remove_stale_drafts` knows those of the dead.
+    It is locked while this process lives, so that `remove_stale_drafts` spares it.
     """
     while True:
         draft = Path(tempfile.mkdtemp(prefix=f"{DRAFT}{final.name[:40]}-", dir=final.parent))
@@ -59,14 +59,14 @@ def draft_folder(final: Path) -> Iterator[Path]:
 
 
 def remove_stale_drafts(folder: Path, name: str = "") -> None:
-    """Remove the draft folders in a folder that killed processes left behind.
+    """Delete the draft folders that killed processes left behind.
 
-    Those of living processes stay, and so do all where a folder cannot be locked (on Windows, or
-    on some network drives).
+    Drafts of living processes are kept. Nothing is deleted where folders cannot be locked (on
+    Windows, or on some network drives).
 
     Args:
         folder: where the drafts are; it need not exist.
-        name: only drafts of a result with this name; empty for all.
+        name: delete only drafts of the result with this name; empty for all.
     """
     for draft in folder.glob(f"{DRAFT}{glob.escape(name[:40])}*"):
         handle = _locked(draft, wait=False)
@@ -96,8 +96,8 @@ def _locked(folder: Path, *, wait: bool) -> int | None:
     return handle
 
 
-def seal(folder: Path) -> None:
-    """Flush every file of the folder and write the manifest of sizes and sums."""
+def write_manifest(folder: Path) -> None:
+    """Flush every file of a folder to the disk and write the manifest of sizes and checksums."""
     sums = {}
     for path in _files(folder):
         _flush(path)
@@ -108,8 +108,8 @@ def seal(folder: Path) -> None:
     _flush(folder)
 
 
-def check(folder: Path) -> frozenset[str]:
-    """Compare a folder with its manifest; returns the names of the files that it vouches for.
+def verify(folder: Path) -> frozenset[str]:
+    """Compare a folder with its manifest; returns the names of the verified files.
 
     Raises:
         StoreError: the manifest is missing or unreadable, or a file is missing, has another size
@@ -139,18 +139,18 @@ def _is_entry(entry: object) -> bool:
 
 
 def file_sum(path: Path) -> str:
-    """BLAKE2 sum of a file's bytes, 32 hexadecimal digits."""
+    """BLAKE2 checksum of a file, 32 hexadecimal digits."""
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, lambda: hashlib.blake2b(digest_size=16)).hexdigest()
 
 
 def write_text(path: Path, text: str) -> None:
-    """Replace a text file at once: readers see the old or the new content, never half."""
+    """Replace a text file atomically: readers see the old or the new content."""
     write_parts(path, (text,))
 
 
 def write_parts(path: Path, parts: Iterable[str]) -> None:
-    """`write_text` of a text that comes in parts."""
+    """`write_text` for a text in parts."""
     handle, name = tempfile.mkstemp(prefix=f".{path.name[:40]}-", dir=path.parent)
     try:
         with os.fdopen(handle, "w", encoding="utf-8") as stream:

@@ -1,6 +1,6 @@
-"""Columns of a file as distinct values and a number for each row, so that millions of rows fit.
+"""Columns of a file as distinct values and a code for each row, so that millions of rows fit.
 
-CSV and Parquet are read by Arrow, column by column. Whatever Arrow refuses or types oddly is read
+CSV and Parquet are read by Arrow, column by column. What Arrow refuses or types oddly is read
 again row by row, by the reader that names the line of a mistake; both give the same columns.
 """
 
@@ -29,24 +29,24 @@ class Column:
     codes: Codes  # (R,)
 
     def take(self, rows: npt.NDArray[np.integer]) -> "Column":
-        """Some of the rows, and no value that none of them has."""
+        """The given rows; values that none of them has are dropped."""
         used, codes = np.unique(self.codes[rows], return_inverse=True)
         return Column([self.values[code] for code in used], codes.astype(np.int32))
 
     def first(self, value_number: int) -> int:
-        """The first row with that value."""
+        """The first row with a value."""
         return int(np.argmax(self.codes == value_number))
 
 
 def read_columns(
     path: Path, header: Sequence[str], wanted: Collection[str] | None = None
 ) -> dict[str, Column]:
-    """The wanted columns that a file has, or all.
+    """Read columns of a file: those in `wanted` that it has, or all.
 
     Args:
         path: CSV, Parquet, JSON lines or JSON.
         header: the keys of the first row.
-        wanted: names of columns; None is all of them.
+        wanted: names of columns; None reads all.
 
     Raises:
         InputError: the file or a row cannot be read, or there is no row.
@@ -111,7 +111,7 @@ def _read_parquet(path: Path, names: list[str]) -> dict[str, Column] | None:
 
 
 def _encode(column: Any) -> Column | None:
-    """An Arrow column; None for types that have no one reading, such as lists and dates."""
+    """A Column from an Arrow column; None for types such as lists and dates, read row by row."""
     from pyarrow import types
 
     kind = column.type
@@ -142,7 +142,7 @@ def _read_by_rows(path: Path, wanted: Collection[str] | None) -> dict[str, Colum
 
 
 class Encoder:
-    """Values one by one to a Column; 1, 1.0, True and "1" are four values."""
+    """Builds a Column value by value; 1, 1.0, True and "1" are four different values."""
 
     def __init__(self) -> None:
         self.values: list[Any] = []
@@ -154,7 +154,7 @@ class Encoder:
         self._codes.append(self.number(value))
 
     def number(self, value: Any) -> int:
-        """Which distinct value it is."""
+        """The code of a value; a new value gets the next code."""
         new = len(self.values)
         if type(value) is str:
             code = self._strings.setdefault(value, new)
@@ -165,7 +165,7 @@ class Encoder:
         return code
 
     def fill(self, rows: int) -> None:
-        """Rows so far without this column are `MISSING`."""
+        """Append `MISSING` for the rows so far that lack this column."""
         while len(self._codes) < rows:
             self.add(MISSING)
 

@@ -1,4 +1,4 @@
-"""Bytes of a file as checked lines. Every failure names the file and the line."""
+"""Files as checked lines of text. Every error names the file and the line."""
 
 import difflib
 import gzip
@@ -15,10 +15,10 @@ BOM = b"\xef\xbb\xbf"
 
 
 def check_file(path: Path) -> None:
-    """Refuse what is not a file with bytes in it.
+    """Refuse a path that is not a file with content.
 
     Raises:
-        InputError: missing (with the nearest name in its folder), a folder, or empty.
+        InputError: it is missing (the nearest name in its folder is given), a folder, or empty.
     """
     try:
         if path.is_dir():
@@ -35,10 +35,10 @@ def check_file(path: Path) -> None:
 
 @contextmanager
 def open_bytes(path: Path) -> Iterator[IO[bytes]]:
-    """The file's bytes, unpacked if its name ends in .gz.
+    """Open a file for reading bytes; a name that ends in .gz is decompressed.
 
     Raises:
-        InputError: it cannot be opened, or breaks off while it is read.
+        InputError: it cannot be opened or is truncated.
     """
     try:
         with gzip.open(path) if path.name.lower().endswith(".gz") else path.open("rb") as file:
@@ -52,7 +52,7 @@ def open_bytes(path: Path) -> Iterator[IO[bytes]]:
 
 
 def read_lines(path: Path, max_bytes: int = MAX_LINE_BYTES) -> Iterator[tuple[int, str]]:
-    """Line numbers from 1 and lines of UTF-8 text, line ends kept, a byte order mark removed.
+    """Line numbers (from 1) and lines of UTF-8 text with their ends; no byte order mark.
 
     Raises:
         InputError: a line is too long, not UTF-8 or has a NUL byte.
@@ -70,7 +70,7 @@ def read_lines(path: Path, max_bytes: int = MAX_LINE_BYTES) -> Iterator[tuple[in
 
 
 def decode(raw: bytes, path: Path, first_line: int = 1) -> str:
-    """Bytes as UTF-8 text without NUL; a failure names the line and the byte in it."""
+    """Decode UTF-8 text without NUL; an error names the line and the byte in it."""
     if raw.startswith((b"\xff\xfe", b"\xfe\xff")):
         raise InputError(f"{path.name} is UTF-16. Save it as UTF-8.")
     try:

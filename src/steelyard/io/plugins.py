@@ -1,4 +1,4 @@
-"""Kinds that are not part of the package: named by entry points, or given as objects in Python.
+"""Kinds from outside the package: named by entry points, or given as objects in Python.
 
 A package that offers a kind names its class in the entry-point group `steelyard.plugins`, under the
 kind; a metric is a function under its name. Nothing is imported before its name is asked for.
@@ -14,15 +14,15 @@ GROUP = "steelyard.plugins"
 
 
 def find_plugin(kind: str, method: str) -> Any | None:
-    """What an installed package offers under a name; None if there is no such offer.
+    """The class or function that an installed package registers under a name, or None.
 
     Args:
         kind: name of the entry point.
-        method: what the offer must have, such as `vote` of a supervisor: one name may stand for a
-            supervisor and for a student.
+        method: what it must have, such as `vote` for a supervisor: one name may be registered
+            for a supervisor and for a student.
 
     Raises:
-        ConfigError: the offer cannot be imported.
+        ConfigError: it cannot be imported.
     """
     for entry in entry_points(group=GROUP, name=kind):
         try:
@@ -38,31 +38,31 @@ def find_plugin(kind: str, method: str) -> Any | None:
 
 
 def is_foreign(value: object) -> bool:
-    """Whether an object's class is not one of the package's own."""
+    """Whether the class of an object is defined outside the package."""
     return type(value).__module__.partition(".")[0] != "steelyard"
 
 
 def class_path(cls: type) -> str:
-    """Where a class is, as `module:name`."""
+    """The path of a class, `module:name`."""
     return f"{cls.__module__}:{cls.__qualname__}"
 
 
 def import_class(path: str) -> Any:
-    """The class at `module:name`.
+    """Import the class at `module:name`.
 
     Raises:
         ImportError: there is no such module.
         AttributeError: the module has no such name.
     """
     module, _, name = path.partition(":")
-    found: Any = importlib.import_module(module)
+    loaded: Any = importlib.import_module(module)
     for part in name.split("."):
-        found = getattr(found, part)
-    return found
+        loaded = getattr(loaded, part)
+    return loaded
 
 
 def is_importable(cls: type) -> bool:
-    """Whether another process finds the class by its path: not of a script or a function."""
+    """Whether another process can import the class; not if a script or a function defines it."""
     if cls.__module__ == "__main__":
         return False
     try:

@@ -8,10 +8,10 @@ log = logging.getLogger(__name__)
 
 
 def renamed(settings: Any, names: Mapping[str, str]) -> Any:
-    """Settings with old names replaced by new ones; each replacement is logged.
+    """Replace old names of settings by new ones, with a log line for each.
 
     Args:
-        settings: what a model validates; anything but a mapping is returned unchanged.
+        settings: input of a model; anything but a mapping is returned unchanged.
         names: old name -> new name.
 
     Raises:
@@ -31,7 +31,7 @@ def renamed(settings: Any, names: Mapping[str, str]) -> Any:
 
 
 def renamed_value(value: str, names: Mapping[str, str]) -> str:
-    """A value of a setting with its old name replaced by the new one, which is logged."""
+    """Replace the old name of a setting's value by the new one, with a log line."""
     new = names.get(value, value)
     if new != value:
         log.warning("`%s` is called `%s` now; please rename it.", value, new)

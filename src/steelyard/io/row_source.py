@@ -1,4 +1,4 @@
-"""Rows to be read, of a file or in memory, with the location of each for messages."""
+"""Rows from a file or from memory, each with its location for messages."""
 
 import sys
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -16,17 +16,17 @@ from steelyard.io.rows import LocatedRow, read_rows
 
 @dataclass(frozen=True)
 class FileRows:
-    """Rows of a CSV, Parquet, JSON lines or JSON file."""
+    """Rows from a CSV, Parquet, JSON lines or JSON file."""
 
     path: Path
 
     @property
     def name(self) -> str:
-        """What messages call it."""
+        """The name for messages."""
         return self.path.name
 
     def rows(self) -> Iterator[LocatedRow]:
-        """Each row behind its location."""
+        """Pairs of location and row."""
         return read_rows(self.path)
 
     def header(self) -> list[str]:
@@ -38,17 +38,17 @@ class FileRows:
         return list(next(iter(self.rows()))[1])
 
     def columns(self, wanted: Collection[str] | None = None) -> dict[str, Column]:
-        """The wanted columns that there are, or all."""
+        """The columns in `wanted` that exist, or all."""
         return read_columns(self.path, self.header(), wanted)
 
     def at(self, row: int) -> LocatedRow:
-        """Row number `row`, from 0, behind its location."""
+        """Location and content of row number `row`, from 0."""
         return next(islice(self.rows(), row, None))
 
 
 @dataclass(frozen=True, eq=False)
 class MemoryRows:
-    """Rows of a data frame or of a list."""
+    """Rows from a data frame or a list."""
 
     name: str
     table: Mapping[str, Column]
@@ -73,16 +73,17 @@ RowSource: TypeAlias = FileRows | MemoryRows
 
 
 def rows_in_memory(value: object, name: str) -> MemoryRows:
-    """The rows of a pandas DataFrame, or of a list of mappings.
+    """Rows from a pandas DataFrame or a list of mappings.
 
-    The index of a data frame is its column `id`, unless it has one or its index only counts rows.
+    The index of a data frame becomes its column `id`, unless it has such a column or the index only
+    counts rows.
 
     Args:
         value: the rows.
-        name: what they are, for messages, such as "`votes`".
+        name: what messages call them, such as "`votes`".
 
     Raises:
-        InputError: it is something else, has no row, or a column twice.
+        InputError: `value` is something else, has no row, or has a column twice.
     """
     if is_pandas(value, "DataFrame"):
         source = _of_frame(value)
@@ -147,7 +148,7 @@ def _of_frame(frame: Any) -> MemoryRows:
 
 
 def _with_index(frame: Any) -> Any:
-    """A data frame whose index is a column too, where it says more than the number of a row."""
+    """A data frame with its index as a column, unless the index only counts rows."""
     names = list(frame.index.names)
     if any(name is not None for name in names):
         kept = [name for name in names if name is not None and name not in frame.columns]
@@ -177,7 +178,7 @@ def _column(values: Any) -> Column:
 
 
 def _plain(value: Any) -> Any:
-    """A value of Python's own types; missing values of pandas are None."""
+    """A value as a built-in type of Python; missing values of pandas are None."""
     if isinstance(value, np.generic | np.ndarray):
         return value.tolist()
     if type(value).__name__ in ("NAType", "NaTType"):

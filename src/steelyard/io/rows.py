@@ -1,4 +1,4 @@
-"""Rows of a data file, one by one, each with its place for messages."""
+"""Rows of a data file, one by one, each with its location for messages."""
 
 import csv
 import json
@@ -14,10 +14,10 @@ LocatedRow: TypeAlias = tuple[str, Row]  # ("train.jsonl line 7", the row)
 
 
 def read_rows(path: Path, max_bytes_per_line: int = MAX_LINE_BYTES) -> Iterator[LocatedRow]:
-    """Rows of a .jsonl, .json, .csv, .parquet, .jsonl.gz or .csv.gz file.
+    """Pairs of location and row of a .jsonl, .json, .csv, .parquet, .jsonl.gz or .csv.gz file.
 
-    A place is the file's name and the line (JSON lines, CSV) or the row from 1 (JSON, Parquet).
-    Blank lines are no rows.
+    A location is the file's name and the line (JSON lines, CSV) or the row, from 1 (JSON, Parquet).
+    Blank lines are ignored.
 
     Raises:
         InputError: the file or a line cannot be read, or there is no row at all.
@@ -33,7 +33,7 @@ def read_rows(path: Path, max_bytes_per_line: int = MAX_LINE_BYTES) -> Iterator[
 
 
 def stem(path: Path) -> str:
-    """The file's name without its endings.
+    """The name of a file without its suffixes.
 
     >>> stem(Path("a/train.v2.jsonl.gz"))
     'train.v2'

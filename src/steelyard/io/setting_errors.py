@@ -1,4 +1,4 @@
-"""A failed validation of settings as one sentence, with the nearest setting that exists."""
+"""A failed validation of settings as one sentence, with the nearest existing setting."""
 
 import difflib
 import functools
@@ -19,10 +19,10 @@ WISHES = {
 
 
 def sentence(error: ValidationError, root: type[BaseModel]) -> str:
-    """One problem of a failed validation, in words: an unknown setting, or the first.
+    """One problem of a failed validation as a sentence: an unknown setting, or the first problem.
 
     Args:
-        error: of `root.model_validate`.
+        error: raised by `root.model_validate`.
         root: the model that was validated.
     """
     problem = min(error.errors(), key=lambda problem: problem["type"] != "extra_forbidden")
@@ -49,13 +49,13 @@ def sentence(error: ValidationError, root: type[BaseModel]) -> str:
 
 
 def shown(value: object) -> str:
-    """A value for a message, at most a line of it."""
+    """A value as text for a message, shortened to a line."""
     text = repr(value)
     return text if len(text) <= 80 else f"{text[:77]}..."
 
 
 def _place(problem: Any, root: type[BaseModel]) -> str:
-    """Where a problem is, in the words of the study file, such as `student.epochs`."""
+    """The setting that a problem is about, such as `student.epochs`."""
     parts = [str(part) for part in problem["loc"]]
     unknown = parts[-1:] if problem["type"] == "extra_forbidden" else []
     return ".".join(
@@ -65,7 +65,7 @@ def _place(problem: Any, root: type[BaseModel]) -> str:
 
 @functools.cache
 def _tags(root: type[BaseModel]) -> set[str]:
-    """What pydantic puts into a place besides names of settings and numbers of entries."""
+    """Parts of a pydantic location that are not names of settings or positions in lists."""
     return {str(_kind(model)) for model in _below(root)} | {
         "preset",
         "own",
@@ -76,7 +76,7 @@ def _tags(root: type[BaseModel]) -> set[str]:
 
 
 def _models_at(place: tuple[int | str, ...], root: type[BaseModel]) -> list[type[BaseModel]]:
-    """The models that may stand at a place of the study file."""
+    """The models that may validate the settings at a location."""
     models: list[type[BaseModel]] = [root]
     for part in place:
         fields = _settings_of(models)

@@ -1,4 +1,4 @@
-"""Plain settings out of YAML text, whoever wrote it. Loads no stage: it is quick to import."""
+"""Settings from YAML text that may come from anyone. Imports nothing heavy."""
 
 from typing import Any
 
@@ -12,10 +12,10 @@ MAX_SEED = 2**31 - 1
 
 
 def read_yaml(text: str, source: str) -> Any:
-    """Plain YAML values; duplicate keys and floods of aliases are refused.
+    """Values from YAML text; duplicate keys and excessive aliases are refused.
 
     Raises:
-        ConfigError: not YAML, with the line.
+        ConfigError: it is not YAML; the message names the line.
     """
     try:
         _check_shape(text, source)
@@ -32,7 +32,7 @@ def read_yaml(text: str, source: str) -> Any:
 
 
 def _check_shape(text: str, source: str) -> None:
-    """Refuse what would take a parser minutes, at the first event that is too much."""
+    """Refuse input that would take a parser minutes (depth, aliases, size)."""
     depth = aliases = 0
     for event in yaml.parse(text):
         depth += isinstance(event, yaml.CollectionStartEvent)

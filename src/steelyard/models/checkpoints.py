@@ -56,7 +56,7 @@ class Checkpoints:
         """
         for folder in self._newest_first():
             try:
-                atomic.check(folder)
+                atomic.verify(folder)
             except StoreError as error:
                 logger.warning("Removing a damaged checkpoint and trying an older one: %s", error)
                 shutil.rmtree(folder, ignore_errors=True)

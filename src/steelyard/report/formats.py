@@ -92,10 +92,11 @@ def count(value: Any) -> str:
     return f"{finite:,.0f}" if finite == round(finite) else f"{finite:,.1f}"
 
 
-def counted(value: Any, noun: str) -> str:
-    """
-    >>> counted(1, "seed"), counted(5, "seed")
-    ('1 seed', '5 seeds')
+def amount(value: Any, noun: str) -> str:
+    """A number, which may be missing, with its noun.
+
+    >>> amount(1, "seed"), amount(5, "seed"), amount(None, "seed")
+    ('1 seed', '5 seeds', 'n/a seeds')
     """
     return f"{count(value)} {noun}" if value == 1 else f"{count(value)} {noun}s"
 

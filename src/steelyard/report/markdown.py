@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from steelyard.report import study_tables as tables
 from steelyard.report.formats import Results, plain
 from steelyard.report.glossary import GLOSSARY
-from steelyard.report.study_sentences import headline, notes
+from steelyard.report.study_sentences import study_headline, study_notes
 from steelyard.report.study_tables import Grid
 from steelyard.report.tables import HEADER, cells, reasons, summary_rows
 
@@ -14,13 +14,13 @@ from steelyard.report.tables import HEADER, cells, reasons, summary_rows
 def study_markdown(results: Results) -> str:
     """The complete report; text from data is escaped, so that it cannot become markup."""
     blocks = [
-        f"# {escape(results.get('study') or 'Unnamed study')}",
-        f"**{escape(headline(results))}**",
-        _items(note.text for note in notes(results)),
+        f"# {escape_markdown(results.get('study') or 'Unnamed study')}",
+        f"**{escape_markdown(study_headline(results))}**",
+        _items(note.text for note in study_notes(results)),
         *_section("Warnings", _items(results.get("warnings") or ())),
-        *_section("What was run", escape(tables.run_sentence(results))),
+        *_section("What was run", escape_markdown(tables.run_sentence(results))),
         *_section("Scores", _scores(results), _reasons(results)),
-        *_section("Votes", escape(tables.votes_sentence(results))),
+        *_section("Votes", escape_markdown(tables.votes_sentence(results))),
         *_section("Reliability", _table(tables.reliability_grid(results))),
         *_section("Uncertainty of the students", _table(tables.uncertainty_grid(results))),
         *_section("Other metrics", *_named(tables.metric_grids(results))),
@@ -28,27 +28,27 @@ def study_markdown(results: Results) -> str:
             "Data",
             _table(tables.splits_grid(results)),
             _table(tables.classes_grid(results)),
-            escape(tables.leaks_sentence(results)),
+            escape_markdown(tables.leaks_sentence(results)),
         ),
         *_section(
             "Costs",
-            escape(tables.costs_sentence(results)),
+            escape_markdown(tables.costs_sentence(results)),
             _table(tables.costs_grid(results)),
         ),
         *_section("Environment", _table(tables.environment_grid(results))),
         *_section("How to reproduce", *_reproduce(results)),
         *_section("How to read", _glossary()),
-        f"Made by Steelyard {escape(results.get('steelyard') or '')}".strip() + ".",
+        f"Made by Steelyard {escape_markdown(results.get('steelyard') or '')}".strip() + ".",
     ]
     return "\n\n".join(block for block in blocks if block) + "\n"
 
 
-def escape(text: object) -> str:
+def escape_markdown(text: object) -> str:
     """Text from data that Markdown shows unchanged, on one line, also inside a table.
 
     Brackets are not escaped where they cannot make a link, so that intervals can be read.
 
-    >>> print(escape("a|b <i>, 0.81 [0.79, 0.83], [x](y)"))
+    >>> print(escape_markdown("a|b <i>, 0.81 [0.79, 0.83], [x](y)"))
     a\\|b &lt;i&gt;, 0.81 [0.79, 0.83], [x\\](y)
     """
     line = plain(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
@@ -72,7 +72,7 @@ def _section(title: str, *blocks: str) -> list[str]:
 
 
 def _items(texts: Iterable[object]) -> str:
-    return "\n".join(f"- {escape(text)}" for text in texts)
+    return "\n".join(f"- {escape_markdown(text)}" for text in texts)
 
 
 def _scores(results: Results) -> str:
@@ -88,7 +88,9 @@ def _reasons(results: Results) -> str:
 
 def _named(grids: dict[str, Grid]) -> list[str]:
     return [
-        block for name, grid in grids.items() for block in (f"### {escape(name)}", _table(grid))
+        block
+        for name, grid in grids.items()
+        for block in (f"### {escape_markdown(name)}", _table(grid))
     ]
 
 
@@ -102,7 +104,7 @@ def _table(grid: Grid | None) -> str:
 
 
 def _line(texts: Iterable[str]) -> str:
-    return f"| {' | '.join(map(escape, texts))} |"
+    return f"| {' | '.join(map(escape_markdown, texts))} |"
 
 
 def _reproduce(results: Results) -> list[str]:
@@ -110,7 +112,7 @@ def _reproduce(results: Results) -> list[str]:
     lock = how.get("lock")
     return [
         code(how["command"]) if how.get("command") else "",
-        f"Resolved settings: {escape(lock)}." if lock else "",
+        f"Resolved settings: {escape_markdown(lock)}." if lock else "",
     ]
 
 

@@ -7,7 +7,7 @@ from steelyard.report import study_tables
 from steelyard.report.formats import Results, plain
 from steelyard.report.glossary import GLOSSARY
 from steelyard.report.study_figures import study_figures
-from steelyard.report.study_sentences import best_arm, headline, notes
+from steelyard.report.study_sentences import best_arm, study_headline, study_notes
 from steelyard.report.tables import GROUPS, HEADER, Row, cells, reasons, summary_rows
 
 if TYPE_CHECKING:
@@ -24,8 +24,8 @@ def study_page(results: Results) -> str:
     rows, best = summary_rows(results), best_arm(results)
     return template("study.html.j2").render(
         results=results,
-        headline=headline(results),
-        notes=notes(results),
+        headline=study_headline(results),
+        notes=study_notes(results),
         header=HEADER,
         groups=grouped(rows),
         cells=cells,

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from steelyard.report.formats import (
     Results,
-    counted,
+    amount,
     defined,
     difference,
     interval,
@@ -25,7 +25,7 @@ class Note:
     is_caution: bool = False
 
 
-def headline(results: Results) -> str:
+def study_headline(results: Results) -> str:
     """One sentence: how much of the gap the best arm recovers, or why that is not known."""
     best = best_arm(results)
     if best is None:
@@ -46,7 +46,7 @@ def headline(results: Results) -> str:
     return f"The best arm, {best.name}, recovers {percent_interval(best.pgr)} of {gap}."
 
 
-def notes(results: Results) -> list[Note]:
+def study_notes(results: Results) -> list[Note]:
     """Comparison with naive, with the controls, and what limits the headline."""
     best = best_arm(results)
     if best is None:
@@ -133,7 +133,7 @@ def _about_seeds(results: Results) -> Note | None:
     if not seeds or len(seeds) >= FEW_SEEDS:
         return None
     return Note(
-        f"Only {counted(len(seeds), 'seed')}: the spread between seeds is barely estimated.", True
+        f"Only {amount(len(seeds), 'seed')}: the spread between seeds is barely estimated.", True
     )
 
 

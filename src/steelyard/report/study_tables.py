@@ -10,8 +10,8 @@ from typing import Any
 
 from steelyard.report.formats import (
     Results,
+    amount,
     count,
-    counted,
     defined,
     interval,
     number,
@@ -106,9 +106,9 @@ def votes_sentence(results: Results) -> str:
     votes = results.get("votes")
     if not votes:
         return ""
-    parts = [counted(votes.get("voters"), "voter")]
+    parts = [amount(votes.get("voters"), "voter")]
     if votes.get("queries") != 1:
-        parts.append(counted(votes.get("queries"), "prompt variant"))
+        parts.append(amount(votes.get("queries"), "prompt variant"))
     return (
         f"{', '.join(parts)}; "
         f"{percent(votes.get('accuracy'), 1)} of the answers are correct, "
@@ -150,7 +150,7 @@ UNCERTAINTIES = {
 def uncertainty_grid(results: Results) -> Grid | None:
     """Uncertainty of the students, and how well it finds their errors, if one is evidential."""
     arms: Results = results.get("arms") or {}
-    by_arm: dict[str, Results] = {name: arm.get("doubt") or {} for name, arm in arms.items()}
+    by_arm: dict[str, Results] = {name: arm.get("uncertainty") or {} for name, arm in arms.items()}
     if not any("vacuity" in measures for measures in by_arm.values()):
         return None
     header = [f"{title}{end}" for title in UNCERTAINTIES.values() for end in ("", ", AUROC")]
@@ -237,7 +237,7 @@ def costs_sentence(results: Results) -> str:
     trainings = (results.get("costs") or {}).get("trainings")
     parts: list[str] = []
     if trainings is not None:
-        parts.append(counted(trainings, "training"))
+        parts.append(amount(trainings, "training"))
     if results.get("seconds") is not None:
         parts.append(f"{seconds(results['seconds'])} from start to end")
     return f"{', '.join(parts)}." if parts else ""
@@ -263,11 +263,11 @@ def run_sentence(results: Results) -> str:
     roles = [arm.get("role") for arm in (results.get("arms") or {}).values()]
     controls, oracles = roles.count("control"), roles.count("oracle")
     parts = [
-        counted(len(roles) - controls - oracles, "arm"),
-        counted(controls, "control") if controls else "",
-        counted(oracles, "oracle") if oracles else "",
+        amount(len(roles) - controls - oracles, "arm"),
+        amount(controls, "control") if controls else "",
+        amount(oracles, "oracle") if oracles else "",
         "floor and ceiling",
-        counted(len(results["seeds"]), "seed") if results.get("seeds") else "",
+        amount(len(results["seeds"]), "seed") if results.get("seeds") else "",
         f"{count(data.get('strong_train'))} training questions with hidden truth",
         f"{count(data.get('test'))} test questions",
         f"scored by {plain(results.get('metric') or 'an unnamed metric')}",

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from steelyard.report.formats import (
     Results,
-    counted,
+    amount,
     defined,
     difference,
     interval,
@@ -143,7 +143,7 @@ def reasons(rows: list[Row]) -> list[tuple[str, str]]:
     return [(", ".join(names), reason) for reason, names in arms.items()]
 
 
-TERMINAL_HEADER = ("arm", "score", "PGR", "vs naive", "kept", "labels right")
+TERMINAL_HEADER = ("arm", "score", "PGR", "vs naive", "kept", "label acc.")
 NAME_WIDTHS = (22, 14)
 """Columns of an arm's name: at most, and at least."""
 
@@ -183,9 +183,9 @@ def _fitting(widths: list[int], columns: int) -> tuple[int, int]:
     """Width of the arms' names, and how many columns of the table fit beside them."""
     widest, narrowest = (min(widths[0], width) for width in NAME_WIDTHS)
     for shown in range(len(widths), 0, -1):
-        room = columns - 3 - sum(width + 2 for width in widths[1:shown])
-        if room >= (narrowest if shown <= 3 else widest):
-            return min(room, widest), shown
+        free = columns - 3 - sum(width + 2 for width in widths[1:shown])
+        if free >= (narrowest if shown <= 3 else widest):
+            return min(free, widest), shown
     return narrowest, 0
 
 
@@ -204,11 +204,11 @@ def _grid(
     )
     for column, heading in enumerate(TERMINAL_HEADER[:shown]):
         table.add_column(heading, justify="left" if column == 0 else "right", no_wrap=True)
-    for row, cut, following in zip(rows, texts, [*rows[1:], None], strict=True):
+    for row, cells_of_row, following in zip(rows, texts, [*rows[1:], None], strict=True):
         ends = following is None or following.role != row.role
         name = shortened(row.name, name_width)
         style = "dim" if row.role == "control" else None
-        table.add_row(*map(Text, (name, *cut[1:shown])), style=style, end_section=ends)
+        table.add_row(*map(Text, (name, *cells_of_row[1:shown])), style=style, end_section=ends)
     return table
 
 
@@ -223,7 +223,7 @@ def _blocks(texts: list[list[str]]) -> list[str]:
 
 def _title(results: Results) -> str:
     study, metric = (shortened(results.get(key) or "?") for key in ("study", "metric"))
-    seeds = f", {counted(len(results['seeds']), 'seed')}" if results.get("seeds") else ""
+    seeds = f", {amount(len(results['seeds']), 'seed')}" if results.get("seeds") else ""
     return f"{study}: {metric} with 95 % intervals{seeds}"
 
 

@@ -16,8 +16,8 @@ def weigh_page(summary: Results) -> str:
     return template("weigh.html.j2").render(
         summary=summary,
         title=sentences.title(summary),
-        headline=sentences.headline(summary),
-        notes=sentences.notes(summary),
+        headline=sentences.weigh_headline(summary),
+        notes=sentences.weigh_notes(summary),
         facts=sentences.facts(summary),
         truth_items=count((summary.get("truth") or {}).get("items")),
         chance=tables.chance(summary),

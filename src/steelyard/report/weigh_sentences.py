@@ -1,6 +1,6 @@
 """What the votes show, in sentences that claim no more."""
 
-from steelyard.report.formats import Results, count, counted, defined, number, percent, plain
+from steelyard.report.formats import Results, amount, count, defined, number, percent, plain
 from steelyard.report.study_sentences import Note
 
 NO_TRUTH = (
@@ -20,7 +20,7 @@ def flagged(summary: Results) -> list[Results]:
     return sorted(voters, key=lambda voter: -(defined(voter.get("votes")) or 0))
 
 
-def headline(summary: Results) -> str:
+def weigh_headline(summary: Results) -> str:
     """Whom to trust, and how good the labels are if that is known."""
     voters, bad = len(summary.get("by_voter") or ()), len(flagged(summary))
     if voters == 0:
@@ -43,7 +43,7 @@ def headline(summary: Results) -> str:
     return f"{percent(accuracy, 1)} of {count(items)} labels with known truth are correct. {trust}"
 
 
-def notes(summary: Results) -> list[Note]:
+def weigh_notes(summary: Results) -> list[Note]:
     """What else to know at first sight."""
     sentences = [*_about_flags(summary), *_about_copies(summary)]
     chosen = _chosen(summary)
@@ -62,9 +62,9 @@ def facts(summary: Results) -> str:
     """The votes and the method in one sentence."""
     classes = summary.get("classes") or ()
     sizes = [
-        counted(summary.get("items"), "item"),
-        counted(summary.get("votes"), "vote"),
-        counted(summary.get("voters"), "voter"),
+        amount(summary.get("items"), "item"),
+        amount(summary.get("votes"), "vote"),
+        amount(summary.get("voters"), "voter"),
         f"{count(len(classes))} classes" if classes else "open answers",
     ]
     details = [f"{count(summary['abstained'])} abstained"] if summary.get("abstained") else []
@@ -75,7 +75,7 @@ def facts(summary: Results) -> str:
         details.append(f"{count(duplicates)} given twice ({how})")
     gold = (summary.get("truth") or {}).get("gold_items")
     if gold:
-        details.append(f"{counted(gold, 'label')} fixed as true")
+        details.append(f"{amount(gold, 'label')} fixed as true")
     method = plain(summary.get("method") or "an unnamed method")
     return f"{', '.join(sizes)}; {'; '.join([f'weighed by {method}', *details])}."
 
@@ -174,7 +174,7 @@ def _about_flags(summary: Results) -> list[Note]:
     if not bad:
         return []
     names = ", ".join(plain(voter.get("voter")) for voter in bad[:3])
-    rest = f" and {counted(len(bad) - 3, 'more voter')}" if len(bad) > 3 else ""
+    rest = f" and {amount(len(bad) - 3, 'more voter')}" if len(bad) > 3 else ""
     sentences = [Note(f"Review or drop {names}{rest} (reasons below).", True)]
     if (_share_of_votes(summary) or 0) > 0.5:
         text = "They cast most of the votes: only true labels can tell which side is right."

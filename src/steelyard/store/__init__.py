@@ -1,1 +1,1 @@
-"""Results on disk: the store of stages, and the ledger of paid answers."""
+"""Results on disk: the store of stages, and the ledger of server replies."""

@@ -33,7 +33,7 @@ Content = dict[str, Any]
 
 
 def write_content(folder: Path, content: Content) -> None:
-    """Write `content.json`, and beside it NAME.npy of each array and NAME.npz of each noun."""
+    """Write `content.json`, NAME.npy for each array and NAME.npz for each noun."""
     entries: dict[str, Any] = {}
     for name, value in content.items():
         if isinstance(value, np.ndarray):
@@ -49,11 +49,11 @@ def write_content(folder: Path, content: Content) -> None:
 
 
 def read_content(folder: Path, verified: Collection[str]) -> Content:
-    """What `write_content` wrote; arrays are mapped from the disk.
+    """Read what `write_content` wrote; arrays are memory-mapped.
 
     Args:
-        folder: of the result.
-        verified: names of the files whose sums were compared; no other is read.
+        folder: the folder of the result.
+        verified: names of the files whose checksums match; no other file is read.
 
     Raises:
         StoreError: a file is not verified, or does not hold what `write_content` writes.
@@ -84,7 +84,7 @@ def _read_part(path: Callable[[str], Path], name: str, entry: Any) -> Any:
 
 
 def _split_arrays(noun: Any, prefix: str, arrays: dict[str, np.ndarray]) -> dict[str, Any]:
-    """A noun's plain fields as JSON; its arrays are put into `arrays` under dotted names."""
+    """The plain fields of a noun as JSON; its arrays go into `arrays` under dotted names."""
     plain: dict[str, Any] = {}
     for field in dataclasses.fields(noun):
         value = getattr(noun, field.name)
@@ -98,7 +98,7 @@ def _split_arrays(noun: Any, prefix: str, arrays: dict[str, np.ndarray]) -> dict
 
 
 def _join_arrays(entry: dict[str, Any], prefix: str, arrays: Mapping[str, np.ndarray]) -> Any:
-    """The noun that `_split_arrays` took apart."""
+    """The inverse of `_split_arrays`."""
     nouns = {**OLD_NOUNS, **NOUNS}
     noun = nouns[entry["type"]]
     fields: dict[str, Any] = {}

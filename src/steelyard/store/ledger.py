@@ -1,8 +1,8 @@
-"""Paid answers in SQLite: committed before they count, asked for once.
+"""Replies of servers in SQLite, so that no reply is paid for twice.
 
-A row is one answer of a server, under the hash of all that decides it (engine, model, exact
-messages, sampling, number of the draw). Any number of threads and processes of one machine may use
-a ledger at once; a claim keeps two of them from paying for the same answer at the same moment.
+A row is one reply, under the hash of everything that it depends on (engine, model, exact messages,
+sampling, number of the draw). It is committed before it is used. Threads and processes of one
+machine may share a ledger; a claim keeps two of them from sending the same request at once.
 """
 
 import json
@@ -19,7 +19,7 @@ from typing import Any
 
 from steelyard.errors import StoreError
 
-FORMAT = 1  # of the tables; a ledger of a later format is refused
+FORMAT = 1  # version of the tables; a ledger of a later version is refused
 APPLICATION_ID = int.from_bytes(b"Stly", "big")  # SQLite's application_id: this file is a ledger
 TIMEOUT = 60.0  # seconds to wait for other writers
 BATCH = 500  # keys in one statement
@@ -28,7 +28,7 @@ FIELDS = (
     *("served_model", "fingerprint", "prompt_tokens", "completion_tokens"),
     *("price", "seconds", "time"),
 )
-"""What is kept of an answer. `request` and `logprobs` are JSON, `time` is when it was kept."""
+"""Columns of a reply. `request` and `logprobs` are JSON; `time` is when it was stored."""
 TABLES = f"""
 CREATE TABLE answers (key TEXT PRIMARY KEY, {", ".join(FIELDS)}) WITHOUT ROWID;
 CREATE TABLE claims (key TEXT PRIMARY KEY, owner TEXT, until REAL) WITHOUT ROWID;
@@ -36,15 +36,15 @@ CREATE TABLE claims (key TEXT PRIMARY KEY, owner TEXT, until REAL) WITHOUT ROWID
 
 
 class Ledger:
-    """A file of answers.
+    """A file of stored replies.
 
     Args:
-        path: of the file; made if it is not there.
-        lease: seconds after which a claim of a process that cannot be looked up has lapsed.
+        path: the file; created if it is missing.
+        lease: seconds after which a claim expires whose process cannot be looked up.
 
     Raises:
-        StoreError: the file is damaged, of another program or of a later version, or cannot be
-            written.
+        StoreError: the file is damaged, belongs to another program or to a later version, or
+            cannot be written.
     """
 
     def __init__(self, path: Path, lease: float = 900.0) -> None:
@@ -69,7 +69,7 @@ class Ledger:
         self.close()
 
     def close(self) -> None:
-        """Give up what is still claimed, and close the file."""
+        """Release all claims and close the file."""
         with self._lock, self._errors_as_sentences():
             if not self._closed:
                 self._write("DELETE FROM claims WHERE owner = ?", (self._owner,))
@@ -77,13 +77,13 @@ class Ledger:
             self._closed = True
 
     def count(self) -> int:
-        """How many answers there are."""
+        """Number of stored replies."""
         with self._lock, self._errors_as_sentences():
             (count,) = self._database.execute("SELECT count(*) FROM answers").fetchone()
         return int(count)
 
     def get(self, keys: Sequence[str]) -> dict[str, dict[str, Any]]:
-        """The answers that are kept, by key; `FIELDS` of each but the request."""
+        """Stored replies by key, with `FIELDS` but the request."""
         answers: dict[str, dict[str, Any]] = {}
         names = [name for name in FIELDS if name != "request"]
         for start in range(0, len(keys), BATCH):
@@ -99,14 +99,13 @@ class Ledger:
         return answers
 
     def put(self, answers: Mapping[str, Mapping[str, Any]]) -> int:
-        """Keep answers; they are on the disk when this returns. The first one of a key stays.
+        """Store replies durably. If a key is stored already, its first reply is kept.
 
         Args:
-            answers: by the hash of what decides each; some of `FIELDS`, of which `request` and
-                `logprobs` are plain values.
+            answers: key -> some of `FIELDS`; `request` and `logprobs` are plain values.
 
         Returns:
-            How many are the first of their key.
+            Number of keys that were new.
         """
         rows = [(key, *_row(answer)) for key, answer in answers.items()]
         marks = ", ".join("?" * (1 + len(FIELDS)))
@@ -119,7 +118,7 @@ class Ledger:
         return written
 
     def claim(self, key: str) -> bool:
-        """Say that this ledger is about to ask; False while another one is, or has the answer.
+        """Claim a request; False if another ledger claims it or the reply is stored.
 
         A claim ends with `put`, `release` or `close`, with the end of its process, or after the
         lease.
@@ -143,7 +142,7 @@ class Ledger:
         return True
 
     def release(self, key: str) -> None:
-        """Give up a claim without an answer."""
+        """Release a claim without a reply."""
         with self._lock, self._errors_as_sentences():
             self._write("DELETE FROM claims WHERE key = ? AND owner = ?", (key, self._owner))
 
@@ -153,7 +152,7 @@ class Ledger:
 
     @contextmanager
     def _transaction(self, durable: bool = False) -> Iterator[None]:
-        """Flushed to the disk if it is `durable`; a claim need not outlive the machine.
+        """A transaction, flushed to the disk if `durable`; a claim need not survive a power loss.
 
         IMMEDIATE, for a reader that turns into a writer would be refused without waiting.
         """
@@ -167,7 +166,7 @@ class Ledger:
         self._database.execute("COMMIT")
 
     def _retry_busy(self, step: Callable[[], None]) -> None:
-        """Do what SQLite refuses at once, without waiting, while another connection opens the file.
+        """Retry a step that SQLite refuses while another connection opens the file.
 
         A change of the journal's mode is such a step.
         """
@@ -216,7 +215,7 @@ class Ledger:
 
     @contextmanager
     def _errors_as_sentences(self) -> Iterator[None]:
-        """SQLite's errors as sentences."""
+        """Turn errors of SQLite into StoreError."""
         try:
             yield
         except sqlite3.DatabaseError as error:
@@ -252,7 +251,7 @@ def _parsed(text: str | None, path: Path) -> Any:
 
 
 def _row(answer: Mapping[str, Any]) -> list[Any]:
-    """The columns of an answer. Lone surrogates, which JSON escapes can bring, are no UTF-8."""
+    """The columns of a reply. Lone surrogates (from JSON escapes) are replaced: not UTF-8."""
     values = {"time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), **answer}
     assert set(values) <= set(FIELDS), values.keys()
     for name in ("request", "logprobs"):
@@ -263,13 +262,13 @@ def _row(answer: Mapping[str, Any]) -> list[Any]:
 
 
 def _lives(owner: str) -> bool:
-    """Whether the process of a claim may still run; of other machines nobody knows."""
+    """Whether the process of a claim may still run; None for a process of another machine."""
     host, process, start, _ = owner.split(" ")
     return host != socket.gethostname() or _start_of(int(process)) == start
 
 
 def _start_of(process: int) -> str:
-    """When a process started, in a word; empty if it has ended.
+    """When a process started, as text; empty if it has ended.
 
     Numbers of processes come again, in a container that is started anew most of all.
     """

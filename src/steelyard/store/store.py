@@ -1,8 +1,8 @@
-"""Results on disk, addressed by what they were made from. Running again is resuming.
+"""Results on disk, addressed by what they were made from, so that a run can resume.
 
-A result is a sealed folder `<kind>-<hash of its recipe>`. The recipe holds the version of the code
-that made it, the settings it used, fingerprints of its inputs and the library versions that
-matter. `recipe.json` beside the content shows `why` what changed.
+A result is a folder with a manifest, named `<kind>-<hash of its recipe>`. The recipe holds the
+version of the code, the settings, fingerprints of the inputs, and the relevant library versions.
+`steelyard why` compares it with `recipe.json` beside the content.
 """
 
 import dataclasses
@@ -24,7 +24,7 @@ from pydantic import BaseModel
 
 from steelyard import types
 from steelyard.errors import InputError, StoreError
-from steelyard.io.atomic import check, publish, remove_stale_drafts
+from steelyard.io.atomic import publish, remove_stale_drafts, verify
 from steelyard.store.content import Content, read_content, write_content
 
 log = logging.getLogger(__name__)
@@ -35,7 +35,7 @@ Make = Callable[[Path], Content]
 
 @dataclass(frozen=True)
 class Recipe:
-    """What makes a result. Equal recipes have equal results."""
+    """Everything that a result depends on. Equal recipes give equal results."""
 
     kind: str  # a word for the folder's name, such as "votes" or "student"
     version: int  # of the code; raised when results change without a change of settings
@@ -48,7 +48,7 @@ class Recipe:
         return f"{self.kind}-{fingerprint(dataclasses.asdict(self))}"
 
     def differences(self, other: "Recipe") -> list[str]:
-        """What changed from `other` to this recipe, a line each."""
+        """Changes from `other` to this recipe, one line each."""
         old, new = dataclasses.asdict(other), dataclasses.asdict(self)
         return [
             f"{key}: {_short(_flat(old).get(key))} -> {_short(_flat(new).get(key))}"
@@ -58,7 +58,7 @@ class Recipe:
 
 
 class Missing(StoreError):
-    """A result that is not stored, met by a store that only reads."""
+    """Raised by a read-only store for a result that is not stored."""
 
     def __init__(self, role: str, recipe: Recipe) -> None:
         super().__init__(f"{role} is not stored; run the study first.")
@@ -66,14 +66,14 @@ class Missing(StoreError):
 
 
 class Busy(StoreError):
-    """A result that another process is making."""
+    """Raised for a result that another process is making."""
 
 
 class Store:
-    """A folder of results. Computing twice is reading once.
+    """A folder of results; each is computed once and read afterwards.
 
     Args:
-        root: the folder; made when the first result is kept.
+        root: the folder; created with the first result.
         read_only: raise `Missing` instead of computing.
     """
 
@@ -88,17 +88,17 @@ class Store:
                 remove_stale_drafts(folder)
 
     def keep(self, role: str, recipe: Recipe, make: Make, *, wait: bool = True) -> Content:
-        """The result of a recipe: read and verified if it is stored, else made and stored.
+        """The result of a recipe: read and verified if it is stored, otherwise computed and stored.
 
         Args:
-            role: what the result is to the study, such as "seed-0/filter/student".
+            role: position of the result in the study, such as "seed-0/filter/student".
             recipe: what makes it.
-            make: computes it; is given a folder for checkpoints, which a killed run finds again.
-            wait: for another process that is making it.
+            make: computes the result; its argument is a folder for checkpoints.
+            wait: whether to wait for another process that is making it.
 
         Raises:
-            Missing: it is not stored and the store only reads.
-            Busy: another process is making it, and there is no wait.
+            Missing: it is not stored and the store is read-only.
+            Busy: another process is making it, and `wait` is False.
         """
         self.roles[role] = recipe.name
         folder = self.root / recipe.name
@@ -125,9 +125,9 @@ class Store:
         return stored
 
     def keep_all(self, wanted: Sequence[tuple[str, Recipe, Make]]) -> list[Content]:
-        """The results of several recipes, as `keep` has them.
+        """The results of several recipes; see `keep`.
 
-        What another process is making is left for later: two that want the same share the work.
+        Results that another process is making come last, so that two processes share the work.
         """
         stored: dict[int, Content] = {}
         for wait in (False, True):
@@ -138,9 +138,9 @@ class Store:
         return [stored[i] for i in range(len(wanted))]
 
     def keep_files(self, recipe: Recipe, write: Callable[[Path], None]) -> Path:
-        """The folder of a recipe's files, such as a trained model: there already, or written now.
+        """The folder with the files of a recipe, such as a trained model, written if it is missing.
 
-        Files are scratch: they are not read into memory and not listed among the results.
+        They are temporary: not read into memory and not listed among the results.
         """
         folder = self.root / recipe.name
         with self._lock(recipe.name, wait=True):
@@ -149,17 +149,17 @@ class Store:
         return folder
 
     def forget(self, kind: str) -> None:
-        """Remove all results of a kind: scratch that is cheap to make again."""
+        """Delete all temporary results of a kind."""
         for folder in self.root.glob(f"{kind}-*"):
             shutil.rmtree(folder, ignore_errors=True)
 
     def recipe(self, name: str) -> Recipe | None:
-        """The recipe of a stored result, None if it is not there or cannot be read."""
+        """The recipe of a stored result; None if it is missing or unreadable."""
         record = self._record(name)
         return None if record is None else record[0]
 
     def seconds(self, name: str) -> float:
-        """How many seconds a stored result took to make; 0 if it is not there."""
+        """Seconds that a stored result took to compute; 0 if it is missing."""
         record = self._record(name)
         return 0.0 if record is None else record[1]
 
@@ -200,7 +200,7 @@ class Store:
         if not folder.is_dir():
             return None
         try:
-            verified = check(folder)
+            verified = verify(folder)
             if "recipe.json" not in verified:
                 raise StoreError(f"{folder.name}: recipe.json is not in the manifest.")
             return read_content(folder, verified)
@@ -215,7 +215,7 @@ class Store:
 
 
 def _recipe_of(values: Any) -> Recipe:
-    """The recipe that `dataclasses.asdict` took apart.
+    """A recipe from its dictionary, the inverse of `dataclasses.asdict`.
 
     Raises:
         TypeError, ValueError: a field is missing, unknown, or of another type.
@@ -235,7 +235,7 @@ def _write(folder: Path, content: Content, record: Mapping[str, Any]) -> None:
 
 
 def fingerprint(value: object) -> str:
-    """Hash of a value's content, 16 hexadecimal digits; equal content has an equal name.
+    """Hash of the content of a value, 16 hexadecimal digits.
 
     Reads plain values, sequences, mappings, arrays, settings and the nouns.
     """

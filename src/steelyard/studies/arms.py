@@ -43,7 +43,7 @@ Role = Literal["arm", "control", "oracle"]
 
 
 class Arm(BaseModel):
-    """A way to teach the student."""
+    """A recipe for training the student: which labels it gets, and what it minimises."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -52,35 +52,39 @@ class Arm(BaseModel):
     reliability: AnyEstimator = VoteShare()
     """How far each label can be trusted; a bare name is short for its `kind`."""
     selection: AnySelector
-    """What the student is taught; a bare name is short for its `kind`."""
+    """Which labels the student is trained on, and their weights; a bare name is short for its
+    `kind`."""
     objective: AnyObjective = CROSS_ENTROPY
     """What the student minimises; a bare name is short for its `kind`. The ceiling's is always the
     cross-entropy."""
     balance: float = Field(0.0, ge=0, le=1)
-    """Of classification: 1 gives each class the same weight in all, however rare its labels are;
-    0 leaves them as they are; between, n_k^-balance (see `selection.balanced`)."""
+    """For classification: 1 gives each class the same total weight, however rare its labels are;
+    0 changes nothing; values between multiply weights by n_k^-balance (`selection.balanced`)."""
     preference: PreferenceStage | None = None
     """A second stage for a language model that learns open answers: preferences between answers of
     its own. The ceiling has none."""
     description: str = ""
-    """For the report."""
+    """One sentence on what the arm does; the report shows it."""
     role: Role = "arm"
-    """An `oracle` loses its wrong labels: it sees the truth, and bounds what a filter can do."""
+    """The wrong labels of an `oracle` are removed: it sees the truth, and bounds what a filter can
+    do."""
     control: Literal["none", "random_keep", "shuffled_weights"] = "none"
-    """What is done to the selection to take its information away."""
+    """How the information is taken out of the selection: random examples or shuffled weights."""
     control_of: str = ""
     """Name of the arm that a control belongs to."""
 
     @model_validator(mode="after")
-    def _hears_each(self) -> "Arm":
-        apart = self.selection.keeps_supervisors_apart
-        if self.objective.several and not apart:
+    def _check_supervisors(self) -> "Arm":
+        separate = self.selection.keeps_supervisors_apart
+        if self.objective.several and not separate:
             raise ValueError(
-                f"`objective: {self.objective.kind}` hears each supervisor and needs "
-                f"`selection: apart`, got `{self.selection.kind}`"
+                f"`objective: {self.objective.kind}` takes the labels of each supervisor and needs "
+                f"`selection: per_supervisor`, got `{self.selection.kind}`"
             )
-        if self.balance and apart:
-            raise ValueError("`balance` needs one label for each example, and `apart` has several")
+        if self.balance and separate:
+            raise ValueError(
+                "`balance` needs one label per example, and `per_supervisor` gives several"
+            )
         return self
 
     @model_validator(mode="before")
@@ -102,7 +106,7 @@ class Arm(BaseModel):
         if votes.candidate_texts:  # number 0 of open answers is another text everywhere
             counted = self.selection.counted(votes)
             return replace(selection, token_targets=select_token_targets(votes, selection, counted))
-        if votes.classes != PAIR:  # a number of theirs means nothing
+        if votes.classes != PAIR:  # first or second has no meaning of its own
             refuse_one_label(selection)
         return selection
 
@@ -145,7 +149,7 @@ Entry: TypeAlias = Annotated[
     Annotated[str, Tag("preset")] | Annotated[Arm, Tag("own")],
     Discriminator(lambda value: "preset" if isinstance(value, str) else "own"),
 ]
-"""An arm as a study names it: a preset's name, or an arm of one's own."""
+"""An arm in a study file: the name of a preset, or the settings of another arm."""
 
 PRESETS: dict[str, Arm] = {
     arm.name: arm
@@ -219,7 +223,7 @@ PRESETS: dict[str, Arm] = {
             name="filter_hierarchical",
             reliability=Hierarchical(),
             selection=KeepMostReliable(),
-            description="The half of which the hierarchical model of voters is surest.",
+            description="The half with the highest probability in a hierarchical model of voters.",
         ),
         Arm(
             name="confidence",
@@ -257,7 +261,7 @@ ALWAYS = ("naive", "majority")
 
 
 def complete(arms: tuple[Entry, ...]) -> tuple[Arm, ...]:
-    """The arms of a study: presets by name, own arms, and what always comes along.
+    """The arms of a study: presets by name, own arms, and those that are always added.
 
     `naive` and `majority` are added in front, and behind the arms a control for each that filters
     (`random_keep`) or weighs (`shuffled_weights`).
@@ -267,13 +271,14 @@ def complete(arms: tuple[Entry, ...]) -> tuple[Arm, ...]:
     """
     named = [_arm(entry) for entry in arms]
     given = [arm.name for arm in named]
-    taught = [*(PRESETS[name] for name in ALWAYS if name not in given), *named]
-    whole = (*taught, *_controls(taught))
+    trained = [*(PRESETS[name] for name in ALWAYS if name not in given), *named]
+    whole = (*trained, *_controls(trained))
     names = [arm.name for arm in whole]
     for name in names:
         if names.count(name) > 1:
             raise ConfigError(
-                f"`arms`: the name {name!r} is given twice, or is a control's; arms need own names."
+                f"`arms`: the name {name!r} is given twice, or is the name of a control; give "
+                "each arm a different name."
             )
     return whole
 

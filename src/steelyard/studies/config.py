@@ -25,36 +25,36 @@ DEFAULT_ARMS = ("naive", "majority", "soft", "filter", "reweigh")
 
 
 class Study(BaseModel):
-    """What is studied. Floor, naive, majority, ceiling and controls come along by themselves."""
+    """A study. The floor, `naive`, `majority`, the ceiling and controls are added automatically."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     name: str = Field("study", pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")
-    """Of its folder in `runs/` and in tables; by default the study file's name."""
+    """Name of the folder in `runs/` and in tables. The default is the study file's name."""
     task: Kind
     """One list of classes for all questions, options for each question, which of two answers is
     better, or open answers."""
     data: Data
     """Where the rows come from and how many each split has."""
     supervisors: tuple[AnySupervisor, ...] = Field(min_length=1)
-    """Who votes; at least one. The votes of all are taken together."""
+    """The weak supervisors, at least one. Their votes are pooled."""
     student: AnyStudent
-    """The strong model: of every arm, of the controls and of the ceiling."""
+    """The strong model, which every arm, control and the ceiling train."""
     arms: tuple[Entry, ...] = DEFAULT_ARMS
     """Names of arms, or `{name, reliability, selection}`."""
     seeds: int | tuple[int, ...] = 5
-    """How many (0, 1, ...), or which. A seed draws the splits, the supervisors and the student."""
+    """Number of random seeds (0, 1, ...), or a list of seeds. A seed decides the splits, the
+    supervisors and the student."""
     metric: str = "accuracy"
-    """What scores and PGR are in; the other metrics are reported beside it. Open answers have
-    `accuracy`, which is equality in the student's spelling; slots have `slu_f1` and `span_f1` too.
-    """
+    """Main metric of scores and PGR; other metrics are reported too. Open answers have `accuracy`
+    (equal after normalisation by the student's answer format); slots also `slu_f1`, `span_f1`."""
     match: Literal["epochs", "steps"] = "epochs"
     """Whether arms that keep fewer examples take fewer steps, or repeat theirs to the same number
     of steps as the ceiling."""
 
     @field_validator("seeds")
     @classmethod
-    def _some_seeds(cls, value: int | tuple[int, ...]) -> int | tuple[int, ...]:
+    def _check_seeds(cls, value: int | tuple[int, ...]) -> int | tuple[int, ...]:
         seeds = range(min(value, MAX_SEEDS + 1)) if isinstance(value, int) else value
         distinct = len(set(seeds)) == len(seeds)
         if not distinct or not 1 <= len(seeds) <= MAX_SEEDS or min(seeds) < 0:
@@ -87,8 +87,8 @@ class Study(BaseModel):
         metric(self.metric)
         if KINDS[self.task].is_pair and self.metric != "accuracy":
             raise ValueError(
-                f"`metric: {self.metric}` is of classes, and the two answers of a preference are "
-                "none; use `accuracy`: how often the better answer is preferred"
+                f"`metric: {self.metric}` compares classes, and the two answers of a preference "
+                "are not classes; use `accuracy`, the share of pairs ordered correctly"
             )
         if self.metric in self.metrics:
             return
@@ -116,22 +116,22 @@ class Study(BaseModel):
             self._check_stage(arm)
         if arm.balance and not kind.has_classes:
             raise ValueError(
-                f"`balance` of arm `{arm.name}` is of classes, and {self.task} has none in "
-                "common; leave it out"
+                f"`balance` of arm `{arm.name}` weighs classes, and the questions of {self.task} "
+                "have no classes in common; remove the setting"
             )
         if arm.objective.tokens and not kind.is_open:
             raise ValueError(
-                f"`objective: {arm.objective.kind}` of arm `{arm.name}` is of the words of "
+                f"`objective: {arm.objective.kind}` of arm `{arm.name}` compares the tokens of "
                 f"open answers, and the task is {self.task}; use another objective"
             )
 
     def _check_stage(self, arm: Arm) -> None:
-        """A preference stage needs a model that writes and supervisors that weigh texts."""
+        """A preference stage needs a student that generates and supervisors that score texts."""
         scores = any(supervisor.list_writer is not None for supervisor in self.supervisors)
         if not KINDS[self.task].is_open or not self.student.writes_lists or not scores:
             raise ValueError(
                 f"`preference` of arm `{arm.name}` needs `task: generation`, a `language_model` "
-                "student and a `language_model` supervisor with `beams`, which weighs its answers"
+                "student and a `language_model` supervisor with `beams`, which scores its answers"
             )
 
     @property
@@ -145,7 +145,7 @@ class Study(BaseModel):
         return complete(self.arms)
 
     def foreign_classes(self) -> list[type]:
-        """Classes of its parts that are not the package's own."""
+        """Classes of the parts of this study that are defined outside the package."""
         parts: list[object] = [self.student, *self.supervisors]
         for arm in self.all_arms:
             parts += [arm.reliability, arm.selection, arm.objective]
@@ -220,31 +220,31 @@ def _override(settings: dict[str, Any], override: str) -> None:
             f"--set takes `key.path=value`, such as student.epochs=2; got {override!r}."
         )
     value = read_yaml(text, f"--set {override}")
-    place: Any = settings
+    target: Any = settings
     *parents, last = path.split(".")
     for key in parents:
-        if isinstance(place, dict):
-            place.setdefault(key, {})
-        place = place[_entry(place, key, override)]
-    place[_entry(place, last, override)] = value
+        if isinstance(target, dict):
+            target.setdefault(key, {})
+        target = target[_entry(target, key, override)]
+    target[_entry(target, last, override)] = value
 
 
-def _entry(place: Any, key: str, override: str) -> str | int:
-    """A key as the settings or the list `place` take it."""
-    if isinstance(place, dict):
+def _entry(target: Any, key: str, override: str) -> str | int:
+    """The key as the settings or the list `target` take it: a name, or a position."""
+    if isinstance(target, dict):
         return key
-    if not isinstance(place, list):
-        raise ConfigError(f"--set {override}: {shown(place)} is a value and has no `{key}`.")
-    if not key.isdecimal() or len(key) > 9 or int(key) >= len(place):
+    if not isinstance(target, list):
+        raise ConfigError(f"--set {override}: {shown(target)} is a value and has no `{key}`.")
+    if not key.isdecimal() or len(key) > 9 or int(key) >= len(target):
         raise ConfigError(
-            f"--set {override}: the list has no entry {key!r}; its {len(place)} entries are "
+            f"--set {override}: the list has no entry {key!r}; its {len(target)} entries are "
             "numbered from 0."
         )
     return int(key)
 
 
 def _check_tuning(model: Any) -> None:
-    """Adapters or the top blocks are trained, not both; said before anything is."""
+    """Either adapters or the top blocks are trained; refused before any training starts."""
     lora, layers = getattr(model, "lora", None), getattr(model, "train_layers", None)
     if lora is not None and layers is not None:
         raise ConfigError(

@@ -1,4 +1,4 @@
-"""Who does the jobs: this process, several processes, or a Ray cluster.
+"""Where jobs run: this process, several processes, or a Ray cluster.
 
 Jobs find their inputs and leave their results in the store, so an executor only has to call them.
 """
@@ -93,8 +93,8 @@ class Local:
         Args:
             function: called in other processes; found by its name.
             jobs: what it is called with.
-            watch: is told what runs.
-            here: called in place of `function` in this process; None: the same.
+            watch: called when jobs start and progress.
+            here: called in place of `function` in this process; None calls `function`.
         """
         if self._pool is None or len(jobs) == 1:  # a single job has all cores, here
             for job in jobs:
@@ -157,7 +157,7 @@ class Ray:
     ) -> Iterator[tuple[Job, Any]]:
         """Call `function(*job)` for each job; yield (job, result) as they finish.
 
-        What runs on other machines is not shown while it runs.
+        Progress inside a job on another machine is not shown.
         """
         import ray
 
@@ -174,12 +174,12 @@ class Ray:
 
 
 def executor(name: Name, workers: int | None) -> Local | Ray:
-    """The executor of a name; `workers` None takes the default of the machine."""
+    """An executor by its name; `workers` None takes the default of the machine."""
     count = default_workers() if workers is None else workers
     if count < 1:
-        raise ConfigError(f"`--workers` must be at least 1, got {count}.")
+        raise ConfigError(f"`workers` must be at least 1, got {count}.")
     if count > MAX_WORKERS:
-        raise ConfigError(f"`--workers` must be at most {MAX_WORKERS}, got {count}.")
+        raise ConfigError(f"`workers` must be at most {MAX_WORKERS}, got {count}.")
     return Ray(count) if name == "ray" else Local(count)
 
 

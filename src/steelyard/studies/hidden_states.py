@@ -1,7 +1,7 @@
-"""What frozen layers make of a study's texts, once per text.
+"""Hidden states of frozen layers for the texts of a study, computed once per text.
 
 Arms, seeds and epochs that read the same text share its hidden states, and so do processes. Texts
-are kept in blocks, so that two processes can make them side by side.
+are kept in blocks, so that two processes can compute them at the same time.
 """
 
 from collections.abc import Mapping, Sequence
@@ -16,7 +16,7 @@ from steelyard.store.store import Recipe, Store, fingerprint, library_versions
 from steelyard.types import Ints, Question
 
 BLOCK = 256  # texts of one stored result
-KIND = "states"  # of the stored results; they are scratch
+KIND = "states"  # kind of the stored results, deleted when a study ends
 
 
 class TextStates:
@@ -24,20 +24,21 @@ class TextStates:
 
     Args:
         store: where they are kept.
-        questions: all that any student of the study is taught or asked; equal ones are one.
+        questions: every question that a student of the study is trained on or asked; equal
+            questions are kept once.
     """
 
     def __init__(self, store: Store, questions: Sequence[Question]) -> None:
         self.store = store
         self.questions = tuple(dict.fromkeys(questions))
-        self._place = {question: i for i, question in enumerate(self.questions)}
+        self._position = {question: i for i, question in enumerate(self.questions)}
         self._read: dict[str, Content] = {}  # blocks that this process has verified
 
     def cache(self, settings: Mapping[str, Any], model: str) -> StatesCache:
-        """A cache of what one frozen model makes of the texts.
+        """A cache of the hidden states of one frozen model.
 
         Args:
-            settings: what decides it besides the weights.
+            settings: everything but the weights that the states depend on.
             model: identity of the weights.
         """
 
@@ -51,12 +52,14 @@ class TextStates:
             )
 
         def cached(questions: Sequence[Question], compute: Compute) -> Any:
-            if not all(question in self._place for question in questions):
+            if not all(question in self._position for question in questions):
                 return compute(questions)[0]
-            place = np.array([self._place[question] for question in questions], dtype=np.int64)
-            blocks, of = np.unique(place // BLOCK, return_inverse=True)
-            found = self._keep({int(b): recipe(int(b)) for b in blocks}, compute)
-            return pick(found, of.astype(np.int64), place % BLOCK)
+            position = np.array(
+                [self._position[question] for question in questions], dtype=np.int64
+            )
+            blocks, of = np.unique(position // BLOCK, return_inverse=True)
+            kept = self._keep({int(b): recipe(int(b)) for b in blocks}, compute)
+            return pick(kept, of.astype(np.int64), position % BLOCK)
 
         return cached
 

@@ -9,10 +9,10 @@ from steelyard.studies.selecting import select_labels, selected_labels
 from steelyard.studies.training import student_jobs, train_student, why_untrained
 
 Jobs: TypeAlias = list[tuple[int, str]]
-"""Seeds, each with "votes" or with the arm whose student is trained."""
+"""(seed, "votes") or (seed, name of the arm whose student is trained)."""
 
 
-def check(run: Run) -> None:
+def check_study(run: Run) -> None:
     """Refuse early, before anything is trained, data and models that cannot work.
 
     Raises:
@@ -61,6 +61,6 @@ def do(run: Run, seed: int, name: str) -> None:
         arms = run.study.all_arms
         reasons = [selected_labels(run, seed, arm).reason for arm in arms]
         if all(reasons):
-            select_labels(run, seed, arms[0])  # says why
+            select_labels(run, seed, arms[0])  # raises with the reason
     elif why_untrained(run, seed, name) is None:
         train_student(run, seed, name)

@@ -1,7 +1,7 @@
-"""The parts of a study: our own kinds, kinds of plugins, and objects of a researcher's own.
+"""The parts of a study: built-in kinds, kinds of plugins, and objects defined outside the package.
 
-In a study file a part is named by its `kind`. In Python it may also be an object whose class is
-not ours: a subclass of `VoteEstimator`, `BaseSelector`, `BaseObjective`, `BaseStudent` or
+In a study file a part is named by its `kind`. In Python it may also be an object of another
+class: a subclass of `VoteEstimator`, `BaseSelector`, `BaseObjective`, `BaseStudent` or
 `BaseSupervisor`.
 """
 
@@ -22,8 +22,8 @@ CLASSES = "classes"
 
 
 def _open(union: Any, method: str, base: str) -> Any:
-    """A union of our own kinds that also takes kinds of plugins and objects of other classes."""
-    ours = {cls.model_fields["kind"].default for cls in get_args(get_args(union)[0])}
+    """A union of the built-in kinds that also takes kinds of plugins and other objects."""
+    built_in = {cls.model_fields["kind"].default for cls in get_args(get_args(union)[0])}
 
     def validate(value: Any, handler: Callable[[Any], Any], info: ValidationInfo) -> Any:
         if isinstance(value, BaseModel) and is_foreign(value):
@@ -33,7 +33,7 @@ def _open(union: Any, method: str, base: str) -> Any:
                 )
             return value
         kind = value.get("kind") if isinstance(value, Mapping) else None
-        if isinstance(kind, str) and kind not in ours:
+        if isinstance(kind, str) and kind not in built_in:
             given: Iterable[Any] = (info.context or {}).get(CLASSES, ())
             for cls in given:
                 if cls.model_fields["kind"].default == kind and hasattr(cls, method):
@@ -64,5 +64,5 @@ else:
 
 
 def foreign_path(part: object) -> dict[str, str]:
-    """`class` of a part that is not ours, for recipes: two classes may have one name."""
+    """`class` of a part from outside the package, for recipes: two classes may have one name."""
     return {"class": class_path(type(part))} if is_foreign(part) else {}

@@ -22,14 +22,14 @@ def prefer(
     stage: PreferenceStage,
     questions: Sequence[Question],
 ) -> tuple[TrainedModel, dict[str, Any]]:
-    """A student after its preference stage, and what became of the pairs.
+    """Train a student on preferences; returns it and the counts of its pairs.
 
     Args:
         run: the study.
-        seed: of the study.
+        seed: the seed of the study.
         student: trained to answer.
-        stage: how pairs are made and tuned.
-        questions: those it was trained on, the first ones of which get lists.
+        stage: how pairs are made and trained on.
+        questions: those it was trained on; the first `stage.questions` of them get lists.
     """
     asked = questions[: stage.questions]
     texts = student.lists(asked, stage.beams)
@@ -40,16 +40,16 @@ def prefer(
     pairs, selection = ordered.training_set(asked)
     sure = ordered.flip_probability <= stage.max_flip_probability
     targets = selection.targets if stage.conservative else np.tile([1.0, 0.0], (len(sure), 1))
-    left_out = {**ordered.dropped, "doubted": int((~sure).sum())}
+    dropped = {**ordered.dropped, "uncertain": int((~sure).sum())}
     if not sure.any():
-        return student, {"pairs": 0, "left_out": left_out}
+        return student, {"pairs": 0, "dropped": dropped}
     after, rewards = student.prefer(pairs, targets, selection.weights * sure, stage, seed=seed)
     used = sure & np.isfinite(rewards).all(axis=1)
     lead = (rewards[:, 0] - rewards[:, 1])[used]
     return after, {
         "pairs": int(used.sum()),
-        "left_out": {**left_out, "too long": int((sure & ~used).sum())},
-        "doubt": float(ordered.flip_probability[used].mean()),
+        "dropped": {**dropped, "too long": int((sure & ~used).sum())},
+        "flip_probability": float(ordered.flip_probability[used].mean()),
         "reward_margin": float(lead.mean()),
         "accuracy": float((lead > 0).mean()),
     }

@@ -1,4 +1,4 @@
-"""Read the results.json of a finished study, without what made it."""
+"""Read the results.json of a finished study."""
 
 import json
 from pathlib import Path
@@ -15,7 +15,7 @@ PARTS = {
     "arms": dict,
     "artifacts": dict,
 }
-"""What every results.json has, among other things."""
+"""Entries that every results.json has, and their types."""
 
 
 def read_results(folder: Path) -> dict[str, Any]:
@@ -36,4 +36,7 @@ def read_results(folder: Path) -> dict[str, Any]:
     for name, kind in PARTS.items():
         if not isinstance(results, dict) or not isinstance(results.get(name), kind):
             raise InputError(f"{path} is damaged: it has no `{name}`; run the study again.")
+    for arm in results["arms"].values():
+        if isinstance(arm, dict) and "doubt" in arm:  # its name in version 0.1
+            arm["uncertainty"] = arm.pop("doubt")
     return results

@@ -39,7 +39,7 @@ class Run:
     _kept: dict[Hashable, Any] = field(default_factory=dict, repr=False)
 
     def once(self, key: Hashable, make: Callable[[], T]) -> T:
-        """What `make` returns; it is called for the first of equal keys alone."""
+        """The value of `make()`, which is called only once per key."""
         if key not in self._kept:
             self._kept[key] = make()
         return cast(T, self._kept[key])
@@ -54,7 +54,7 @@ class Run:
         return source
 
     def splits(self, seed: int) -> tuple[Task, tuple[Leak, ...]]:
-        """The seed's splits, and texts that stood in two of them before the leak policy."""
+        """The splits of a seed, and the texts that were in two of them before the leak policy."""
 
         def make() -> tuple[Task, tuple[Leak, ...]]:
             task = split(self.source, self.study.data, seed)
@@ -64,7 +64,7 @@ class Run:
         return self.once(("splits", seed), make)
 
     def task(self, seed: int) -> Task:
-        """The seed's splits after the leak policy."""
+        """The splits of a seed after the leak policy."""
         return self.splits(seed)[0]
 
     def questions(self, seed: int, name: str) -> str:
@@ -84,7 +84,7 @@ class Run:
         )
 
     def identity(self, pretrained: Pretrained) -> str:
-        """What the weights of a model are, by content."""
+        """Fingerprint of the weights of a model."""
         return self.once(("identity", pretrained), lambda: identity(pretrained))
 
     @property
@@ -93,7 +93,7 @@ class Run:
         return self.study.student.spelling
 
     def states(self, student: Student) -> StatesCache | None:
-        """What frozen layers make of a text, kept in the store while the study runs."""
+        """Hidden states of frozen layers, kept in the store while the study runs."""
         settings, pretrained = student.frozen_settings(), student.pretrained
         if settings is None or pretrained is None:
             return None

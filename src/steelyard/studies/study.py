@@ -17,7 +17,7 @@ from typing import Any
 import yaml
 
 from steelyard.errors import ConfigError, InputError
-from steelyard.io import atomic as sealed
+from steelyard.io.atomic import write_text
 from steelyard.io.plugins import class_path, import_class, is_importable
 from steelyard.store.store import Missing, Store
 from steelyard.studies import executors, jobs
@@ -79,16 +79,16 @@ def study(
     watch: StudyProgress | None = None,
     command: str | None = None,
 ) -> Result:
-    """Run a study, or read it if it was run: the same call goes on where a stopped one ended.
+    """Run a study, or read it if it was run: the same call resumes a stopped study.
 
     Args:
         what: a study file, its settings, or a Study.
         out: folder of results, report and store; `runs/<name>` if None.
         overrides: `key.path=value` settings on top of a file's.
-        executor: who does the jobs.
+        executor: where the jobs run.
         workers: jobs at the same time, each in its own process; None takes the machine's default.
             More than 1 needs `if __name__ == "__main__":` in a script.
-        watch: is told of progress; None shows it on stderr.
+        watch: called on progress; None prints progress to stderr.
         command: how to run it again, for the report.
 
     Raises:
@@ -98,22 +98,22 @@ def study(
     start = time.monotonic()
     settings, base = _settings(what, overrides)
     folder = Path(out) if out is not None else Path("runs") / settings.name
-    doer = executors.executor(executor, workers)
+    job_executor = executors.executor(executor, workers)
     _prepare(folder)
     run = Run(settings, Store(folder / STORE), base)
     if watch is None:
         with StderrProgress(settings.name) as shown:
-            _do(run, doer, shown)
+            _do(run, job_executor, shown)
     else:
-        _do(run, doer, watch)
+        _do(run, job_executor, watch)
     results = collect(run)
     results["reproduce"] = {
         "command": command or shlex.join(["steelyard", "study", LOCK, "--out", folder.name]),
         "lock": LOCK,
     }
     results["seconds"] = round(time.monotonic() - start, 1)
-    sealed.write_text(folder / LOCK, lock_text(settings, base, folder))
-    sealed.write_text(folder / RESULTS, json.dumps(results, indent=1))
+    write_text(folder / LOCK, lock_text(settings, base, folder))
+    write_text(folder / RESULTS, json.dumps(results, indent=1))
     from steelyard.report import write_study_report
 
     write_study_report(results, folder)
@@ -124,19 +124,19 @@ def study(
 
 def lock_text(settings: Study, base: Path, folder: Path) -> str:
     """The resolved study as YAML: every default written out, files found from `folder`."""
-    words = settings.model_dump(mode="json")
+    record = settings.model_dump(mode="json")
 
     def moved(path: str, start: Path) -> str:
         return path if Path(path).is_absolute() else os.path.relpath(start / path, folder)
 
-    data = words["data"]
+    data = record["data"]
     if data["hub"] and (base / data["hub"]).is_dir():
         data["hub"] = moved(data["hub"], base)
     if not data["hub"] and not data["generated"]:
         data |= {name: moved(data[name], base) for name in ("train", "test")}
     supervisors = [s.with_paths(lambda path: moved(path, Path())) for s in settings.supervisors]
-    words["supervisors"] = [supervisor.model_dump(mode="json") for supervisor in supervisors]
-    return yaml.safe_dump(words, sort_keys=False, allow_unicode=True)
+    record["supervisors"] = [supervisor.model_dump(mode="json") for supervisor in supervisors]
+    return yaml.safe_dump(record, sort_keys=False, allow_unicode=True)
 
 
 def _settings(
@@ -150,14 +150,14 @@ def _settings(
 
 
 def _prepare(folder: Path) -> None:
-    """Find out early whether the folder can be written; a former run's files stay as they are."""
+    """Find out early whether the folder can be written; files of a former run are kept."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder):
             pass
     except OSError as error:
         raise InputError(
-            f"The folder {folder} cannot be written ({error.strerror}); give another with --out."
+            f"The folder {folder} cannot be written ({error.strerror}); give another folder."
         ) from error
 
 
@@ -174,14 +174,14 @@ def _stored(run: Run) -> bool:
     return True
 
 
-def _do(run: Run, doer: executors.Local | executors.Ray, watch: StudyProgress) -> None:
+def _do(run: Run, job_executor: executors.Local | executors.Ray, watch: StudyProgress) -> None:
     rounds = jobs.rounds(run)
     everything = [job for independent in rounds for job in independent]
     if _stored(run):
         watch.begin(everything)
         watch.done(os.getpid(), everything, True)
         return
-    jobs.check(run)
+    jobs.check_study(run)
     watch.begin(everything)
     classes = run.study.foreign_classes()
     plain = (
@@ -190,10 +190,12 @@ def _do(run: Run, doer: executors.Local | executors.Ray, watch: StudyProgress) -
         str(run.store.root),
         tuple(map(class_path, classes)),
     )
-    with _reachable(doer, classes) as doer:
+    with _reachable(job_executor, classes) as job_executor:
         for independent in rounds:
             tasks = [(*plain, batch) for batch in jobs.batches(run, independent)]
-            done = doer.run(jobs_of_study, tasks, watch, lambda *task: _jobs_of(run, task[-1]))
+            done = job_executor.run(
+                jobs_of_study, tasks, watch, lambda *task: _jobs_of(run, task[-1])
+            )
             for task, (worker, reused) in done:
                 watch.done(worker, task[-1], reused)
 
@@ -223,7 +225,7 @@ def jobs_of_study(
 
 
 def _reachable(
-    doer: executors.Local | executors.Ray, classes: Sequence[type]
+    job_executor: executors.Local | executors.Ray, classes: Sequence[type]
 ) -> executors.Local | executors.Ray:
     """The executor, or this process where others cannot import a class that was given.
 
@@ -231,10 +233,10 @@ def _reachable(
         ConfigError: a Ray cluster was asked for.
     """
     hidden = [cls for cls in classes if not is_importable(cls)]
-    if not hidden or (doer.workers == 1 and isinstance(doer, executors.Local)):
-        return doer
+    if not hidden or (job_executor.workers == 1 and isinstance(job_executor, executors.Local)):
+        return job_executor
     path = class_path(hidden[0])
-    if isinstance(doer, executors.Ray):
+    if isinstance(job_executor, executors.Ray):
         raise ConfigError(
             f"Other machines cannot import {path}; put the class into a module that is installed "
             'there, or use `executor="local"`.'
@@ -248,7 +250,7 @@ def _reachable(
 
 
 _RUNS: dict[tuple[str, str, str], Run] = {}
-"""Of a worker process: the run that its jobs belong to, which ends with the process."""
+"""The run of this worker process, by its plain values; it lives as long as the process."""
 
 
 def _jobs_of(run: Run, batch: jobs.Jobs) -> tuple[int, bool]:

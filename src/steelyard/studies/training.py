@@ -27,13 +27,13 @@ CEILING = "ceiling"
 class TrainedStudent(NamedTuple):
     """A student after training, in one seed and arm."""
 
-    predictions: Predictions  # on the test split; of open answers right or other
-    record: dict[str, Any]  # rows, kept, steps, loss, cut; of a language model more
-    doubts: Mapping[str, Floats]  # on the test split, (N,) each: see `Finetuned.ask`
+    predictions: Predictions  # on the test split; for open answers: right or wrong
+    record: dict[str, Any]  # rows, kept, steps, loss and what the student adds
+    uncertainty: Mapping[str, Floats]  # by name, on the test split, (N,) each
 
     @property
     def answers(self) -> Answers:
-        """What it answers to the test questions."""
+        """The answers to the test questions."""
         texts = self.record.get("answers")
         return self.predictions.probs if texts is None else tuple(texts)
 
@@ -48,7 +48,7 @@ def student_jobs(run: Run) -> list[tuple[int, str]]:
 
 
 def why_untrained(run: Run, seed: int, name: str) -> str | None:
-    """Why an arm has nothing to learn in a seed; None if it has, and of the ceiling."""
+    """Why an arm cannot be trained in a seed; None if it can. The ceiling always can."""
     if name == CEILING:
         return None
     return selected_labels(run, seed, run.study.arm(name)).reason or None
@@ -103,8 +103,8 @@ def _train(run: Run, seed: int, name: str) -> TrainedStudent:
 
     kept = run.store.keep(f"seed-{seed}/{name}/student", recipe, make)
     if "test" in kept:
-        doubts = {key: kept[key] for key in kept if key not in ("test", "record")}
-        return TrainedStudent(kept["test"], kept["record"], doubts)
+        uncertainty = {key: kept[key] for key in kept if key not in ("test", "record")}
+        return TrainedStudent(kept["test"], kept["record"], uncertainty)
     probs = grade(run, task.test, tuple(kept["record"]["answers"]), "accuracy")
     predictions = Predictions(f"{student.kind} {name}", task.test.ids, probs)
     return TrainedStudent(predictions, kept["record"], {})
@@ -127,7 +127,7 @@ def _fit(
 
 
 def _fit_all(run: Run) -> dict[tuple[int, str], TrainedModel]:
-    """The students of all arms and seeds, even where one is missing: so each is what it was."""
+    """The students of all arms and seeds, so that no result depends on which are missing."""
     jobs = [job for job in student_jobs(run) if why_untrained(run, *job) is None]
     data = [training_set(run, seed, name)[0] for seed, name in jobs]
     student = run.study.student
@@ -165,7 +165,7 @@ def training_set(run: Run, seed: int, name: str) -> tuple[TrainingData, Selectio
 
 
 def _inputs(run: Run, seed: int, name: str, data: TrainingData) -> dict[str, str]:
-    """Fingerprints of all that decides a student besides its settings."""
+    """Fingerprints of everything but its settings that a student depends on."""
     student, is_open = run.study.student, KINDS[data.kind].is_open
     stage = None if name == CEILING else run.study.arm(name).preference
     inputs = {
@@ -184,7 +184,7 @@ def _inputs(run: Run, seed: int, name: str, data: TrainingData) -> dict[str, str
 
 
 def _objective_inputs(data: TrainingData) -> dict[str, str]:
-    """Fingerprints of an objective of an arm's own, and of the targets that it alone takes."""
+    """Fingerprints of an objective other than the cross-entropy, and of its further targets."""
     objective = data.objective
     if objective == CROSS_ENTROPY:
         return {}

@@ -18,8 +18,8 @@ from steelyard.supervision.nbest import TrainedFolder, vote_by_beam
 from steelyard.supervision.protocol import ListWriter
 from steelyard.types import Ints, Split, Votes, join_votes
 
-LEDGER = "ledger.sqlite"  # in the store: answers that servers gave
-MODELS = "models"  # of stored results: trained supervisors, which are scratch
+LEDGER = "ledger.sqlite"  # file of the store that holds the replies of servers
+MODELS = "models"  # kind of stored results: trained supervisors, deleted when a study ends
 
 
 class SeedVotes(NamedTuple):
@@ -77,8 +77,8 @@ def list_writers(run: Run, seed: int) -> tuple[list[ListWriter], list[int]]:
 def trained_writers(run: Run, seed: int) -> TrainedFolder | None:
     """Folder of each list writer's trained voter, (writer, voter) -> folder.
 
-    Preference stages use the voters that voted: they are trained once and kept as scratch until
-    the study ends. None where no arm has such a stage: they are used once.
+    Preference stages use the voters that voted: they are trained once and kept until the study
+    ends. None if no arm has such a stage, because the voters are then used only once.
     """
     if all(arm.preference is None for arm in run.study.all_arms):
         return None
@@ -111,12 +111,12 @@ def _list_writers(run: Run) -> list[tuple[int, ListWriter]]:
 
 
 def _recipe(run: Run, seed: int, numbers: Sequence[int], settings: dict[str, Any]) -> Recipe:
-    """Of the votes of one supervisor, or of several that score one another's answers."""
+    """Recipe of the votes of one supervisor, or of several that score one another's answers."""
     task = run.task(seed)
     supervisors = [run.study.supervisors[n] for n in numbers]
-    several = len(numbers) > 1
+    together = len(numbers) > 1
     inputs = {
-        f"{name} {n}" if several else name: value
+        f"{name} {n}" if together else name: value
         for n in numbers
         for name, value in run.once(("inputs", n), run.study.supervisors[n].inputs).items()
     }
@@ -136,7 +136,7 @@ def _recipe(run: Run, seed: int, numbers: Sequence[int], settings: dict[str, Any
 
 
 def _labelled(split: Split) -> str:
-    """Fingerprint of labelled rows, with the field names under which version 0.1 stored votes."""
+    """Fingerprint of labelled rows, with the field names that version 0.1 used."""
     fields = {"questions": split.questions, "truth": split.truth, "answers": split.reference_texts}
     return fingerprint(fields)
 
@@ -163,8 +163,8 @@ def _votes_alone(run: Run, number: int, seed: int) -> tuple[Votes, Votes]:
         )
         if not supervisor.uses_ledger:
             return _stored(supervisor.vote(request))
-        with Ledger(run.store.root / LEDGER) as paid:
-            return _stored(supervisor.vote(replace(request, replies=paid)))
+        with Ledger(run.store.root / LEDGER) as ledger:
+            return _stored(supervisor.vote(replace(request, replies=ledger)))
 
     return _read(run.store.keep(f"seed-{seed}/votes-{number}", recipe, make))
 

@@ -25,7 +25,8 @@ class Explanation:
 def explain(folder: Path, wanted: str | None = None) -> list[Explanation]:
     """Every artifact of a run, or those whose role or name contains `wanted`.
 
-    A change far up (data, votes) is said where it stands; what depends on it is made again too.
+    A change of an early stage (data, votes) is reported there; the later stages are made again
+    too.
 
     Raises:
         InputError: the folder holds no run, or no artifact of that name.

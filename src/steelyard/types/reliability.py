@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from steelyard.errors import InputError
+from steelyard.io.printable import counted
 from steelyard.types.arrays import Floats, check_rows
-from steelyard.types.show import counted
 
 
 @dataclass(frozen=True, eq=False)

@@ -8,8 +8,9 @@ import numpy as np
 import numpy.typing as npt
 
 from steelyard.errors import InputError
+from steelyard.io.printable import counted
 from steelyard.types.arrays import Floats, Ints, check_rows
-from steelyard.types.show import counted, listed
+from steelyard.types.show import listed
 from steelyard.types.words import WordProbabilities
 
 ABSTAIN = -1

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from steelyard.errors import ConfigError
+from steelyard.io.printable import counted
 from steelyard.types import Ints, Reliability, Votes
-from steelyard.types.show import counted, listed
+from steelyard.types.show import listed
 
 if TYPE_CHECKING:
     import pandas

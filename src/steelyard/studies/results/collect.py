@@ -10,7 +10,7 @@ import numpy as np
 from steelyard.errors import InputError
 from steelyard.studies.executors import cores
 from steelyard.studies.results.json_numbers import numbers
-from steelyard.studies.results.label_quality import estimators, quality_of, votes_said
+from steelyard.studies.results.label_quality import estimators, quality_of, vote_quality
 from steelyard.studies.results.scores import StudyScores
 from steelyard.studies.results.warnings import of_language_models, of_the_study
 from steelyard.studies.run import Run
@@ -26,8 +26,8 @@ def collect(run: Run) -> dict[str, Any]:
         Missing: with a store that only reads, if a result is not stored.
     """
     study = run.study
-    judged = StudyScores(run)
-    metrics, undefined = _other_metrics(judged)
+    scores = StudyScores(run)
+    metrics, undefined = _other_metrics(scores)
     reliability = {kind: quality_of(run, kind) for kind in estimators(run)}
     results: dict[str, Any] = {
         "steelyard": version("steelyard"),
@@ -35,18 +35,18 @@ def collect(run: Run) -> dict[str, Any]:
         "task": study.task,
         "metric": study.metric,
         "seeds": list(study.seed_list),
-        "data": _data(run, judged),
-        "weak": judged.floor(study.metric),
-        "weak_ensemble": judged.ensemble(study.metric),
-        "ceiling": judged.score(study.metric, CEILING),
-        "arms": {arm.name: judged.arm(arm.name) for arm in study.all_arms},
+        "data": _data(run, scores),
+        "weak": scores.floor(study.metric),
+        "weak_ensemble": scores.ensemble(study.metric),
+        "ceiling": scores.score(study.metric, CEILING),
+        "arms": {arm.name: scores.arm(arm.name) for arm in study.all_arms},
         "metrics": metrics,
-        "votes": votes_said(run),
+        "votes": vote_quality(run),
         "reliability": reliability,
-        "curves": {name: _curve(taught) for name, taught in judged.first_seed().items()},
+        "curves": {name: _curve(trained) for name, trained in scores.first_seed().items()},
         "match": study.match,
     }
-    results["warnings"] = [*of_the_study(run, results), *of_language_models(judged), *undefined]
+    results["warnings"] = [*of_the_study(run, results), *of_language_models(scores), *undefined]
     results["costs"] = _costs(run)
     results["environment"] = environment()
     results["artifacts"] = {k: v for k, v in sorted(run.store.roles.items()) if "/" in k}
@@ -65,25 +65,25 @@ def environment() -> dict[str, Any]:
     }
 
 
-def _other_metrics(judged: StudyScores) -> tuple[dict[str, Any], list[str]]:
+def _other_metrics(scores: StudyScores) -> tuple[dict[str, Any], list[str]]:
     """Scores by every metric but the study's, and why some are not defined on these test rows."""
-    study = judged.run.study
+    study = scores.run.study
     if study.metrics == ("accuracy",):
         return {}, ["Open answers have no classes: accuracy is the only metric."]
     metrics, undefined = {}, []
     for name in study.metrics:
         if name != study.metric:
             try:
-                metrics[name] = judged.other(name)
+                metrics[name] = scores.other(name)
             except InputError as error:
                 undefined.append(f"No {name}: {error}")
     return metrics, undefined
 
 
-def _data(run: Run, judged: StudyScores) -> dict[str, Any]:
+def _data(run: Run, scores: StudyScores) -> dict[str, Any]:
     task, leaks = run.splits(run.study.seed_list[0])
     counts = np.bincount(task.test.truth, minlength=task.num_classes)[: task.num_classes]
-    cut = max(taught.record["cut"] for taught in judged.taught[CEILING].values())
+    truncated = max(trained.record["cut"] for trained in scores.students[CEILING].values())
     return {
         "name": run.source.name,
         "weak_train": len(task.weak_train.truth),
@@ -97,14 +97,14 @@ def _data(run: Run, judged: StudyScores) -> dict[str, Any]:
             "policy": run.study.data.leaks,
             "examples": [asdict(leak) for leak in leaks[:5]],
         },
-        "truncated": {"strong_train": cut},
-        "left_out": run.source.left_out,
+        "truncated": {"strong_train": truncated},
+        "dropped": run.source.left_out,
     }
 
 
-def _curve(taught: TrainedStudent) -> dict[str, list[float]]:
+def _curve(trained: TrainedStudent) -> dict[str, list[float]]:
     """Training loss, averaged over at most CURVE_POINTS stretches of steps."""
-    loss = np.array(taught.record["loss"])
+    loss = np.array(trained.record["loss"])
     if not len(loss):
         return {"step": [], "loss": []}
     parts = np.array_split(np.arange(len(loss)), min(CURVE_POINTS, len(loss)))

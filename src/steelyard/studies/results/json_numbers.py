@@ -13,6 +13,6 @@ def numbers(values: Floats) -> list[float]:
 
 
 def mean(values: Sequence[float]) -> float | None:
-    """Mean of the values that are known, nan left out; None if none is."""
-    known = [value for value in values if value == value]
-    return float(np.mean(known)) if known else None
+    """Mean of the values that are not nan; None if all are."""
+    present = [value for value in values if value == value]
+    return float(np.mean(present)) if present else None

@@ -13,7 +13,7 @@ from steelyard.studies.votes import collect_votes, true_answers
 from steelyard.types import ABSTAIN, Floats, Votes, rows_of
 
 
-def votes_said(run: Run) -> dict[str, Any]:
+def vote_quality(run: Run) -> dict[str, Any]:
     """How often votes on strong_train are right, over all seeds."""
     right, read, total = 0, 0, 0
     by_voter: dict[str, list[tuple[float, float]]] = {}
@@ -42,18 +42,21 @@ def votes_said(run: Run) -> dict[str, Any]:
 
 def _by_voter(votes: Votes, hit: Any, seen: Any) -> dict[str, tuple[float, float]]:
     size = len(votes.voters)
-    cast = np.bincount(votes.voter, minlength=size)
+    total = np.bincount(votes.voter, minlength=size)
     read = np.bincount(votes.voter[seen], minlength=size)
     right = np.bincount(votes.voter[hit], minlength=size)
     return {
-        name: (float(right[v] / read[v]) if read[v] else float("nan"), float(1 - read[v] / cast[v]))
+        name: (
+            float(right[v] / read[v]) if read[v] else float("nan"),
+            float(1 - read[v] / total[v]),
+        )
         for v, name in enumerate(votes.voters)
-        if cast[v]
+        if total[v]
     }
 
 
 def estimators(run: Run) -> dict[str, Any]:
-    """One arm for each way that reliability is estimated; settings tell two of a kind apart."""
+    """One arm per estimator, by its kind; two of one kind have their settings in the name."""
     first: dict[str, Any] = {}
     for arm in run.study.all_arms:
         first.setdefault(str(arm.reliability.model_dump(mode="json")), arm)
@@ -63,8 +66,8 @@ def estimators(run: Run) -> dict[str, Any]:
         method = arm.reliability
         settings = method.model_dump(exclude={"kind"}, exclude_none=True)
         detail = ", ".join(f"{key}={value}" for key, value in settings.items())
-        several = kinds.count(method.kind) > 1 and detail
-        named[f"{method.kind}({detail})" if several else method.kind] = arm
+        ambiguous = kinds.count(method.kind) > 1 and detail
+        named[f"{method.kind}({detail})" if ambiguous else method.kind] = arm
     return named
 
 

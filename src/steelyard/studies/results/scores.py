@@ -44,7 +44,7 @@ class StudyScores:
             for i, seed in enumerate(self.seeds)
             if (reason := why_untrained(run, seed, name)) is not None
         }
-        self.taught = {
+        self.students = {
             name: {i: train_student(run, self.seeds[i], name) for i in self._trained(name)}
             for name in names
         }
@@ -58,24 +58,26 @@ class StudyScores:
         self._measured: dict[tuple[str, str], Scores] = {}
 
     def _trained(self, *names: str) -> list[int]:
-        """Numbers of the seeds in which all these models are there; the floor always is."""
+        """Positions of the seeds in which all these models were trained."""
         every = range(len(self.seeds))
         return [i for i in every if not any((name, i) in self.reasons for name in names)]
 
     def scores(self, metric: str, name: str, among: Sequence[int] | None = None) -> Scores:
-        """One model's scores in its seeds, or in some of them; `weak` is the floor."""
+        """One model's scores in its seeds, or in those `among`; `weak` is the floor."""
         if (metric, name) not in self._measured:
             if name in ("weak", "weak_ensemble"):
                 answers = self.voters if name == "weak" else self.majority
             else:
-                answers = [[trained.answers] for trained in self.taught[name].values()]
-            probs = [[grade(self.run, self.test, one, metric) for one in each] for each in answers]
+                answers = [[student.answers] for student in self.students[name].values()]
+            probs = [
+                [grade(self.run, self.test, texts, metric) for texts in seed] for seed in answers
+            ]
             self._measured[metric, name] = measure(metric, self.truth, probs, self.resamples)
         scores = self._measured[metric, name]
-        own = self._trained(name)
-        if among is None or list(among) == own:
+        trained = self._trained(name)
+        if among is None or list(among) == trained:
             return scores
-        rows = [own.index(i) for i in among]
+        rows = [trained.index(i) for i in among]
         return replace(scores, seeds=scores.seeds[rows], resampled=scores.resampled[rows])
 
     def score(self, metric: str, name: str) -> dict[str, Any]:
@@ -106,7 +108,7 @@ class StudyScores:
             "vs_naive": self._against(metric, name, "naive"),
             "vs_majority": self._against(metric, name, "majority"),
             "vs_control": self._against_control(metric, name),
-            "doubt": self._doubt(name),
+            "uncertainty": self._uncertainty(name),
             "seeds": [
                 {
                     "seed": seed,
@@ -128,11 +130,11 @@ class StudyScores:
         return f"Not trained in {seeds} {numbers}: {next(iter(missing.values()))}"
 
     def _against(self, metric: str, name: str, other: str) -> dict[str, Any] | None:
-        """The paired difference between two arms, None of an arm to itself."""
-        both = self._trained(name, other)
-        if name == other or not both:
+        """The paired difference between two arms; None for an arm and itself."""
+        shared = self._trained(name, other)
+        if name == other or not shared:
             return None
-        scores = [self.scores(metric, key, both) for key in (name, other)]
+        scores = [self.scores(metric, key, shared) for key in (name, other)]
         return asdict(paired_difference(*scores))
 
     def _against_control(self, metric: str, name: str) -> dict[str, Any] | None:
@@ -143,16 +145,16 @@ class StudyScores:
                 return {"control": control.name, **difference} if difference else None
         return None
 
-    def _doubt(self, name: str) -> dict[str, Any] | None:
-        """How unsure the student is and whether it is so where it is wrong, means over the seeds.
+    def _uncertainty(self, name: str) -> dict[str, Any] | None:
+        """Mean uncertainty of the student and its AUROC for finding errors, means over the seeds.
 
-        None of open answers: whether they are right is all that is known of them.
+        None for open answers, which have no class probabilities.
         """
-        if not self.run.task(self.seeds[0]).classes or not self.taught[name]:
+        if not self.run.task(self.seeds[0]).classes or not self.students[name]:
             return None
         seeds = [
-            detect_errors(taught.predictions.probs, taught.doubts, self.truth)
-            for taught in self.taught[name].values()
+            detect_errors(student.predictions.probs, student.uncertainty, self.truth)
+            for student in self.students[name].values()
         ]
         return {
             measure: {
@@ -163,15 +165,15 @@ class StudyScores:
         }
 
     def other(self, metric: str) -> dict[str, Any]:
-        """Floor, arms and ceiling by a further metric; without a gap where units differ."""
+        """Floor, arms and ceiling by another metric; no PGR where the units differ."""
         names = [arm.name for arm in self.run.study.all_arms]
-        own = metric in PAIR_METRICS
-        gaps = {name: None if own else self._gap(metric, name) for name in names}
+        of_pairs = metric in PAIR_METRICS
+        gaps = {name: None if of_pairs else self._gap(metric, name) for name in names}
         return {
-            "weak": None if own else self.floor(metric),
+            "weak": None if of_pairs else self.floor(metric),
             "ceiling": self.score(metric, CEILING),
             "arms": {
-                n: asdict(mean_interval(self.scores(metric, n))) if self.taught[n] else None
+                n: asdict(mean_interval(self.scores(metric, n))) if self.students[n] else None
                 for n in names
             },
             "pgr": {
@@ -182,7 +184,7 @@ class StudyScores:
 
     def first_seed(self) -> dict[str, TrainedStudent]:
         """Each model in the first seed in which it was trained."""
-        return {name: next(iter(t.values())) for name, t in self.taught.items() if t}
+        return {name: next(iter(t.values())) for name, t in self.students.items() if t}
 
     def _gap(self, metric: str, name: str) -> Any:
         seeds = self._trained(name)
@@ -194,23 +196,23 @@ class StudyScores:
     def _row(self, i: int, seed: int, name: str) -> dict[str, Any]:
         if (name, i) in self.reasons:
             return {**dict.fromkeys(EMPTY), "reason": self.reasons[name, i]}
-        taught = self.taught[name][i]
+        student = self.students[name][i]
         selection, _ = select_labels(self.run, seed, self.run.study.arm(name))
         kept = selection.weights > 0
         truth = true_answers(self.run, seed)
         right = selection.targets.argmax(axis=1)[kept] == truth[kept]
-        agreed = agreement(self.run, seed, taught.answers) if self.has_floor else None
+        agreed = agreement(self.run, seed, student.answers) if self.has_floor else None
         record = {
-            "rows": taught.record["kept"],
-            "kept": taught.record["kept"] / taught.record["rows"],
-            "steps": taught.record["steps"],
+            "rows": student.record["kept"],
+            "kept": student.record["kept"] / student.record["rows"],
+            "steps": student.record["steps"],
         }
         return {
             **record,
             "label_accuracy": float(right.mean()),
             "label_f1": self._label_f1(seed, selection),
             "agreement": agreed,
-            "preference": taught.record.get("preference"),
+            "preference": student.record.get("preference"),
             "reason": None,
         }
 
@@ -220,8 +222,8 @@ class StudyScores:
             return None
         split, texts = self.run.task(seed).strong_train, collect_votes(self.run, seed).strong_train
         labels = zip(texts.candidate_texts, selection.targets.argmax(axis=1), strict=True)
-        said = tuple(own[k] for own, k in labels)
+        answers = tuple(candidates[k] for candidates, k in labels)
         kept = selection.weights > 0
-        table = grade(self.run, split, said, self.run.study.metric)[kept]
+        table = grade(self.run, split, answers, self.run.study.metric)[kept]
         value = float(metric(self.run.study.metric)(split.truth[kept], table, None)[0])
         return value if value == value else None

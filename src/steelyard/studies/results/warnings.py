@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from steelyard.report.formats import counted
+from steelyard.io.printable import counted
 from steelyard.studies.results.scores import StudyScores
 from steelyard.studies.run import Run
 from steelyard.studies.training import TrainedStudent
@@ -20,7 +20,7 @@ def of_the_study(run: Run, results: dict[str, Any]) -> list[str]:
         if leaks["policy"] != "drop":
             action = "kept; `data.leaks: drop` removes them, `data.leaks: error` stops the study."
         messages.append(f"{duplicates} (first seed): {action}")
-    dropped = [f"{count} ({why})" for why, count in results["data"]["left_out"].items() if count]
+    dropped = [f"{count} ({why})" for why, count in results["data"]["dropped"].items() if count]
     if dropped:
         messages.append(f"Pairs without a usable preference were dropped: {', '.join(dropped)}.")
     seeds = len(run.study.seed_list)
@@ -44,22 +44,24 @@ def of_the_study(run: Run, results: dict[str, Any]) -> list[str]:
     return messages
 
 
-def of_language_models(judged: StudyScores) -> list[str]:
+def of_language_models(scores: StudyScores) -> list[str]:
     """Warnings about dropped training answers and unreadable replies of language models."""
     messages = []
-    records = [taught.record for several in judged.taught.values() for taught in several.values()]
-    left_out = max(record.get("left_out", 0) for record in records)
-    if left_out:
+    records = [
+        student.record for by_seed in scores.students.values() for student in by_seed.values()
+    ]
+    too_long = max(record.get("left_out", 0) for record in records)
+    if too_long:
         messages.append(
-            f"Dropped: up to {counted(left_out, 'training answer')} longer than `max_tokens`, "
+            f"Dropped: up to {counted(too_long, 'training answer')} longer than `max_tokens`, "
             "or not representable by the student's tokenizer."
         )
-    for name, several in judged.taught.items():
-        classes = judged.run.task(judged.seeds[0]).num_classes
-        shares = [_unreadable(taught, classes) for taught in several.values()]
+    for name, by_seed in scores.students.items():
+        classes = scores.run.task(scores.seeds[0]).num_classes
+        shares = [_unreadable(student, classes) for student in by_seed.values()]
         if not shares:
             continue
-        if max(shares) > 0 and judged.run.study.student.has_rewards:
+        if max(shares) > 0 and scores.run.study.student.has_rewards:
             messages.append(  # the same pairs for every arm
                 f"{np.mean(shares):.1%} of the test pairs exceed `max_tokens`; they count as wrong "
                 "for every student."
@@ -70,8 +72,8 @@ def of_language_models(judged: StudyScores) -> list[str]:
     return messages
 
 
-def _unreadable(taught: TrainedStudent, answers: int) -> float:
+def _unreadable(student: TrainedStudent, answers: int) -> float:
     """Share of the test questions to which a student gave no readable answer."""
-    if "answers" in taught.record:
-        return float(np.mean([answer is None for answer in taught.record["answers"]]))
-    return float(taught.predictions.probs[:, answers:].sum() / len(taught.predictions.ids))
+    if "answers" in student.record:
+        return float(np.mean([answer is None for answer in student.record["answers"]]))
+    return float(student.predictions.probs[:, answers:].sum() / len(student.predictions.ids))
