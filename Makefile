@@ -15,7 +15,7 @@ demo: $(DEMO)  ## set up, run the embedded study, print the table and the report
 	$(BIN)/steelyard demo
 
 test: $(STAMP)  ## set up, run the tests (default tier)
-	$(BIN)/python -m pytest -m "not slow"
+	$(BIN)/python -m pytest -m "not slow" -n auto --maxprocesses 4 --dist loadfile
 
 test-slow: $(STAMP)  ## real models on real text, minutes
 	$(BIN)/python -m pytest -m slow

@@ -12,6 +12,9 @@ import pytest
 from shared_data import DATA
 
 os.environ["HF_HUB_OFFLINE"] = "1"  # read when huggingface_hub is first imported
+os.environ.setdefault(
+    "OMP_NUM_THREADS", "1"
+)  # tiny models are faster so, and tests run side by side
 
 hypothesis.settings.register_profile(
     "quick",

@@ -1,11 +1,21 @@
 """Kinds as a researcher outside the package writes them."""
 
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from pydantic import Field
 
 import steelyard as sy
+
+SETTINGS: dict[str, Any] = {
+    "task": "classification",
+    "data": {"generated": "errands", "weak_train": 40, "strong_train": 60, "max_test": 40},
+    "supervisors": [{"kind": "tfidf", "voters": 3}],
+    "student": {"kind": "probe", "model": "minilm", "layers": 1, "max_tokens": 32},
+    "arms": ["majority"],
+    "seeds": 1,
+}
+"""A small study, in which kinds from outside take a part."""
 
 
 class Shy(sy.VoteEstimator):

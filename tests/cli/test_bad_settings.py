@@ -210,13 +210,13 @@ WORDS = {
     "set below a value": ((*STUDY, "--set", "seeds.x=1"), ["seeds.x=1", "2 is a value", "`x`"]),
     "set no such entry": (
         (*STUDY, "--set", "supervisors.7.voters=1"),
-        ["--set supervisors.7.voters=1", "no entry '7'", "1 entries"],
+        ["The override supervisors.7.voters=1", "no entry '7'", "1 entries"],
     ),
     "set an entry by name": ((*STUDY, "--set", "supervisors.x=1"), ["no entry 'x'"]),
     "set a negative entry": ((*STUDY, "--set", "supervisors.-1.voters=1"), ["no entry '-1'"]),
-    "set not YAML": ((*STUDY, "--set", "seeds=[1"), ["--set seeds=[1", "is not YAML"]),
+    "set not YAML": ((*STUDY, "--set", "seeds=[1"), ["The override seeds=[1", "is not YAML"]),
     "set a name": ((*STUDY, "--set", "name=../../x"), ["`name` must be", "'../../x'"]),
-    "no workers": ((*STUDY, "--workers", "0"), ["`--workers` must be at least 1, got 0"]),
+    "no workers": ((*STUDY, "--workers", "0"), ["`workers` must be at least 1, got 0"]),
     "too many workers": ((*STUDY, "--workers", 10**20), ["at most 1024", "got 1000000000000"]),
     "workers are a word": (
         (*STUDY, "--workers", "two"),
@@ -229,7 +229,7 @@ WORDS = {
     "too many arguments": ((*STUDY, "more"), ["more"]),
     "out below a file": (
         (*STUDY, "--out", "train.jsonl/run"),
-        ["The folder train.jsonl/run cannot be written", "--out"],
+        ["The folder train.jsonl/run cannot be written", "`out`"],
     ),
     "out is a file": ((*STUDY, "--out", "train.jsonl"), ["train.jsonl cannot be written"]),
     "out is too long": ((*STUDY, "--out", "x" * 300), ["cannot be written (File name too long)"]),

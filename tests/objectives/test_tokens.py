@@ -264,7 +264,7 @@ def test_a_language_model_has_the_cross_entropy_and_losses_of_tokens(llama: str)
         ("classification", {"kind": "classifier"}, "a classifier writes none"),
         ("classification", {"kind": "probe"}, "a probe writes none"),
         ("multiple_choice", {"kind": "chooser"}, "a chooser writes none"),
-        ("classification", {"kind": "language_model"}, "is of the words of open answers"),
+        ("classification", {"kind": "language_model"}, "compares the tokens of open answers"),
         ("multiple_choice", {"kind": "language_model"}, "and the task is multiple_choice"),
     ],
 )

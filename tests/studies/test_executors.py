@@ -55,7 +55,7 @@ def test_a_single_job_is_done_here_with_all_cores() -> None:
 
 
 def test_a_number_of_workers_must_make_sense() -> None:
-    with pytest.raises(ConfigError, match="`--workers` must be at least 1, got 0"):
+    with pytest.raises(ConfigError, match="`workers` must be at least 1, got 0"):
         executor("local", 0)
 
 

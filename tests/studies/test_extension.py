@@ -8,19 +8,11 @@ from typing import Any, Literal
 import pytest
 
 import steelyard as sy
-from own_kinds import Coin, Shy
+from own_kinds import SETTINGS, Coin, Shy
 from steelyard.errors import ConfigError
 from steelyard.io import plugins
 from steelyard.studies.config import make_study
 
-SETTINGS: dict[str, Any] = {
-    "task": "classification",
-    "data": {"generated": "errands", "weak_train": 40, "strong_train": 60, "max_test": 40},
-    "supervisors": [{"kind": "tfidf", "voters": 3}],
-    "student": {"kind": "probe", "model": "minilm", "layers": 1, "max_tokens": 32},
-    "arms": ["majority"],
-    "seeds": 1,
-}
 SHY = sy.Arm(name="shy", reliability=Shy(), selection=sy.KeepMostReliable())
 
 

@@ -39,6 +39,8 @@ def sentence(error: ValidationError, root: type[BaseModel]) -> str:
         kinds = [str(_kind(model)) for model in _models_at(problem["loc"], root)]
         near = difflib.get_close_matches(given, kinds, n=1)
         hint = f" Did you mean `{near[0]}`?" if near else ""
+        if given:
+            hint += " If it is the kind of a plugin, install the package that provides it."
         problem_text = f"got {given!r}" if given else "it is missing"
         return f"`{place}.kind` must be one of {', '.join(kinds)}; {problem_text}.{hint}"
     message = problem["msg"].removeprefix("Value error, ")

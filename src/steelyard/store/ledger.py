@@ -262,7 +262,7 @@ def _row(answer: Mapping[str, Any]) -> list[Any]:
 
 
 def _lives(owner: str) -> bool:
-    """Whether the process of a claim may still run; None for a process of another machine."""
+    """Whether the process of a claim may still run; True for another machine."""
     host, process, start, _ = owner.split(" ")
     return host != socket.gethostname() or _start_of(int(process)) == start
 

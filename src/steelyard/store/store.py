@@ -184,7 +184,7 @@ class Store:
         except OSError as error:
             raise InputError(
                 f"The folder {self.root} cannot be written ({error.strerror}); "
-                "give another one with --out."
+                "give another one as `out`."
             ) from error
         lock = FileLock(locks / f"{name}.lock")
         try:

@@ -217,9 +217,9 @@ def _override(settings: dict[str, Any], override: str) -> None:
     path, equals, text = override.partition("=")
     if not equals or not path:
         raise ConfigError(
-            f"--set takes `key.path=value`, such as student.epochs=2; got {override!r}."
+            f"An override is `key.path=value`, such as student.epochs=2; got {override!r}."
         )
-    value = read_yaml(text, f"--set {override}")
+    value = read_yaml(text, f"The override {override}:")
     target: Any = settings
     *parents, last = path.split(".")
     for key in parents:
@@ -234,11 +234,13 @@ def _entry(target: Any, key: str, override: str) -> str | int:
     if isinstance(target, dict):
         return key
     if not isinstance(target, list):
-        raise ConfigError(f"--set {override}: {shown(target)} is a value and has no `{key}`.")
+        raise ConfigError(
+            f"The override {override}: {shown(target)} is a value and has no `{key}`."
+        )
     if not key.isdecimal() or len(key) > 9 or int(key) >= len(target):
         raise ConfigError(
-            f"--set {override}: the list has no entry {key!r}; its {len(target)} entries are "
-            "numbered from 0."
+            f"The override {override}: the list has no entry {key!r}; its {len(target)} entries "
+            "are numbered from 0."
         )
     return int(key)
 

@@ -120,7 +120,7 @@ class Local:
         except BrokenProcessPool as error:
             raise SteelyardError(
                 "A worker process was killed, most likely because memory ran out. Finished "
-                "results are stored; run the same command with --workers 1 (in Python: workers=1)."
+                "results are stored; run it again with `workers` 1."
             ) from error
 
 
@@ -138,7 +138,7 @@ class Ray:
         try:
             import ray
         except ImportError as error:
-            raise (missing_extra("`--executor ray`", "ray") or error) from error
+            raise (missing_extra("The executor `ray`", "ray") or error) from error
         if not ray.is_initialized():
             ray.init(logging_level="error", log_to_driver=False)
         return self

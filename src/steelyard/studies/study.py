@@ -157,7 +157,7 @@ def _prepare(folder: Path) -> None:
             pass
     except OSError as error:
         raise InputError(
-            f"The folder {folder} cannot be written ({error.strerror}); give another folder."
+            f"The folder {folder} cannot be written ({error.strerror}); give another as `out`."
         ) from error
 
 
