@@ -117,5 +117,5 @@ def test_the_self_term_hardens_by_the_shares_of_the_pooled_labels(threshold: str
 
 
 def test_an_objective_of_several_needs_their_labels_apart() -> None:
-    with pytest.raises(ValueError, match="needs `selection: apart`"):
+    with pytest.raises(ValueError, match="needs `selection: per_supervisor`"):
         Arm(name="wrong", selection={"kind": "hard"}, objective="bayesian")  # type: ignore[arg-type]

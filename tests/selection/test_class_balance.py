@@ -71,7 +71,7 @@ def test_weights_in_all_stay_and_what_is_out_stays_out(
 
 
 def test_where_there_is_nothing_to_balance() -> None:
-    with pytest.raises(ValueError, match="one label for each example"):
+    with pytest.raises(ValueError, match="one label per example"):
         Arm(name="x", selection="apart", balance=1)
     with pytest.raises(ConfigError, match="`balance` of arm `x` weighs classes"):
         make_study(
