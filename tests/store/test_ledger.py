@@ -1,5 +1,6 @@
 """The ledger: nothing lost, nothing paid twice, and no stack trace of SQLite."""
 
+import contextlib
 import multiprocessing
 import os
 import signal
@@ -32,8 +33,9 @@ def test_an_answer_comes_back_as_it_was_put_and_the_first_one_stays(tmp_path: Pa
     kept = {name: value for name, value in answer.items() if name != "request"}
     assert {name: found["k"][name] for name in kept} == kept
     assert found["k"]["seconds"] is None
-    rows = sqlite3.connect(tmp_path / "l.sqlite").execute("SELECT request, time FROM answers")
-    assert rows.fetchone()[0] == '{"messages": [{"content": "\\u00e9\\u0000"}]}'  # plain JSON
+    with contextlib.closing(sqlite3.connect(tmp_path / "l.sqlite")) as database:
+        rows = database.execute("SELECT request, time FROM answers").fetchall()
+    assert rows[0][0] == '{"messages": [{"content": "\\u00e9\\u0000"}]}'  # plain JSON
 
 
 def test_more_keys_than_sqlite_takes_at_once(tmp_path: Path) -> None:
