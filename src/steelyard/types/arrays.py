@@ -1,4 +1,4 @@
-"""Arrays of the nouns: their types, their check at a border, and how they are joined."""
+"""Array types, the check of distributions, and joins by id."""
 
 from collections.abc import Sequence
 from typing import TypeAlias
@@ -13,7 +13,7 @@ Floats: TypeAlias = npt.NDArray[np.float64]
 
 
 def check_rows(rows: Floats, size: int, ids: Sequence[str], name: str) -> None:
-    """That rows are `size` distributions over answers.
+    """Check that `rows` are `size` distributions over answers.
 
     Raises:
         InputError: they are not; the message names the first id at fault.
@@ -26,6 +26,44 @@ def check_rows(rows: Floats, size: int, ids: Sequence[str], name: str) -> None:
         i = int(np.flatnonzero(bad)[0])
         where = f" of {ids[i]!r}" if i < len(ids) else f", row {i},"
         raise InputError(f"`{name}`{where} must be probabilities that sum to 1, got {rows[i]}.")
+
+
+def check_right(score: Floats, right: Ints) -> None:
+    """Check that `right` is 1, 0 or -1 (unknown) for each label of `score`, (N,) both.
+
+    Raises:
+        InputError: they are not; the message names the first row at fault.
+    """
+    if score.ndim != 1 or right.shape != score.shape:
+        raise InputError(
+            "`score` and `right` must have one entry per label; "
+            f"got {score.shape} and {right.shape}."
+        )
+    invalid = ~np.isin(right, (-1, 0, 1))
+    if invalid.any():
+        raise InputError(
+            "`right` must be 1 (right), 0 (wrong) or -1 (unknown), got "
+            f"{right[invalid][0]} in row {int(np.flatnonzero(invalid)[0])}."
+        )
+
+
+def check_unit(score: Floats) -> None:
+    """Check that every score is in [0, 1].
+
+    Raises:
+        InputError: a score is not; the message names the first row at fault.
+    """
+    bad = ~((score >= 0) & (score <= 1))
+    if bad.any():
+        i = int(np.flatnonzero(bad)[0])
+        raise InputError(f"`score` must be in [0, 1], got {score[i]} in row {i}.")
+
+
+def row_entropy(rows: Floats) -> Floats:
+    """-sum p ln p of each row, in nats; 0 ln 0 is 0."""
+    logs = np.log(rows, out=np.zeros_like(rows), where=rows > 0)
+    entropy: Floats = -(rows * logs).sum(axis=1)
+    return entropy
 
 
 def rows_of(ids: Sequence[str], wanted: Sequence[str]) -> Ints:
@@ -44,7 +82,7 @@ def rows_of(ids: Sequence[str], wanted: Sequence[str]) -> Ints:
     return np.array([row[name] for name in wanted], dtype=np.int64)
 
 
-def one_hot(labels: Ints, answers: int) -> Floats:
-    """Labels as rows of a distribution, (N, answers)."""
-    rows: Floats = np.eye(answers)[labels]
+def one_hot(labels: Ints, num_classes: int) -> Floats:
+    """Labels as one-hot distributions, (N, num_classes)."""
+    rows: Floats = np.eye(num_classes)[labels]
     return rows

@@ -24,7 +24,7 @@ def votes_from_probabilities(
         classes: K names.
         voters: V names.
         probs: V * Q arrays (N, K): voter 0's queries, then voter 1's, ...
-        queries: Q names of how each voter was asked.
+        queries: Q names of the prompt variants that each voter answered.
     """
     size, width = len(questions), len(voters) * len(queries)
     table = np.stack(probs, axis=1).reshape(size * width, probs[0].shape[1])
@@ -43,9 +43,9 @@ def votes_from_probabilities(
     )
 
 
-def candidates_of(questions: Sequence[Question], answers: int) -> np.ndarray:
+def candidates_of(questions: Sequence[Question], num_classes: int) -> np.ndarray:
     """Number of possible answers of each question, (N,): its options, or all classes."""
-    return np.array([len(q.choices) or answers for q in questions], dtype=np.int64)
+    return np.array([len(q.choices) or num_classes for q in questions], dtype=np.int64)
 
 
 def vote_order(
@@ -55,7 +55,7 @@ def vote_order(
 ) -> tuple[Ints, npt.NDArray[np.bool_]]:
     """The order of a table's rows, and which of them repeat the row before, (M,) each.
 
-    Rows are sorted by example, voter and query; of the same three, by place in the file.
+    Rows are sorted by example, voter and query; equal ones keep the order of the file.
     """
     if len(example) == 0:
         return np.zeros(0, dtype=np.int64), np.zeros(0, dtype=bool)
@@ -88,13 +88,13 @@ def open_votes(
     Args:
         ids: N of them.
         voters: V names.
-        queries: names of the ways of asking.
+        queries: names of the prompt variants.
         example: (M,), in any order.
         voter: (M,).
         query: (M,).
         answers: M canonical texts; None abstains.
-        texts: M raw answers, or none kept.
-        reasons: M reasons why a vote abstains, or none kept.
+        texts: M raw answers, or empty.
+        reasons: M reasons why a vote abstains, or empty.
     """
     names = sorted({answer for answer in answers if answer is not None})
     row = {name: i for i, name in enumerate(names)}

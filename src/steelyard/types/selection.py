@@ -27,8 +27,8 @@ class SupervisorTargets:
     weights: Floats
 
     def __post_init__(self) -> None:
-        size, voters, answers = self.targets.shape
-        rows = self.targets.reshape(size * voters, answers)
+        size, voters, num_classes = self.targets.shape
+        rows = self.targets.reshape(size * voters, num_classes)
         answered = rows.any(axis=1)
         check_rows(rows[answered], int(answered.sum()), (), "per_supervisor.targets")
         if voters != len(self.supervisors) or self.weights.shape != (voters,):

@@ -1,6 +1,6 @@
-"""The kinds of task, in one table. A new kind is a name and an entry here, and prompt templates.
+"""The kinds of task, in one table; no other module compares names of kinds.
 
-Everything else asks the table: no other module compares names of kinds.
+A new kind is a name and an entry here, and prompt templates.
 """
 
 from collections.abc import Collection, Mapping
@@ -12,7 +12,7 @@ from steelyard.errors import ConfigError
 from steelyard.types.questions import PAIR, Question
 
 Kind: TypeAlias = Literal["classification", "multiple_choice", "preference", "generation"]
-"""What is asked and what is true: questions, splits of a data set, pairs of answers."""
+"""Name of a kind of task."""
 
 AnswerForm: TypeAlias = Literal["classes", "options", "pair", "texts"]
 """One list of classes for all questions, options of each question, two answers of which one is
@@ -45,12 +45,12 @@ class TaskKind:
 
     @property
     def has_options(self) -> bool:
-        """Whether each question has numbered options of its own."""
+        """Whether each question has its own numbered options."""
         return self.form == "options"
 
     @property
     def has_choices(self) -> bool:
-        """Whether each question brings the answers to choose from."""
+        """Whether each question has its own list of answers to choose from."""
         return self.form in ("options", "pair")
 
     def names(self, questions: Collection[Question]) -> tuple[str, ...]:

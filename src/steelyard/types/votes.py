@@ -11,7 +11,7 @@ from steelyard.errors import InputError
 from steelyard.io.printable import counted
 from steelyard.types.arrays import Floats, Ints, check_rows
 from steelyard.types.show import listed
-from steelyard.types.words import WordProbabilities
+from steelyard.types.words import WordProbabilities, members
 
 ABSTAIN = -1
 """The answer number of a vote without an answer: unreadable, refused, or not given."""
@@ -136,7 +136,7 @@ class Votes:
         """The name of an answer to each example: a class name, or the text of an open answer.
 
         Args:
-            numbers: (N,), candidate numbers; None comes of ABSTAIN and other negative ones.
+            numbers: (N,), candidate numbers; the name of a negative one, such as ABSTAIN, is None.
         """
         if self.candidate_texts:
             pairs = zip(self.candidate_texts, numbers.tolist(), strict=True)
@@ -209,32 +209,26 @@ class Votes:
         means: Floats = np.divide(total, votes, out=self.uniform(), where=votes > 0)
         return means
 
-    def text_rows(self, votes: Ints) -> Ints:
-        """Number in `word_probs` of each candidate of some votes, one vote after the other."""
-        counts = self.candidates[self.example]
-        starts = np.cumsum(counts) - counts
-        many = counts[votes]
-        first = np.repeat(starts[votes] - (np.cumsum(many) - many), many)
-        return np.asarray(np.arange(int(many.sum())) + first, dtype=np.int64)
-
-    def of_voter(self, voter: int) -> "Votes":
-        """The votes of one voter alone, about the same examples."""
-        rows = np.flatnonzero(self.voter == voter)
+    def take(self, rows: Ints) -> "Votes":
+        """Some of the votes, by their ascending row numbers, about the same examples."""
+        words = self.word_probs
+        if words is not None:
+            words = words.take(members(self.candidates[self.example], rows))
         return replace(
             self,
-            voters=(self.voters[voter],),
-            example=self.example[rows],
-            voter=np.zeros(len(rows), dtype=np.int64),
-            query=self.query[rows],
-            answer=self.answer[rows],
+            **{name: getattr(self, name)[rows] for name in ("example", "voter", "query", "answer")},
             probs=None if self.probs is None else self.probs[rows],
             texts=tuple(np.array(self.texts, dtype=object)[rows]) if self.texts else (),
             reasons=tuple(np.array(self.reasons, dtype=object)[rows]) if self.reasons else (),
-            word_probs=None
-            if self.word_probs is None
-            else self.word_probs.take(self.text_rows(rows)),
+            word_probs=words,
             entropy=None if self.entropy is None else self.entropy[rows],
         )
+
+    def of_voter(self, voter: int) -> "Votes":
+        """The votes of one voter alone, about the same examples."""
+        votes = self.take(np.flatnonzero(self.voter == voter))
+        voters = (self.voters[voter],)
+        return replace(votes, voters=voters, voter=np.zeros(len(votes.voter), dtype=np.int64))
 
     def by_query(self) -> "Votes":
         """The same votes with each prompt variant of a voter as a voter.

@@ -8,6 +8,18 @@ import numpy as np
 from steelyard.types.arrays import Floats, Ints
 
 
+def members(counts: Ints, groups: Ints) -> Ints:
+    """Row numbers of some groups of consecutive rows; group g has `counts[g]` rows.
+
+    >>> members(np.array([2, 1, 3]), np.array([2, 0]))
+    array([3, 4, 5, 0, 1])
+    """
+    starts = np.cumsum(counts) - counts
+    sizes = counts[groups]
+    first = starts[groups] - (np.cumsum(sizes) - sizes)
+    return np.asarray(np.arange(int(sizes.sum())) + np.repeat(first, sizes), dtype=np.int64)
+
+
 @dataclass(frozen=True, eq=False)
 class Spans:
     """Parts of S texts, in order: part p of text s is its characters `begin[p]:end[p]`."""
@@ -24,7 +36,7 @@ class Spans:
 
 @dataclass(frozen=True, eq=False)
 class WordProbabilities:
-    """Words of S texts, and how probable a supervisor finds each of them."""
+    """Words of S texts, and the probability that a supervisor gives to each of them."""
 
     spans: Spans  # of W words
     log_probs: Floats  # (W,), ln P; nan in a text that the supervisor cannot score
@@ -43,8 +55,8 @@ class WordProbabilities:
 
     def take(self, texts: Ints) -> "WordProbabilities":
         """The words of some of the texts, in the order of `texts`."""
-        counts = np.diff(self.spans.rows)[texts]
-        rows = np.concatenate([[0], np.cumsum(counts)])
-        position = np.arange(rows[-1]) + np.repeat(self.spans.rows[texts] - rows[:-1], counts)
+        counts = np.diff(self.spans.rows)
+        rows = np.concatenate([[0], np.cumsum(counts[texts])])
+        position = members(counts, texts)
         spans = Spans(rows, self.spans.begin[position], self.spans.end[position])
         return WordProbabilities(spans, self.log_probs[position])
