@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from steelyard.evaluation import grade_texts, metric, read_truth
+from steelyard.evaluation import canonical_truth, find_metric, grade_texts
 from steelyard.reliability import Confidence, GraphDenoising, JointDecoding, Pairs
 from steelyard.store.store import Store
 from steelyard.studies.config import read_study
@@ -36,7 +36,7 @@ def main(study: Path, folder: Path) -> None:
 def orders(run: Run, seed: int) -> dict[str, tuple[float, float, int]]:
     """Of each way to order: share of pairs that it has right, SLU-F1 of what it puts first."""
     votes, split = collect_votes(run, seed).strong_train, run.task(seed).strong_train
-    truth = read_truth(split.ids, split.reference_texts, run.answer_format)
+    truth = canonical_truth(split.ids, split.reference_texts, run.answer_format)
     sizes = votes.candidates
     texts = [text for own in votes.candidate_texts for text in own]
     right = [answer for answer, size in zip(truth, sizes, strict=True) for _ in range(size)]
@@ -132,7 +132,7 @@ def of_first(score: Floats, counts: Floats, example: Ints) -> float:
     """SLU-F1 of the candidates with the highest score of each question."""
     order = np.lexsort((-score, example))
     first = order[np.concatenate([[True], np.diff(example[order]) > 0])]
-    return float(metric("slu_f1")(np.zeros(len(first), np.int64), counts[first], None)[0])
+    return float(find_metric("slu_f1")(np.zeros(len(first), np.int64), counts[first], None)[0])
 
 
 if __name__ == "__main__":

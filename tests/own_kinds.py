@@ -1,6 +1,6 @@
 """Kinds as a researcher outside the package writes them."""
 
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 from pydantic import Field
@@ -28,6 +28,18 @@ class Shy(sy.VoteEstimator):
         plain = sy.VoteShare().estimate(votes)
         jitter = np.random.default_rng(0).random(len(votes.ids)) / 100
         return sy.Reliability(votes.ids, plain.posterior, plain.score * self.share * (1 - jitter))
+
+
+class ErrorRate(sy.BaseMetric):
+    """Share of wrong answers, times `scale`."""
+
+    lower_is_better: ClassVar[bool] = True
+
+    kind: Literal["error_rate"] = "error_rate"
+    scale: float = Field(1.0, gt=0, le=1)
+
+    def score(self, truth: np.ndarray, probs: np.ndarray) -> float:
+        return float((probs.argmax(axis=1) != truth).mean()) * self.scale
 
 
 class Coin(sy.BaseSupervisor):

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any
 _NAMES = {
     "data": "Data load split",
     "errors": "ConfigError InputError SteelyardError StoreError TrainingError",
-    "evaluation": "performance_gap_recovered",
+    "evaluation": "BaseMetric performance_gap_recovered",
     "labelling.label": "label",
     "objectives": (
         "BaseObjective ObjectiveState TokenObjective "
@@ -78,6 +78,7 @@ if TYPE_CHECKING:  # the same names, for type checkers and editors
     from steelyard.errors import SteelyardError as SteelyardError
     from steelyard.errors import StoreError as StoreError
     from steelyard.errors import TrainingError as TrainingError
+    from steelyard.evaluation import BaseMetric as BaseMetric
     from steelyard.evaluation import performance_gap_recovered as performance_gap_recovered
     from steelyard.labelling.label import label as label
     from steelyard.objectives import BaseObjective as BaseObjective

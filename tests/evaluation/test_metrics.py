@@ -20,9 +20,9 @@ from steelyard.evaluation import (
     LOWER_IS_BETTER,
     METRICS,
     SLOT_METRICS,
+    find_metric,
     mean_interval,
     measure,
-    metric,
 )
 from steelyard.evaluation import metrics as module
 from steelyard.evaluation.metrics import reward_margin
@@ -72,8 +72,10 @@ def test_a_resample_scores_as_sklearn_scores_the_repeated_items(
     truth, probs, counts = drawn(seed, items, classes, grid)
     repeats = [np.repeat(np.arange(items), row.astype(int)) for row in counts]
     expected = [sklearn_value(name, truth[rows], probs[rows]) for rows in repeats]
-    np.testing.assert_allclose(metric(name)(truth, probs, counts), expected, rtol=0, atol=1e-12)
-    plain = metric(name)(truth, probs, None)
+    np.testing.assert_allclose(
+        find_metric(name)(truth, probs, counts), expected, rtol=0, atol=1e-12
+    )
+    plain = find_metric(name)(truth, probs, None)
     np.testing.assert_allclose(plain, [sklearn_value(name, truth, probs)], rtol=0, atol=1e-12)
 
 
@@ -86,7 +88,7 @@ def test_auroc_weighs_items_as_sklearn_weighs_samples(classes: int) -> None:
         )
         for row in counts
     ]
-    np.testing.assert_allclose(metric("auroc")(truth, probs, counts), expected, atol=1e-12)
+    np.testing.assert_allclose(find_metric("auroc")(truth, probs, counts), expected, atol=1e-12)
 
 
 def test_auroc_by_hand() -> None:
@@ -94,9 +96,9 @@ def test_auroc_by_hand() -> None:
     score = np.array([0.1, 0.4, 0.4, 0.8])
     probs = np.column_stack([1 - score, score])
     # pairs (positive, negative): .4 > .1 1, .4 = .4 1/2, .8 > .1 1, .8 > .4 1; 3.5 / 4
-    assert metric("auroc")(truth, probs, None)[0] == 0.875
+    assert find_metric("auroc")(truth, probs, None)[0] == 0.875
     # items 1 and 2 twice, 0 and 3 never: all four pairs tie
-    assert metric("auroc")(truth, probs, np.array([[0, 2, 2, 0]], np.uint8))[0] == 0.5
+    assert find_metric("auroc")(truth, probs, np.array([[0, 2, 2, 0]], np.uint8))[0] == 0.5
 
 
 def test_ece_by_hand() -> None:
@@ -107,36 +109,38 @@ def test_ece_by_hand() -> None:
     # |1 - 1.92| + |1 - .6| + |1 - .62| = .92 + .40 + .38 = 1.70; / 4 = .425
     counts = np.array([[1, 1, 1, 1], [2, 0, 1, 1]], dtype=np.float64)
     # item 0 twice, item 1 never: |2 - 1.90| + .40 + .38 = .88; / 4 = .22
-    np.testing.assert_allclose(metric("ece")(truth, probs, counts), [0.425, 0.22], atol=1e-12)
-    np.testing.assert_allclose(metric("ece")(truth, probs, None), [0.425], atol=1e-12)
+    np.testing.assert_allclose(find_metric("ece")(truth, probs, counts), [0.425, 0.22], atol=1e-12)
+    np.testing.assert_allclose(find_metric("ece")(truth, probs, None), [0.425], atol=1e-12)
 
 
 def test_f1_by_hand() -> None:
     truth = np.array([0, 0, 0, 1])
     probs = np.array([[0.9, 0.1, 0], [0.8, 0.2, 0], [0.3, 0.7, 0], [0.4, 0.6, 0]])
     # class 0: 2 hits, 3 actual, 2 predicted: 4/5; class 1: 1, 1, 2: 2/3; class 2 does not occur
-    assert metric("macro_f1")(truth, probs, None)[0] == pytest.approx((4 / 5 + 2 / 3) / 2)
-    assert metric("weighted_f1")(truth, probs, None)[0] == pytest.approx((3 * 4 / 5 + 2 / 3) / 4)
+    assert find_metric("macro_f1")(truth, probs, None)[0] == pytest.approx((4 / 5 + 2 / 3) / 2)
+    assert find_metric("weighted_f1")(truth, probs, None)[0] == pytest.approx(
+        (3 * 4 / 5 + 2 / 3) / 4
+    )
 
 
 def test_of_equal_probabilities_the_lowest_class_is_predicted() -> None:
     probs = np.full((2, 4), 0.25)
-    assert metric("accuracy")(np.array([0, 3]), probs, None)[0] == 0.5
+    assert find_metric("accuracy")(np.array([0, 3]), probs, None)[0] == 0.5
 
 
 def test_auroc_of_one_class_is_undefined() -> None:
     probs = np.array([[0.2, 0.8], [0.6, 0.4]])
     counts = np.array([[2, 0], [1, 1], [0, 2]], dtype=np.float64)
-    values = metric("auroc")(np.array([1, 0]), probs, counts)
+    values = find_metric("auroc")(np.array([1, 0]), probs, counts)
     np.testing.assert_array_equal(values, [np.nan, 1.0, np.nan])
 
 
 @pytest.mark.parametrize("name", METRICS)
 def test_blocks_of_resamples_change_nothing(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     truth, probs, counts = drawn(7, 50, 3, 4)
-    whole = metric(name)(truth, probs, counts)
+    whole = find_metric(name)(truth, probs, counts)
     monkeypatch.setattr(module, "_CELLS", 1)
-    np.testing.assert_array_equal(metric(name)(truth, probs, counts), whole)
+    np.testing.assert_array_equal(find_metric(name)(truth, probs, counts), whole)
 
 
 def test_only_the_calibration_error_is_better_when_lower() -> None:
@@ -145,7 +149,7 @@ def test_only_the_calibration_error_is_better_when_lower() -> None:
 
 def test_a_misspelt_metric_names_the_nearest() -> None:
     with pytest.raises(ConfigError, match=re.escape("got 'acuracy'. Did you mean `accuracy`?")):
-        metric("acuracy")
+        find_metric("acuracy")
 
 
 def test_f1_of_slots_is_of_sums_over_the_corpus() -> None:
@@ -153,7 +157,7 @@ def test_f1_of_slots_is_of_sums_over_the_corpus() -> None:
     counts = np.array([[1, 1, 1], [2, 1, 0], [0, 3, 0], [0, 0, 3]], np.uint8)
     for name in SLOT_METRICS:
         # 2 / (2 + 3); 4 / (4 + 3); 0 / 9; no slot at all
-        values = metric(name)(np.zeros(3, np.int64), table, counts)
+        values = find_metric(name)(np.zeros(3, np.int64), table, counts)
         np.testing.assert_allclose(values, [0.4, 4 / 7, 0, np.nan])
 
 

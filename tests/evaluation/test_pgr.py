@@ -8,6 +8,7 @@ from scipy.stats import ttest_rel
 
 from steelyard.errors import InputError
 from steelyard.evaluation import (
+    LOWER_IS_BETTER,
     Scores,
     draw_resamples,
     measure,
@@ -25,7 +26,8 @@ STEPS = np.array([-0.02, -0.01, 0.0, 0.01, 0.02])
 def only_seeds(values: Floats | list[float], metric: str = "accuracy") -> Scores:
     """A model whose score does not depend on which test items were drawn."""
     seeds = np.array(values)
-    return Scores(metric, 1000, seeds, np.repeat(seeds[:, None], 20, axis=1))
+    resampled = np.repeat(seeds[:, None], 20, axis=1)
+    return Scores(metric, 1000, seeds, resampled, lower_is_better=metric in LOWER_IS_BETTER)
 
 
 def study(seed: int, seeds: int = 4, items: int = 300) -> tuple[Scores, Scores, Scores]:
@@ -45,6 +47,7 @@ def moved(scores: Scores, scale: float, shift: float, metric: str) -> Scores:
     return replace(
         scores,
         metric=metric,
+        lower_is_better=metric in LOWER_IS_BETTER,
         seeds=scale * scores.seeds + shift,
         resampled=scale * scores.resampled + shift,
     )

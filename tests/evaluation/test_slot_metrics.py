@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from steelyard.errors import InputError
-from steelyard.evaluation import metric
+from steelyard.evaluation import find_metric
 from steelyard.evaluation.metrics import Counts
 from steelyard.evaluation.slot_metrics import (
     SlotCounts,
@@ -30,11 +30,15 @@ SAID = [("date", "friday"), ("place", "rome")]
 
 
 def slu_f1(result: SlotCounts, counts: Counts | None = None) -> Floats:
-    return metric("slu_f1")(np.zeros(len(result.whole), np.int64), result.table("slu_f1"), counts)
+    return find_metric("slu_f1")(
+        np.zeros(len(result.whole), np.int64), result.table("slu_f1"), counts
+    )
 
 
 def span_f1(result: SlotCounts, counts: Counts | None = None) -> Floats:
-    return metric("span_f1")(np.zeros(len(result.whole), np.int64), result.table("span_f1"), counts)
+    return find_metric("span_f1")(
+        np.zeros(len(result.whole), np.int64), result.table("span_f1"), counts
+    )
 
 
 def test_a_near_filler_counts_in_part_by_hand() -> None:

@@ -8,7 +8,7 @@ from typing import Any, Literal
 import pytest
 
 import steelyard as sy
-from own_kinds import SETTINGS, Coin, Shy
+from own_kinds import SETTINGS, Coin, ErrorRate, Shy
 from steelyard.errors import ConfigError
 from steelyard.io import plugins
 from steelyard.studies.config import make_study
@@ -22,6 +22,7 @@ def installed(monkeypatch: pytest.MonkeyPatch) -> None:
     offers = [
         EntryPoint("shy", "own_kinds:Shy", plugins.GROUP),
         EntryPoint("coin", "own_kinds:Coin", plugins.GROUP),
+        EntryPoint("error_rate", "own_kinds:ErrorRate", plugins.GROUP),
         EntryPoint("broken", "own_kinds:Missing", plugins.GROUP),
     ]
     monkeypatch.setattr(
@@ -69,6 +70,37 @@ def test_a_study_file_names_what_an_entry_point_offers(installed: None, tmp_path
     sy.study(named, folder, workers=1)
     assert sy.read_study(folder / "study.lock.yaml") == named.model_copy()
     assert sy.weigh(coin_votes(), ["shy"]).summary["methods"].keys() >= {"shy"}
+
+
+def test_an_object_is_the_metric_of_a_study(tmp_path: Path) -> None:
+    """By the error rate, where lower is better, every gap is that of accuracy."""
+    settings = {**SETTINGS, "supervisors": [Coin()], "seeds": 2}
+    plain = sy.study(settings, tmp_path / "plain", workers=1).results
+    error = sy.study({**settings, "metric": ErrorRate()}, tmp_path / "error", workers=2).results
+    assert error["metric"] == "error_rate"
+    assert error["weak"]["value"] == pytest.approx(1 - plain["weak"]["value"])
+    assert error["weak"]["low"] == pytest.approx(1 - plain["weak"]["high"])
+    assert error["arms"]["majority"]["pgr"] == pytest.approx(plain["arms"]["majority"]["pgr"])
+    assert error["metrics"]["accuracy"]["ceiling"]["value"] == plain["ceiling"]["value"]
+    assert error["artifacts"] == plain["artifacts"]  # a metric is no part of what is stored
+
+
+def test_a_study_file_names_the_metric_of_an_entry_point(installed: None, tmp_path: Path) -> None:
+    assert make_study({**SETTINGS, "metric": "error_rate"}).metric == ErrorRate()
+    study = make_study({**SETTINGS, "metric": {"kind": "error_rate", "scale": 0.5}})
+    assert study.metric == ErrorRate(scale=0.5)
+    sy.study(study, tmp_path, workers=1)
+    assert sy.read_study(tmp_path / "study.lock.yaml") == study
+
+
+def test_a_metric_that_does_not_exist_or_suit_is_a_sentence(installed: None) -> None:
+    with pytest.raises(ConfigError, match=r"must be the name of a metric, got 'kappa'"):
+        make_study({**SETTINGS, "metric": "kappa"})
+    with pytest.raises(ConfigError, match=r"a Coin is not a metric.*`sy\.BaseMetric`"):
+        make_study({**SETTINGS, "metric": Coin()})
+    pairs = {"task": "preference", "student": {"kind": "preference", "model": "qwen3"}}
+    with pytest.raises(ConfigError, match=r"`metric: error_rate` scores other tasks.*preference"):
+        make_study({**SETTINGS, **pairs, "metric": "error_rate"})
 
 
 def test_a_setting_that_a_plugin_does_not_have_is_named(installed: None) -> None:

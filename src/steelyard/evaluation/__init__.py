@@ -1,5 +1,6 @@
 """6. Evaluation: scores with intervals, the performance gap recovered, quality of labels."""
 
+from steelyard.evaluation.base_metric import BaseMetric
 from steelyard.evaluation.calibration import Calibration, calibrate
 from steelyard.evaluation.error_detection import ErrorDetection, detect_errors
 from steelyard.evaluation.floor import floor_members, single_voters
@@ -11,7 +12,7 @@ from steelyard.evaluation.metrics import (
     PAIR_METRICS,
     SLOT_METRICS,
     Metric,
-    metric,
+    find_metric,
     metrics_of,
 )
 from steelyard.evaluation.open_answers import (
@@ -36,6 +37,7 @@ __all__ = [
     "PAIR_METRICS",
     "PGR",
     "SLOT_METRICS",
+    "BaseMetric",
     "Calibration",
     "CoverageRisk",
     "Difference",
@@ -53,7 +55,7 @@ __all__ = [
     "detect_errors",
     "mean_interval",
     "measure",
-    "metric",
+    "find_metric",
     "metrics_of",
     "paired_difference",
     "performance_gap_recovered",

@@ -10,6 +10,7 @@ import numpy.typing as npt
 from steelyard.errors import InputError
 from steelyard.evaluation.label_quality import ScoreQuality, score_quality
 from steelyard.types import ABSTAIN, Floats, Ints
+from steelyard.types.arrays import check_right, check_unit
 
 FEWEST = 10  # labels with known truth
 EDGE = 1e-3  # scores are clipped to [EDGE, 1 - EDGE] before their logit is taken
@@ -73,21 +74,8 @@ def calibrate(
 
 def _labeled_rows(score: Floats, right: Ints) -> Ints:
     """Numbers of the rows with known truth, ascending."""
-    if score.ndim != 1 or right.shape != score.shape:
-        raise InputError(
-            "`score` and `right` must have one entry per label; "
-            f"got {score.shape} and {right.shape}."
-        )
-    invalid = ~np.isin(right, (ABSTAIN, 0, 1))
-    if invalid.any():
-        raise InputError(
-            "`right` must be 1 (right), 0 (wrong) or -1 (unknown), got "
-            f"{right[invalid][0]} in row {int(np.flatnonzero(invalid)[0])}."
-        )
-    bad = ~((score >= 0) & (score <= 1))
-    if bad.any():
-        i = int(np.flatnonzero(bad)[0])
-        raise InputError(f"`score` must be in [0, 1], got {score[i]} in row {i}.")
+    check_right(score, right)
+    check_unit(score)
     rows = np.flatnonzero(right != ABSTAIN)
     good = int((right[rows] == 1).sum())
     if len(rows) < FEWEST or min(good, len(rows) - good) < 2:
@@ -119,11 +107,7 @@ def _isotonic(score: Floats, right: npt.NDArray[np.bool_]) -> Curve:
 
     model = IsotonicRegression(y_min=0, y_max=1, out_of_bounds="clip")
     model.fit(score, right.astype(np.float64))
-
-    def curve(values: Floats) -> Floats:
-        return np.asarray(model.predict(values))
-
-    return curve
+    return lambda values: np.asarray(model.predict(values))
 
 
 def _temperature(score: Floats, right: npt.NDArray[np.bool_]) -> Curve:
@@ -140,11 +124,7 @@ def _temperature(score: Floats, right: npt.NDArray[np.bool_]) -> Curve:
         np.repeat([1, 0], len(x)),
         sample_weight=np.concatenate([target, 1 - target]),
     )
-
-    def curve(values: Floats) -> Floats:
-        return np.asarray(model.predict_proba(_logit(values)[:, None])[:, 1])
-
-    return curve
+    return lambda values: np.asarray(model.predict_proba(_logit(values)[:, None])[:, 1])
 
 
 def _logit(score: Floats) -> Floats:

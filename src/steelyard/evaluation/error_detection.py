@@ -1,4 +1,4 @@
-"""Error detection: is a model less certain of the answers that are wrong?"""
+"""Error detection: whether a model is less certain where it is wrong."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from steelyard.evaluation.metrics import auroc
+from steelyard.evaluation.metrics import auroc_of_score
 from steelyard.types import Floats
 
 LEAST_CONFIDENCE = "least_confidence"
@@ -14,7 +14,7 @@ LEAST_CONFIDENCE = "least_confidence"
 
 @dataclass(frozen=True)
 class ErrorDetection:
-    """How well a measure of uncertainty finds wrong answers."""
+    """How well a measure of uncertainty predicts which answers are wrong."""
 
     mean: float  # of the uncertainty over the answers, in the unit of the measure
     auroc: float | None  # None if all answers are right or all wrong
@@ -23,7 +23,7 @@ class ErrorDetection:
 def detect_errors(
     probs: Floats, uncertainties: Mapping[str, Floats], truth: npt.NDArray[np.int64]
 ) -> dict[str, ErrorDetection]:
-    """How well measures of uncertainty find the wrong ones of a model's most probable answers.
+    """How well measures of uncertainty predict which of a model's most probable answers are wrong.
 
     least_confidence   1 - max_k p_k, in [0, 1 - 1/K], computed for every model
     auroc              probability that a wrong answer is more uncertain than a right one, a tie
@@ -41,11 +41,9 @@ def detect_errors(
     Source: Hendrycks and Gimpel 2017, arXiv:1610.02136, section 2 (maximum probability and AUROC as
         the baseline for finding errors).
     """
-    wrong = (probs.argmax(axis=1) != truth).astype(np.int64)
+    wrong = probs.argmax(axis=1) != truth
     measures = {LEAST_CONFIDENCE: 1 - probs.max(axis=1), **uncertainties}
-    return {name: _detection(values, wrong) for name, values in measures.items()}
-
-
-def _detection(uncertainty: Floats, wrong: npt.NDArray[np.int64]) -> ErrorDetection:
-    value = float(auroc(wrong, np.column_stack([-uncertainty, uncertainty]))[0])
-    return ErrorDetection(float(uncertainty.mean()), None if np.isnan(value) else value)
+    return {
+        name: ErrorDetection(float(values.mean()), auroc_of_score(values, wrong))
+        for name, values in measures.items()
+    }

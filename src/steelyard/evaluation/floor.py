@@ -36,5 +36,4 @@ def single_voters(votes: Votes) -> list[Votes]:
     readable = np.flatnonzero(votes.answer != ABSTAIN)
     _, first = np.unique(votes.example[readable], return_index=True)
     rows = readable[first]
-    columns = {n: getattr(votes, n)[rows] for n in ("example", "voter", "query", "answer")}
-    return [replace(votes, **columns, probs=None, texts=(), reasons=())]
+    return [replace(votes.take(rows), probs=None)]

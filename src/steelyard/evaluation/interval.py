@@ -26,7 +26,8 @@ import numpy as np
 import numpy.typing as npt
 
 from steelyard.errors import InputError
-from steelyard.evaluation.metrics import PAIR_METRICS, Counts, metric
+from steelyard.evaluation.base_metric import BaseMetric
+from steelyard.evaluation.metrics import LOWER_IS_BETTER, PAIR_METRICS, Counts, find_metric
 from steelyard.types import Floats, Interval, Ints
 
 CONFIDENCE = 0.95
@@ -41,6 +42,8 @@ class Scores:
     items: int  # N
     seeds: Floats  # (S,), mean over the model's members
     resampled: Floats  # (S, R), the same under R resamples of the items, shared by all models
+    lower_is_better: bool = False
+    limits: tuple[float, float] = (0.0, 1.0)  # smallest and largest possible score
 
     @property
     def value(self) -> float:
@@ -92,11 +95,16 @@ def draw_resamples(items: int, resamples: int = 1000, seed: int = 0) -> npt.NDAr
     return counts
 
 
-def measure(name: str, truth: Ints, probs: Sequence[Sequence[Floats]], resamples: Counts) -> Scores:
+def measure(
+    metric: str | BaseMetric,
+    truth: Ints,
+    probs: Sequence[Sequence[Floats]],
+    resamples: Counts,
+) -> Scores:
     """A model's scores in each seed, on the items and on each resample.
 
     Args:
-        name: name of the metric.
+        metric: name of a metric, or a metric from outside the package.
         truth: (N,), class numbers.
         probs: for each seed the class probabilities (N, K) of each member. A student has one
             member; the floor is the mean over several weak supervisors.
@@ -107,13 +115,18 @@ def measure(name: str, truth: Ints, probs: Sequence[Sequence[Floats]], resamples
         InputError: shapes do not match, or the metric is undefined on these items or on more than
             half of the resamples.
     """
-    score = metric(name)
+    if isinstance(metric, BaseMetric):
+        name, score = metric.kind, metric.resampled
+        lower_is_better, limits = metric.lower_is_better, metric.limits
+    else:
+        name, score, lower_is_better = metric, find_metric(metric), metric in LOWER_IS_BETTER
+        limits = (-np.inf, np.inf) if metric in PAIR_METRICS else (0.0, 1.0)
     _check_shapes(truth, probs, resamples)
     seeds = [np.mean([score(truth, p, None)[0] for p in members]) for members in probs]
     resampled = [
         np.mean([score(truth, p, resamples) for p in members], axis=0) for members in probs
     ]
-    scores = Scores(name, len(truth), np.array(seeds), np.array(resampled))
+    scores = Scores(name, len(truth), np.array(seeds), np.array(resampled), lower_is_better, limits)
     undefined = float(np.isnan(scores.resampled).any(axis=0).mean())
     if np.isnan(scores.seeds).any() or undefined > 0.5:
         classes, sizes = np.unique(truth, return_counts=True)
@@ -156,30 +169,26 @@ def spread(seeds: Floats, resampled: Floats, items: int) -> Spread:
 
 
 def mean_interval(scores: Scores) -> Interval:
-    """A model's score with its 95 % interval over test items and seeds, within [0, 1].
-
-    A reward margin has no bounds.
+    """A model's score with its 95 % interval over test items and seeds, within the metric's limits.
 
     t interval with the variance of `spread`. If every answer is right, or every one wrong, in all
     seeds and resamples, nothing varies and the interval is Wilson's for N items: all of N right
-    gives [N / (N + 3.84), 1].
+    gives [N / (N + 3.84), 1], on the scale between the metric's limits.
 
     Source: Wilson 1927, doi:10.1080/01621459.1927.10502953.
     """
     parts = spread(scores.seeds[None], scores.resampled[None], scores.items)
     contrast = np.ones(1)
     value, variance = scores.value, parts.variance(contrast)
-    bounded = scores.metric not in PAIR_METRICS
-    if bounded and variance <= _ZERO**2:
+    least, most = scores.limits
+    if variance <= _ZERO**2 and np.isfinite(most - least):
         edge = scores.items / (scores.items + quantile(float("inf")) ** 2)
-        if value > 1 - _ZERO:
-            return Interval(value, edge, 1.0)
-        if value < _ZERO:
-            return Interval(value, 0.0, 1 - edge)
+        if value > most - _ZERO:
+            return Interval(value, least + (most - least) * edge, most)
+        if value < least + _ZERO:
+            return Interval(value, least, most - (most - least) * edge)
     half = quantile(parts.freedom(contrast)) * float(np.sqrt(variance))
-    if not bounded:
-        return Interval(value, value - half, value + half)
-    return Interval(value, max(0.0, value - half), min(1.0, value + half))
+    return Interval(value, max(least, value - half), min(most, value + half))
 
 
 def quantile(freedom: float) -> float:

@@ -6,8 +6,9 @@ import numpy as np
 import numpy.typing as npt
 
 from steelyard.errors import InputError
-from steelyard.evaluation.metrics import auroc, equal_width_bins
+from steelyard.evaluation.metrics import auroc_of_score, equal_width_bins
 from steelyard.types import Floats
+from steelyard.types.arrays import check_unit
 
 BINS = 10
 POINTS = 100
@@ -60,22 +61,25 @@ def score_quality(score: Floats, right: Bools) -> ScoreQuality:
     Source: AURC: Geifman, Uziel and El-Yaniv 2019, arXiv:1805.08206 (ties: ours); ECE: Guo et
     al. 2017, arXiv:1706.04599, section 2.
     """
-    _check(score, right)
+    if score.ndim != 1 or len(score) == 0 or right.shape != score.shape:
+        raise InputError(
+            "`score` and `right` must have one entry per label, at least one; "
+            f"got {score.shape} and {right.shape}."
+        )
+    if right.dtype != np.bool_:
+        raise InputError(f"`right` must be True or False for each label, got {right.dtype}.")
+    check_unit(score)
     risks = _expected_risks(score, right)
     n = len(score)
+    excess = np.bincount(equal_width_bins(score, BINS), weights=right - score)
     kept = np.unique(np.linspace(1, n, min(n, POINTS)).round().astype(np.int64))
     return ScoreQuality(
-        auroc=_auroc(score, right),
+        auroc=auroc_of_score(score, right),
         aurc=float(risks.mean()),
-        ece=_calibration_error(score, right),
+        ece=float(np.abs(excess).sum() / n),
         bins=_accuracy_by_score(score, right),
         risk_coverage=tuple(CoverageRisk(int(k) / n, float(risks[k - 1])) for k in kept),
     )
-
-
-def _auroc(score: Floats, right: Bools) -> float | None:
-    value = float(auroc(right.astype(np.int64), np.column_stack([1 - score, score]))[0])
-    return None if np.isnan(value) else value
 
 
 def _expected_risks(score: Floats, right: Bools) -> Floats:
@@ -87,11 +91,6 @@ def _expected_risks(score: Floats, right: Bools) -> Floats:
     wrong = np.bincount(group, weights=~right) / size
     errors = np.repeat(wrong, size).cumsum()
     return np.asarray(errors / np.arange(1, len(score) + 1))
-
-
-def _calibration_error(score: Floats, right: Bools) -> float:
-    excess = np.bincount(equal_width_bins(score, BINS), weights=right - score)
-    return float(np.abs(excess).sum() / len(score))
 
 
 def _accuracy_by_score(score: Floats, right: Bools) -> tuple[ScoreBin, ...]:
@@ -109,17 +108,3 @@ def _accuracy_by_score(score: Floats, right: Bools) -> tuple[ScoreBin, ...]:
         )
         for rows in bins
     )
-
-
-def _check(score: Floats, right: Bools) -> None:
-    if score.ndim != 1 or len(score) == 0 or right.shape != score.shape:
-        raise InputError(
-            "`score` and `right` must have one entry per label, at least one; "
-            f"got {score.shape} and {right.shape}."
-        )
-    if right.dtype != np.bool_:
-        raise InputError(f"`right` must be True or False for each label, got {right.dtype}.")
-    bad = ~((score >= 0) & (score <= 1))
-    if bad.any():
-        i = int(np.flatnonzero(bad)[0])
-        raise InputError(f"`score` must be in [0, 1], got {score[i]} in row {i}.")

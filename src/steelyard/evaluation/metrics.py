@@ -108,6 +108,12 @@ def span_f1(truth: Ints, table: Floats, counts: Counts | None = None) -> Floats:
     return _f1(table, counts)
 
 
+def auroc_of_score(score: Floats, positive: npt.NDArray[np.bool_]) -> float | None:
+    """Probability that a positive item has a higher score than another; None if undefined."""
+    value = float(_binary_auroc(positive, score, None)[0])
+    return None if np.isnan(value) else value
+
+
 METRICS: Mapping[str, Metric] = MappingProxyType(
     {
         "accuracy": accuracy,
@@ -149,7 +155,7 @@ PAIR_METRICS: Mapping[str, Metric] = MappingProxyType({"reward_margin": reward_m
 LOWER_IS_BETTER = frozenset({"ece"})
 
 
-def metrics_of(task: str, reader: str = "text", rewards: bool = False) -> tuple[str, ...]:
+def metrics_of(task: str, answer_format: str = "text", rewards: bool = False) -> tuple[str, ...]:
     """Names of the metrics that apply to a task.
 
     Open answers are right or wrong, and slots have an F1. The two answers of a preference are not
@@ -157,17 +163,17 @@ def metrics_of(task: str, reader: str = "text", rewards: bool = False) -> tuple[
 
     Args:
         task: "classification", "multiple_choice", "generation" or "preference".
-        reader: answer format of open answers.
+        answer_format: format of open answers.
         rewards: whether the probabilities of the model are computed from rewards.
     """
     if KINDS[task].is_open:
-        return ("accuracy", *SLOT_METRICS) if reader == "slots" else ("accuracy",)
+        return ("accuracy", *SLOT_METRICS) if answer_format == "slots" else ("accuracy",)
     if KINDS[task].is_pair:
         return ("accuracy", "ece", *(PAIR_METRICS if rewards else ()))
     return tuple(METRICS)
 
 
-def metric(name: str) -> Metric:
+def find_metric(name: str) -> Metric:
     """The metric of that name.
 
     Raises:

@@ -7,7 +7,6 @@ import numpy as np
 
 from steelyard.errors import InputError
 from steelyard.evaluation.interval import Scores, Spread, quantile, spread
-from steelyard.evaluation.metrics import LOWER_IS_BETTER
 from steelyard.types import Interval
 
 _ZERO = 1e-12  # differences of scores below this are rounding
@@ -75,7 +74,7 @@ def performance_gap_recovered(weak: Scores, student: Scores, ceiling: Scores) ->
     Source: Burns et al. 2023, arXiv:2312.09390, section 3; interval: `fieller`.
     """
     _check_paired(weak, student, ceiling)
-    sign = -1.0 if weak.metric in LOWER_IS_BETTER else 1.0
+    sign = -1.0 if weak.lower_is_better else 1.0
     seeds = sign * np.stack([student.seeds - weak.seeds, ceiling.seeds - weak.seeds])
     resampled = sign * np.stack(
         [student.resampled - weak.resampled, ceiling.resampled - weak.resampled]

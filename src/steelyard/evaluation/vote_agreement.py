@@ -7,6 +7,7 @@ import numpy as np
 
 from steelyard.evaluation.metrics import equal_width_bins
 from steelyard.types import ABSTAIN, Floats, Ints, Votes
+from steelyard.types.arrays import row_entropy
 
 BINS = 10
 
@@ -45,8 +46,7 @@ def entropy_bins(votes: Votes, label: Ints, truth: Ints | None = None) -> tuple[
     shares = votes.shares()[answered]
     if not len(shares):
         return ()
-    logs = np.log(shares, out=np.zeros_like(shares), where=shares > 0)
-    entropy = np.round(-(shares * logs).sum(axis=1), 9) + 0.0  # 4-1 and 1-4 differ in the last bit
+    entropy = np.round(row_entropy(shares), 9) + 0.0  # 4-1 and 1-4 differ in the last bit
     values, group = np.unique(entropy, return_inverse=True)
     if len(values) > BINS:
         group = equal_width_bins(entropy / values[-1], BINS)

@@ -1,7 +1,7 @@
 """Kinds from outside the package: named by entry points, or given as objects in Python.
 
 A package that offers a kind names its class in the entry-point group `steelyard.plugins`, under the
-kind; a metric is a function under its name. Nothing is imported before its name is asked for.
+kind. Nothing is imported before its name is asked for.
 """
 
 import importlib

@@ -11,13 +11,13 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from steelyard.data import Data
 from steelyard.errors import ConfigError
-from steelyard.evaluation import METRICS, SLOT_METRICS, metric, metrics_of
+from steelyard.evaluation import METRICS, SLOT_METRICS, BaseMetric, find_metric, metrics_of
 from steelyard.io.plugins import is_foreign
 from steelyard.io.setting_errors import sentence, shown
 from steelyard.io.yaml_file import MAX_BYTES, MAX_SEED, read_yaml
 from steelyard.student import CROSS_ENTROPY
 from steelyard.studies.arms import Arm, Entry, complete
-from steelyard.studies.parts import AnyStudent, AnySupervisor
+from steelyard.studies.parts import AnyMetric, AnyStudent, AnySupervisor
 from steelyard.types.task_kinds import KINDS, Kind
 
 MAX_SEEDS = 1000
@@ -45,7 +45,7 @@ class Study(BaseModel):
     seeds: int | tuple[int, ...] = 5
     """Number of random seeds (0, 1, ...), or a list of seeds. A seed decides the splits, the
     supervisors and the student."""
-    metric: str = "accuracy"
+    metric: AnyMetric = "accuracy"
     """Main metric of scores and PGR; other metrics are reported too. Open answers have `accuracy`
     (equal after normalisation by the student's answer format); slots also `slu_f1`, `span_f1`."""
     match: Literal["epochs", "steps"] = "epochs"
@@ -84,7 +84,10 @@ class Study(BaseModel):
         return self
 
     def _check_metric(self) -> None:
-        metric(self.metric)
+        if isinstance(self.metric, BaseMetric):
+            self.metric.check_task(self.task)
+            return
+        find_metric(self.metric)
         if KINDS[self.task].is_pair and self.metric != "accuracy":
             raise ValueError(
                 f"`metric: {self.metric}` compares classes, and the two answers of a preference "
@@ -135,6 +138,11 @@ class Study(BaseModel):
             )
 
     @property
+    def metric_name(self) -> str:
+        """Name of the metric that scores and PGR are in."""
+        return self.metric.kind if isinstance(self.metric, BaseMetric) else self.metric
+
+    @property
     def metrics(self) -> tuple[str, ...]:
         """Names of the metrics that suit the task and the student."""
         return metrics_of(self.task, self.student.spelling, self.student.has_rewards)
@@ -147,6 +155,7 @@ class Study(BaseModel):
     def foreign_classes(self) -> list[type]:
         """Classes of the parts of this study that are defined outside the package."""
         parts: list[object] = [self.student, *self.supervisors]
+        parts += [self.metric] if isinstance(self.metric, BaseMetric) else []
         for arm in self.all_arms:
             parts += [arm.reliability, arm.selection, arm.objective]
         return list(dict.fromkeys(type(part) for part in parts if is_foreign(part)))

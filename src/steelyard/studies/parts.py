@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeAlias, get_args
 
 from pydantic import BaseModel, PlainSerializer, SerializationInfo, ValidationInfo, WrapValidator
 
+from steelyard.evaluation import METRICS, PAIR_METRICS, SLOT_METRICS, BaseMetric
 from steelyard.io.plugins import class_path, find_plugin, is_foreign
 from steelyard.objectives import Objective, ObjectiveSettings
 from steelyard.reliability import Estimator, EstimatorSettings
@@ -19,6 +20,7 @@ from steelyard.supervision import Supervisor, SupervisorSettings
 
 CLASSES = "classes"
 """Key of a validation context: classes of objects that were given in Python."""
+OUR_METRICS = {*METRICS, *SLOT_METRICS, *PAIR_METRICS}
 
 
 def _open(union: Any, method: str, base: str) -> Any:
@@ -34,11 +36,7 @@ def _open(union: Any, method: str, base: str) -> Any:
             return value
         kind = value.get("kind") if isinstance(value, Mapping) else None
         if isinstance(kind, str) and kind not in built_in:
-            given: Iterable[Any] = (info.context or {}).get(CLASSES, ())
-            for cls in given:
-                if cls.model_fields["kind"].default == kind and hasattr(cls, method):
-                    return cls.model_validate(value)
-            cls = find_plugin(kind, method)
+            cls = _foreign_class(kind, method, info)
             if cls is not None:
                 return cls.model_validate(value)
         return handler(value)
@@ -49,13 +47,44 @@ def _open(union: Any, method: str, base: str) -> Any:
     return Annotated[union, WrapValidator(validate), PlainSerializer(serialize)]
 
 
+def _foreign_class(kind: str, method: str, info: ValidationInfo) -> Any | None:
+    """The class of a kind from outside: of an object given in Python, or of a plugin."""
+    given: Iterable[Any] = (info.context or {}).get(CLASSES, ())
+    for cls in given:
+        if cls.model_fields["kind"].default == kind and hasattr(cls, method):
+            return cls
+    return find_plugin(kind, method)
+
+
+def _metric(value: Any, handler: Callable[[Any], Any], info: ValidationInfo) -> Any:
+    """The name of one of our metrics, or a metric from outside: an object, its name or settings."""
+    if isinstance(value, BaseModel):
+        if not isinstance(value, BaseMetric):
+            raise ValueError(
+                f"a {type(value).__name__} is not a metric; make it a subclass of `sy.BaseMetric`"
+            )
+        return value
+    settings = {"kind": value} if isinstance(value, str) else value
+    kind = settings.get("kind") if isinstance(settings, Mapping) else None
+    if not isinstance(kind, str) or kind in OUR_METRICS:
+        return handler(value)
+    cls = _foreign_class(kind, "resampled", info)
+    return handler(kind) if cls is None else cls.model_validate(settings)
+
+
+def _plain_metric(value: Any, info: SerializationInfo) -> Any:
+    return value.model_dump(mode=info.mode) if isinstance(value, BaseModel) else value
+
+
 if TYPE_CHECKING:
+    AnyMetric: TypeAlias = str | BaseMetric
     AnyEstimator: TypeAlias = Estimator
     AnyObjective: TypeAlias = Objective
     AnySelector: TypeAlias = Selector
     AnyStudent: TypeAlias = Student
     AnySupervisor: TypeAlias = Supervisor
 else:
+    AnyMetric = Annotated[str, WrapValidator(_metric), PlainSerializer(_plain_metric)]
     AnyEstimator = _open(EstimatorSettings, "estimate_from", "VoteEstimator")
     AnyObjective = _open(ObjectiveSettings, "loss", "BaseObjective")
     AnySelector = _open(SelectorSettings, "select", "BaseSelector")

@@ -33,12 +33,12 @@ def collect(run: Run) -> dict[str, Any]:
         "steelyard": version("steelyard"),
         "study": study.name,
         "task": study.task,
-        "metric": study.metric,
+        "metric": study.metric_name,
         "seeds": list(study.seed_list),
         "data": _data(run, scores),
-        "weak": scores.floor(study.metric),
-        "weak_ensemble": scores.ensemble(study.metric),
-        "ceiling": scores.score(study.metric, CEILING),
+        "weak": scores.floor(study.metric_name),
+        "weak_ensemble": scores.ensemble(study.metric_name),
+        "ceiling": scores.score(study.metric_name, CEILING),
         "arms": {arm.name: scores.arm(arm.name) for arm in study.all_arms},
         "metrics": metrics,
         "votes": vote_quality(run),
@@ -72,7 +72,7 @@ def _other_metrics(scores: StudyScores) -> tuple[dict[str, Any], list[str]]:
         return {}, ["Open answers have no classes: accuracy is the only metric."]
     metrics, undefined = {}, []
     for name in study.metrics:
-        if name != study.metric:
+        if name != study.metric_name:
             try:
                 metrics[name] = scores.other(name)
             except InputError as error:

@@ -12,9 +12,9 @@ from steelyard.evaluation import (
     Scores,
     detect_errors,
     draw_resamples,
+    find_metric,
     mean_interval,
     measure,
-    metric,
     paired_difference,
     performance_gap_recovered,
 )
@@ -72,7 +72,9 @@ class StudyScores:
             probs = [
                 [grade(self.run, self.test, texts, metric) for texts in seed] for seed in answers
             ]
-            self._measured[metric, name] = measure(metric, self.truth, probs, self.resamples)
+            study = self.run.study
+            measured = study.metric if metric == study.metric_name else metric
+            self._measured[metric, name] = measure(measured, self.truth, probs, self.resamples)
         scores = self._measured[metric, name]
         trained = self._trained(name)
         if among is None or list(among) == trained:
@@ -92,7 +94,7 @@ class StudyScores:
 
     def arm(self, name: str) -> dict[str, Any]:
         """An arm's part of results.json."""
-        metric = self.run.study.metric
+        metric = self.run.study.metric_name
         arm = self.run.study.arm(name)
         trained = self._trained(name)
         reason = self._reason(name)
@@ -218,12 +220,12 @@ class StudyScores:
 
     def _label_f1(self, seed: int, selection: Selection) -> float | None:
         """The study's F1 of the slots in the kept labels."""
-        if self.run.study.metric not in SLOT_METRICS:
+        if self.run.study.metric_name not in SLOT_METRICS:
             return None
         split, texts = self.run.task(seed).strong_train, collect_votes(self.run, seed).strong_train
         labels = zip(texts.candidate_texts, selection.targets.argmax(axis=1), strict=True)
         answers = tuple(candidates[k] for candidates, k in labels)
         kept = selection.weights > 0
-        table = grade(self.run, split, answers, self.run.study.metric)[kept]
-        value = float(metric(self.run.study.metric)(split.truth[kept], table, None)[0])
+        table = grade(self.run, split, answers, self.run.study.metric_name)[kept]
+        value = float(find_metric(self.run.study.metric_name)(split.truth[kept], table, None)[0])
         return value if value == value else None
