@@ -12,14 +12,13 @@ from steelyard.errors import InputError
 from steelyard.evaluation import draw_resamples, measure
 from steelyard.evaluation.metrics import metrics_of
 from steelyard.evaluation.open_answers import (
-    NO_CANDIDATE,
     candidate_numbers,
     canonical_truth,
     grade_texts,
     most_voted_texts,
 )
 from steelyard.evaluation.slot_metrics import count_slots
-from steelyard.types import ABSTAIN, Votes
+from steelyard.types import ABSTAIN, NO_CANDIDATE, Votes
 from vote_tables import votes
 
 TEXTS = (("72", "70", "1200"), ("5",), ("",), ("1", "2"))

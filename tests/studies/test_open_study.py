@@ -10,13 +10,13 @@ import pytest
 import steelyard as sy
 from byte_models import save_byte_llama
 from open_rows import ANSWERS, WORDS, lines
-from steelyard.evaluation import NO_CANDIDATE
 from steelyard.store.store import Store
 from steelyard.studies.config import make_study
 from steelyard.studies.run import Run
 from steelyard.studies.selecting import select_labels
 from steelyard.studies.training import training_set
 from steelyard.studies.votes import collect_votes, true_answers
+from steelyard.types import NO_CANDIDATE
 
 
 @pytest.fixture(scope="module")

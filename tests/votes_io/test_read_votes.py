@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 from steelyard.errors import InputError
 from steelyard.io.columns import Column, _read_by_rows, read_columns
 from steelyard.io.row_source import FileRows
-from steelyard.types import ABSTAIN, Votes
+from steelyard.types import ABSTAIN, NO_CANDIDATE, Votes
 from steelyard.types.build_votes import open_votes, vote_order
-from steelyard.votes_io.classes import NOBODY, FileClasses, find_classes, whole_number
+from steelyard.votes_io.classes import FileClasses, find_classes, whole_number
 from steelyard.votes_io.raw_votes import read_raw_votes
 from steelyard.votes_io.read_votes import read_votes
 from steelyard.votes_io.truth import read_truth
@@ -256,7 +256,11 @@ def test_open_numbers_are_candidates_of_their_item(tmp_path: Path) -> None:
     assert read.notes == ("1 answers have no number in them and abstain, such as 'no idea'.",)
     truth = text(tmp_path / "t.csv", 'id,truth\nq1,"1,200"\nq2,7\nq3,5\n')
     # nobody said 7 of q2, though it is an answer to q1; nobody ever said 5
-    assert read_truth(FileRows(truth), votes.ids, read.label_set).tolist() == [0, NOBODY, NOBODY]
+    assert read_truth(FileRows(truth), votes.ids, read.label_set).tolist() == [
+        0,
+        NO_CANDIDATE,
+        NO_CANDIDATE,
+    ]
 
 
 def test_open_answers_that_cannot_be_read_at_all_are_refused(tmp_path: Path) -> None:

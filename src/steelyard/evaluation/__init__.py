@@ -16,7 +16,6 @@ from steelyard.evaluation.metrics import (
     metrics_of,
 )
 from steelyard.evaluation.open_answers import (
-    NO_CANDIDATE,
     candidate_numbers,
     canonical_truth,
     grade_texts,
@@ -33,7 +32,6 @@ from steelyard.evaluation.pgr import (
 __all__ = [
     "LOWER_IS_BETTER",
     "METRICS",
-    "NO_CANDIDATE",
     "PAIR_METRICS",
     "PGR",
     "SLOT_METRICS",

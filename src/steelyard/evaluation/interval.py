@@ -27,7 +27,7 @@ import numpy.typing as npt
 
 from steelyard.errors import InputError
 from steelyard.evaluation.base_metric import BaseMetric
-from steelyard.evaluation.metrics import LOWER_IS_BETTER, PAIR_METRICS, Counts, find_metric
+from steelyard.evaluation.metrics import LOWER_IS_BETTER, PAIR_METRICS, Counts, Metric, find_metric
 from steelyard.types import Floats, Interval, Ints
 
 CONFIDENCE = 0.95
@@ -115,6 +115,7 @@ def measure(
         InputError: shapes do not match, or the metric is undefined on these items or on more than
             half of the resamples.
     """
+    score: Metric
     if isinstance(metric, BaseMetric):
         name, score = metric.kind, metric.resampled
         lower_is_better, limits = metric.lower_is_better, metric.limits

@@ -3,39 +3,34 @@
 from collections.abc import Sequence
 
 import numpy as np
-import numpy.typing as npt
 
 from steelyard.errors import InputError
 from steelyard.evaluation.metrics import SLOT_METRICS
 from steelyard.evaluation.slot_metrics import count_slots
 from steelyard.prompts import AnswerFormat, canonical
 from steelyard.prompts.parse_slots import Slot, read_slots
-from steelyard.types import Floats, Ints, Votes
-
-Bools = npt.NDArray[np.bool_]
-NO_CANDIDATE = -2
-"""Number of a true answer that no voter gave: not the number of a candidate, and not ABSTAIN."""
+from steelyard.types import NO_CANDIDATE, Floats, Ints, Votes
 
 
 def canonical_truth(
-    ids: Sequence[str], answers: Sequence[str], reader: AnswerFormat
+    ids: Sequence[str], answers: Sequence[str], answer_format: AnswerFormat
 ) -> tuple[str, ...]:
     """True answers in the canonical spelling of the format; closed questions have none.
 
     Raises:
         InputError: an answer cannot be read in this format; its question is named.
     """
-    spellings = [canonical(answer, reader) for answer in answers]
+    spellings = [canonical(answer, answer_format) for answer in answers]
     for name, answer, text in zip(ids, answers, spellings, strict=False):
         if text is None:
             raise InputError(
-                f"The true answer of {name!r}, {answer[:60]!r}, cannot be read as {reader}; "
+                f"The true answer of {name!r}, {answer[:60]!r}, cannot be read as {answer_format}; "
                 "correct it, or choose another `student.answer_format`."
             )
     return tuple(text for text in spellings if text is not None)
 
 
-def candidate_numbers(votes: Votes, truth: Sequence[str], reader: AnswerFormat) -> Ints:
+def candidate_numbers(votes: Votes, truth: Sequence[str], answer_format: AnswerFormat) -> Ints:
     """Number of each example's candidate that is the true answer, NO_CANDIDATE if none is, (N,).
 
     A true answer that no voter gave is not a candidate: it must not become a label.
@@ -43,45 +38,38 @@ def candidate_numbers(votes: Votes, truth: Sequence[str], reader: AnswerFormat) 
     Args:
         votes: votes on N open questions.
         truth: N answers from `canonical_truth`.
-        reader: answer format of the candidates.
+        answer_format: format of the candidates.
     """
     numbers = np.full(len(truth), NO_CANDIDATE, dtype=np.int64)
     for i, (right, texts) in enumerate(zip(truth, votes.candidate_texts, strict=True)):
-        spellings = [canonical(text, reader) for text in texts]
+        spellings = [canonical(text, answer_format) for text in texts]
         if right in spellings:
             numbers[i] = spellings.index(right)
     return numbers
 
 
-def right_or_wrong(right: Bools) -> Floats:
-    """Answers as predictions of two classes, (N, 2): 0 is the true answer, 1 any other.
-
-    With the truth 0 everywhere their accuracy is the share of right answers, so that the intervals
-    and comparisons of closed tasks apply.
-    """
-    return np.column_stack([right, ~right]).astype(np.float64)
-
-
 def grade_texts(
     answers: Sequence[str | None],
     truth: Sequence[str],
-    reader: AnswerFormat,
+    answer_format: AnswerFormat,
     metric: str = "accuracy",
 ) -> Floats:
     """N answers compared with the true ones of `canonical_truth`, as the metric expects them.
 
-    For accuracy (N, 2), right or wrong. For slot metrics (N, 3), true positives, false positives
-    and misses; the slots of an answer are sorted. An answer that cannot be read is wrong, and has
-    no slots.
+    For accuracy (N, 2), probabilities of two classes: 0 is the true answer, 1 any other, so that
+    with the truth 0 everywhere intervals and comparisons of closed tasks apply. For slot metrics
+    (N, 3), true positives, false positives and misses; the slots of an answer are sorted. An answer
+    that cannot be read is wrong, and has no slots.
     """
     if metric in SLOT_METRICS:
         true, predicted = ([_sorted_slots(text) for text in texts] for texts in (truth, answers))
         return count_slots([slots or () for slots in true], predicted).table(metric)
     equal = [
-        text is not None and canonical(text, reader) == answer
+        text is not None and canonical(text, answer_format) == answer
         for text, answer in zip(answers, truth, strict=True)
     ]
-    return right_or_wrong(np.array(equal, dtype=bool))
+    right = np.array(equal, dtype=bool)
+    return np.column_stack([right, ~right]).astype(np.float64)
 
 
 def _sorted_slots(text: str | None) -> list[Slot] | None:

@@ -66,8 +66,12 @@ def count_slots(
         )
     pairs = [(list(true), list(slots or ())) for true, slots in zip(truth, predicted, strict=True)]
     exact, word, char = (
-        np.array([count(true, slots) for true, slots in pairs], dtype=np.float64).reshape(-1, 3)
-        for count in (_exact, _word, _char)
+        np.array(rows, dtype=np.float64).reshape(-1, 3)
+        for rows in (
+            [_exact(*pair) for pair in pairs],
+            [_matched(*pair, word_distance) for pair in pairs],
+            [_matched(*pair, character_distance) for pair in pairs],
+        )
     )
     readable = np.array([slots is not None for slots in predicted], dtype=bool)
     return SlotCounts(exact, word, char, readable & (exact[:, 1:] == 0).all(axis=1))
@@ -76,14 +80,6 @@ def count_slots(
 def _exact(truth: list[Slot], predicted: list[Slot]) -> tuple[float, float, float]:
     hits = sum((Counter(truth) & Counter(predicted)).values())
     return hits, len(predicted) - hits, len(truth) - hits
-
-
-def _word(truth: list[Slot], predicted: list[Slot]) -> tuple[float, float, float]:
-    return _matched(truth, predicted, word_distance)
-
-
-def _char(truth: list[Slot], predicted: list[Slot]) -> tuple[float, float, float]:
-    return _matched(truth, predicted, character_distance)
 
 
 def _matched(

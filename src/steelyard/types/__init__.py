@@ -10,7 +10,7 @@ from steelyard.types.predictions import Interval, ModelAnswers, Predictions
 from steelyard.types.questions import PAIR, Question, Split, Task, chosen_place
 from steelyard.types.reliability import Reliability, VoterSkill
 from steelyard.types.selection import Selection, SupervisorTargets, TokenTargets
-from steelyard.types.votes import ABSTAIN, Votes
+from steelyard.types.votes import ABSTAIN, NO_CANDIDATE, Votes
 from steelyard.types.words import Spans, WordProbabilities
 
 __all__ = [
@@ -20,6 +20,7 @@ __all__ = [
     "Interval",
     "ModelAnswers",
     "Ints",
+    "NO_CANDIDATE",
     "PAIR",
     "Predictions",
     "Question",

@@ -15,6 +15,8 @@ from steelyard.types.words import WordProbabilities, members
 
 ABSTAIN = -1
 """The answer number of a vote without an answer: unreadable, refused, or not given."""
+NO_CANDIDATE = -2
+"""The answer number of a true answer to an open question that no voter gave."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from steelyard.errors import InputError
-from steelyard.types import ABSTAIN, Ints
+from steelyard.types import ABSTAIN, NO_CANDIDATE, Ints
 from steelyard.votes_io.raw_votes import RawVotes, empty, shown
 
 OpenAnswerFormat = Literal["number", "text", "json", "slots"]
@@ -23,8 +23,6 @@ AnyInts: TypeAlias = npt.NDArray[np.integer]
 
 NO_CLASS = -2
 """The number of a value that is no class: a mistake."""
-NOBODY = -2
-"""The number of a true answer that no voter gave (of open answers)."""
 
 WHOLE = re.compile(r"[+-]?(0|[1-9][0-9]{0,17})(\.0*)?")
 FRACTION = re.compile(
@@ -100,14 +98,14 @@ class OpenAnswers:
         return np.array(numbers, dtype=np.int64)
 
     def candidates(self, example: AnyInts, number: Ints) -> Ints:
-        """Candidate numbers from names' numbers; NOBODY where no voter gave that answer."""
+        """Candidate numbers from numbers of names; NO_CANDIDATE where no voter gave that answer."""
         if not self.names:
             return np.full(len(number), ABSTAIN, dtype=np.int64)
         key = example.astype(np.int64) * len(self.names) + number
         at = np.searchsorted(self.pairs, key)
         given = (number >= 0) & (self.pairs[np.minimum(at, len(self.pairs) - 1)] == key)
         start = np.searchsorted(self.pairs, example.astype(np.int64) * len(self.names))
-        return np.where(number == ABSTAIN, ABSTAIN, np.where(given, at - start, NOBODY))
+        return np.where(number == ABSTAIN, ABSTAIN, np.where(given, at - start, NO_CANDIDATE))
 
 
 def whole_number(value: Any) -> str | None:

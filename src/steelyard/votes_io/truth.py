@@ -16,7 +16,7 @@ def read_truth(
 ) -> Ints:
     """The true answers in rows of `id, truth`, (N,).
 
-    ABSTAIN where the truth is not known, NOBODY where no vote of the item has it.
+    ABSTAIN where the truth is not known, NO_CANDIDATE where no vote of the item has it.
 
     Args:
         source: the rows.

@@ -19,8 +19,8 @@ from steelyard.io.row_source import (
     rows_of_columns,
 )
 from steelyard.io.rows import READERS
-from steelyard.types import ABSTAIN, Ints, Votes
-from steelyard.votes_io.classes import NOBODY, Answers, FileClasses, OpenAnswers
+from steelyard.types import ABSTAIN, NO_CANDIDATE, Ints, Votes
+from steelyard.votes_io.classes import Answers, FileClasses, OpenAnswers
 from steelyard.votes_io.read_votes import LoadedVotes, read_votes
 from steelyard.votes_io.tabulate import Duplicates
 from steelyard.votes_io.truth import read_truth, truth_of
@@ -50,7 +50,7 @@ class WeighInputs:
 
     votes: Votes
     source: VotesSource
-    truth: Ints  # (N,), ABSTAIN where unknown or held as gold, NOBODY where no vote has it
+    truth: Ints  # (N,), ABSTAIN where unknown or held as gold, NO_CANDIDATE where no vote has it
     gold: Ints  # (N,), the same of the answers that estimators hold fixed
 
 
@@ -197,7 +197,7 @@ def _of_array(
         every = np.arange(size, dtype=np.int32)
         return truth_of(rows, rows.table["truth"], every, size, label_set, name)
     whole = truth.shape == (size,) and np.issubdtype(truth.dtype, np.integer)
-    if not whole or ((truth < NOBODY) | (truth >= votes.candidates)).any():
+    if not whole or ((truth < NO_CANDIDATE) | (truth >= votes.candidates)).any():
         raise InputError(
             f"`{name}` must be ({size},) answer numbers below each item's number of candidates, "
             f"ABSTAIN where unknown; got {truth.dtype} of shape {truth.shape}."
