@@ -93,7 +93,7 @@ def test_the_chosen_answer_is_never_worse_and_shares_have_no_unit(rows: list[lis
         ([[1.0]], None, r"question 0 must be finite, \(2, 1\).* got shape \(1, 1\)"),
         ([[1.0], [np.inf]], None, "must be finite"),
         ([[1.0], [2.0]], [0.0], "not all 0"),
-        ([[1.0], [2.0]], [-1.0], "from 0"),
+        ([[1.0], [2.0]], [-1.0], "numbers >= 0"),
         ([[1.0], [2.0]], [1.0, 1.0], "must be 1 numbers"),
     ],
 )

@@ -1,4 +1,4 @@
-"""4. Reliability to Selection: what the student is taught. Filtering is weighting with zeros."""
+"""4. Reliability to Selection: labels and weights to train on. Filtering sets weights to 0."""
 
 from typing import Annotated, TypeAlias
 

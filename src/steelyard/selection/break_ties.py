@@ -12,7 +12,7 @@ from steelyard.types import ABSTAIN, Floats, Ints, Reliability, Selection, Votes
 
 
 class NothingToLearn(InputError):
-    """A selection that a student cannot learn from: it keeps nothing, or one class alone."""
+    """A selection that a student cannot learn from: it keeps nothing, or a single class."""
 
 
 UNANSWERED = "no readable vote"
@@ -35,8 +35,8 @@ def most_probable(votes: Votes, posterior: Floats, seed: int = 0) -> Ints:
 
 def answered(votes: Votes) -> npt.NDArray[np.bool_]:
     """Which examples have a readable vote, (N,)."""
-    has: npt.NDArray[np.bool_] = votes.counts.sum(axis=1) > 0
-    return has
+    mask: npt.NDArray[np.bool_] = votes.counts.sum(axis=1) > 0
+    return mask
 
 
 def unreadable(votes: Votes) -> npt.NDArray[np.bool_]:
@@ -49,20 +49,21 @@ def unreadable(votes: Votes) -> npt.NDArray[np.bool_]:
 def select(
     ids: tuple[str, ...],
     targets: Floats,
-    weights: Floats,
     dropped: dict[str, npt.NDArray[np.bool_]],
+    weights: Floats | None = None,
 ) -> Selection:
     """A Selection with weights of mean 1 over the kept rows; each dropped row has its first reason.
 
     Args:
         ids: N names.
         targets: (N, K).
-        weights: (N,), before scaling; rows with a reason get 0.
         dropped: reason -> rows that are dropped for it, (N,) each.
+        weights: (N,), before scaling; None: equal ones. Rows with a reason get 0.
 
     Raises:
         NothingToLearn: nothing is kept.
     """
+    weights = np.ones(len(ids)) if weights is None else weights
     reasons = np.full(len(ids), "", dtype=object)
     for text, rows in reversed(dropped.items()):
         reasons[rows] = text
@@ -97,9 +98,9 @@ def refuse_one_label(selection: Selection) -> None:
 class FirstVoter(BaseSelector):
     """The naive student's labels: the answer of one voter, without any selection.
 
-    The voter is the first that was asked about the example: the same one for all examples, unless
-    voters answer different examples, as crowd workers do. Of several answers the first readable one
-    counts; an example without a readable answer is dropped.
+    It is the first voter that was asked about the example: the same voter for all examples, unless
+    voters answer different examples, as crowd workers do. The voter's first readable answer
+    counts; an example without one is dropped.
     """
 
     version: ClassVar[int] = 1
@@ -115,17 +116,12 @@ class FirstVoter(BaseSelector):
         return used
 
     def select(self, votes: Votes, reliability: Reliability) -> Selection:
-        labels = np.zeros(len(votes.ids), dtype=np.int64)
-        abstains = np.ones(len(votes.ids), dtype=bool)
+        labels = np.full(len(votes.ids), ABSTAIN, dtype=np.int64)
         rows = np.flatnonzero(self.counted(votes))[::-1]  # the first answer is written last
         labels[votes.example[rows]] = votes.answer[rows]
-        abstains[votes.example[rows]] = False
-        return select(
-            votes.ids,
-            one_hot(labels, votes.num_classes),
-            np.ones(len(votes.ids)),
-            {"the first voter gave no readable answer": abstains},
-        )
+        targets = one_hot(np.maximum(labels, 0), votes.num_classes)
+        dropped = {"the first voter gave no readable answer": labels == ABSTAIN}
+        return select(votes.ids, targets, dropped)
 
 
 class Harden(BaseSelector):
@@ -140,7 +136,7 @@ class Harden(BaseSelector):
     def select(self, votes: Votes, reliability: Reliability) -> Selection:
         labels = most_probable(votes, reliability.posterior, self.seed)
         targets = one_hot(labels, votes.num_classes)
-        return select(votes.ids, targets, np.ones(len(labels)), {UNANSWERED: ~answered(votes)})
+        return select(votes.ids, targets, {UNANSWERED: ~answered(votes)})
 
 
 class Soften(BaseSelector):
@@ -154,7 +150,4 @@ class Soften(BaseSelector):
     kind: Literal["soft"] = "soft"
 
     def select(self, votes: Votes, reliability: Reliability) -> Selection:
-        size = len(votes.ids)
-        return select(
-            votes.ids, reliability.posterior, np.ones(size), {UNANSWERED: ~answered(votes)}
-        )
+        return select(votes.ids, reliability.posterior, {UNANSWERED: ~answered(votes)})

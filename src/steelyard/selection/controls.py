@@ -1,5 +1,4 @@
-"""Controls: random filters and shuffled weights, which keep a selection's size and drop its
-information."""
+"""Controls, which keep a selection's size and drop its information: random, or shuffled weights."""
 
 import numpy as np
 
@@ -35,12 +34,8 @@ def random_keep(
     )
     not_drawn = np.ones(len(selection.ids), dtype=bool)
     not_drawn[drawn] = False
-    return select(
-        selection.ids,
-        everything.targets,
-        np.ones(len(not_drawn)),
-        {"dropped before": everything.weights == 0, "not drawn": not_drawn},
-    )
+    dropped = {"dropped before": everything.weights == 0, "not drawn": not_drawn}
+    return select(selection.ids, everything.targets, dropped)
 
 
 def shuffled_weights(selection: Selection, seed: int) -> Selection:
@@ -48,6 +43,5 @@ def shuffled_weights(selection: Selection, seed: int) -> Selection:
     kept = np.flatnonzero(selection.weights > 0)
     weights = selection.weights.copy()
     weights[kept] = np.random.default_rng(seed).permutation(weights[kept])
-    return select(
-        selection.ids, selection.targets, weights, {"dropped before": selection.weights == 0}
-    )
+    dropped = {"dropped before": selection.weights == 0}
+    return select(selection.ids, selection.targets, dropped, weights)

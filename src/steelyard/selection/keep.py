@@ -49,12 +49,12 @@ class KeepMostReliable(BaseSelector):
     """Whether examples whose score equals the threshold are kept, dropped, or drawn at random."""
     labels: Literal["majority", "votes"] = "majority"
     """`majority`: one label per example, the most probable answer. `votes`: the vote shares as a
-    soft label (as in the paper)."""
+    soft label, as in the paper."""
     drop_unreadable: bool = False
     """Drop examples with an unreadable vote before the share is computed."""
     per_class: bool = False
-    """Keep the share within each class. Voters agree most on the frequent class, so that a filter
-    over all examples may keep no other. For closed questions only."""
+    """Keep the share within each class, for closed questions only. Voters agree most on the
+    frequent class, so that a filter over all examples may keep no other."""
     seed: int = Field(0, ge=0)
     """Random seed for ties."""
 
@@ -71,16 +71,12 @@ class KeepMostReliable(BaseSelector):
             eligible = has & ~dropped & group
             kept |= most_reliable(reliability.score, eligible, self.fraction, self.ties, self.seed)
         targets = votes.shares() if self.labels == "votes" else one_hot(labels, votes.num_classes)
-        return select(
-            votes.ids,
-            targets,
-            np.ones(len(targets)),
-            {
-                UNANSWERED: ~has,
-                UNREADABLE: dropped,
-                f"not among the most reliable {self.fraction:.0%}": ~kept,
-            },
-        )
+        reasons = {
+            UNANSWERED: ~has,
+            UNREADABLE: dropped,
+            f"not among the most reliable {self.fraction:.0%}": ~kept,
+        }
+        return select(votes.ids, targets, reasons)
 
     def _groups(self, votes: Votes, labels: Ints) -> list[npt.NDArray[np.bool_]]:
         """Masks of the examples that compete with each other, (N,) each."""

@@ -41,14 +41,14 @@ class BestAndWorst:
 def best_and_worst(
     texts: Sequence[Sequence[str]], scores: Sequence[Floats], shares: Floats | None = None
 ) -> BestAndWorst:
-    """Pairs of the answers that the supervisors together find best and worst.
+    """Pairs of the answers with the highest and the lowest pooled score of the supervisors.
 
     With the score s_m(y) that supervisor m gives to answer y and its share lambda_m,
 
         s(y) = sum_m lambda_m s_m(y)       chosen = argmax s       rejected = argmin s
         eps = sum_m lambda_m [s_m(rejected) > s_m(chosen)], half of lambda_m where they are equal
 
-    Of equal texts (white space around them aside) the first counts, an empty one never. A
+    Equal texts (without surrounding white space) count once, empty ones never. A
     supervisor without a score (NaN) of some answer of a question is ignored for this question, and
     its share goes to the others. The flip probability eps may be above 1/2: one supervisor's large
     lead may outweigh the small leads of the others.
@@ -70,7 +70,7 @@ def best_and_worst(
     fair = weight.shape == (width,) and (weight >= 0).all() and np.isfinite(weight).all()
     if not fair or (width and not weight.any()):
         raise InputError(
-            f"`shares` must be {width} numbers from 0, not all 0, one of each supervisor; "
+            f"`shares` must be {width} numbers >= 0, not all 0, one for each supervisor; "
             f"got {weight.tolist()}."
         )
     pairs: list[tuple[int, str, str, float]] = []

@@ -1,4 +1,4 @@
-"""One target per weak supervisor, for objectives of several supervisors."""
+"""One target per weak supervisor, for objectives that use several."""
 
 from dataclasses import replace
 from typing import ClassVar, Literal
@@ -28,7 +28,7 @@ class PerSupervisor(BaseSelector):
     """
 
     version: ClassVar[int] = 1
-    keeps_supervisors_apart: ClassVar[bool] = True
+    targets_per_supervisor: ClassVar[bool] = True
 
     kind: Literal["per_supervisor", "apart"] = "per_supervisor"
     weights: Literal["uniform", "accuracy"] | tuple[float, ...] = "uniform"
@@ -60,14 +60,9 @@ class PerSupervisor(BaseSelector):
         pooled = np.einsum("nmk,m->nk", table, weights)
         mass = pooled.sum(axis=1, keepdims=True)
         pooled = np.divide(pooled, mass, out=votes.uniform(), where=mass > 0)
-        kept = select(votes.ids, pooled, np.ones(size), {UNANSWERED: ~answered(votes)})
-        return Selection(
-            kept.ids,
-            kept.targets,
-            kept.weights,
-            kept.reasons,
-            SupervisorTargets(votes.voters, table, weights),
-        )
+        selection = select(votes.ids, pooled, {UNANSWERED: ~answered(votes)})
+        targets = SupervisorTargets(votes.voters, table, weights)
+        return replace(selection, per_supervisor=targets)
 
     def _weights(self, votes: Votes, reliability: Reliability) -> Floats:
         """Weight of each voter, (M,), sum 1."""

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict
 from steelyard.types import Reliability, Selection, Votes
 
 Control: TypeAlias = Literal["none", "random_keep", "shuffled_weights"]
-"""How the information of a selection can be taken away (see `selection.controls`)."""
+"""The control of a selection: its size without its information (see `selection.controls`)."""
 
 
 class Selector(Protocol):
@@ -18,9 +18,9 @@ class Selector(Protocol):
     version: ClassVar[int]
     """Raised when selections change without a change of settings."""
     control: ClassVar[Control]
-    """The control that is run beside it."""
-    keeps_supervisors_apart: ClassVar[bool]
-    """Whether it has the labels of each supervisor, and not one label for each example."""
+    """The control that is trained for comparison."""
+    targets_per_supervisor: ClassVar[bool]
+    """Whether it gives the labels of each supervisor, instead of one label per example."""
 
     @property
     def kind(self) -> str:
@@ -28,7 +28,7 @@ class Selector(Protocol):
 
     @property
     def by_class(self) -> bool:
-        """Whether it filters the labels of each class by themselves."""
+        """Whether it filters the labels of each class separately."""
 
     def counted(self, votes: Votes) -> npt.NDArray[np.bool_] | None:
         """Which votes count, (M,); None: all."""
@@ -46,7 +46,7 @@ class BaseSelector(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
     version: ClassVar[int] = 1
     control: ClassVar[Control] = "none"
-    keeps_supervisors_apart: ClassVar[bool] = False
+    targets_per_supervisor: ClassVar[bool] = False
 
     @property
     def by_class(self) -> bool:

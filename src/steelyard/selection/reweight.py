@@ -40,7 +40,7 @@ class WeighByShare(BaseSelector):
 
     kind: Literal["weigh_by_share"] = "weigh_by_share"
     temperature: float = Field(0.2, gt=0)
-    """T. The paper takes 0.2, and 1 for two votes per example."""
+    """Temperature T; in the paper 0.2, and 1 for two votes per example."""
     drop_unreadable: bool = False
     """Drop examples with an unreadable vote (as the paper does)."""
 
@@ -50,7 +50,7 @@ class WeighByShare(BaseSelector):
         weights = mass.sum(axis=1)
         targets = np.divide(mass, weights[:, None], out=votes.uniform(), where=weights[:, None] > 0)
         reasons = {UNANSWERED: ~answered(votes), UNREADABLE: dropped}
-        return select(votes.ids, targets, weights, reasons)
+        return select(votes.ids, targets, reasons, weights)
 
 
 class WeighByScore(BaseSelector):
@@ -69,4 +69,4 @@ class WeighByScore(BaseSelector):
     def select(self, votes: Votes, reliability: Reliability) -> Selection:
         labels = most_probable(votes, reliability.posterior, self.seed)
         targets = one_hot(labels, votes.num_classes)
-        return select(votes.ids, targets, reliability.score, {UNANSWERED: ~answered(votes)})
+        return select(votes.ids, targets, {UNANSWERED: ~answered(votes)}, reliability.score)

@@ -7,6 +7,7 @@ import numpy.typing as npt
 
 from steelyard.errors import ConfigError, InputError
 from steelyard.types import ABSTAIN, Floats, Ints
+from steelyard.types.arrays import check_right
 
 Bools = npt.NDArray[np.bool_]
 
@@ -17,13 +18,13 @@ class RiskControl:
 
     alpha: float  # largest error allowed
     delta: float  # largest probability that the error is larger
-    threshold: float | None  # None: there is no such set
+    threshold: float | None  # None: no set has an error of at most alpha
     kept: Bools  # (N,)
     trusted: int  # labels of known truth
     trusted_kept: int  # ... among the kept
     wrong_kept: int  # ... of these that are wrong
     bound: float | None  # upper Clopper-Pearson bound of the error of the kept, <= alpha
-    reason: str  # why there is no such set, else ""
+    reason: str  # why no set has it, else ""
 
 
 def control_risk(
@@ -36,35 +37,35 @@ def control_risk(
 ) -> RiskControl:
     """The largest set {score >= t} whose share of wrong labels is at most alpha, or none.
 
-    Guarantee: the labels of known truth being a random draw from all N,
+    Guarantee: if the labels of known truth are a random draw from all N,
 
         P(share of wrong labels among all with score >= threshold  >  alpha)  <=  delta
 
     where P is over that draw, for any score and any N, exactly and not only for large samples. It
-    speaks of the set, not of one label. It does not hold for labels known for another reason (the
-    easy ones, the first ones), nor if the truth of these labels helped to make the score.
+    holds for the set, not for a single label. It does not hold if the labels of known truth were
+    chosen in another way (easy ones, the first ones), or if their truth was used for the score.
 
-    Of threshold t, n known labels have score >= t and w of these are wrong; the hypothesis "the
-    error at t is above alpha" is rejected if P(Binomial(n, alpha) <= w) is at most its level, which
-    is the same as an upper Clopper-Pearson bound of at most alpha. Thresholds are visited from the
-    strictest down. `starts` of them, spread evenly, own a level of delta / starts; a rejected one
-    hands its whole level to the next. With one start this is fixed-sequence testing, which ends at
-    the first threshold that is not rejected and so at one unlucky label among the best; with as
-    many starts as thresholds it is Bonferroni's, and a little better. The first start is where
-    alpha could be shown at all. Which thresholds are visited depends on the scores of all N, not
-    on the truth. Equal scores are kept or left together.
+    At threshold t, n known labels have score >= t and w of them are wrong. The hypothesis "the
+    error at t is above alpha" is rejected if P(Binomial(n, alpha) <= w) is at most its level; an
+    upper Clopper-Pearson bound of at most alpha is the same. Thresholds are tested from the
+    strictest down. `starts` of them, spread evenly, have a level of delta / starts; the level of a
+    rejected one is added to the next. One start is fixed-sequence testing, which ends at the first
+    threshold that is not rejected, perhaps because of one wrong label among the best; as many
+    starts as thresholds is Bonferroni's procedure, and a little better. The first start is the
+    strictest threshold at which alpha could be shown. The tested thresholds depend on the scores of
+    all N, not on the truth. Equal scores are kept or dropped together.
 
     Args:
-        score: (N,), higher is more reliable. Leave out examples without a label.
+        score: (N,), higher is more reliable. Exclude examples without a label.
         right: (N,), 1 where the label is right, 0 where it is wrong, ABSTAIN (-1) where the truth
             is unknown.
         alpha: largest share of wrong labels, in (0, 1).
-        delta: largest probability of being mistaken, in (0, 1).
-        thresholds: how many are tried at most, at even steps of the share kept.
-        starts: thresholds that own a part of delta.
+        delta: largest probability that the guarantee fails, in (0, 1).
+        thresholds: largest number of thresholds, at even steps of the share kept.
+        starts: number of thresholds among which delta is divided.
 
     Raises:
-        InputError: shapes or values that do not fit, or no label of known truth.
+        InputError: inconsistent shapes or invalid values, or no label of known truth.
         ConfigError: alpha, delta, `thresholds` or `starts` out of range.
 
     Source: Angelopoulos et al. 2021, "Learn then Test", arXiv:2110.01052 (here
@@ -122,12 +123,12 @@ def _at_least(score: Floats, grid: Floats) -> Ints:
 
 
 def _least(alpha: float, level: float) -> int:
-    """Smallest n with (1 - alpha)^n <= level: as many correct labels show alpha at that level."""
+    """Smallest n with (1 - alpha)^n <= level: that many correct labels show alpha at that level."""
     return int(np.ceil(np.log(level) / np.log1p(-alpha) - 1e-9))
 
 
 def _start_levels(expected: Floats, alpha: float, delta: float, starts: int) -> Floats:
-    """The level that each threshold starts with, by the number of true labels expected above it."""
+    """The level of each threshold, from the number of known labels expected above it, (T,)."""
     levels = np.zeros(len(expected))
     for count in range(starts, 0, -1):
         rows = np.flatnonzero(expected >= _least(alpha, delta / count) - 1e-9)
@@ -160,7 +161,7 @@ def _fallback(p: Floats, start: Floats) -> tuple[Bools, Floats]:
 def _none(
     alpha: float, delta: float, score: Floats, n: Ints, wrong: Ints, levels: Floats
 ) -> RiskControl:
-    """Why there is no set: the nearest of the thresholds that are tested first."""
+    """The result without a set, with the threshold that was closest as the reason."""
     bounds = [
         upper_bound(int(w), int(k), float(level)) if level else 1.0
         for w, k, level in zip(wrong, n, levels, strict=True)
@@ -195,17 +196,7 @@ def _none(
 def _check(
     score: Floats, right: Ints, alpha: float, delta: float, thresholds: int, starts: int
 ) -> None:
-    if score.ndim != 1 or right.shape != score.shape:
-        raise InputError(
-            "`score` and `right` must have one entry per label; "
-            f"got {score.shape} and {right.shape}."
-        )
-    invalid = ~np.isin(right, (ABSTAIN, 0, 1))
-    if invalid.any():
-        raise InputError(
-            "`right` must be 1 (right), 0 (wrong) or -1 (unknown), got "
-            f"{right[invalid][0]} in row {int(np.flatnonzero(invalid)[0])}."
-        )
+    check_right(score, right)
     if not np.isfinite(score).all():
         i = int(np.flatnonzero(~np.isfinite(score))[0])
         raise InputError(f"`score` must be a finite number, got {score[i]} in row {i}.")

@@ -1,6 +1,6 @@
-"""A selection as a file, `id, label` or `id, targets` and `weight`: what `train` reads."""
+"""A selection as a file, `id, label` or `id, targets` and `weight`: the input of `train`."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -8,9 +8,11 @@ from typing import Any
 import numpy as np
 
 from steelyard.errors import InputError
-from steelyard.io.rows import read_rows
+from steelyard.io.rows import LocatedRow, Row, read_rows
 from steelyard.prompts import AnswerFormat, spelling
-from steelyard.types import Question, Selection, one_hot
+from steelyard.types import Floats, Question, Selection, one_hot
+
+NOT_SELECTED = "not in the selection file"
 
 
 def read_selection(
@@ -18,7 +20,7 @@ def read_selection(
 ) -> tuple[Selection, tuple[str, ...]]:
     """A file of `id, label` or `id, targets`, and optionally `weight`, joined to the questions.
 
-    Questions without a row are left out. Labels are class names or numbers.
+    Questions without a row are dropped. Labels are class names or numbers.
 
     Args:
         path: JSON lines, CSV or Parquet.
@@ -26,87 +28,101 @@ def read_selection(
         classes: names of the answers; None takes them from the labels.
 
     Raises:
-        InputError: an unknown or repeated id, a label or weight that cannot be, nothing kept.
+        InputError: an unknown or repeated id, an invalid label or weight, nothing kept.
     """
     rows = list(read_rows(path))
-    place_of = {question.id: i for i, question in enumerate(questions)}
     names = classes or _names(path, rows)
     numbers = {name: i for i, name in enumerate(names)}
     targets = np.full((len(questions), len(names)), 1 / len(names))
-    weights = np.zeros(len(questions))
-    reasons = ["not in the selection file"] * len(questions)
-    for place, row in rows:
-        i = _row_of(place, row, place_of)
-        if not reasons[i].startswith("not in"):
-            raise InputError(f"{place}: id {row['id']!r} stands twice in the selection.")
-        targets[i] = _target(place, row, numbers)
-        weights[i] = _weight(place, row)
-        reasons[i] = "" if weights[i] > 0 else "weight 0"
-    scaled = _scaled(path, weights)
+
+    def read_target(location: str, row: Row, i: int) -> None:
+        targets[i] = _target(location, row, numbers)
+
+    weights, reasons = _join(path, rows, questions, read_target)
     labels = np.unique(targets[weights > 0].argmax(axis=1))
     if len(labels) == 1:
         raise InputError(
             f"{path.name} keeps {int((weights > 0).sum())} examples, all with the label "
             f"{names[labels[0]]!r}; a student cannot learn from one class. Keep others too."
         )
-    ids = tuple(question.id for question in questions)
-    return Selection(ids, targets, scaled, tuple(reasons)), names
+    return Selection(tuple(q.id for q in questions), targets, weights, reasons), names
 
 
 def read_open_selection(
-    path: Path, questions: Sequence[Question], reader: AnswerFormat | None = None
+    path: Path, questions: Sequence[Question], answer_format: AnswerFormat | None = None
 ) -> tuple[Selection, tuple[Question, ...]]:
-    """A file of `id, label` and optionally `weight`, where a label is the answer to be learnt.
+    """A file of `id, label` and optionally `weight`, where a label is the text of an answer.
 
     Args:
         path: JSON lines, CSV or Parquet.
         questions: N open ones that may be selected.
-        reader: of the labels; slots are taught in their one spelling.
+        answer_format: format of the labels; slots are written in their canonical spelling.
 
     Returns:
         The selection, and the questions with the answer as their only candidate.
 
     Raises:
-        InputError: an unknown or repeated id, a label that is no text, a weight that cannot be,
-            nothing kept.
+        InputError: an unknown or repeated id, a label that is no text, an invalid weight, nothing
+            kept.
     """
-    place_of = {question.id: i for i, question in enumerate(questions)}
-    weights = np.zeros(len(questions))
-    reasons = ["not in the selection file"] * len(questions)
-    taught = [replace(question, choices=("",)) for question in questions]
-    for place, row in read_rows(path):
-        i = _row_of(place, row, place_of)
-        if not reasons[i].startswith("not in"):
-            raise InputError(f"{place}: id {row['id']!r} stands twice in the selection.")
+    answered = [replace(question, choices=("",)) for question in questions]
+
+    def read_answer(location: str, row: Row, i: int) -> None:
         label = row.get("label")
         text = str(label).strip() if isinstance(label, str | int | float) else ""
         if not text or isinstance(label, bool):
-            raise InputError(f"{place}: label {label!r} must be the text of an answer. Correct it.")
-        taught[i] = replace(questions[i], choices=(spelling(text, reader),))
-        weights[i] = _weight(place, row)
-        reasons[i] = "" if weights[i] > 0 else "weight 0"
+            raise InputError(
+                f"{location}: label {label!r} must be the text of an answer. Correct it."
+            )
+        answered[i] = replace(questions[i], choices=(spelling(text, answer_format),))
+
+    weights, reasons = _join(path, read_rows(path), questions, read_answer)
     ids = tuple(question.id for question in questions)
-    scaled = _scaled(path, weights)
-    return Selection(ids, np.ones((len(ids), 1)), scaled, tuple(reasons)), tuple(taught)
+    return Selection(ids, np.ones((len(ids), 1)), weights, reasons), tuple(answered)
 
 
-def _scaled(path: Path, weights: Any) -> Any:
-    """Weights of mean 1 over the kept."""
+def _join(
+    path: Path,
+    rows: Iterable[LocatedRow],
+    questions: Sequence[Question],
+    read_label: Callable[[str, Row, int], None],
+) -> tuple[Floats, tuple[str, ...]]:
+    """Weights of mean 1 over the kept questions, (N,), and why the others are dropped, (N,).
+
+    `read_label` is called with each row, its location and the number of its question.
+    """
+    numbers = {question.id: i for i, question in enumerate(questions)}
+    weights = np.zeros(len(questions))
+    reasons = [NOT_SELECTED] * len(questions)
+    for location, row in rows:
+        if "id" not in row:
+            raise InputError(f"{location}: column `id` is missing, found {', '.join(row)}.")
+        i = numbers.get(str(row["id"]))
+        if i is None:
+            raise InputError(
+                f"{location}: id {row['id']!r} is not among the {len(numbers)} questions."
+            )
+        if reasons[i] != NOT_SELECTED:
+            raise InputError(f"{location}: id {row['id']!r} stands twice in the selection.")
+        read_label(location, row, i)
+        weights[i] = _weight(location, row)
+        reasons[i] = "" if weights[i] > 0 else "weight 0"
     if not (weights > 0).any():
         raise InputError(f"{path.name} keeps no example: every weight is 0. Nothing can be learnt.")
     weights = weights / weights.max()  # so that their sum is finite
-    return weights / weights[weights > 0].mean()
+    return weights / weights[weights > 0].mean(), tuple(reasons)
 
 
-def _names(path: Path, rows: Sequence[tuple[str, dict[str, Any]]]) -> tuple[str, ...]:
+def _names(path: Path, rows: Sequence[LocatedRow]) -> tuple[str, ...]:
     """The classes that the labels name. A row without a label is refused where it is read."""
     labels: set[str] = set()
-    for place, row in rows:
+    for location, row in rows:
         label = row.get("label")
         if label is not None and label != "":
             if isinstance(label, bool) or not isinstance(label, str | int):
                 raise InputError(
-                    f"{place}: label {label!r} must be a class name or a whole number. Correct it."
+                    f"{location}: label {label!r} must be a class name or a whole number. "
+                    "Correct it."
                 )
             labels.add(str(label))
     if len(labels) < 2:
@@ -117,24 +133,16 @@ def _names(path: Path, rows: Sequence[tuple[str, dict[str, Any]]]) -> tuple[str,
     return tuple(sorted(labels))
 
 
-def _row_of(place: str, row: dict[str, Any], place_of: dict[str, int]) -> int:
-    if "id" not in row:
-        raise InputError(f"{place}: column `id` is missing, found {', '.join(row)}.")
-    if str(row["id"]) not in place_of:
-        raise InputError(f"{place}: id {row['id']!r} is not among the {len(place_of)} questions.")
-    return place_of[str(row["id"])]
-
-
-def _target(place: str, row: dict[str, Any], numbers: dict[str, int]) -> Any:
+def _target(location: str, row: Row, numbers: dict[str, int]) -> Any:
     if row.get("targets") is not None:
         try:
             target = np.asarray(row["targets"], dtype=np.float64)
-        except (TypeError, ValueError):  # words, or lists in the list
+        except (TypeError, ValueError):  # texts, or lists in the list
             target = np.zeros(0)
         bad = target.shape != (len(numbers),) or (target < 0).any()
         if bad or not abs(target.sum() - 1) <= 1e-6:
             raise InputError(
-                f"{place}: `targets` must be {len(numbers)} probabilities that sum to 1, "
+                f"{location}: `targets` must be {len(numbers)} probabilities that sum to 1, "
                 f"got {row['targets']}."
             )
         return target
@@ -144,18 +152,18 @@ def _target(place: str, row: dict[str, Any], numbers: dict[str, int]) -> Any:
         number = int(number)
     if isinstance(number, bool) or not isinstance(number, int) or not 0 <= number < len(numbers):
         raise InputError(
-            f"{place}: label {label!r} is neither a class ({', '.join(numbers)}) nor a number "
+            f"{location}: label {label!r} is neither a class ({', '.join(numbers)}) nor a number "
             f"in [0, {len(numbers)})."
         )
     return one_hot(np.array([number]), len(numbers))[0]
 
 
-def _weight(place: str, row: dict[str, Any]) -> float:
+def _weight(location: str, row: Row) -> float:
     given = row.get("weight", 1.0)
     try:
         weight = float(given)
     except (TypeError, ValueError):
         weight = float("nan")
     if not (np.isfinite(weight) and weight >= 0):
-        raise InputError(f"{place}: weight {given!r} is not a finite number >= 0.")
+        raise InputError(f"{location}: weight {given!r} is not a finite number >= 0.")
     return weight

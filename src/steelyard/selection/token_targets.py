@@ -1,6 +1,6 @@
 """Token targets: how probable the supervisors find each word of each selected answer."""
 
-from collections.abc import Sequence
+from functools import reduce
 from itertools import pairwise
 
 import numpy as np
@@ -30,9 +30,9 @@ def select_token_targets(
     whose sum over the words is that of the whole answer. With targets per supervisor nothing is
     pooled: each supervisor's label is a separate text, with the supervisor's share.
 
-    A word boundary counts where all pooled supervisors have one. An answer that nobody could score
-    is dropped, and the example's other answers share its weight. Its entropy is the mean over the
-    lists of those that answered: all that are pooled, or the single supervisor.
+    A word boundary counts where all pooled supervisors have one. An answer that no supervisor could
+    score is dropped, and the example's other answers share its weight. Its entropy is the mean over
+    the lists of the supervisors that answered: all that are pooled, or the single supervisor.
 
     Args:
         votes: about N open questions.
@@ -48,8 +48,10 @@ def select_token_targets(
     starts = np.cumsum(counts) - counts  # of each vote's candidates
     entropies = np.full(len(votes.example), np.nan) if votes.entropy is None else votes.entropy
     texts: list[tuple[int, int, float, float, list[tuple[int, int, float]]]] = []
-    for i, rows in enumerate(_rows_of(votes)):
+    edges = np.searchsorted(votes.example, np.arange(len(votes.ids) + 1))
+    for i, (begin, end) in enumerate(pairwise(edges)):
         if selection.weights[i] > 0:
+            rows = np.arange(begin, end)
             kept = rows if pooled is None else rows[pooled[rows]]
             for k, share, voting in _answers(votes, selection, i, kept):
                 words = _pool(votes.word_probs, starts[voting] + k)
@@ -78,12 +80,6 @@ def select_token_targets(
     )
 
 
-def _rows_of(votes: Votes) -> list[Ints]:
-    """The votes on each example."""
-    edges = np.searchsorted(votes.example, np.arange(len(votes.ids) + 1))
-    return [np.arange(a, b) for a, b in pairwise(edges)]
-
-
 def _answers(
     votes: Votes, selection: Selection, i: int, rows: Ints
 ) -> list[tuple[int, float, Ints]]:
@@ -92,23 +88,23 @@ def _answers(
     if selection.per_supervisor is None:
         targets: Floats = selection.targets[i]
         return [(int(k), float(targets[k]), rows) for k in np.flatnonzero(targets)]
-    of, weights = selection.per_supervisor.targets[i], selection.per_supervisor.weights
+    table, weights = selection.per_supervisor.targets[i], selection.per_supervisor.weights
     return [
-        (int(k), float(weights[m] * of[m, k]), rows[votes.voter[rows] == m])
+        (int(k), float(weights[m] * table[m, k]), rows[votes.voter[rows] == m])
         for m in range(len(weights))
-        for k in np.flatnonzero(of[m])
+        for k in np.flatnonzero(table[m])
     ]
 
 
 def _pool(words: WordProbabilities, texts: Ints) -> list[tuple[int, int, float]]:
-    """Begin, end and mean ln P of the words of one answer that several supervisors scored."""
+    """Begin, end and mean ln P of the words of one answer, over the supervisors that scored it."""
     spans = words.spans
     parts = [slice(spans.rows[t], spans.rows[t + 1]) for t in texts]
     parts = [part for part in parts if np.isfinite(words.log_probs[part]).all()]
     if not parts:
         return []
     ends = [spans.end[part] for part in parts]
-    common = _common(ends)
+    common = reduce(np.intersect1d, ends)  # the text's end is always among them
     logs = np.zeros(len(common))
     for part, end in zip(parts, ends, strict=True):
         sums = words.log_probs[part].cumsum()[np.searchsorted(end, common)]
@@ -116,11 +112,3 @@ def _pool(words: WordProbabilities, texts: Ints) -> list[tuple[int, int, float]]
     first = np.concatenate([[0], np.searchsorted(ends[0], common[:-1]) + 1])
     begins = spans.begin[parts[0]][first]
     return [(int(b), int(e), float(x)) for b, e, x in zip(begins, common, logs, strict=True)]
-
-
-def _common(ends: Sequence[Ints]) -> Ints:
-    """Where words of all supervisors end; the text's end always counts."""
-    common = ends[0]
-    for other in ends[1:]:
-        common = np.intersect1d(common, other)
-    return common

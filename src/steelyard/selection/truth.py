@@ -1,7 +1,5 @@
 """Selections that use the truth: the ceiling, and the oracle that bounds any filter."""
 
-import numpy as np
-
 from steelyard.selection.break_ties import select
 from steelyard.types import Ints, Selection, one_hot
 
@@ -11,16 +9,11 @@ VERSION = 1
 
 def select_truth(ids: tuple[str, ...], truth: Ints, num_classes: int) -> Selection:
     """The ceiling's selection: every example with its true answer."""
-    return select(ids, one_hot(truth, num_classes), np.ones(len(ids)), {})
+    return select(ids, one_hot(truth, num_classes), {})
 
 
 def keep_right(selection: Selection, truth: Ints) -> Selection:
     """A selection without its wrong labels: what a perfect filter could reach."""
     wrong = selection.targets.argmax(axis=1) != truth
-    kept = selection.weights > 0
-    return select(
-        selection.ids,
-        selection.targets,
-        selection.weights,
-        {"dropped before": ~kept, "the label is wrong": wrong},
-    )
+    dropped = {"dropped before": selection.weights == 0, "the label is wrong": wrong}
+    return select(selection.ids, selection.targets, dropped, selection.weights)

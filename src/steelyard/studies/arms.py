@@ -75,7 +75,7 @@ class Arm(BaseModel):
 
     @model_validator(mode="after")
     def _check_supervisors(self) -> "Arm":
-        separate = self.selection.keeps_supervisors_apart
+        separate = self.selection.targets_per_supervisor
         if self.objective.several and not separate:
             raise ValueError(
                 f"`objective: {self.objective.kind}` takes the labels of each supervisor and needs "
