@@ -23,7 +23,7 @@ HONEST = {
     "one class in ten": {"prior": [0.9, 0.1]},
     "three voters": {"voters": 3, "per": 3},
 }
-WORDS = {"against": "against the others", "constant": "of the time", "random": "at random"}
+WORDS = {"against": "less often than chance", "constant": "of its votes", "random": "at random"}
 
 
 @pytest.mark.parametrize("name", HONEST)

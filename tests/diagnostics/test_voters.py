@@ -142,8 +142,8 @@ def test_one_voter_and_no_votes_have_a_table() -> None:
 def test_names_of_classes_stand_in_the_flag() -> None:
     poll, _, _ = crowd(0, examples=1000, constant=2)
     flags = judge_voters(poll, Majority().estimate(poll)).flags
-    assert flags[0][0].startswith("answers 'a' 100% of the time, where others would ")
-    assert flags[1][0].startswith("answers 'b' 100% of the time")
+    assert flags[0][0].startswith("answers 'a' in 100% of its votes; an average voter would in ")
+    assert flags[1][0].startswith("answers 'b' in 100% of its votes")
 
 
 def test_spammers_of_real_crowds_are_found(shared_data: Path) -> None:

@@ -1,7 +1,7 @@
 """Pairs of voters that copy each other: they make the same mistakes on the same examples."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -14,12 +14,12 @@ from steelyard.diagnostics.leave_one_out import (
 from steelyard.diagnostics.spammers import benjamini_hochberg
 from steelyard.types import Floats, Ints, Votes
 
-_EVENTS = 20_000_000  # pairs of labels that are compared; if there are more, examples are sampled
+_EVENTS = 20_000_000  # pairs of labels above which examples are sampled
 _CELLS = 2**20  # of a block of events: 8 MiB
-_FEWEST = 5  # examples that both must have answered
-_SLACK = 1.25  # times as many shared mistakes as independent voters make are no copies yet
-_CLEAR = 0.5  # probability that the others' answer must have, for an example to count
-_MOST_CLASSES = 20  # above, wrong answers are taken to be spread evenly
+_FEWEST = 5  # examples that both voters must have answered
+_SLACK = 1.25  # shared mistakes over those of independent voters, up to which voters are no copies
+_CLEAR = 0.5  # probability of the others' answer above which an example counts
+_MOST_CLASSES = 20  # above, wrong answers are assumed to be equally likely
 
 
 @dataclass(frozen=True)
@@ -48,15 +48,15 @@ def find_copies(votes: Votes, *, level: float = 0.05, most: int = 200) -> tuple[
         L = sum over those i of sum_{c != t_i} sum_k q_i(k) C_u[k, c] C_v[k, c]
 
     Independent voters have E S = L. Real voters share some mistakes without copying, because
-    examples differ in ways that no model of voters knows: L is multiplied by the ratio of the sums
-    of S and L over all pairs, if above 1, and S has the variance L + L^2 / s (negative binomial),
-    with s from the moments of all pairs but the tenth with the largest surplus. p is the tail of
-    1.25 times that mean, for what a pair's own skills leave unexplained. A pair is reported if p
+    examples differ in ways that no model of voters describes: L is multiplied by the ratio of the
+    sums of S and L over all pairs, if above 1, and S has the variance L + L^2 / s (negative
+    binomial), with s from the moments of all pairs but the tenth with the largest surplus. p is the tail of
+    1.25 times that mean, for what the skills of a pair leave unexplained. A pair is reported if p
     passes Benjamini-Hochberg at `level` over all pairs with 5 examples or more.
 
     It cannot detect: who copied whom; a copy of a voter who is never wrong; copying on examples
-    whose other voters are split or fewer than two; and copying by most of the voters, who then are
-    the others. Two models that learnt the same mistakes are reported as well, and rightly: their
+    whose other voters are split or fewer than two; and copying by most of the voters, who are then
+    the consensus. Two models that learnt the same mistakes are reported as well, and rightly: their
     agreement is worth one vote.
 
     Source: Bellezza and Bellezza 1989, "Detection of Cheating on Multiple-Choice Tests by Using
@@ -68,7 +68,6 @@ def find_copies(votes: Votes, *, level: float = 0.05, most: int = 200) -> tuple[
     by_class = not votes.candidate_texts and votes.num_classes <= _MOST_CLASSES
     labels = _sampled(voter_labels(votes), by_class)
     pairs = _count(leave_one_out(labels, equal_weights=True), by_class)
-    pairs = pairs.where(pairs.items >= _FEWEST)
     p = _surplus(pairs.mistakes, pairs.expected_mistakes)
     reported = np.flatnonzero(benjamini_hochberg(p, level))
     surplus = pairs.mistakes[reported] - pairs.expected_mistakes[reported]
@@ -88,9 +87,9 @@ def find_copies(votes: Votes, *, level: float = 0.05, most: int = 200) -> tuple[
     )
 
 
-@dataclass(eq=False)
+@dataclass(frozen=True, eq=False)
 class _Pairs:
-    """Sums over the examples that each pair of voters shares."""
+    """Sums over the examples that each pair of voters shares, of pairs with enough examples."""
 
     left: Ints
     right: Ints
@@ -100,32 +99,29 @@ class _Pairs:
     mistakes: Floats
     expected_mistakes: Floats
 
-    def where(self, rows: "np.typing.NDArray[np.bool_]") -> "_Pairs":
-        return _Pairs(*(getattr(self, field.name)[rows] for field in fields(self)))
-
 
 def _sampled(labels: VoterLabels, by_class: bool) -> VoterLabels:
     """Every n-th example, if all pairs of labels on all examples are too many."""
     size = np.bincount(labels.example, minlength=len(labels.candidates)).astype(np.float64)
-    cost = max(1.0, (labels.answers**2 if by_class else labels.answers) / 4)  # of an event
+    cost = max(1.0, (labels.num_classes**2 if by_class else labels.num_classes) / 4)  # of an event
     events = float((size * (size - 1)).sum()) / 2 * cost
     return labels.every(int(np.ceil(events / _EVENTS))) if events > _EVENTS else labels
 
 
 def _events(labels: VoterLabels, size: int) -> Iterator[tuple[Ints, Ints]]:
     """Pairs of labels of the same example, each once, in blocks."""
-    for apart in range(1, len(labels.example)):
-        left = np.flatnonzero(labels.example[apart:] == labels.example[:-apart])
+    for distance in range(1, len(labels.example)):
+        left = np.flatnonzero(labels.example[distance:] == labels.example[:-distance])
         if not len(left):
             return  # labels of one example are adjacent
         for start in range(0, len(left), size):
-            part = left[start : start + size]
-            yield part, part + apart
+            block = left[start : start + size]
+            yield block, block + distance
 
 
 def _count(consensus: LeaveOneOut, by_class: bool) -> _Pairs:
-    labels = consensus.labels
-    k = labels.answers
+    """Agreements and mistakes of each pair of voters, and those expected of independent ones."""
+    labels, k = consensus.labels, consensus.labels.num_classes
     skill = _confusions(consensus) if by_class else _accuracies(consensus)
     keys: list[Ints] = []
     sums: list[Floats] = []
@@ -153,17 +149,17 @@ def _count(consensus: LeaveOneOut, by_class: bool) -> _Pairs:
     if not keys:
         return _Pairs(*(np.zeros(0, dtype=t) for t in (int, int, *[float] * 5)))
     key, row = np.unique(np.concatenate(keys), return_inverse=True)
-    totals: list[Floats] = [
-        np.bincount(row, column, len(key)).astype(np.float64)
-        for column in np.concatenate(sums, axis=1)
-    ]
-    return _Pairs(key // labels.voters, key % labels.voters, *totals)
+    totals = [np.bincount(row, column, len(key)) for column in np.concatenate(sums, axis=1)]
+    enough = totals[0] >= _FEWEST
+    key = key[enough]
+    columns = (total[enough] for total in totals)
+    return _Pairs(key // labels.voters, key % labels.voters, *columns)
 
 
 def _confusions(consensus: LeaveOneOut) -> Floats:
     """Confusion matrix of each voter, (V, K, K)."""
     labels = consensus.labels
-    k, common = labels.answers, consensus.confusion
+    k, common = labels.num_classes, consensus.confusion
     counts = np.zeros((labels.voters, k, k))
     for rows, q in consensus.blocks():
         answer, voter = labels.answer[rows], labels.voter[rows]

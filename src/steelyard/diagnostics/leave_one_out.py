@@ -1,4 +1,4 @@
-"""The consensus of the other voters, by which a voter is judged: leave-one-out."""
+"""Leave-one-out consensus: each voter is compared with the other voters alone."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -9,17 +9,17 @@ import numpy as np
 from steelyard.types import ABSTAIN, Floats, Ints, Votes
 
 _CELLS = 2**19  # of a block of rows: 4 MiB, which stays in the cache
-_EXAMPLES = 100_000  # that weights are fitted to; more would change their third digit
-_MOST_CELLS = 4_000_000  # of their distributions: 32 MiB
-_STEPS = 30  # of EM; the weights of the crowd sets converge in about ten
+_EXAMPLES = 100_000  # for the fit of weights; more would change their third digit
+_MOST_CELLS = 4_000_000  # for the same fit, in distributions: 32 MiB
+_STEPS = 30  # EM steps; the weights of the crowd sets converge in about ten
 
 
 @dataclass(frozen=True, eq=False)
 class VoterLabels:
     """One answer for each voter and example: the one that the voter gave most often.
 
-    A voter whose two most frequent answers to an example are tied has no label of it. So a model
-    that was asked ten times counts as much as a person who was asked once.
+    A voter whose two most frequent answers to an example are tied has no label there. A model that
+    was asked ten times counts as much as a person who was asked once.
     """
 
     example: Ints  # (B,), ascending
@@ -29,7 +29,7 @@ class VoterLabels:
     voters: int  # V
 
     @property
-    def answers(self) -> int:
+    def num_classes(self) -> int:
         """K, the largest number of candidates of any example."""
         return int(self.candidates.max()) if len(self.candidates) else 0
 
@@ -46,19 +46,19 @@ class VoterLabels:
     @cached_property
     def given(self) -> Floats:
         """How often each voter gave each answer, (V, K)."""
-        cell = self.voter * self.answers + self.answer
-        table = np.bincount(cell, minlength=self.voters * self.answers)
-        return table.reshape(self.voters, self.answers).astype(np.float64)
+        cell = self.voter * self.num_classes + self.answer
+        table = np.bincount(cell, minlength=self.voters * self.num_classes)
+        return table.reshape(self.voters, self.num_classes).astype(np.float64)
 
     def totals(self, weight: Floats) -> Floats:
         """Sum of the voters' weights (V,) for each answer, (N, K)."""
-        shape = len(self.candidates), self.answers
-        cell = self.example * self.answers + self.answer
+        shape = len(self.candidates), self.num_classes
+        cell = self.example * self.num_classes + self.answer
         sums = np.bincount(cell, weight[self.voter], shape[0] * shape[1]).reshape(shape)
         return sums.astype(np.float64)
 
     def every(self, step: int) -> "VoterLabels":
-        """Those on every `step`-th example."""
+        """The labels on every `step`-th example."""
         if step <= 1:
             return self
         rows = self.example % step == 0
@@ -71,9 +71,9 @@ class VoterLabels:
         )
 
     def shares(self) -> tuple[Floats, Floats]:
-        """Of the other voters on the same example: the share with this answer, and their number.
+        """The share of the example's other voters with this answer, and their number, (B,) each.
 
-        (B,) each; the share is 0 where there are no others.
+        The share is 0 where there are no others.
         """
         same = self.counts[self.example, self.answer] - 1
         number = self.counts.sum(axis=1)[self.example] - 1
@@ -104,7 +104,7 @@ def voter_labels(votes: Votes) -> VoterLabels:
 
 
 def _most_frequent(pair: Ints, answer: Ints, k: int) -> tuple[Ints, Ints]:
-    """Each pair once, with its most frequent answer; pairs whose first two are tied, not at all."""
+    """Each pair once with its most frequent answer, without pairs whose first two are tied."""
     cells, times = np.unique(pair * k + answer, return_counts=True)
     order = np.lexsort((-times, cells // k))
     cells, times = cells[order], times[order]
@@ -120,8 +120,8 @@ def _most_frequent(pair: Ints, answer: Ints, k: int) -> tuple[Ints, Ints]:
 class LeaveOneOut:
     """The consensus of the other voters on each example.
 
-    With w_v the weight of voter v, and n(k) the sum of the weights of the *other* voters that
-    answered k, every answer being as likely beforehand,
+    With w_v the weight of voter v, n(k) the sum of the weights of the *other* voters that
+    answered k, and a uniform prior over answers,
 
         q(k) proportional to exp(n(k)),        w_v = ln(a_v (K - 1) / (1 - a_v)), at least 0
 
@@ -146,23 +146,23 @@ class LeaveOneOut:
         """Sum of all voters' weights for each answer, (N, K)."""
         return self.labels.totals(self.weight)
 
-    def without(self, *leave_out: Ints) -> Floats:
+    def without(self, *excluded: Ints) -> Floats:
         """q of some examples without the voters of these labels, (rows, K).
 
         Args:
-            leave_out: row numbers of labels; the i-th of each is on the same example.
+            excluded: row numbers of labels; the i-th of each is on the same example.
         """
         labels = self.labels
-        example = labels.example[leave_out[0]]
+        example = labels.example[excluded[0]]
         totals = self.totals[example]
         line = np.arange(len(totals))
-        for rows in leave_out:
+        for rows in excluded:
             totals[line, labels.answer[rows]] -= self.weight[labels.voter[rows]]
         return _softmax(totals, labels.candidates[example])
 
     def blocks(self) -> Iterator[tuple[slice, Floats]]:
         """Rows of labels with q for each, (rows, K), in blocks to bound memory."""
-        size = max(1, _CELLS // max(1, self.labels.answers))
+        size = max(1, _CELLS // max(1, self.labels.num_classes))
         for start in range(0, len(self.labels.example), size):
             rows = slice(start, min(start + size, len(self.labels.example)))
             yield rows, self.without(np.arange(rows.start, rows.stop))
@@ -178,15 +178,16 @@ def leave_one_out(labels: VoterLabels, *, equal_weights: bool = False) -> LeaveO
 
 def _sampled(labels: VoterLabels) -> VoterLabels:
     """Every n-th example, if there are more than weights need."""
-    cells = len(labels.example) * labels.answers
+    cells = len(labels.example) * labels.num_classes
     return labels.every(max(-(-len(labels.candidates) // _EXAMPLES), -(-cells // _MOST_CELLS)))
 
 
 def _weights(labels: VoterLabels, equal_weights: bool) -> Floats:
+    """Weight of each voter, (V,), by EM."""
     accuracy = np.full(labels.voters, 0.75)
     weight = np.zeros(labels.voters)
     for _ in range(_STEPS):
-        weight = np.log(np.maximum(accuracy * max(labels.answers - 1, 1) / (1 - accuracy), 1.0))
+        weight = np.log(np.maximum(accuracy * max(labels.num_classes - 1, 1) / (1 - accuracy), 1.0))
         posterior = _softmax(labels.totals(weight), labels.candidates)
         right = np.bincount(labels.voter, posterior[labels.example, labels.answer], labels.voters)
         mean = right.sum() / max(1.0, float(labels.per_voter.sum()))
@@ -197,7 +198,7 @@ def _weights(labels: VoterLabels, equal_weights: bool) -> Floats:
 
 def _common_confusion(labels: VoterLabels, weight: Floats) -> Floats:
     """EM with the leave-one-out q held fixed, so that noise in q does not enter the matrix."""
-    k = labels.answers
+    k = labels.num_classes
     q = LeaveOneOut(labels, weight).without(np.arange(len(labels.example))).T
     vote_weight = weight[labels.voter]
     start = (np.ones((k, k)) + np.eye(k) * k) / (2 * max(1, k))

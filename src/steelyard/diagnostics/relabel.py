@@ -9,8 +9,8 @@ from steelyard.types import ABSTAIN, Floats, Ints, Reliability, Votes
 
 
 @dataclass(frozen=True)
-class RelabelPosterior:
-    """An example to ask about again."""
+class RelabelItem:
+    """An example to label again."""
 
     id: str
     label: str
@@ -53,9 +53,9 @@ def expected_gain(posterior: Floats, confusion: Floats) -> Floats:
 def expected_gain_of_coin(posterior: Floats, accuracy: float, candidates: Ints) -> Floats:
     """`expected_gain` of a voter who is right with probability `accuracy`, (N,).
 
-    Else it names each of the other K_i - 1 candidates equally often. For open answers and for
-    questions with different numbers of options. 0 where there is one candidate: an answer that
-    nobody has given yet is not foreseen.
+    A wrong answer is each of the other K_i - 1 candidates equally often. For open answers and for
+    questions with different numbers of options. 0 where there is one candidate, because the gain of
+    an answer that no voter has given yet is unknown.
 
     The posterior (N, K) is 0 beyond an example's candidates, whose numbers are `candidates` (N,).
     """
@@ -71,8 +71,8 @@ def expected_gain_of_coin(posterior: Floats, accuracy: float, candidates: Ints) 
 def typical_voter(votes: Votes, reliability: Reliability) -> Floats:
     """Confusion matrix (K, K) of the voters together, each counted by its readable votes.
 
-    Of the estimator's own matrices where it learnt them; else the expected votes for l where the
-    truth is k under the posterior, with one more vote like the mean vote in each row.
+    The mean of the estimator's matrices where it learnt them; else the expected votes for l where
+    the truth is k under the posterior, with one more vote like the mean vote in each row.
     """
     from scipy.sparse import csr_array
 
@@ -82,8 +82,8 @@ def typical_voter(votes: Votes, reliability: Reliability) -> Floats:
         number = np.bincount(votes.voter[read], minlength=len(votes.voters))
         return np.asarray(np.einsum("v,vkl->kl", number / number.sum(), skill.confusion))
     cell = (votes.answer[read], votes.example[read])
-    counts_of = csr_array((np.ones(len(cell[0])), cell), shape=(k, len(votes.ids)))
-    counts = (counts_of @ reliability.posterior).T  # [truth, answer]
+    given = csr_array((np.ones(len(cell[0])), cell), shape=(k, len(votes.ids)))
+    counts = (given @ reliability.posterior).T  # [truth, answer]
     counts += (counts.sum(axis=0) + 1 / k) / (counts.sum() + 1)
     matrix: Floats = counts / counts.sum(axis=1, keepdims=True)
     return matrix
@@ -103,15 +103,17 @@ def gains(votes: Votes, reliability: Reliability) -> Floats:
 
 def relabel_first(
     votes: Votes, reliability: Reliability, label: Ints, *, most: int = 100
-) -> tuple[RelabelPosterior, ...]:
-    """The examples where one more vote helps most, at most `most`; ties by uncertainty.
+) -> tuple[RelabelItem, ...]:
+    """The examples with the largest expected gain of one more vote, at most `most`.
+
+    Among equal gains the most uncertain label is first.
 
     `label` (N,) are the answer numbers to report, ABSTAIN for none.
     """
     gain = gains(votes, reliability)
     order = np.lexsort((reliability.posterior.max(axis=1), -np.round(gain, 12)))[:most]
     return tuple(
-        RelabelPosterior(
+        RelabelItem(
             id=votes.ids[i],
             label=_name(votes, int(i), int(label[i])),
             score=float(reliability.score[i]),
@@ -122,8 +124,5 @@ def relabel_first(
 
 
 def _name(votes: Votes, example: int, label: int) -> str:
-    if label == ABSTAIN:
-        return ""
-    if votes.candidate_texts:
-        return votes.candidate_texts[example][label]
-    return votes.classes[label] if votes.classes else str(label)
+    names = votes.candidate_texts[example] if votes.candidate_texts else votes.class_names
+    return "" if label == ABSTAIN else names[label]

@@ -10,20 +10,20 @@ from steelyard.types import Floats, Ints
 
 Bools = npt.NDArray[np.bool_]
 
-_FEW = 5  # labels, below which a voter is not counted as a labelling function
+_FEW = 5  # labels below which a voter is not counted as a labelling function
 
 
 @dataclass(frozen=True, eq=False)
 class SpammerTests:
     """p of each test for each voter, (V,); small is suspicious, 1 where the test does not apply."""
 
-    against: Floats  # of "agrees with the others as often as chance, or more"
-    constant: Floats  # of "gives its favourite answer by rote at most half of the time"
-    random: Floats  # of "knows at least half of what the average voter knows"
-    related: Floats  # of "agrees with the others as often as chance, or less"
+    against: Floats  # null: agrees with the others as often as chance, or more
+    constant: Floats  # null: gives its favourite answer by rote at most half of the time
+    random: Floats  # null: depends on the example at least half as much as the average voter
+    related: Floats  # null: agrees with the others as often as chance, or less
     favourite: Ints  # the answer given most often
-    share: Floats  # how often, in [0, 1]
-    usual: Floats  # how often the average voter would give it on the same examples
+    share: Floats  # of the favourite answer, in [0, 1]
+    usual: Floats  # share of that answer for an average voter on the same examples
 
 
 def spammer_tests(consensus: LeaveOneOut) -> SpammerTests:
@@ -33,30 +33,31 @@ def spammer_tests(consensus: LeaveOneOut) -> SpammerTests:
     r_m = q_m C the answers to expect of an average voter, and p(k) the share of the voter's own
     answers k.
 
-    against, related: T = sum_m q_m(a_m), compared with the same answers dealt to the same examples
-        at random. Mean and variance over all n! deals are exact (Hoeffding 1951), the tail is
-        normal, and p is no less than 1 / (number of different deals).
-    random: each answer is taken to come from r_m with probability g, else from the voter's habits
+    against, related: T = sum_m q_m(a_m), compared with random permutations of the same answers over
+        the same examples. Mean and variance over all n! permutations are exact (Hoeffding 1951),
+        the tail is normal, and p is no less than 1 / (number of different permutations).
+    random: each answer is assumed to come from r_m with probability g, else from the voter's habits
         b_m (its other answers, and K answers as all voters give them). Score test of g >= 1/2:
         with f = (r_m + b_m) / 2 and U(a) = (r_m(a) - b_m(a)) / f(a), in [-2, 2],
         z = sum U(a_m) / sqrt(sum_m sum_a f(a) U(a)^2).
-    constant: the favourite answer is taken to be given by rote with probability g. If g <= 1/2,
+    constant: the favourite answer is assumed to be given by rote with probability g. If g <= 1/2,
         its number is at most binomial with mean share (1 + r_m(favourite)) / 2 (Hoeffding 1956); p
         is that tail, times K for having picked the favourite.
 
     Voters with a single answer are ignored by `random`, which cannot tell habit from chance,
-    and by `constant` where most voters are of that kind: labelling functions. So is a voter that
-    votes where others see its favourite more often than elsewhere (by two standard errors).
+    and by `constant` where most voters are of that kind: labelling functions. `constant` also
+    ignores a voter that votes where others give its favourite more often than elsewhere (by two
+    standard errors).
 
     Source: Hoeffding 1951, "A Combinatorial Central Limit Theorem"; Hoeffding 1956, "On the
         Distribution of the Number of Successes in Independent Trials"; Rao 1948 (score test). (The
-        hypotheses at one half are ours: honest voters who are weaker than the average or have a
-        liking fulfil them.)
+        hypotheses at one half are ours: they hold for honest voters who are weaker than the average
+        or prefer an answer.)
     """
     from scipy.special import betainc, gammaln, ndtr
 
     labels = consensus.labels
-    n, k, line = labels.per_voter, labels.answers, np.arange(labels.voters)
+    n, k, line = labels.per_voter, labels.num_classes, np.arange(labels.voters)
     at_least_1 = np.maximum(n, 1)
     share = labels.given / at_least_1[:, None]
     favourite = share.argmax(axis=1)
@@ -69,8 +70,8 @@ def spammer_tests(consensus: LeaveOneOut) -> SpammerTests:
     spread -= mixed_squares - mixed**2 / at_least_1
     variance = np.maximum(spread, 0.0) * at_least_1 / np.maximum(n - 1, 1)
     z = _ratio(agreement - n * (share * mean).sum(axis=1), np.sqrt(variance))
-    deals = gammaln(n + 1) - gammaln(labels.given + 1).sum(axis=1)  # ln of their number
-    least = np.exp(-np.maximum(deals, 0.0))
+    permutations = gammaln(n + 1) - gammaln(labels.given + 1).sum(axis=1)  # ln of their number
+    least = np.exp(-np.maximum(permutations, 0.0))
 
     top = labels.given[line, favourite]
     is_single = (top == n) & (n > 0)
@@ -96,7 +97,7 @@ def _sums(consensus: LeaveOneOut, share: Floats, favourite: Ints) -> Floats:
     from scipy.sparse import csr_array
 
     labels = consensus.labels
-    k = labels.answers
+    k = labels.num_classes
     habit = labels.given.sum(axis=0) / max(1.0, float(labels.given.sum()))
     total = np.zeros((labels.voters, 6 + 2 * k))
     for rows, q in consensus.blocks():
@@ -104,17 +105,17 @@ def _sums(consensus: LeaveOneOut, share: Floats, favourite: Ints) -> Floats:
         line = np.arange(len(voter))
         r = q @ consensus.confusion
         habits = labels.given[voter] + k * habit
-        habits[line, answer] -= 1  # its other answers: its own would speak for itself
+        habits[line, answer] -= 1  # without this answer, which would confirm itself
         habits /= habits.sum(axis=1, keepdims=True)
-        both = np.maximum(r + habits, 1e-300)
-        slope = 2 * (r - habits) / both
+        total_rate = np.maximum(r + habits, 1e-300)
+        slope = 2 * (r - habits) / total_rate
         mixed = (share[voter] * q).sum(axis=1)
         columns = (
             q[line, answer],
             mixed,
             mixed**2,
             slope[line, answer],
-            (both / 2 * slope**2).sum(axis=1),
+            (total_rate / 2 * slope**2).sum(axis=1),
             r[line, favourite[voter]],
         )
         of_voter = csr_array((np.ones(len(line)), (voter, line)), shape=(labels.voters, len(line)))
@@ -125,7 +126,7 @@ def _sums(consensus: LeaveOneOut, share: Floats, favourite: Ints) -> Floats:
 def spammer_test_open(labels: VoterLabels) -> Floats:
     """p of "agrees with the others at least half as often as they agree with each other", (V,).
 
-    For open answers, which have no names in common. With x_m the others' share that has the
+    For open answers, which have no common classes. With x_m the others' share that has the
     voter's answer on example m and s_m the share of pairs of others that agree, over examples with
     two others or more,
 

@@ -4,8 +4,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
-from steelyard.diagnostics.leave_one_out import leave_one_out, voter_labels
+from steelyard.diagnostics.leave_one_out import VoterLabels, leave_one_out, voter_labels
 from steelyard.diagnostics.spammers import benjamini_hochberg, spammer_test_open, spammer_tests
 from steelyard.types import ABSTAIN, Floats, Ints, Reliability, Votes
 
@@ -17,7 +18,7 @@ _NORMAL = 1.959964  # 97.5 % quantile
 
 @dataclass(frozen=True, eq=False)
 class VoterTable:
-    """What is known about each voter. Row v is of `voters[v]`; nan is unknown."""
+    """What the votes show about each voter. Row v is voter `voters[v]`; nan is unknown."""
 
     voters: tuple[str, ...]  # V
     votes: Ints  # (V,), readable votes
@@ -41,10 +42,10 @@ class VoterTable:
             "votes": int(self.votes[v]),
             "abstained": int(self.abstained[v]),
             "accuracy": _span(self.accuracy[v]),
-            "agreement": _known(self.agreement[v]),
+            "agreement": _number(self.agreement[v]),
             "true_accuracy": None if truth is None else _span(truth[v]),
             "flags": list(self.flags[v]),
-            "confusion": None if matrix is None else [list(map(_known, row)) for row in matrix[v]],
+            "confusion": None if matrix is None else [list(map(_number, row)) for row in matrix[v]],
             "confusion_votes": None if size is None else [round(float(x), 2) for x in size[v]],
         }
 
@@ -52,13 +53,13 @@ class VoterTable:
 def judge_voters(
     votes: Votes, reliability: Reliability, truth: Ints | None = None, *, level: float = 0.05
 ) -> VoterTable:
-    """What the votes show about each voter.
+    """Accuracy, agreement, flags and confusions of each voter, from the votes alone or with truth.
 
     accuracy: expected share of right votes under the posterior P of the estimator,
         s / n with s = sum_m P(answer m is right), and an interval that counts both the sample of n
         examples and that P is not certain: Wilson's with n / (1 + h) examples,
         h = sum_m P (1 - P) / (n a (1 - a)), a = (s + 1/2) / (n + 1). It is as good as P: voters
-        who err together look better than they are.
+        who make the same mistakes look better than they are.
     true_accuracy: share of right votes where truth is known, with Wilson's interval.
     agreement: how often another voter of the same example, drawn at random, has the same answer.
     flags: from `spammer_tests` and `spammer_test_open`, against the *other* voters and not
@@ -78,25 +79,27 @@ def judge_voters(
     read = votes.answer != ABSTAIN
     example, voter, answer = votes.example[read], votes.voter[read], votes.answer[read]
     size = len(votes.voters)
-    number = np.bincount(voter, minlength=size)
     share = reliability.posterior[example, answer]
     pairs = np.sort(example * max(1, size) + voter, kind="stable")  # np.unique hashes: slower
     pairs = pairs[np.diff(pairs, prepend=-1) > 0]
     examples = np.bincount(pairs % max(1, size), minlength=size)
-    right = None
+    true_accuracy = None
     if truth is not None:
-        with_truth = truth[example] != ABSTAIN
-        right = _accuracy(
-            voter[with_truth], (answer == truth[example])[with_truth], pairs, truth, size
+        rows = truth[example] != ABSTAIN
+        judged = pairs[truth[pairs // max(1, size)] != ABSTAIN]
+        true_accuracy = wilson(
+            _mean(voter[rows], (answer == truth[example])[rows], size),
+            np.bincount(judged % max(1, size), minlength=size).astype(np.float64),
         )
+    labels = voter_labels(votes)
     confusion, sums = _confusion(votes, reliability.posterior, example, voter, answer)
     return VoterTable(
         voters=votes.voters,
-        votes=number,
+        votes=np.bincount(voter, minlength=size),
         abstained=np.bincount(votes.voter[~read], minlength=size),
-        accuracy=_expected_accuracy(voter, share, number, examples),
-        agreement=(labels := voter_labels(votes)).agreement(),
-        true_accuracy=right,
+        accuracy=_expected_accuracy(voter, share, examples),
+        agreement=labels.agreement(),
+        true_accuracy=true_accuracy,
         flags=_flags(votes, level, labels),
         confusion=confusion,
         confusion_votes=sums,
@@ -116,21 +119,18 @@ def wilson(share: Floats, number: Floats) -> Floats:
     return np.column_stack([np.where(number > 0, share, np.nan), low.clip(0, 1), high.clip(0, 1)])
 
 
-def _expected_accuracy(voter: Ints, share: Floats, number: Ints, examples: Ints) -> Floats:
-    size = len(number)
-    mean = np.bincount(voter, share, size) / np.maximum(number, 1)
-    uncertainty = np.bincount(voter, share * (1 - share), size) / np.maximum(number, 1)
+def _mean(voter: Ints, values: npt.ArrayLike, size: int) -> Floats:
+    """Mean of the values of each voter's votes, (V,); 0 without votes."""
+    number = np.maximum(np.bincount(voter, minlength=size), 1)
+    return np.asarray(np.bincount(voter, values, size) / number)
+
+
+def _expected_accuracy(voter: Ints, share: Floats, examples: Ints) -> Floats:
+    """`judge_voters`: accuracy, from the probability of each vote that it is right, (V, 3)."""
+    mean = _mean(voter, share, len(examples))
+    uncertainty = _mean(voter, share * (1 - share), len(examples))
     smooth = (examples * mean + 0.5) / (examples + 1)
     return wilson(mean, examples / (1 + uncertainty / (smooth * (1 - smooth))))
-
-
-def _accuracy(
-    voter: Ints, is_right: "np.typing.NDArray[np.bool_]", pairs: Ints, truth: Ints, size: int
-) -> Floats:
-    number = np.bincount(voter, minlength=size)
-    mean = np.bincount(voter, is_right, size) / np.maximum(number, 1)
-    with_truth = pairs[truth[pairs // max(1, size)] != ABSTAIN]
-    return wilson(mean, np.bincount(with_truth % max(1, size), minlength=size).astype(np.float64))
 
 
 def _confusion(
@@ -149,10 +149,11 @@ def _confusion(
     return shares, sums
 
 
-def _flags(votes: Votes, level: float, labels: Any) -> tuple[tuple[str, ...], ...]:
+def _flags(votes: Votes, level: float, labels: VoterLabels) -> tuple[tuple[str, ...], ...]:
+    """At most one reason for distrust of each voter."""
     if votes.candidate_texts:
         flagged = benjamini_hochberg(p := spammer_test_open(labels), level)
-        text = "agrees with the others less than half as often as they agree with each other"
+        text = "agrees with the other voters less than half as often as they do with each other"
         return tuple((f"{text} ({_p(p[v])})",) if is_in else () for v, is_in in enumerate(flagged))
     tests = spammer_tests(leave_one_out(labels))
     against, constant, random = (
@@ -160,22 +161,20 @@ def _flags(votes: Votes, level: float, labels: Any) -> tuple[tuple[str, ...], ..
     )
     flags: list[tuple[str, ...]] = []
     for v in range(len(votes.voters)):
+        text = ""
         if against[v]:
-            flags.append((f"answers against the others ({_p(tests.against[v])})",))
+            text = f"agrees with the other voters less often than chance ({_p(tests.against[v])})"
         elif constant[v]:
             name = votes.classes[tests.favourite[v]] if votes.classes else tests.favourite[v]
-            flags.append(
-                (
-                    f"answers {name!r} {tests.share[v]:.0%} of the time, where others would "
-                    f"{tests.usual[v]:.0%} ({_p(tests.constant[v])})",
-                )
+            text = (
+                f"answers {name!r} in {tests.share[v]:.0%} of its votes; an average voter would in "
+                f"{tests.usual[v]:.0%} of them ({_p(tests.constant[v])})"
             )
         elif random[v]:
             is_related = tests.related[v] < level
-            what = "knows less than half of what others know" if is_related else "answers at random"
-            flags.append((f"{what} ({_p(tests.random[v])})",))
-        else:
-            flags.append(())
+            text = "is less than half as informative as an average voter"
+            text = f"{text if is_related else 'answers at random'} ({_p(tests.random[v])})"
+        flags.append((text,) if text else ())
     return tuple(flags)
 
 
@@ -183,7 +182,7 @@ def _p(value: float) -> str:
     return "p < 0.001" if value < 0.001 else f"p = {value:.3f}"
 
 
-def _known(value: float) -> float | None:
+def _number(value: float) -> float | None:
     return None if np.isnan(value) else float(value)
 
 
