@@ -25,7 +25,7 @@ COLUMNS = {
     "column twice": ("id,ann,ann\nq,x,y\n", ["votes.csv line 1: column 'ann' is there twice"]),
     "length is no voter": (
         "id,ann,bob,length\nq1,x,y,31\nq2,y,x,47\nq3,x,x,12\n",
-        ["is column 'length' a voter", "31", "--classes"],
+        ["is column 'length' a voter", "31", "`classes`"],
     ),
     "answer missing in one row": (
         [*GOOD, {"id": "q1", "voter": "c"}],
@@ -57,9 +57,12 @@ ANSWERS = {
     "bool": ([*GOOD, vote("q1", "c", True)], ["line 9: answer True of 'c' on 'q1'", "write 1"]),
     "bools of Parquet": (columns(answer=[True, False, True]), ["row 1: answer True", "write 1"]),
     "fraction": ([*GOOD, vote("q1", "c", 0.5)], ["line 9: answer 0.5 of 'c'", "`probabilities`"]),
-    "fraction in CSV": (f"{FEW}q2,bob,0.5\n", ["line 5: answer '0.5' of 'bob'", "--classes"]),
+    "fraction in CSV": (f"{FEW}q2,bob,0.5\n", ["line 5: answer '0.5' of 'bob'", "`classes`"]),
     "infinite": ([*GOOD, vote("q1", "c", float("inf"))], ["line 9: answer inf"]),
-    "list": ([*GOOD, vote("q1", "c", ["ham"])], ["line 9: answer ['ham']", "--answers json"]),
+    "list": (
+        [*GOOD, vote("q1", "c", ["ham"])],
+        ["line 9: answer ['ham']", "`answers` to json"],
+    ),
     "two spellings": (f"{FEW}q2,bob,Ham\n", ["line 5: answer 'Ham'", "'ham' of votes.csv line 2"]),
     "two spaces": (f"{FEW}q2,bob, ham\n", ["line 5: answer ' ham'", "white space", "line 2"]),
     "wide characters": ([*GOOD, vote("q1", "c", "\uff48am")], ["line 9", "differs only"]),
@@ -68,15 +71,15 @@ ANSWERS = {
         ["all names or all whole numbers", "line 1 has 'spam'", "line 9 has 1"],
     ),
     "01 and 1": (f"{HEADER}q1,a,01\nq1,b,1\n", ["all names or all whole", "'01'", "'1'"]),
-    "1 and -1": (f"{HEADER}q1,a,1\nq1,b,-1\n", ["1 and -1", "-1 abstains", "--classes"]),
+    "1 and -1": (f"{HEADER}q1,a,1\nq1,b,-1\n", ["1 and -1", "-1 abstains", "`classes`"]),
     "nobody says anything": (f"{HEADER}q1,a,\nq1,b,-1\nq2,a,nan\n", ["every vote abstains"]),
     "open answers": (
         HEADER + "".join(f"q{i},{v},{i}{v}{i}x\n" for i in range(30) for v in "ab"),
-        ["60 distinct answers on 30 items", "--answers number"],
+        ["60 distinct answers on 30 items", "`answers` to number"],
     ),
     "the same vote twice": (
         f"{FEW}q1,ann,spam\nq2,ann,ham\n",
-        ["votes.csv line 5: 'ann' votes on 'q1' a second time", "line 2", "2 such", "--duplicates"],
+        ["votes.csv line 5: 'ann' votes on 'q1' a second time", "line 2", "2 such", "`duplicates`"],
     ),
     "twice in a nested row": (
         [{"id": "q", "votes": [{"annotator": "a", "label": 1}, {"annotator": "a", "label": 1}]}],

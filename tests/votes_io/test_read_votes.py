@@ -265,7 +265,7 @@ def test_open_numbers_are_candidates_of_their_item(tmp_path: Path) -> None:
 
 def test_open_answers_that_cannot_be_read_at_all_are_refused(tmp_path: Path) -> None:
     path = text(tmp_path / "v.csv", "id,voter,answer\nq,a,pear\nq,b,fig\n")
-    with pytest.raises(InputError, match=r"has no answer that reads as `--answers number`.*'pear'"):
+    with pytest.raises(InputError, match=r"has no answer that reads as `answers: number`.*'pear'"):
         read_votes(path, answers="number")
     assert read_votes(path, answers="text").votes.candidate_texts == (("fig", "pear"),)
 

@@ -85,7 +85,7 @@ def test_every_spelling_is_read_or_refused_alike(
             try:
                 outcomes.append(table(read()))
             except InputError as error:
-                outcomes.append(str(error).replace(" or choose `--duplicates last` or `mean`", ""))
+                outcomes.append(str(error).replace(" or set `duplicates` to last or mean", ""))
         assert outcomes[0] == outcomes[1]
 
 

@@ -50,9 +50,9 @@ def find_copies(votes: Votes, *, level: float = 0.05, most: int = 200) -> tuple[
     Independent voters have E S = L. Real voters share some mistakes without copying, because
     examples differ in ways that no model of voters describes: L is multiplied by the ratio of the
     sums of S and L over all pairs, if above 1, and S has the variance L + L^2 / s (negative
-    binomial), with s from the moments of all pairs but the tenth with the largest surplus. p is the tail of
-    1.25 times that mean, for what the skills of a pair leave unexplained. A pair is reported if p
-    passes Benjamini-Hochberg at `level` over all pairs with 5 examples or more.
+    binomial), with s from the moments of all pairs but the tenth with the largest surplus. p is the
+    tail of 1.25 times that mean, for what the skills of a pair leave unexplained. A pair is
+    reported if p passes Benjamini-Hochberg at `level` over all pairs with 5 examples or more.
 
     It cannot detect: who copied whom; a copy of a voter who is never wrong; copying on examples
     whose other voters are split or fewer than two; and copying by most of the voters, who are then

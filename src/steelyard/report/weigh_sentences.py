@@ -134,7 +134,8 @@ GLOSSARY = {
         "that any is flagged is at most 5 %. 'At random' means that more than half of its answers "
         "are independent of the items; 'the same answer' that more than half are given regardless "
         "of the item; 'less than half as informative' that it depends on the item, but less than "
-        "half as much as an average voter. A voter without a flag may still be poor: few votes are not enough to show it."
+        "half as much as an average voter. A voter without a flag may still be poor: few votes are "
+        "not enough to show it."
     ),
     "Copies": (
         "Pairs that make the same mistakes more often than independent voters of the same "

@@ -89,9 +89,8 @@ def refuse_one_label(selection: Selection) -> None:
     if selection.targets.shape[1] > 1 and (labels == labels[0]).all():
         raise NothingToLearn(
             f"All {len(labels)} kept examples have the same label, {labels[0]}; a student cannot "
-            "learn from one class. Keep a share of each class (the arm `filter_balanced`, such as "
-            "`--set 'arms=[naive, majority, filter_balanced]'`; `per_class` of `keep`), or check "
-            "the votes."
+            "learn from one class. Keep a share of each class (the arm `filter_balanced`, or "
+            "`per_class` of the selection `keep`), or check the votes."
         )
 
 

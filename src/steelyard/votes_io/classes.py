@@ -161,7 +161,7 @@ def find_classes(raw: RawVotes) -> tuple[FileClasses, list[str]]:
     if not spelled:
         raise InputError(
             f"{raw.source.name} has no answer that names a class: every vote abstains. Is it the "
-            "right file? If nobody answered yet, list the classes in a file for `--classes`."
+            "right file? If nobody answered yet, give the class names as `classes`."
         )
     if names and numbers:
         ordered = reversed(spelled.items())  # so that the first of each kind is kept
@@ -177,7 +177,7 @@ def find_classes(raw: RawVotes) -> tuple[FileClasses, list[str]]:
     if set(spelled) == {"1"} and any(whole_number(v) == "-1" for v in raw.answer.values):
         raise InputError(
             f"{raw.source.name} has the answers 1 and -1, and -1 abstains: only one class is left. "
-            "If -1 is a class, list both classes in a file for `--classes`."
+            "If -1 is a class, give both class names as `classes`."
         )
     return FileClasses(tuple(sorted(spelled, key=_order))), _notes(raw, spelled)
 
@@ -203,9 +203,9 @@ def _no_name(value: Any) -> str:
     if isinstance(value, float | str):
         return (
             "is no class; classes are names or whole numbers, and a voter's probabilities go into "
-            "`probabilities`. If it is a class name, list the classes in a file for `--classes`."
+            "`probabilities`. If it is a class name, give all names as `classes`."
         )
-    return "is no class name or number. For open answers there is `--answers json`."
+    return "is no class name or number. For open answers set `answers` to json."
 
 
 def _check_columns(raw: RawVotes) -> None:
@@ -227,7 +227,7 @@ def _check_columns(raw: RawVotes) -> None:
         raise InputError(
             f"{raw.source.name}: is column {raw.voters[v]!r} a voter? Most of its answers, such as "
             f"{shown(raw.value(vote))}, stand in no other column. If it is none, take it out or "
-            "rename it to `text`; if it is one, list the classes in a file for `--classes`."
+            "rename it to `text`; if it is one, give the class names as `classes`."
         )
 
 
@@ -252,8 +252,8 @@ def _check_closed(raw: RawVotes, names: list[str]) -> None:
         raise InputError(
             f"{raw.source.name} has {len(names):,} distinct answers on {items:,} items, such as "
             f"{shown(names[0])} and {shown(names[1])}: they look like open answers. "
-            "Give `--answers number`, `text`, `json` or `slots`; if they are classes, list them in "
-            "a file for `--classes`."
+            "Set `answers` to number, text, json or slots; if they are classes, give the class names "
+            "as `classes`."
         )
 
 

@@ -27,7 +27,7 @@ from steelyard.votes_io.raw_votes import RawVotes, empty, read_raw_votes, shown
 from steelyard.votes_io.tabulate import Duplicates, given_probabilities, tabulate
 from steelyard.votes_io.truth import truth_of
 
-ADVICE = "keep one of each, tell them apart by `query`, or choose `--duplicates last` or `mean`."
+ADVICE = "keep one of each, tell them apart by `query`, or set `duplicates` to last or mean."
 
 
 @dataclass(frozen=True, eq=False)
@@ -145,7 +145,7 @@ def _unparsed(raw: RawVotes, number: Ints, answer_format: OpenAnswerFormat) -> l
     first = shown(raw.answer.values[0])
     if (number == ABSTAIN).all():
         raise InputError(
-            f"{raw.source.name} has no answer that reads as `--answers {answer_format}`, first "
+            f"{raw.source.name} has no answer that reads as `answers: {answer_format}`, first "
             f"{first}. Give another format."
         )
     given = ~np.array([empty(value) for value in raw.answer.values])[raw.answer.codes]

@@ -44,7 +44,7 @@ def given_probabilities(
             f"{raw.location(vote)}: the vote of {raw.description(vote)} has its largest "
             f"probability at {best!r} if the classes are in the order "
             f"{shown(list(label_set.names))}, and answers "
-            f"{label_set.names[number[vote]]!r}. List the classes in their order for `--classes`."
+            f"{label_set.names[number[vote]]!r}. Give the class names in their order as `classes`."
         )
     return probs
 

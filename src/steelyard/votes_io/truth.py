@@ -71,8 +71,8 @@ def truth_of(
             raise InputError(
                 f"{source.at(column.first(int(code)))[0]}: `{name}` "
                 f"{shown(column.values[code])} is not among the classes "
-                f"{shown(list(label_set.names))}. If voters may give it and merely never did, list "
-                "all classes in a file for `--classes`."
+                f"{shown(list(label_set.names))}. If voters may give it but never did, give "
+                "all class names as `classes`."
             )
     number = numbers[column.codes]
     rows = np.flatnonzero(number != ABSTAIN)

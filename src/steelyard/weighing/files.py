@@ -28,11 +28,11 @@ def check_out(out: Path) -> None:
             be written to.
     """
     if out.is_symlink() or (out.exists() and not out.is_dir()):
-        raise InputError(f"{out} must be a folder, or not exist yet; give another with --out.")
+        raise InputError(f"{out} must be a folder, or not exist yet; give another `out`.")
     above = next(folder for folder in (out, *out.absolute().parents) if folder.exists())
     if not above.is_dir() or not os.access(above, os.W_OK | os.X_OK):
         what = "cannot be written to" if above.is_dir() else "is a file"
-        raise InputError(f"{out}: {above} {what}; give another folder with --out.")
+        raise InputError(f"{out}: {above} {what}; give another folder as `out`.")
     if not out.exists() or not any(out.iterdir()):
         return
     try:
@@ -41,9 +41,7 @@ def check_out(out: Path) -> None:
     except (OSError, ValueError, TypeError):
         is_weighing = False
     if not is_weighing:
-        raise InputError(
-            f"{out} is not empty and holds no weighing; give another folder with --out."
-        )
+        raise InputError(f"{out} is not empty and holds no weighing; give another folder as `out`.")
 
 
 def write_files(
@@ -57,8 +55,8 @@ def write_files(
         out.parent.mkdir(parents=True, exist_ok=True)
     except (FileExistsError, FileNotFoundError, NotADirectoryError) as error:
         raise InputError(
-            f"{out} cannot be made: {error.strerror} ({error.filename}); give another folder with "
-            "--out."
+            f"{out} cannot be made: {error.strerror} ({error.filename}); give another folder as "
+            "`out`."
         ) from error
     remove_stale_drafts(out.parent, f"{out.name}-")
     with draft_folder(out) as draft:

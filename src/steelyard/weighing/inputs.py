@@ -135,8 +135,8 @@ def _source(name: str, loaded: LoadedVotes, duplicates: Duplicates) -> VotesSour
         notes.append(f"Voters are the columns {voters}{ignored}.")
     for column in loaded.header.truth:
         notes.append(
-            f"Column {column!r} looks like the truth and was not read; `--truth {column}` would "
-            "judge by it."
+            f"Column {column!r} looks like the truth and was not read; give its name as `truth` "
+            "to evaluate by it."
         )
     return VotesSource(name, loaded.header.layout, duplicates, loaded.duplicates, tuple(notes))
 
