@@ -68,7 +68,7 @@ def test_gold_is_certain_also_where_nobody_answers_or_the_method_passes_it_over(
 def test_gold_that_is_truth_too_is_said() -> None:
     known = truth(1, 1, ABSTAIN, ABSTAIN)
     found = sy.weigh(TABLE, ["majority"], truth=known, gold=known).summary
-    assert any("2 items of known truth are gold" in text for text in found["warnings"])
+    assert any("2 items of `truth` are also in `gold`" in text for text in found["warnings"])
 
 
 def test_nothing_is_said_of_the_accuracy_of_a_voter_who_answers_alone() -> None:

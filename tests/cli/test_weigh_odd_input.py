@@ -101,7 +101,7 @@ def test_one_voter_one_class_and_all_alike_are_said(weigh: Weigh) -> None:
     assert "There is one voter" in weigh(f"{HEADER}q1,ann,ham\nq2,ann,spam\n").out
     said = weigh(f"{HEADER}q1,ann,ham\nq1,bob,ham\n").out
     assert "Every vote names the same class." in said
-    assert "All votes on an item agree" in said
+    assert "All votes on each item agree" in said
     assert "No item has two votes" in weigh(f"{HEADER}q1,ann,ham\nq2,bob,spam\n").out
 
 
@@ -118,7 +118,7 @@ def test_ties_go_to_a_draw_and_are_counted(weigh: Weigh, tmp_path: Path) -> None
     """Of 200 ties about half go to each class: 60 and 140 are 5.7 standard deviations away."""
     votes = HEADER + "".join(f"q{i},ann,ham\nq{i},bob,spam\n" for i in range(200))
     said = weigh(votes)
-    assert "note: 200 labels are ties that a draw decided." in said.out
+    assert "note: 200 labels are ties, broken at random." in said.out
     first = labels(tmp_path)
     assert 60 < sum(label == "ham" for _, label, _ in first) < 140
     weigh(votes)

@@ -1,12 +1,10 @@
 """3. Votes to Reliability: how far can each weak label be trusted?
 
 A new estimator is one file, one name in `EstimatorSettings`, and one test; outside the package
-it is one file (see `examples/own_estimator.py`). Its verb is
-`estimate(votes, gold=None)`: `gold` (N,) has the true answer of trusted examples and ABSTAIN
-elsewhere. Estimators that learn about voters hold these answers fixed, the others ignore them.
-
-Some also look at the examples (`needs_features`, `needs_questions`): a study has them, a table of
-votes alone has not. All are called by `estimate_from`.
+it is one file (see `examples/own_estimator.py`). Its method is `estimate(votes, gold=None)`: `gold`
+(N,) has the true answer of trusted examples and ABSTAIN elsewhere. Estimators that learn about
+voters hold these answers fixed, the others ignore them. Estimators with `needs_questions` or
+`needs_features` also use the examples, which only a study has. All are called by `estimate_from`.
 """
 
 from collections.abc import Mapping
@@ -69,24 +67,23 @@ EstimatorSettings: TypeAlias = Annotated[
     | GraphDenoising,
     Field(discriminator="kind"),
 ]
-_KINDS: Mapping[str, Any] = {
+ALL_ESTIMATORS: Mapping[str, Any] = {
     cls.model_fields["kind"].default: cls for cls in get_args(get_args(EstimatorSettings)[0])
 }
+"""All estimators by their names."""
 ESTIMATORS: Mapping[str, type[VoteEstimator]] = {
-    kind: cls for kind, cls in _KINDS.items() if not cls.needs_questions
+    kind: cls for kind, cls in ALL_ESTIMATORS.items() if not cls.needs_questions
 }
 """Estimators of votes alone by their names."""
 FEATURE_ESTIMATORS: Mapping[str, type[OnFeatures]] = {
-    kind: cls for kind, cls in _KINDS.items() if cls.needs_features
+    kind: cls for kind, cls in ALL_ESTIMATORS.items() if cls.needs_features
 }
 """Estimators that look at features of the questions, by their names."""
-QUESTION_ESTIMATORS = tuple(kind for kind, cls in _KINDS.items() if cls.needs_questions)
-"""Names of the estimators that look at the questions."""
 
 __all__ = [
+    "ALL_ESTIMATORS",
     "ESTIMATORS",
     "FEATURE_ESTIMATORS",
-    "QUESTION_ESTIMATORS",
     "BaseEstimator",
     "BeamEntropy",
     "Confidence",

@@ -252,8 +252,7 @@ def _check_closed(raw: RawVotes, names: list[str]) -> None:
         raise InputError(
             f"{raw.source.name} has {len(names):,} distinct answers on {items:,} items, such as "
             f"{shown(names[0])} and {shown(names[1])}: they look like open answers. "
-            "Set `answers` to number, text, json or slots; if they are classes, give the class names "
-            "as `classes`."
+            "Set `answers` to number, text, json or slots, or give the class names as `classes`."
         )
 
 

@@ -1,4 +1,4 @@
-"""The files of a weighing. Each is whole; others' files are left alone."""
+"""The files that `weigh` writes, each complete or not at all."""
 
 import csv
 import json
@@ -17,15 +17,14 @@ from steelyard.weighing.summary import MethodScores
 
 SUMMARY = "summary.json"
 FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "|", "%")
-"""How a cell begins that a spreadsheet may run."""
+"""Beginnings of cells that a spreadsheet may run as a formula."""
 
 
-def check_out(out: Path) -> None:
+def check_output_folder(out: Path) -> None:
     """Check early that results can be written to a folder.
 
     Raises:
-        InputError: it is no folder, one with other things than a weighing's, or in none that can
-            be written to.
+        InputError: it is a file, holds other files than those of `weigh`, or cannot be written to.
     """
     if out.is_symlink() or (out.exists() and not out.is_dir()):
         raise InputError(f"{out} must be a folder, or not exist yet; give another `out`.")
@@ -49,7 +48,7 @@ def write_files(
 ) -> Path:
     """Write all files beside `out`, then put them into it; returns the path of the report.
 
-    A former weighing is replaced; its files of methods that are not there any more are removed.
+    The files of an earlier call are replaced, and those of its other methods removed.
     """
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
@@ -77,7 +76,7 @@ def write_reliability(path: Path, votes: Votes, scores: MethodScores) -> None:
     """One method's items as Parquet: `id, label, score, posterior` in the order of the votes.
 
     `label` is null where nobody answered; `posterior` has a number for each class, or for each of
-    the item's `candidates`, a further column of open answers. `calibrated` is P(label is right),
+    the item's `candidates`, another column of open answers. `calibrated` is P(label is right),
     where the truth of enough items is known.
     """
     import pyarrow as pa
@@ -97,24 +96,24 @@ def write_reliability(path: Path, votes: Votes, scores: MethodScores) -> None:
     if votes.candidate_texts:
         columns["candidates"] = pa.array(votes.candidate_texts, pa.list_(pa.string()))
     pyarrow.parquet.write_table(pa.table(columns), path)
-    _flush(path)
+    with path.open("rb") as file:
+        os.fsync(file.fileno())
 
 
 def _labels(votes: Votes, scores: MethodScores) -> Any:
     import pyarrow as pa
 
     if votes.candidate_texts:
-        pairs = zip(votes.candidate_texts, scores.label.tolist(), strict=True)
-        return pa.array([texts[a] if a >= 0 else None for texts, a in pairs], pa.string())
-    names = votes.classes or tuple(str(k) for k in range(votes.num_classes))
+        return pa.array(votes.answer_names(scores.label), pa.string())
+    names = pa.array(votes.class_names, pa.string())
     numbers = pa.array(scores.label, mask=scores.label < 0)
-    return pa.DictionaryArray.from_arrays(numbers, pa.array(names, pa.string())).cast(pa.string())
+    return pa.DictionaryArray.from_arrays(numbers, names).cast(pa.string())
 
 
 def write_voters(path: Path, by_voter: list[dict[str, Any]]) -> None:
     """Voters as CSV. A text that a spreadsheet may run as a formula gets an apostrophe in front."""
     header = ("voter", "votes", "abstained", "accuracy", "low", "high", "agreement")
-    nothing = {"value": None, "low": None, "high": None}
+    unknown = {"value": None, "low": None, "high": None}
     with path.open("w", encoding="utf-8", newline="") as file:
         table = csv.writer(file)
         table.writerow([*header, "true_accuracy", "true_low", "true_high", "flags"])
@@ -122,9 +121,9 @@ def write_voters(path: Path, by_voter: list[dict[str, Any]]) -> None:
             table.writerow(
                 [
                     *(inert(row["voter"]), row["votes"], row["abstained"]),
-                    *((row["accuracy"] or nothing)[name] for name in nothing),
+                    *((row["accuracy"] or unknown)[name] for name in unknown),
                     row["agreement"],
-                    *((row["true_accuracy"] or nothing)[name] for name in nothing),
+                    *((row["true_accuracy"] or unknown)[name] for name in unknown),
                     inert("; ".join(row["flags"])),
                 ]
             )
@@ -142,6 +141,7 @@ def inert(text: str) -> str:
 
 
 def _put(draft: Path, out: Path) -> None:
+    """Move the new files into `out`, and remove files of methods that are no longer there."""
     out.mkdir(exist_ok=True)
     (out / "methods").mkdir(exist_ok=True)
     new = sorted(path.relative_to(draft) for path in draft.rglob("*") if path.is_file())
@@ -150,8 +150,3 @@ def _put(draft: Path, out: Path) -> None:
     for path in (out / "methods").glob("*.parquet"):
         if path.relative_to(out) not in new:
             path.unlink()
-
-
-def _flush(path: Path) -> None:
-    with path.open("rb") as file:
-        os.fsync(file.fileno())

@@ -1,4 +1,4 @@
-"""What `weigh` is given: votes and true answers, from files or from Python."""
+"""The votes and true answers that `weigh` is given, from files or from Python."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -24,7 +24,6 @@ from steelyard.votes_io.classes import Answers, FileClasses, OpenAnswers
 from steelyard.votes_io.read_votes import LoadedVotes, read_votes
 from steelyard.votes_io.tabulate import Duplicates
 from steelyard.votes_io.truth import read_truth, truth_of
-from steelyard.weighing.summary import VotesSource
 
 if TYPE_CHECKING:
     import pandas
@@ -44,14 +43,25 @@ Truth: TypeAlias = Union[
 """True answers, as `weigh` takes them."""
 
 
+@dataclass(frozen=True)
+class VotesSource:
+    """Where the votes come from and how they were read."""
+
+    name: str
+    format: str  # "long", "nested", "wide", or "table" of votes in memory
+    policy: str  # of duplicates
+    duplicates: int = 0
+    notes: tuple[str, ...] = ()
+
+
 @dataclass(frozen=True, eq=False)
 class WeighInputs:
-    """Votes about N items, and what is known of the true answers."""
+    """Votes about N items, and the known true answers."""
 
     votes: Votes
     source: VotesSource
-    truth: Ints  # (N,), ABSTAIN where unknown or held as gold, NO_CANDIDATE where no vote has it
-    gold: Ints  # (N,), the same of the answers that estimators hold fixed
+    truth: Ints  # (N,), ABSTAIN where unknown or in `gold`, NO_CANDIDATE where no vote has it
+    gold: Ints  # (N,), the same for the answers that estimators hold fixed
 
 
 def load_votes(
@@ -62,7 +72,7 @@ def load_votes(
     duplicates: Duplicates,
     classes: str | Path | Sequence[str] | None,
 ) -> WeighInputs:
-    """Read and check all that `weigh` is given; its docstring has the arguments.
+    """Read and check votes and true answers; `weigh` documents the arguments.
 
     Raises:
         InputError: something does not fit.
@@ -78,17 +88,18 @@ def load_votes(
         table, label_set, columns = loaded.votes, loaded.label_set, loaded.truth
         name = Path(votes).name if isinstance(votes, str | Path) else "votes in memory"
         source = _source(name, loaded, duplicates)
-    true, held = (
+    known_truth, known_gold = (
         columns[value]
         if isinstance(value, str) and value in columns
         else _numbers(value, table, label_set, name)
         for name, value in (("truth", truth), ("gold", gold))
     )
-    both = int(((true != ABSTAIN) & (held != ABSTAIN)).sum())
-    if both:
-        note = f"{both:,} items of known truth are gold: their answers are held, and not judged."
+    in_gold = known_gold != ABSTAIN
+    overlap = int(((known_truth != ABSTAIN) & in_gold).sum())
+    if overlap:
+        note = f"{overlap:,} items of `truth` are also in `gold`: they are not evaluated."
         source = replace(source, notes=(*source.notes, note))
-    return WeighInputs(table, source, np.where(held == ABSTAIN, true, ABSTAIN), held)
+    return WeighInputs(table, source, np.where(in_gold, ABSTAIN, known_truth), known_gold)
 
 
 def _read(
@@ -105,15 +116,14 @@ def _read(
     else:
         rows = rows_in_memory(votes, "`votes`")
     names, named_in = None, ""
-    if answers != "closed":
-        names = None
-    elif isinstance(classes, str | Path):
-        names, named_in = names_in(Path(classes)), Path(classes).name
-    elif classes is not None:
-        names = tuple(classes)
-    elif isinstance(rows, FileRows):
-        names = read_names(rows.path.parent)
-        named_in = "labels.json" if names else ""
+    if answers == "closed":
+        if isinstance(classes, str | Path):
+            names, named_in = names_in(Path(classes)), Path(classes).name
+        elif classes is not None:
+            names = tuple(classes)
+        elif isinstance(rows, FileRows):
+            names = read_names(rows.path.parent)
+            named_in = "labels.json" if names else ""
     return read_votes(
         rows,
         classes=names,
@@ -194,10 +204,10 @@ def _of_array(
     texts = truth.dtype.kind in "UO" and truth.shape == (size,)
     if texts and label_set is not None and any(isinstance(x, str) for x in truth.tolist()):
         rows = rows_of_columns(f"`{name}`", truth=truth.tolist())
-        every = np.arange(size, dtype=np.int32)
-        return truth_of(rows, rows.table["truth"], every, size, label_set, name)
-    whole = truth.shape == (size,) and np.issubdtype(truth.dtype, np.integer)
-    if not whole or ((truth < NO_CANDIDATE) | (truth >= votes.candidates)).any():
+        row_id = np.arange(size, dtype=np.int32)
+        return truth_of(rows, rows.table["truth"], row_id, size, label_set, name)
+    are_numbers = truth.shape == (size,) and np.issubdtype(truth.dtype, np.integer)
+    if not are_numbers or ((truth < NO_CANDIDATE) | (truth >= votes.candidates)).any():
         raise InputError(
             f"`{name}` must be ({size},) answer numbers below each item's number of candidates, "
             f"ABSTAIN where unknown; got {truth.dtype} of shape {truth.shape}."

@@ -1,4 +1,4 @@
-"""summary.json: what the votes show, as plain values. The report shows this and nothing else."""
+"""The values of summary.json, from which the report is made."""
 
 from dataclasses import asdict, dataclass, replace
 from importlib.metadata import version
@@ -17,38 +17,28 @@ from steelyard.evaluation.vote_agreement import class_scores, entropy_bins
 from steelyard.selection.break_ties import answered, most_probable
 from steelyard.selection.risk_controlled import control_risk
 from steelyard.types import ABSTAIN, Ints, Reliability, Votes
+from steelyard.weighing.inputs import WeighInputs
 
-ISOTONIC = 200  # labels of known truth from which a free curve is better than two numbers
-FEW = 30  # labels of known truth below which an accuracy says little
-
-
-@dataclass(frozen=True)
-class VotesSource:
-    """Where the votes come from and how they were read."""
-
-    name: str
-    format: str  # "long", "nested", "wide", or "table" of votes in memory
-    policy: str  # of duplicates
-    duplicates: int = 0
-    notes: tuple[str, ...] = ()
+ISOTONIC = 200  # labels of known truth from which an isotonic curve is better than two parameters
+FEW = 30  # labels of known truth below which an accuracy is uncertain
 
 
 @dataclass(frozen=True, eq=False)
 class MethodScores:
-    """One method's labels, and how good they are where the truth is known."""
+    """One method's labels, and their quality where the truth is known."""
 
     reliability: Reliability
     label: Ints  # (N,), ABSTAIN where nobody answered
-    right: Ints  # (N,), 1 or 0 where the label is judged, else ABSTAIN
-    ties: int  # labels that a draw decided
+    right: Ints  # (N,), 1 or 0 where the label is evaluated, else ABSTAIN
+    ties: int  # labels drawn at random among tied answers
     quality: ScoreQuality | None
     calibration: Calibration | None
     uncalibrated: str  # why there is no calibration
 
     @classmethod
     def of(cls, votes: Votes, reliability: Reliability, truth: Ints, gold: Ints) -> "MethodScores":
-        """Judge by `truth`, (N,), where the item is answered; labels of `gold` (N,) are its own."""
-        reliability = _held(reliability, gold)
+        """Evaluate with `truth` (N,) where an item has votes; labels of `gold` (N,) are kept."""
+        reliability = _with_gold(reliability, gold)
         labelled = answered(votes)
         label = most_probable(votes, reliability.posterior)
         label = np.where(labelled | (gold >= 0), label, ABSTAIN)
@@ -91,31 +81,22 @@ class MethodScores:
 
 
 def summarize(
-    votes: Votes,
-    scores: dict[str, MethodScores],
-    source: VotesSource,
-    truth: Ints,
-    gold: Ints,
-    alpha: float | None,
-    delta: float,
+    inputs: WeighInputs, scores: dict[str, MethodScores], alpha: float | None, delta: float
 ) -> dict[str, Any]:
-    """The values of summary.json; `scores` begins with the method asked for.
+    """The values of summary.json.
 
     Args:
-        votes: N items.
-        scores: by method.
-        source: of the votes.
-        truth: (N,), ABSTAIN where unknown.
-        gold: (N,), of items whose answers were held fixed.
+        inputs: votes about N items, and the known true answers.
+        scores: by method; the first is the one asked for.
         alpha: largest error of risk-controlled labels, or None.
         delta: probability of a larger one.
     """
+    votes, source, truth, gold = inputs.votes, inputs.source, inputs.truth, inputs.gold
     method, first = next(iter(scores.items()))
     readable = votes.answer != ABSTAIN
     with_truth = first.right != ABSTAIN
     of_truth = truth if with_truth.any() else None
-    closed = bool(votes.classes)
-    again = relabel_first(votes, first.reliability, first.label)
+    relabel = relabel_first(votes, first.reliability, first.label)
     return {
         "steelyard": version("steelyard"),
         "source": source.name,
@@ -136,18 +117,24 @@ def summarize(
         "risk_control": None if alpha is None else _risk_control(first, gold, alpha, delta),
         "by_voter": _by_voter(votes, first, of_truth, gold),
         "copies": [asdict(pair) for pair in find_copies(votes)],
-        "relabel": [asdict(entry) for entry in again if entry.gain > 0],
+        "relabel": [asdict(entry) for entry in relabel if entry.gain > 0],
         "entropy_bins": [asdict(entry) for entry in entropy_bins(votes, first.label, of_truth)],
-        "class_scores": _class_scores(first, truth, votes) if closed and with_truth.any() else None,
+        "class_scores": None
+        if of_truth is None or not votes.classes
+        else [
+            {"class": entry.name, "right": entry.right, "wrong": entry.wrong}
+            for entry in class_scores(first.label, first.reliability.score, truth, votes.classes)
+        ],
     }
 
 
 def _by_voter(
     votes: Votes, first: MethodScores, truth: Ints | None, gold: Ints
 ) -> list[dict[str, Any]]:
-    """What is known of each voter; nothing of the accuracy of one that answered alone.
+    """What the votes show about each voter.
 
-    Where there is neither another voter nor a held answer, the posterior repeats the voter.
+    A voter that shares no item with another voter, and has no gold item, has no accuracy: the
+    posterior only repeats its answers.
     """
     with_gold = {votes.voters[v] for v in np.unique(votes.voter[gold[votes.example] != ABSTAIN])}
     rows = judge_voters(votes, first.reliability, truth).rows()
@@ -157,8 +144,8 @@ def _by_voter(
     return sorted(rows, key=lambda row: row["accuracy"] is None)
 
 
-def _held(reliability: Reliability, gold: Ints) -> Reliability:
-    """Gold answers are certain, also for methods that pass over them."""
+def _with_gold(reliability: Reliability, gold: Ints) -> Reliability:
+    """Gold answers are certain, also for methods that ignore them."""
     rows = np.flatnonzero(gold >= 0)
     if len(rows) == 0:
         return reliability
@@ -170,13 +157,13 @@ def _held(reliability: Reliability, gold: Ints) -> Reliability:
 
 
 def _tied(votes: Votes, reliability: Reliability) -> npt.NDArray[np.bool_]:
-    """Where two answers lead, by the posterior and by the votes' means, (N,)."""
+    """Where two answers have the largest posterior and the largest mean vote, (N,)."""
     posterior = reliability.posterior
     best = posterior >= posterior.max(axis=1, keepdims=True) - 1e-12
-    several = np.flatnonzero(best.sum(axis=1) > 1)
-    means = np.where(best[several], votes.means()[several], -1.0)
+    rows = np.flatnonzero(best.sum(axis=1) > 1)
+    means = np.where(best[rows], votes.means()[rows], -1.0)
     tied = np.zeros(len(votes.ids), dtype=bool)
-    tied[several] = (means >= means.max(axis=1, keepdims=True) - 1e-12).sum(axis=1) > 1
+    tied[rows] = (means >= means.max(axis=1, keepdims=True) - 1e-12).sum(axis=1) > 1
     return tied
 
 
@@ -197,11 +184,6 @@ def _risk_control(first: MethodScores, gold: Ints, alpha: float, delta: float) -
     }
 
 
-def _class_scores(first: MethodScores, truth: Ints, votes: Votes) -> list[dict[str, Any]]:
-    control = class_scores(first.label, first.reliability.score, truth, votes.classes)
-    return [{"class": entry.name, "right": entry.right, "wrong": entry.wrong} for entry in control]
-
-
 def _warnings(votes: Votes, first: MethodScores, truth: Ints) -> list[str]:
     counts = votes.counts
     total = counts.sum(axis=1)
@@ -212,22 +194,20 @@ def _warnings(votes: Votes, first: MethodScores, truth: Ints) -> list[str]:
             f"{unanswered:,} items have no readable vote: their label is empty, their score 0."
         )
     if len(votes.voters) == 1:
-        notes.append("There is one voter: nothing can be said about how far it can be trusted.")
+        notes.append("There is one voter: its reliability cannot be estimated.")
     elif (total < 2).all():
         notes.append("No item has two votes: voters cannot be compared with each other.")
     elif (counts.max(axis=1) == total).all():
-        notes.append(
-            "All votes on an item agree, everywhere: nothing tells one voter from another."
-        )
+        notes.append("All votes on each item agree: voters cannot be told apart.")
     if votes.classes and (counts.sum(axis=0) > 0).sum() == 1:
         notes.append("Every vote names the same class.")
     if first.ties:
-        notes.append(f"{first.ties:,} labels are ties that a draw decided.")
-    judged = int((first.right != ABSTAIN).sum())
-    if 0 < judged < FEW:
-        notes.append(f"Only {judged} labels are judged: too few to say how good the labels are.")
-    if (truth != ABSTAIN).any() and not judged:
-        notes.append("No item of known truth has a label: nothing is judged.")
-    if judged and first.calibration is None:
+        notes.append(f"{first.ties:,} labels are ties, broken at random.")
+    evaluated = int((first.right != ABSTAIN).sum())
+    if 0 < evaluated < FEW:
+        notes.append(f"Only {evaluated} labels are evaluated: too few to measure their accuracy.")
+    if (truth != ABSTAIN).any() and not evaluated:
+        notes.append("No item of known truth has a label: nothing is evaluated.")
+    if evaluated and first.calibration is None:
         notes.append(f"The score is not calibrated: {first.uncalibrated}")
     return notes

@@ -1,6 +1,7 @@
-"""Every method on one table of votes, judged where the truth is known."""
+"""Every method on one table of votes, evaluated where the truth is known."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, get_args
 
@@ -11,8 +12,8 @@ from steelyard.reliability import EstimationData, Estimator, Majority
 from steelyard.types import ABSTAIN
 from steelyard.votes_io.classes import Answers
 from steelyard.votes_io.tabulate import Duplicates
-from steelyard.weighing.files import check_out, write_files
-from steelyard.weighing.inputs import Truth, VotesInput, load_votes
+from steelyard.weighing.files import check_output_folder, write_files
+from steelyard.weighing.inputs import Truth, VotesInput, WeighInputs, load_votes
 from steelyard.weighing.methods import DEFAULT, read_methods
 from steelyard.weighing.result import Weighed
 from steelyard.weighing.summary import MethodScores, summarize
@@ -35,11 +36,11 @@ def weigh(
     alpha: float | None = None,
     delta: float | None = None,
 ) -> Weighed:
-    """Aggregate several labels per item: one label each, and how far labels and voters are right.
+    """Aggregate several labels per item into one, and estimate how reliable labels and voters are.
 
     Nothing is trained. An item's label is its most probable answer. A tie goes to the tied answer
-    that the voters gave more probability, and if that too is a tie to a draw of seed 0, never to
-    the first class. Majority vote is always computed beside the given methods.
+    with the larger mean probability in the votes; if that too is a tie, one is drawn at random
+    (seed 0). Majority vote is always computed beside the given methods.
 
     >>> import steelyard as sy
     >>> rows = [{"id": "mail-1", "ann": "spam", "bob": "spam", "cyd": "ham"},
@@ -56,11 +57,12 @@ def weigh(
             data frame counts as its `id`.
         methods: kinds of estimators, their settings with a `kind`, or estimators; the first one is
             reported.
-        truth: true answers, to judge and calibrate by; estimators never see them. A mapping or
-            pandas Series from id to answer, a file, DataFrame or rows of `id, truth`, the name of
+        truth: true answers, used only for evaluation and calibration. A mapping or pandas
+            Series from id to answer, a file, DataFrame or rows of `id, truth`, the name of
             a column of the votes, or an array (N,) in the order of the items: class names, or
             answer numbers with ABSTAIN where unknown.
-        gold: the same, of items whose answers the estimators hold fixed; they are not judged.
+        gold: true answers that the estimators hold fixed, in the same form; these items are not
+            evaluated.
         out: folder to write reliability.parquet, voters.csv, summary.json and report.html to.
         duplicates: what to do with repeated votes of a voter on an item with the same prompt.
         answers: "closed" if answers name classes, else the format of open answers: number, text,
@@ -82,32 +84,40 @@ def weigh(
     _check_options(duplicates, answers, alpha, delta, truth is not None)
     estimators = read_methods(methods)
     if out is not None:
-        check_out(Path(out))
-    loaded = load_votes(votes, truth, gold, answers, duplicates, classes)
-    table = loaded.votes.by_query() if by_query else loaded.votes
-    anchors = np.where(loaded.gold >= 0, loaded.gold, ABSTAIN)
-    held = anchors if (anchors != ABSTAIN).any() else None
+        check_output_folder(Path(out))
+    inputs = load_votes(votes, truth, gold, answers, duplicates, classes)
+    if by_query:
+        inputs = replace(inputs, votes=inputs.votes.by_query())
     estimators.setdefault("majority", Majority())
-    scores_of = {}
-    for name, estimator in estimators.items():
-        reliability = estimator.estimate_from(EstimationData(table, held))
-        scores_of[name] = MethodScores.of(table, reliability, loaded.truth, loaded.gold)
-    summary = summarize(
-        table, scores_of, loaded.source, loaded.truth, loaded.gold, alpha, delta or DELTA
-    )
-    report = None if out is None else write_files(Path(out), table, scores_of, summary)
+    scores = _score_methods(inputs, estimators)
+    summary = summarize(inputs, scores, alpha, delta or DELTA)
+    report = None if out is None else write_files(Path(out), inputs.votes, scores, summary)
     return Weighed(
-        votes=table,
-        reliabilities={name: scores.reliability for name, scores in scores_of.items()},
-        labels={name: scores.label for name, scores in scores_of.items()},
+        votes=inputs.votes,
+        reliabilities={name: method.reliability for name, method in scores.items()},
+        labels={name: method.label for name, method in scores.items()},
         summary=summary,
         report=report,
     )
 
 
+def _score_methods(
+    inputs: WeighInputs, estimators: Mapping[str, Estimator]
+) -> dict[str, MethodScores]:
+    """Labels and scores by each estimator, evaluated where the truth is known."""
+    trusted = np.where(inputs.gold >= 0, inputs.gold, ABSTAIN)
+    data = EstimationData(inputs.votes, trusted if (trusted != ABSTAIN).any() else None)
+    scores = {}
+    for name, estimator in estimators.items():
+        reliability = estimator.estimate_from(data)
+        scores[name] = MethodScores.of(inputs.votes, reliability, inputs.truth, inputs.gold)
+    return scores
+
+
 def _check_options(
-    duplicates: str, answers: str, alpha: float | None, delta: float | None, scores_of: bool
+    duplicates: str, answers: str, alpha: float | None, delta: float | None, has_truth: bool
 ) -> None:
+    """Refuse options that cannot work, before anything is read."""
     for name, value, choices in (
         ("duplicates", duplicates, get_args(Duplicates)),
         ("answers", answers, get_args(Answers)),
@@ -117,7 +127,7 @@ def _check_options(
     for name, share in (("alpha", alpha), ("delta", delta)):
         if share is not None and not 0 < share < 1:
             raise ConfigError(f"`{name}` must be in (0, 1), got {share}.")
-    if alpha is not None and not scores_of:
+    if alpha is not None and not has_truth:
         raise ConfigError("`alpha` needs the truth of some items, drawn at random; give `truth`.")
     if delta is not None and alpha is None:
         raise ConfigError("`delta` is the probability of exceeding `alpha`; give both.")
