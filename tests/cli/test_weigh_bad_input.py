@@ -20,7 +20,10 @@ COLUMNS = {
     "no id": ("ann,bob\nx,y\n", ["votes.csv", "`id` is missing", "ann, bob"]),
     "nobody votes": ("id,text,truth\nq,a,x\n", ["votes.csv has no votes", "id, text, truth"]),
     "semicolons": ("id;voter;answer\nq;a;x\n", ["separated by ';'", "by commas"]),
-    "weights": ("id,voter,answer,weight\nq,a,x,2\n", ["no weights", "'weight'", "take the column"]),
+    "weights": (
+        "id,voter,answer,weight\nq,a,x,2\n",
+        ["no weights", "'weight'", "remove the col"],
+    ),
     "wide with queries": ("id,ann,query\nq,x,y\n", ["`voter` is missing", "'query'"]),
     "column twice": ("id,ann,ann\nq,x,y\n", ["votes.csv line 1: column 'ann' is there twice"]),
     "length is no voter": (

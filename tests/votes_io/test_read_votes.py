@@ -17,7 +17,7 @@ from steelyard.io.columns import Column, _read_by_rows, read_columns
 from steelyard.io.row_source import FileRows
 from steelyard.types import ABSTAIN, NO_CANDIDATE, Votes
 from steelyard.types.build_votes import open_votes, vote_order
-from steelyard.votes_io.classes import FileClasses, find_classes, whole_number
+from steelyard.votes_io.classes import FileClasses, infer_classes, whole_number
 from steelyard.votes_io.raw_votes import read_raw_votes
 from steelyard.votes_io.read_votes import read_votes
 from steelyard.votes_io.truth import read_truth
@@ -200,7 +200,7 @@ def test_numbers_are_names_where_a_name_is_a_number() -> None:
 def test_class_numbers_are_sorted_as_numbers(tmp_path: Path) -> None:
     rows = "".join(f"q{i},a,{i}\n" for i in (10, 9, 2))
     raw = read_raw_votes(FileRows(text(tmp_path / "v.csv", f"id,voter,answer\n{rows}")))
-    assert find_classes(raw)[0].names == ("2", "9", "10")
+    assert infer_classes(raw)[0].names == ("2", "9", "10")
 
 
 def test_a_text_that_may_abstain_is_noted(tmp_path: Path) -> None:

@@ -123,7 +123,7 @@ def _closed_votes(raw: RawVotes, questions: Sequence[Question], classes: tuple[s
         refuse(raw, vote, not_a_class(raw.value(vote), names))
     probs = None
     if (candidates == len(classes)).all():  # else a row has no fixed length
-        probs = given_probabilities(raw, number, label_set, sure=True)
+        probs = given_probabilities(raw, number, label_set, classes_given=True)
     votes, _ = tabulate(raw, number, label_set, probs)
     return replace(votes, candidates=candidates)
 

@@ -1,1 +1,1 @@
-"""Votes files: long, wide or nested rows, read once for `weigh` and for studies."""
+"""Votes files: long, wide or nested rows, read the same way by `weigh` and by studies."""

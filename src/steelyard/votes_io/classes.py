@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from steelyard.errors import InputError
 from steelyard.types import ABSTAIN, NO_CANDIDATE, Ints
-from steelyard.votes_io.raw_votes import RawVotes, empty, shown
+from steelyard.votes_io.raw_votes import RawVotes, empty, quoted
 
 OpenAnswerFormat = Literal["number", "text", "json", "slots"]
 """The format that open answers are parsed as."""
@@ -22,7 +22,7 @@ Answers = Literal["closed", "number", "text", "json", "slots"]
 AnyInts: TypeAlias = npt.NDArray[np.integer]
 
 NO_CLASS = -2
-"""The number of a value that is no class: a mistake."""
+"""The number of a value that is not a class: an error."""
 
 WHOLE = re.compile(r"[+-]?(0|[1-9][0-9]{0,17})(\.0*)?")
 FRACTION = re.compile(
@@ -86,14 +86,14 @@ class FileClasses:
 class OpenAnswers:
     """Candidates of each example: the distinct canonical texts that its voters gave."""
 
-    reader: OpenAnswerFormat
+    answer_format: OpenAnswerFormat
     names: tuple[str, ...]  # canonical texts of all examples, sorted
-    pairs: Ints  # sorted distinct example * len(names) + name: what was given where
+    pairs: Ints  # sorted distinct example * len(names) + name, of the given answers
 
     def numbers(self, values: Sequence[Any]) -> Ints:
-        """The name of each value, ABSTAIN where it has no answer, NO_CLASS if nobody gave it."""
+        """The name of each value; ABSTAIN without an answer, NO_CLASS where no voter gave it."""
         row = {name: i for i, name in enumerate(self.names)}
-        texts = [canonical_value(value, self.reader) for value in values]
+        texts = [canonical_value(value, self.answer_format) for value in values]
         numbers = [ABSTAIN if text is None else row.get(text, NO_CLASS) for text in texts]
         return np.array(numbers, dtype=np.int64)
 
@@ -102,10 +102,11 @@ class OpenAnswers:
         if not self.names:
             return np.full(len(number), ABSTAIN, dtype=np.int64)
         key = example.astype(np.int64) * len(self.names) + number
-        at = np.searchsorted(self.pairs, key)
-        given = (number >= 0) & (self.pairs[np.minimum(at, len(self.pairs) - 1)] == key)
+        position = np.searchsorted(self.pairs, key)
+        given = (number >= 0) & (self.pairs[np.minimum(position, len(self.pairs) - 1)] == key)
         start = np.searchsorted(self.pairs, example.astype(np.int64) * len(self.names))
-        return np.where(number == ABSTAIN, ABSTAIN, np.where(given, at - start, NO_CANDIDATE))
+        candidate = np.where(given, position - start, NO_CANDIDATE)
+        return np.where(number == ABSTAIN, ABSTAIN, candidate)
 
 
 def whole_number(value: Any) -> str | None:
@@ -129,7 +130,7 @@ def abstains(value: Any) -> bool:
     return named or empty(value) or whole_number(value) == "-1"
 
 
-def canonical_value(value: Any, reader: OpenAnswerFormat) -> str | None:
+def canonical_value(value: Any, answer_format: OpenAnswerFormat) -> str | None:
     """The canonical text of an open answer; None where there is none."""
     from steelyard.prompts.parse_answer import canonical
 
@@ -137,11 +138,11 @@ def canonical_value(value: Any, reader: OpenAnswerFormat) -> str | None:
         return None
     if not isinstance(value, str):
         value = json.dumps(value, sort_keys=True, default=str)
-    return canonical(value, reader)
+    return canonical(value, answer_format)
 
 
-def find_classes(raw: RawVotes) -> tuple[FileClasses, list[str]]:
-    """The classes that the votes name, sorted, and notes about how they were read.
+def infer_classes(raw: RawVotes) -> tuple[FileClasses, list[str]]:
+    """The classes that occur in the votes, sorted, and notes about ambiguous answers.
 
     Raises:
         InputError: an answer is no class; names and numbers are mixed; two names differ only in
@@ -149,28 +150,26 @@ def find_classes(raw: RawVotes) -> tuple[FileClasses, list[str]]:
     """
     _check_columns(raw)
     spelled: dict[str, list[int]] = {}
-    names, numbers = 0, 0
     for code, value in enumerate(raw.answer.values):
         whole = whole_number(value)
         if abstains(value):
             continue
         if whole is None and (not isinstance(value, str) or FRACTION.fullmatch(value)):
             refuse(raw, raw.answer.first(code), _no_name(value))
-        names, numbers = names + (whole is None), numbers + (whole is not None)
         spelled.setdefault(whole or value, []).append(code)
     if not spelled:
         raise InputError(
             f"{raw.source.name} has no answer that names a class: every vote abstains. Is it the "
             "right file? If nobody answered yet, give the class names as `classes`."
         )
-    if names and numbers:
-        ordered = reversed(spelled.items())  # so that the first of each kind is kept
-        kinds = {whole_number(text) is None: codes for text, codes in ordered}
+    ordered = reversed(spelled.items())  # so that the first of each kind is kept
+    kinds = {whole_number(text) is None: codes for text, codes in ordered}
+    if len(kinds) == 2:
         name, number = (raw.answer.first(codes[0]) for codes in (kinds[True], kinds[False]))
         raise InputError(
             f"{raw.source.name}: answers must be all names or all whole numbers; "
-            f"{raw.location(name)} has {shown(raw.value(name))}, {raw.location(number)} has "
-            f"{shown(raw.value(number))}. Write them one way, or list the classes in a file."
+            f"{raw.location(name)} has {quoted(raw.value(name))}, {raw.location(number)} has "
+            f"{quoted(raw.value(number))}. Write them one way, or list the classes in a file."
         )
     _check_folded(raw, spelled)
     _check_closed(raw, list(spelled))
@@ -182,14 +181,11 @@ def find_classes(raw: RawVotes) -> tuple[FileClasses, list[str]]:
     return FileClasses(tuple(sorted(spelled, key=_order))), _notes(raw, spelled)
 
 
-def refuse(raw: RawVotes, vote: int, why: str) -> None:
-    """Name a vote and say what is wrong with its answer.
-
-    Raises:
-        InputError: always.
-    """
+def refuse(raw: RawVotes, vote: int, problem: str) -> None:
+    """Raise InputError about the answer of a vote; `problem` completes the sentence."""
     raise InputError(
-        f"{raw.location(vote)}: answer {shown(raw.value(vote))} of {raw.description(vote)} {why}"
+        f"{raw.location(vote)}: answer {quoted(raw.value(vote))} of {raw.description(vote)} "
+        f"{problem}"
     )
 
 
@@ -209,7 +205,7 @@ def _no_name(value: Any) -> str:
 
 
 def _check_columns(raw: RawVotes) -> None:
-    """Refuse a column of a wide file that is hardly a voter: no other has most of its answers."""
+    """Refuse a column of a wide file most of whose answers occur in no other column: no voter."""
     voters = len(raw.voters)
     if raw.header.layout != "wide" or voters < 2:
         return
@@ -226,12 +222,13 @@ def _check_columns(raw: RawVotes) -> None:
         vote = int(np.argmax(raw.voter == v))
         raise InputError(
             f"{raw.source.name}: is column {raw.voters[v]!r} a voter? Most of its answers, such as "
-            f"{shown(raw.value(vote))}, stand in no other column. If it is none, take it out or "
-            "rename it to `text`; if it is one, give the class names as `classes`."
+            f"{quoted(raw.value(vote))}, stand in no other column. If it is not, remove it or "
+            "rename it to `text`; if it is, give the class names as `classes`."
         )
 
 
 def _check_folded(raw: RawVotes, spelled: dict[str, list[int]]) -> None:
+    """Refuse two names that differ only in case or white space."""
     folded: dict[str, str] = {}
     for text in spelled:
         other = folded.setdefault(
@@ -240,18 +237,19 @@ def _check_folded(raw: RawVotes, spelled: dict[str, list[int]]) -> None:
         if other != text:
             vote, earlier = (raw.answer.first(spelled[name][0]) for name in (text, other))
             raise InputError(
-                f"{raw.location(vote)}: answer {shown(text)} of {raw.description(vote)} differs "
-                f"only in case or white space from {shown(other)} of {raw.location(earlier)}. "
+                f"{raw.location(vote)}: answer {quoted(text)} of {raw.description(vote)} differs "
+                f"only in case or white space from {quoted(other)} of {raw.location(earlier)}. "
                 "Write them one way."
             )
 
 
 def _check_closed(raw: RawVotes, names: list[str]) -> None:
+    """Refuse so many names that they look like open answers."""
     items = len(raw.ids)
     if len(names) > 20 and (2 * len(names) > items or len(names) * items > LARGE):
         raise InputError(
             f"{raw.source.name} has {len(names):,} distinct answers on {items:,} items, such as "
-            f"{shown(names[0])} and {shown(names[1])}: they look like open answers. "
+            f"{quoted(names[0])} and {quoted(names[1])}: they look like open answers. "
             "Set `answers` to number, text, json or slots, or give the class names as `classes`."
         )
 
@@ -260,7 +258,7 @@ def _notes(raw: RawVotes, spelled: dict[str, list[int]]) -> list[str]:
     values, notes = raw.answer.values, []
     for text, codes in spelled.items():
         if len(codes) > 1:
-            spellings = " and ".join(shown(values[code]) for code in codes)
+            spellings = " and ".join(quoted(values[code]) for code in codes)
             notes.append(f"The answers {spellings} are one class, {text!r}.")
     for text in spelled:
         if text.casefold() in AMBIGUOUS:

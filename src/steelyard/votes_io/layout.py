@@ -11,20 +11,20 @@ Layout = Literal["long", "nested", "wide"]
 LONG = ("id", "voter", "answer")
 OPTIONAL = ("query", "probabilities", "reason")
 TRUTH = ("truth", "gold", "gold_label", "ground_truth", "true_label", "gt")
-"""Names of columns that hold the truth: never voters, and looked at only when they are named."""
+"""Names of columns that hold the truth: never voters, and read only when the user names them."""
 NO_VOTERS = {
     *("", "index", "level_0", "unnamed: 0", "split", "url", "link", "date", "time", "timestamp"),
     *("text", "sentence", "question", "prompt", "context", "premise", "hypothesis", "choices"),
     *("options", "title", "content", "passage", "document", "comment", "comments", "note", "notes"),
     *("explanation", "rationale", "reason", "description", "created_at", "seed"),
 }
-"""Columns that are no voters in a file with one column per voter; a note says so."""
+"""Columns that are not voters in a file with one column per voter; a note reports them."""
 SYNONYMS = {
     "id": ("task", "item", "item_id", "example", "example_id", "question_id", "task_id", "qid"),
     "voter": ("annotator", "worker", "rater", "performer", "labeler", "labeller", "user", "source"),
     "answer": ("label", "response", "vote", "rating", "judgment", "judgement", "choice", "class"),
 }
-"""Other common names of the columns; a header that has one of these is not of voters' names."""
+"""Other common names of the columns of long files."""
 
 
 @dataclass(frozen=True)
@@ -46,9 +46,9 @@ def find_layout(name: str, columns: Sequence[str], named: Collection[str]) -> He
     """What each column is.
 
     Args:
-        name: what messages call the file.
+        name: name of the file, for messages.
         columns: names in the header, or keys of the first JSON row.
-        named: columns that the user says hold the truth.
+        named: columns that the user named as truth.
 
     Raises:
         InputError: a column is missing, or may be two things.
@@ -58,7 +58,7 @@ def find_layout(name: str, columns: Sequence[str], named: Collection[str]) -> He
         if column.casefold() in ("weight", "weights"):
             raise InputError(
                 f"{name}: votes have no weights, and column {column!r} would be ignored. "
-                "How far each voter can be trusted is estimated; take the column out."
+                "How far each voter can be trusted is estimated; remove the column."
             )
     others = [column for column in columns if column not in named]
     if "votes" in others and "voter" not in others:
@@ -88,9 +88,9 @@ def _wide(name: str, columns: Sequence[str], others: list[str], named: Collectio
 
 
 def _misspelt(columns: Sequence[str]) -> list[str]:
-    """The columns that stand for `voter` and `answer`, if there is one of each.
+    """The columns that are misspelt `voter` and `answer`, if there is exactly one of each.
 
-    Several like `voter` are voters: voter1, voter2, ...
+    Several columns like `voter` are voters: voter1, voter2, ...
     """
     near = [difflib.get_close_matches(name, columns) for name in ("voter", "answer")]
     return [match[0] for match in near] if all(len(match) == 1 for match in near) else []

@@ -1,4 +1,4 @@
-"""Votes as a file or a table in memory has them: voter, id and answer, before they are checked."""
+"""Votes as they are in a file or a table in memory: voter, id and answer, not yet checked."""
 
 from array import array
 from collections.abc import Collection, Sequence
@@ -81,17 +81,17 @@ def read_raw_votes(source: RowSource, truth: Collection[str] = ()) -> RawVotes:
         truth: names of columns that hold the truth.
 
     Raises:
-        InputError: the file cannot be read, a column is missing or may be two things, an id or a
-            voter is no name.
+        InputError: the file cannot be read, a column is missing or ambiguous, or an id or a voter
+            is not a name.
     """
     first = source.header()
     header = find_layout(source.name, first, truth)
     if header.layout == "nested":
         return _nested(source, header, truth)
-    wanted = None if header.layout == "wide" else {*header.read, *OPTIONAL, *truth}
-    columns = source.columns(wanted)
+    wide = header.layout == "wide"
+    columns = source.columns(None if wide else {*header.read, *OPTIONAL, *truth})
     check_named(source.name, truth, {*first, *columns})
-    return (_wide if header.layout == "wide" else _long)(source, header, columns, truth)
+    return (_wide if wide else _long)(source, header, columns, truth)
 
 
 def name_column(
@@ -100,13 +100,13 @@ def name_column(
     """Names and the number of each entry's name. An integer is the name of its digits.
 
     Args:
-        source: of the column, for messages.
-        column: of names.
-        name: of the column.
-        rows: the file's row of each entry, where they differ.
+        source: the rows, for messages.
+        column: the names.
+        name: name of the column, for messages.
+        rows: the row of each entry, if entries are not rows.
 
     Raises:
-        InputError: a value that is no name.
+        InputError: a value that is not a name.
     """
     if set(map(type, column.values)) <= {str} and _all_names(column.values):
         return tuple(column.values), column.codes
@@ -118,17 +118,17 @@ def name_column(
             entry = column.first(code)
             location, row = source.at(entry if rows is None else int(rows[entry]))
             if value is MISSING:
-                require(location, row, name)
+                require_column(location, row, name)
             raise InputError(
-                f"{location}: `{name}` must be a name, a string or an integer; got {shown(value)}. "
-                "Correct or remove the row."
+                f"{location}: `{name}` must be a name, a string or an integer; got "
+                f"{quoted(value)}. Correct or remove the row."
             )
         same[code] = numbers.setdefault(text, len(numbers))
     return tuple(numbers), same[column.codes]
 
 
 def _all_names(texts: Sequence[str]) -> bool:
-    """Whether none is empty, and all can be written; JSON escapes name characters that cannot."""
+    """Whether no text is empty, and all can be encoded: JSON escapes may not be."""
     whole = "\n".join(texts)
     try:
         whole.encode()
@@ -137,7 +137,9 @@ def _all_names(texts: Sequence[str]) -> bool:
     return "\0" not in whole and all(map(str.strip, texts))
 
 
-def require(location: str, row: Row, name: str, votes_have: str = "`id, voter, answer`") -> None:
+def require_column(
+    location: str, row: Row, name: str, votes_have: str = "`id, voter, answer`"
+) -> None:
     """Refuse a row without a column."""
     if name not in row:
         raise InputError(
@@ -150,17 +152,12 @@ def _long(
     source: RowSource, header: Header, columns: dict[str, Column], truth: Collection[str]
 ) -> RawVotes:
     if MISSING in (values := columns["answer"].values):  # JSON rows may lack what the first has
-        require(*source.at(columns["answer"].first(values.index(MISSING))), "answer")
+        require_column(*source.at(columns["answer"].first(values.index(MISSING))), "answer")
     ids, row_id = name_column(source, columns["id"], "id")
     voters, voter = name_column(source, columns["voter"], "voter")
     queries, query = _queries(columns.get("query"), len(voter))
     return RawVotes(
-        source=source,
-        header=header,
-        ids=ids,
-        voters=voters,
-        queries=queries,
-        row_id=row_id,
+        *(source, header, ids, voters, queries, row_id),
         row=np.arange(len(row_id), dtype=np.int32),
         voter=voter,
         query=query,
@@ -172,6 +169,7 @@ def _long(
 
 
 def _queries(column: Column | None, votes: int) -> tuple[tuple[str, ...], Codes]:
+    """Names of prompt variants, and the variant of each vote, (M,)."""
     if column is None:
         return (QUERY,), np.zeros(votes, dtype=np.int32)
     names: dict[str, int] = {}
@@ -194,12 +192,7 @@ def _wide(
     given = np.array([value is not None for value in distinct.values])[table]
     row, voter = (part.astype(np.int32) for part in np.nonzero(given))
     return RawVotes(
-        source=source,
-        header=header,
-        ids=ids,
-        voters=header.voters,
-        queries=(QUERY,),
-        row_id=row_id,
+        *(source, header, ids, header.voters, (QUERY,), row_id),
         row=row,
         voter=voter,
         query=np.zeros(len(row), dtype=np.int32),
@@ -216,45 +209,40 @@ def empty(value: Any) -> bool:
 
 
 def _nested(source: RowSource, header: Header, truth: Collection[str]) -> RawVotes:
-    names, ids = {name: Encoder() for name in truth}, Encoder()
-    voters, answers, queries, probabilities, reasons = (Encoder() for _ in range(5))
+    """Rows of `id, votes`, where votes are a list of `{annotator, label}`."""
+    truths, ids = {name: Encoder() for name in truth}, Encoder()
+    keys = ("annotator", "label", "query", "probabilities", "reason")
+    encoders = {key: Encoder() for key in keys}
     rows = array("i")
     for number, (location, row) in enumerate(source.rows()):
         for name in ("id", "votes"):
-            require(location, row, name, "`id, votes`")
+            require_column(location, row, name, "`id, votes`")
         ids.add(row["id"])
-        for name, encoder in names.items():
+        for name, encoder in truths.items():
             encoder.add(row.get(name, MISSING))
         for entry in _entries(location, row["votes"]):
             for name in ("annotator", "label"):
-                require(location, entry, name, "`{annotator, label}`")
+                require_column(location, entry, name, "`{annotator, label}`")
             rows.append(number)
-            voters.add(entry["annotator"])
-            answers.add(entry["label"])
-            queries.add(entry.get("query"))
-            probabilities.add(entry.get("probabilities"))
-            reasons.add(entry.get("reason"))
-    for name, encoder in names.items():
+            for key, encoder in encoders.items():
+                encoder.add(entry.get(key))
+    for name, encoder in truths.items():
         check_named(source.name, [name], [] if encoder.values == [MISSING] else [name])
-    soft = any(not empty(value) for value in probabilities.values)
-    of_vote = np.array(rows, dtype=np.int32)
-    ids_, row_id = name_column(source, ids.column(), "id")
-    voters_, voter = name_column(source, voters.column(), "annotator", of_vote)
-    queries_, query = _queries(queries.column(), len(rows))
+    columns = {key: encoder.column() for key, encoder in encoders.items()}
+    has_probabilities = not all(map(empty, columns["probabilities"].values))
+    vote_row = np.array(rows, dtype=np.int32)
+    names, row_id = name_column(source, ids.column(), "id")
+    voters, voter = name_column(source, columns["annotator"], "annotator", vote_row)
+    queries, query = _queries(columns["query"], len(rows))
     return RawVotes(
-        source=source,
-        header=header,
-        ids=ids_,
-        voters=voters_,
-        queries=queries_,
-        row_id=row_id,
-        row=of_vote,
+        *(source, header, names, voters, queries, row_id),
+        row=vote_row,
         voter=voter,
         query=query,
-        answer=answers.column(),
-        probabilities=probabilities.column() if soft else None,
-        reason=reasons.column(),
-        truth={name: encoder.column() for name, encoder in names.items()},
+        answer=columns["label"],
+        probabilities=columns["probabilities"] if has_probabilities else None,
+        reason=columns["reason"],
+        truth={name: encoder.column() for name, encoder in truths.items()},
     )
 
 
@@ -263,12 +251,12 @@ def _entries(location: str, votes: Any) -> Sequence[Row]:
         return []
     if not isinstance(votes, list) or not all(isinstance(entry, dict) for entry in votes):
         raise InputError(
-            f"{location}: `votes` must be a list of `{{annotator, label}}`, got {shown(votes)}."
+            f"{location}: `votes` must be a list of `{{annotator, label}}`, got {quoted(votes)}."
         )
     return votes
 
 
-def shown(value: object) -> str:
+def quoted(value: object) -> str:
     """A value for a message, truncated to 60 characters."""
     text = repr(value)
     return text if len(text) <= 60 else f"{text[:57]}..."

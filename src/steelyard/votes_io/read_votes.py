@@ -1,4 +1,4 @@
-"""Votes in rows, read and checked: what `weigh` starts from."""
+"""Votes in rows, read and checked."""
 
 import difflib
 from collections.abc import Collection, Sequence
@@ -19,11 +19,11 @@ from steelyard.votes_io.classes import (
     OpenAnswerFormat,
     OpenAnswers,
     canonical_value,
-    find_classes,
+    infer_classes,
     refuse,
 )
 from steelyard.votes_io.layout import Header
-from steelyard.votes_io.raw_votes import RawVotes, empty, read_raw_votes, shown
+from steelyard.votes_io.raw_votes import RawVotes, empty, quoted, read_raw_votes
 from steelyard.votes_io.tabulate import Duplicates, given_probabilities, tabulate
 from steelyard.votes_io.truth import truth_of
 
@@ -32,14 +32,14 @@ ADVICE = "keep one of each, tell them apart by `query`, or set `duplicates` to l
 
 @dataclass(frozen=True, eq=False)
 class LoadedVotes:
-    """Votes of a file or of a table in memory, and how they were read."""
+    """Votes of a file or of a table in memory, and notes on how they were read."""
 
     votes: Votes
-    header: Header  # what each column was read as
+    header: Header  # the meaning of each column
     label_set: FileClasses | OpenAnswers
     duplicates: int  # votes that repeat an earlier one
-    truth: dict[str, Ints] = field(default_factory=dict)  # of each named column, as `read_truth`
-    notes: tuple[str, ...] = ()  # sentences about how ambiguous things were read
+    truth: dict[str, Ints] = field(default_factory=dict)  # by column, (N,) as in `read_truth`
+    notes: tuple[str, ...] = ()  # sentences about ambiguous answers
 
 
 def read_votes(
@@ -58,10 +58,10 @@ def read_votes(
 
     Args:
         source: the rows, or the path of a JSON lines, JSON, CSV or Parquet file.
-        classes: names of the classes; a whole number is one of them, or the number of one.
+        classes: names of the classes; a whole number is a name, or the number of a class.
         named_in: the file that names the classes, for messages.
-        answers: "closed" if they name classes, else the format of open answers: number, text,
-            json or slots.
+        answers: "closed" for answers that name classes, else the format of open answers: number,
+            text, json or slots.
         duplicates: what to do with repeated votes of a voter on an item with the same prompt.
         truth: names of columns that hold the truth.
 
@@ -73,14 +73,14 @@ def read_votes(
     label_set: FileClasses | OpenAnswers
     if answers == "closed":
         label_set, notes = (
-            (FileClasses(classes), list[str]()) if classes is not None else find_classes(raw)
+            (FileClasses(classes), list[str]()) if classes is not None else infer_classes(raw)
         )
         number = class_numbers(raw, label_set, named_in)
         notes += _abstentions(raw, number)
     else:
         label_set, number = open_answers(raw, answers)
         notes = _unparsed(raw, number, answers)
-    probs = given_probabilities(raw, number, label_set, sure=classes is not None)
+    probs = given_probabilities(raw, number, label_set, classes_given=classes is not None)
     votes, repeated = tabulate(raw, number, label_set, probs, duplicates, ADVICE)
     true_answers = {
         name: truth_of(raw.source, column, raw.row_id, len(raw.ids), label_set, name)
@@ -106,7 +106,7 @@ def not_a_class(value: Any, names: Sequence[str], named_in: str = "") -> str:
     """Why an answer is refused, with the class that is spelt most like it."""
     near = difflib.get_close_matches(str(value), names, n=1)
     hint = f"Did you mean {near[0]!r}? " if near else ""
-    listed = shown(list(names)) + (f" of {named_in}" if named_in else "")
+    listed = quoted(list(names)) + (f" of {named_in}" if named_in else "")
     return (
         f"is neither a class {listed} nor a number in [0, {len(names)}). "
         f"{hint}Leave it empty to abstain."
@@ -124,7 +124,7 @@ def open_answers(raw: RawVotes, answer_format: OpenAnswerFormat) -> tuple[OpenAn
 
 
 def _check_ids(raw: RawVotes) -> None:
-    """Ids that differ only in case or outer white space are one id to a reader, so refused."""
+    """Refuse ids that differ only in case or outer white space."""
     folded = list(map(str.casefold, map(str.strip, raw.ids)))
     if len(set(folded)) == len(folded):
         return
@@ -141,8 +141,8 @@ def _check_ids(raw: RawVotes) -> None:
 
 
 def _unparsed(raw: RawVotes, number: Ints, answer_format: OpenAnswerFormat) -> list[str]:
-    """A note on answers that abstain because nothing of that format is in them."""
-    first = shown(raw.answer.values[0])
+    """A note on answers that abstain because they cannot be read in that format."""
+    first = quoted(raw.answer.values[0])
     if (number == ABSTAIN).all():
         raise InputError(
             f"{raw.source.name} has no answer that reads as `answers: {answer_format}`, first "
@@ -152,7 +152,7 @@ def _unparsed(raw: RawVotes, number: Ints, answer_format: OpenAnswerFormat) -> l
     votes = np.flatnonzero(given & (number == ABSTAIN))
     if len(votes) == 0:
         return []
-    first = shown(raw.value(int(votes[0])))
+    first = quoted(raw.value(int(votes[0])))
     return [f"{len(votes):,} answers have no {answer_format} in them and abstain, such as {first}."]
 
 
@@ -160,8 +160,8 @@ def _abstentions(raw: RawVotes, number: Ints) -> list[str]:
     """Notes on texts that were read as abstentions; null and empty cells need none."""
     notes = []
     for code, value in enumerate(raw.answer.values):
-        nothing = value is None or str(value).strip() == ""
+        is_empty = value is None or str(value).strip() == ""
         votes = int(((raw.answer.codes == code) & (number == ABSTAIN)).sum())
-        if votes and not nothing:
-            notes.append(f"{votes:,} answers of {shown(value)} abstain.")
+        if votes and not is_empty:
+            notes.append(f"{votes:,} answers of {quoted(value)} abstain.")
     return notes

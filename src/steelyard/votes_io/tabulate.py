@@ -11,16 +11,19 @@ from steelyard.io.columns import Column
 from steelyard.types import ABSTAIN, Floats, Ints, Votes
 from steelyard.types.build_votes import candidates_of_pairs, vote_order
 from steelyard.votes_io.classes import FileClasses, OpenAnswers
-from steelyard.votes_io.raw_votes import RawVotes, empty, shown
+from steelyard.votes_io.raw_votes import RawVotes, empty, quoted
 
 Duplicates = Literal["error", "last", "mean"]
 """Repeated votes of a voter on an item with the same prompt: refuse, keep the last, or average."""
 
 
 def given_probabilities(
-    raw: RawVotes, number: Ints, label_set: FileClasses | OpenAnswers, *, sure: bool
+    raw: RawVotes, number: Ints, label_set: FileClasses | OpenAnswers, *, classes_given: bool
 ) -> Floats | None:
-    """Distributions of the votes, (M, K): as given, else one-hot; uniform of an abstention."""
+    """Distributions of the votes, (M, K): as given, else one-hot, and uniform for an abstention.
+
+    `classes_given`: the order of the classes is the user's, and not checked against the answers.
+    """
     column = raw.probabilities
     if column is None or isinstance(label_set, OpenAnswers) or all(map(empty, column.values)):
         return None
@@ -36,14 +39,14 @@ def given_probabilities(
     probs[plain] = 0.0
     probs[plain, number[plain]] = 1.0
     of_answer = np.take_along_axis(probs, np.maximum(number, 0)[:, None], axis=1)[:, 0]
-    other = (number != ABSTAIN) & (of_answer < probs.max(axis=1) - 1e-9)
-    if other.any() and not sure:
-        vote = int(np.argmax(other))
+    differs = (number != ABSTAIN) & (of_answer < probs.max(axis=1) - 1e-9)
+    if differs.any() and not classes_given:
+        vote = int(np.argmax(differs))
         best = label_set.names[int(probs[vote].argmax())]
         raise InputError(
             f"{raw.location(vote)}: the vote of {raw.description(vote)} has its largest "
             f"probability at {best!r} if the classes are in the order "
-            f"{shown(list(label_set.names))}, and answers "
+            f"{quoted(list(label_set.names))}, and answers "
             f"{label_set.names[number[vote]]!r}. Give the class names in their order as `classes`."
         )
     return probs
@@ -65,7 +68,7 @@ def _distribution(raw: RawVotes, code: int, value: Any, size: int) -> Any:
         vote = raw.probabilities.first(code)
         raise InputError(
             f"{raw.location(vote)}: `probabilities` of {raw.description(vote)} must be {size} "
-            f"numbers >= 0 that sum to 1, one for each class in order; got {shown(value)}."
+            f"numbers >= 0 that sum to 1, one for each class in order; got {quoted(value)}."
         )
     return row / row.sum()
 
@@ -97,12 +100,11 @@ def tabulate(
     if repeated and duplicates == "error":
         _refuse_repeats(raw, order, repeats, f"There are {repeated:,} such votes: {advice}")
     answer = label_set.candidates(example, number)
+    is_open = isinstance(label_set, OpenAnswers)
     texts: tuple[tuple[str, ...], ...] = ()
-    candidates = np.full(len(raw.ids), 1, dtype=np.int64)
+    candidates = np.full(len(raw.ids), len(label_set.names), dtype=np.int64)
     if isinstance(label_set, OpenAnswers):
         candidates, texts = candidates_of_pairs(label_set.pairs, label_set.names, len(raw.ids))
-    else:
-        candidates *= len(label_set.names)
     if repeated and duplicates == "mean":
         answer, probs = _mean(order, repeats, answer, probs, int(candidates.max()))
         order = order[~repeats]
@@ -117,9 +119,9 @@ def tabulate(
         query=raw.query[order].astype(np.int64),
         answer=answer[order],
         candidates=candidates,
-        classes=label_set.names if isinstance(label_set, FileClasses) else (),
+        classes=() if is_open else label_set.names,
         probs=None if probs is None else probs[order],
-        texts=_strings(raw.answer, order) if isinstance(label_set, OpenAnswers) else (),
+        texts=_strings(raw.answer, order) if is_open else (),
         candidate_texts=texts,
         reasons=() if raw.reason is None else _strings(raw.reason, order),
     )
@@ -134,20 +136,14 @@ def _strings(column: Column, order: Ints) -> tuple[str, ...]:
 def _refuse_repeats(
     raw: RawVotes, order: Ints, repeats: npt.NDArray[np.bool_], advice: str
 ) -> None:
-    """Name the first vote that repeats another one.
+    """Raise InputError about the first vote that repeats another one.
 
-    Args:
-        raw: the votes.
-        order: the votes, sorted so that repeats are adjacent.
-        repeats: which of them repeat the one before.
-        advice: what to do about it.
-
-    Raises:
-        InputError: always.
+    `order` has the votes sorted so that repeats are adjacent, `repeats` marks those that repeat the
+    vote before, and `advice` ends the message.
     """
     group = np.cumsum(~repeats)
-    at = int(np.flatnonzero(repeats)[np.argmin(order[repeats])])
-    vote, first = int(order[at]), int(order[np.searchsorted(group, group[at])])
+    position = int(np.flatnonzero(repeats)[np.argmin(order[repeats])])
+    vote, first = int(order[position]), int(order[np.searchsorted(group, group[position])])
     raise InputError(
         f"{raw.location(vote)}: {raw.voters[raw.voter[vote]]!r} votes on "
         f"{raw.ids[raw.example[vote]]!r} a second time, first at {raw.location(first)}. {advice}"
@@ -157,9 +153,9 @@ def _refuse_repeats(
 def _mean(
     order: Ints, repeats: npt.NDArray[np.bool_], answer: Ints, probs: Floats | None, size: int
 ) -> tuple[Ints, Floats]:
-    """Answers and distributions where the first of repeated votes has the mean of them all.
+    """Answers and distributions where the first of repeated votes has the mean of all of them.
 
-    Abstentions among them do not count. A tie of a voter with itself goes to a seeded draw.
+    Abstentions among them do not count. Ties are broken at random with a fixed seed.
     """
     read = answer != ABSTAIN
     rows = np.full((len(answer), size), 1 / size) if probs is None else probs.copy()
@@ -167,12 +163,12 @@ def _mean(
         rows[read] = 0.0
         rows[np.flatnonzero(read), answer[read]] = 1.0
     first = order[np.flatnonzero(~repeats)[np.cumsum(~repeats) - 1]]  # of each vote in order
-    several = np.zeros(len(answer), dtype=bool)
-    several[first[repeats]] = True
+    repeated = np.zeros(len(answer), dtype=bool)
+    repeated[first[repeats]] = True
     votes = np.bincount(first, weights=read[order], minlength=len(answer))
     total = np.zeros((len(answer), size))
     np.add.at(total, first, np.where(read[order][:, None], rows[order], 0.0))
-    merged = several & (votes > 0)
+    merged = repeated & (votes > 0)
     rows[merged] = total[merged] / votes[merged, None]
     best = rows >= rows.max(axis=1, keepdims=True) - 1e-12
     draw = np.random.default_rng(0).random(rows.shape)

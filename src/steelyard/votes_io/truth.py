@@ -8,7 +8,7 @@ from steelyard.io.row_source import RowSource
 from steelyard.types import ABSTAIN, Ints
 from steelyard.votes_io.classes import NO_CLASS, FileClasses, OpenAnswers
 from steelyard.votes_io.layout import TRUTH, check_named
-from steelyard.votes_io.raw_votes import name_column, shown
+from steelyard.votes_io.raw_votes import name_column, quoted
 
 
 def read_truth(
@@ -16,11 +16,11 @@ def read_truth(
 ) -> Ints:
     """The true answers in rows of `id, truth`, (N,).
 
-    ABSTAIN where the truth is not known, NO_CANDIDATE where no vote of the item has it.
+    ABSTAIN where the truth is unknown, NO_CANDIDATE where no vote on the item has it.
 
     Args:
         source: the rows.
-        ids: of the N items.
+        ids: names of the N items.
         label_set: the possible answers.
 
     Raises:
@@ -55,12 +55,12 @@ def truth_of(
     """The true answer of each item, (N,), from a column; rows of one id must agree.
 
     Args:
-        source: of the column, for messages.
+        source: the rows, for messages.
         column: R true answers.
         row_id: (R,), the item of each row.
         size: N.
         label_set: the possible answers.
-        name: of the column, for messages.
+        name: name of the column, for messages.
 
     Raises:
         InputError: an unknown class, or two truths of one id.
@@ -70,8 +70,8 @@ def truth_of(
         for code in np.flatnonzero(numbers == NO_CLASS):
             raise InputError(
                 f"{source.at(column.first(int(code)))[0]}: `{name}` "
-                f"{shown(column.values[code])} is not among the classes "
-                f"{shown(list(label_set.names))}. If voters may give it but never did, give "
+                f"{quoted(column.values[code])} is not among the classes "
+                f"{quoted(list(label_set.names))}. If voters may give it but never did, give "
                 "all class names as `classes`."
             )
     number = numbers[column.codes]
@@ -83,8 +83,8 @@ def truth_of(
         row = int(rows[np.argmax(differs)])
         before = int(first[row_id[row]])
         raise InputError(
-            f"{source.at(row)[0]}: `{name}` {shown(column.values[column.codes[row]])} differs "
-            f"from {shown(column.values[column.codes[before]])} of {source.at(before)[0]}, and "
+            f"{source.at(row)[0]}: `{name}` {quoted(column.values[column.codes[row]])} differs "
+            f"from {quoted(column.values[column.codes[before]])} of {source.at(before)[0]}, and "
             "both are about the same id. Keep one."
         )
     example = np.flatnonzero(first >= 0)
