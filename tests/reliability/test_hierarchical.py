@@ -11,7 +11,7 @@ from scipy.special import betaln, gammaln, logsumexp
 from crowd_tables import accuracy, drawn, read_nested, table_of
 from steelyard.reliability import DawidSkene, Hierarchical, OneCoin
 from steelyard.reliability.hierarchical import are_labelling_functions
-from steelyard.reliability.variational import coin, coin_leave_one_out, rows
+from steelyard.reliability.variational import fit_coin, fit_coin_leave_one_out, fit_rows
 from steelyard.reliability.vote_table import VoteTable
 from steelyard.types import ABSTAIN, Floats, Ints, Votes
 from vote_tables import votes
@@ -25,9 +25,9 @@ def test_the_bound_is_below_the_exact_evidence_and_near(model: str, learn_shares
     table, _ = drawn(4, examples=7, voters=3, answers=2, cast=3)
     vote_table = VoteTable.of(table)
     if model == "coin":
-        fit = coin(vote_table, 300, 0, learn_shares=learn_shares, confusion=True)
+        fit = fit_coin(vote_table, 300, 0, learn_shares=learn_shares, confusion=True)
     else:
-        fit = rows(vote_table, 300, 0, learn_shares=learn_shares)
+        fit = fit_rows(vote_table, 300, 0, learn_shares=learn_shares)
     exact = exact_evidence(table, fit.prior, learn_shares)
     assert exact - 3 < fit.bound < exact
 
@@ -61,7 +61,7 @@ def exact_evidence(table: Votes, prior: Floats, learn_shares: bool) -> float:
 def test_accuracy_by_others_by_hand() -> None:
     # One example, v0 says 0, v1 and v2 say 1. Begin: shares (1/3, 2/3), all log odds ln(.8/.2).
     # Right votes 1/3, 2/3, 2/3; of Beta(.8, .2) and one vote: means (.8 + c) / 2.
-    fit = coin_leave_one_out(
+    fit = fit_coin_leave_one_out(
         VoteTable.of(votes([[0, 1, 1]], answers=2)), 1, 0, equal_weights=False, confusion=True
     )
     np.testing.assert_allclose(fit.accuracy, [(0.8 + c) / 2 for c in (1 / 3, 2 / 3, 2 / 3)])

@@ -18,7 +18,7 @@ from steelyard.reliability import (
     Topological,
 )
 from steelyard.reliability.neighbours import nearest
-from steelyard.reliability.topological import cores
+from steelyard.reliability.topological import class_cores
 from steelyard.types import ABSTAIN, Votes
 from vote_tables import votes
 
@@ -106,7 +106,7 @@ def test_cores_by_hand() -> None:
     graph[tuple(np.array(edges).T)] = 1
     from scipy.sparse import csr_array
 
-    inside = cores(csr_array(graph), np.array([0, 0, 0, 0, 0, 1, 1, 1, -1]))
+    inside = class_cores(csr_array(graph), np.array([0, 0, 0, 0, 0, 1, 1, 1, -1]))
     np.testing.assert_array_equal(np.flatnonzero(inside), [0, 1, 2, 5, 6])
 
 
@@ -122,7 +122,7 @@ def test_cores_are_those_of_one_graph_for_each_class(seed: int) -> None:
         _, component = connected_components(edges, connection="strong")
         size = np.where(label == a, np.bincount(component)[component], 0)
         expected |= component == component[size.argmax()]
-    np.testing.assert_array_equal(cores(graph, label), expected)
+    np.testing.assert_array_equal(class_cores(graph, label), expected)
 
 
 def test_what_stands_alone_among_others_is_relabelled() -> None:

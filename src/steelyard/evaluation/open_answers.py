@@ -87,6 +87,5 @@ def most_voted_texts(votes: Votes) -> tuple[str | None, ...]:
     tied = votes.counts == votes.counts.max(axis=1, keepdims=True)
     draw = np.random.default_rng(0).random(tied.shape)
     best = np.where(tied, draw, -1.0).argmax(axis=1)
-    has_votes = votes.counts.sum(axis=1) > 0
-    rows = zip(votes.candidate_texts, best, has_votes, strict=True)
+    rows = zip(votes.candidate_texts, best, votes.answered, strict=True)
     return tuple(texts[k] if is_answered else None for texts, k, is_answered in rows)

@@ -42,7 +42,7 @@ def entropy_bins(votes: Votes, label: Ints, truth: Ints | None = None) -> tuple[
     Source: Guo and Yang 2024, arXiv:2406.19032 (figures of entropy in the authors' repository,
         Irenehere/ReliableAlignment).
     """
-    answered = votes.counts.sum(axis=1) > 0
+    answered = votes.answered
     shares = votes.shares()[answered]
     if not len(shares):
         return ()

@@ -3,11 +3,11 @@
 from typing import ClassVar, Literal
 
 import numpy as np
-import numpy.typing as npt
 from pydantic import Field
 
 from steelyard.reliability.protocol import VoteEstimator
 from steelyard.types import ABSTAIN, Floats, Ints, Reliability, Votes
+from steelyard.types.arrays import row_entropy
 
 
 class _VoteShares(VoteEstimator):
@@ -20,7 +20,7 @@ class _VoteShares(VoteEstimator):
         posterior = votes.shares()
         shares = posterior if self.temperature is None else votes.sharpened(self.temperature)
         score = np.clip(shares.max(axis=1), 0, 1)
-        return Reliability(votes.ids, posterior, np.where(_answered(votes), score, 0.0))
+        return Reliability(votes.ids, posterior, np.where(votes.answered, score, 0.0))
 
 
 class Majority(_VoteShares):
@@ -31,9 +31,9 @@ class Majority(_VoteShares):
         score = max_a p(a)                                        without `temperature`
         score = max_a exp(p(a) / T) / sum_a' exp(p(a') / T)       with T, a' over answers given
 
-    A unanimous example has score 1 for any T; one without a readable vote has a uniform posterior
-    and score 0. Two answers with equally many votes have equal posteriors: the tie is broken where
-    a label is made of it, not here.
+    A unanimous example has score 1 for any T; an example without a readable vote has a uniform
+    posterior and score 0. Answers with equally many votes have equal posteriors; selections break
+    the tie.
 
     Source: Guo and Yang 2024, arXiv:2406.19032, reliability re-weighting (`temperature`; from the
         authors' code, `our_method_reweighting.py` of Irenehere/ReliableAlignment).
@@ -100,7 +100,7 @@ class Confidence(VoteEstimator):
     def estimate(self, votes: Votes, gold: Ints | None = None) -> Reliability:
         mean = votes.means()
         score = np.clip(mean.max(axis=1), 0, 1)
-        return Reliability(votes.ids, mean, np.where(_answered(votes), score, 0))
+        return Reliability(votes.ids, mean, np.where(votes.answered, score, 0))
 
 
 class Margin(VoteEstimator):
@@ -121,7 +121,7 @@ class Margin(VoteEstimator):
         ranked = np.sort(mean, axis=1)
         second = ranked[:, -2] if mean.shape[1] > 1 else np.zeros(len(mean))
         lead = np.clip(ranked[:, -1] - second, 0, 1)
-        return Reliability(votes.ids, mean, np.where(_answered(votes), lead, 0))
+        return Reliability(votes.ids, mean, np.where(votes.answered, lead, 0))
 
 
 class PredictiveEntropy(VoteEstimator):
@@ -148,18 +148,11 @@ class PredictiveEntropy(VoteEstimator):
         return Reliability(votes.ids, mean, certainty(mean, votes))
 
 
-def entropy(rows: Floats) -> Floats:
-    """-sum p ln p of each row, in nats; 0 ln 0 is 0."""
-    logs = np.log(rows, out=np.zeros_like(rows), where=rows > 0)
-    result: Floats = -(rows * logs).sum(axis=1)
-    return result
-
-
 def certainty(rows: Floats, votes: Votes) -> Floats:
-    """1 - entropy / ln K_i of each row, in [0, 1]; 0 where nobody gave a readable answer."""
-    most = np.log(np.maximum(votes.candidates, 1))
-    share = np.divide(entropy(rows), most, out=np.zeros(len(rows)), where=most > 0)
-    return np.where(_answered(votes), np.clip(1 - share, 0, 1), 0.0)
+    """1 - entropy / ln K_i of each row, in [0, 1]; 0 without a readable vote."""
+    largest = np.log(np.maximum(votes.candidates, 1))
+    share = np.divide(row_entropy(rows), largest, out=np.zeros(len(rows)), where=largest > 0)
+    return np.where(votes.answered, np.clip(1 - share, 0, 1), 0.0)
 
 
 def _certainty_of_all(votes: Votes) -> Floats:
@@ -167,11 +160,5 @@ def _certainty_of_all(votes: Votes) -> Floats:
     unreadable = np.bincount(votes.example[votes.answer == ABSTAIN], minlength=len(votes.ids))
     counts = np.column_stack([votes.counts, unreadable])
     total = counts.sum(axis=1, keepdims=True)
-    share = entropy(counts / np.maximum(total, 1)) / np.log(votes.candidates + 1)
+    share = row_entropy(counts / np.maximum(total, 1)) / np.log(votes.candidates + 1)
     return np.where(total[:, 0] > 0, np.clip(1 - share, 0, 1), 0.0)
-
-
-def _answered(votes: Votes) -> npt.NDArray[np.bool_]:
-    """Whether an example has a readable vote, (N,)."""
-    answered: npt.NDArray[np.bool_] = votes.counts.sum(axis=1) > 0
-    return answered

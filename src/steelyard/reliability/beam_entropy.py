@@ -1,4 +1,4 @@
-"""Reliability from how sure a language model is of its list of answers."""
+"""Reliability from the entropy of a language model's list of answers."""
 
 from typing import ClassVar, Literal
 
@@ -30,10 +30,10 @@ class BeamEntropy(VoteEstimator):
     kind: Literal["beam_entropy"] = "beam_entropy"
 
     def estimate(self, votes: Votes, gold: Ints | None = None) -> Reliability:
-        """As every estimator.
+        """Posterior and score of each example.
 
         Raises:
-            InputError: the votes have no lists behind them.
+            InputError: the votes have no lists of answers.
         """
         if votes.entropy is None:
             raise InputError(

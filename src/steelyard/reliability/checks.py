@@ -1,4 +1,4 @@
-"""What several estimators share: the score of a posterior, an order of classes, a refusal."""
+"""Shared by estimators: the score of a posterior, an order of classes, refused votes."""
 
 import numpy as np
 
@@ -10,10 +10,8 @@ from steelyard.types import ABSTAIN, Floats, Ints, Reliability, VoterSkill, Vote
 def reliability_of(
     votes: Votes, posterior: Floats, gold: Ints | None, skill: VoterSkill
 ) -> Reliability:
-    """Score = the largest probability; 0 where there is neither a readable vote nor truth."""
-    answered = votes.counts.sum(axis=1) > 0
-    if gold is not None:
-        answered |= gold != ABSTAIN
+    """Score = the largest probability; 0 without a readable vote and without a trusted answer."""
+    answered = votes.answered if gold is None else votes.answered | (gold != ABSTAIN)
     score = np.where(answered, np.clip(posterior.max(axis=1, initial=0), 0, 1), 0.0)
     return Reliability(votes.ids, posterior, score, skill)
 
@@ -25,11 +23,7 @@ def by_first(column: Ints) -> Ints:
 
 
 def refuse_open(votes: Votes, kind: str, instead: str) -> None:
-    """Refuse votes whose answers are open.
-
-    Raises:
-        InputError: each example has candidates of its own.
-    """
+    """Raise InputError for open answers, where each example has its own candidates."""
     if votes.candidate_texts:
         raise InputError(
             f"`{kind}` needs one list of classes for all examples, and these answers are open; "
@@ -38,11 +32,7 @@ def refuse_open(votes: Votes, kind: str, instead: str) -> None:
 
 
 def refuse_many(votes: Votes, kind: str, instead: str) -> None:
-    """Refuse more confusion matrices than there is memory for.
-
-    Raises:
-        InputError: they would have more than four times CELLS.
-    """
+    """Raise InputError if the confusion matrices would have more than four times CELLS."""
     cells = len(votes.voters) * votes.num_classes**2
     if cells > 4 * CELLS:
         raise InputError(

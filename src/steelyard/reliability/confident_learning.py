@@ -12,7 +12,7 @@ from steelyard.types import ABSTAIN, Floats, Ints, Reliability, Votes
 
 
 class ConfidentLearning(VoteEstimator):
-    """The label's probability in the mean distribution, set against that of its class.
+    """The label's probability in the mean distribution, relative to the mean of its class.
 
     With q the mean distribution of the votes on an example, y = argmax q its label, and the mean
     self-confidence t_a of a class (the mean of q(a) over the examples with label a),
@@ -22,13 +22,13 @@ class ConfidentLearning(VoteEstimator):
         self_confidence      score = q'(y)
         normalized_margin    score = (q'(y) - max_{b != y} q'(b) + 1) / 2
 
-    so that a label of a class that voters name lightly needs more agreement. The scores are
+    so that a class whose labels usually have a high probability needs more of it. The scores are
     cleanlab's (`get_label_quality_scores` with `adjust_pred_probs`, extra `cleanlab`); the
-    posterior is q. Scores rank and are no probabilities. The votes are not out of sample, as
-    predictions of a model should be: the label is made of the same votes that judge it. Classes
-    that are nobody's label are left aside. With a single class the score is q(y). A tie of classes
-    goes to the one that was voted for first. An example without a readable vote has a uniform
-    posterior and score 0.
+    posterior is q. Scores rank labels and are not probabilities. Unlike predictions of a model, the
+    votes are not out of sample: the label is made of the votes that score it. Classes that are the
+    label of no example are ignored. With a single class the score is q(y). A tie of classes goes to
+    the class that was voted for first. An example without a readable vote has a uniform posterior
+    and score 0.
 
     Raises (in `estimate`): ConfigError without cleanlab; InputError for open answers.
 
@@ -45,7 +45,7 @@ class ConfidentLearning(VoteEstimator):
     def estimate(self, votes: Votes, gold: Ints | None = None) -> Reliability:
         refuse_open(votes, self.kind, "`majority` or `open_agreement`")
         mean = votes.means()
-        rows = np.flatnonzero(votes.counts.sum(axis=1) > 0)
+        rows = np.flatnonzero(votes.answered)
         score = np.zeros(len(mean))
         if len(rows):
             order = by_first(votes.answer[votes.answer != ABSTAIN])
@@ -53,7 +53,7 @@ class ConfidentLearning(VoteEstimator):
         return Reliability(votes.ids, mean, score)
 
     def _scores(self, mean: Floats) -> Floats:
-        """Of the argmax of each row, (N,)."""
+        """Score of the argmax of each row, (N,)."""
         try:
             rank = importlib.import_module("cleanlab.rank")
         except ImportError as error:

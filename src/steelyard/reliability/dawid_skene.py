@@ -38,14 +38,14 @@ class DawidSkene(VoteEstimator):
     gains less than `tolerance` per vote. It starts at each example's mean vote, or, with trusted
     answers, at the confusions that these show. Trusted answers stay fixed.
 
-    Abstentions are ignored. An example that nobody answered has a uniform posterior and score 0;
+    Abstentions are ignored. An example without a readable vote has a uniform posterior and score 0;
     else the score is the posterior of the winning answer. Votes that depend on each other (copies,
     hard examples) make the score overconfident, and voters that only ever give one class (labelling
     functions) leave the model undetermined; `hierarchical` handles both.
 
     Raises:
-        InputError: open answers, where classes mean nothing across examples; or more voters and
-            classes than there is memory for confusion matrices.
+        InputError: open answers, which have no common classes; or more voters and classes than
+            there is memory for confusion matrices.
 
     Source: Dawid and Skene 1979, "Maximum Likelihood Estimation of Observer Error-Rates Using the
         EM Algorithm", equations 2.3 to 2.5 (smoothing, soft votes and trusted answers are ours).
@@ -77,8 +77,8 @@ class DawidSkene(VoteEstimator):
         return reliability_of(votes, step.posterior, gold, skill)
 
     def steps(self, table: VoteTable) -> Iterator[Step]:
-        """EM from `begin`, without end."""
-        posterior = begin(table)
+        """EM steps from `initial_posterior`, without end."""
+        posterior = initial_posterior(table)
         while True:
             prior, rows = self.m_step(table, posterior)
             posterior, log_likelihood = self.e_step(table, prior, rows)
@@ -98,8 +98,8 @@ class DawidSkene(VoteEstimator):
 def log_rows(counts: Floats) -> Floats:
     """ln P(answer l | truth k), (V, K, K) from counts [voter, answer l, truth k].
 
-    A class that a voter never named keeps no probability, also where the truth never was k and
-    every row would do: as in crowd-kit, so that both agree. A voter without votes has equal rows.
+    A class that a voter never named has no probability, even in rows of a truth k that never
+    occurred, as in crowd-kit. A voter without votes has equal rows.
     """
     named = counts.sum(axis=2, keepdims=True) > 0
     named |= ~named.any(axis=1, keepdims=True)
@@ -108,23 +108,23 @@ def log_rows(counts: Floats) -> Floats:
     return np.log(np.where(named, rows, MIN_PROBABILITY))
 
 
-def begin(table: VoteTable) -> Floats:
-    """The start of EM, (N, K): the mean votes, or the posterior from trusted answers alone.
+def initial_posterior(table: VoteTable) -> Floats:
+    """The start of EM, (N, K): the mean votes, or with trusted answers what these alone imply.
 
-    From mean votes a majority that is wrong in one way stays so, however many answers are trusted.
-    To a voter's votes on trusted examples five votes are added, of which four are right.
+    EM from mean votes keeps the labels of a majority that is wrong in the same way, however many
+    answers are trusted. Five votes, of which four are right, are added to those of each voter.
     """
     if not (table.gold >= 0).any():
-        return table.start()
-    _, _, k = table.shape
-    trusted = table.fixed(np.zeros((table.shape[0], k)))
+        return table.mean_votes()
+    n, _, k = table.shape
+    trusted = table.fixed(np.zeros((n, k)))
     trusted[table.gold < 0] = 0.0
     rows = log_rows(table.counts(trusted) + row_prior(4.0, 1.0, k))
     return table.posterior_of(table.log_likelihood(rows))[0]
 
 
-def row_prior(right: float, wrong: float, answers: int) -> Floats:
+def row_prior(right: float, wrong: float, num_classes: int) -> Floats:
     """Votes [answer l, truth k], (K, K): `right` on the diagonal, `wrong` spread over the rest."""
-    rows = np.full((answers, answers), wrong / max(answers - 1, 1))
+    rows = np.full((num_classes, num_classes), wrong / max(num_classes - 1, 1))
     np.fill_diagonal(rows, right)
     return rows

@@ -7,11 +7,11 @@ import numpy.typing as npt
 from pydantic import Field
 
 from steelyard.errors import TrainingError
-from steelyard.reliability.agreement import entropy
 from steelyard.reliability.protocol import VoteEstimator
 from steelyard.types import ABSTAIN, Floats, Ints, Reliability, Votes
+from steelyard.types.arrays import row_entropy
 
-TOLERANCE = 1e-9  # of the fixed point's equation, in nats
+TOLERANCE = 1e-9  # largest error of the fixed-point equation, in nats
 STEPS = 200
 
 
@@ -34,8 +34,8 @@ class Dirichlet(VoteEstimator):
         mutual_information   (H(P) - E[H(p)]) / ln K
         vacuity              K / A, at most 1
 
-    Expected entropy says how undecided the votes are, mutual information how much they differ among
-    each other, vacuity how little they say. An example without a readable vote has a uniform
+    Expected entropy measures how undecided the votes are, mutual information how much they differ
+    from each other, vacuity how few they are. An example without a readable vote has a uniform
     posterior and score 0; with a single possible answer the score is 1.
 
     Source: Minka 2000, "Estimating a Dirichlet distribution", section 1 (the objective; Newton
@@ -48,11 +48,11 @@ class Dirichlet(VoteEstimator):
 
     kind: Literal["dirichlet"] = "dirichlet"
     measure: Literal["expected_entropy", "mutual_information", "vacuity"] = "expected_entropy"
-    """What is taken from 1 to give the score."""
+    """The score is 1 minus this measure."""
     prior: float = Field(1.0, gt=0)
-    """Imagined votes beside those with probabilities: with more of them few votes say less."""
+    """Number of imagined votes: the more, the less certain a few votes make the posterior."""
     smoothing: float = Field(0.01, gt=0, lt=1)
-    """Share e of the uniform distribution that is mixed into a voter's probabilities."""
+    """Share e of the uniform distribution in the mixture with a voter's probabilities."""
 
     def estimate(self, votes: Votes, gold: Ints | None = None) -> Reliability:
         alpha = self._fit(votes)
@@ -61,12 +61,14 @@ class Dirichlet(VoteEstimator):
         k = votes.candidates
         uncertainty = uncertainties(alpha, votes.possible)[self.measure]
         score = np.where(k > 1, np.clip(1 - uncertainty, 0, 1), 1.0)
-        answered = votes.counts.sum(axis=1) > 0
+        answered = votes.answered
         posterior = np.where(answered[:, None], posterior, votes.uniform())
         return Reliability(votes.ids, posterior, np.where(answered, score, 0.0))
 
     def _fit(self, votes: Votes) -> Floats:
         """alpha of each example, (N, K); 0 beyond its candidates."""
+        from scipy.special import psi
+
         possible = votes.possible
         if votes.probs is None:
             return np.where(possible, 1 + votes.counts, 0.0)
@@ -77,7 +79,7 @@ class Dirichlet(VoteEstimator):
         size = len(votes.ids)
         columns = [np.bincount(example, logs[:, a], size) for a in range(votes.num_classes)]
         n = np.bincount(example, minlength=size)[:, None]
-        uniform = digamma(np.ones(1)) - digamma(k.astype(np.float64))
+        uniform = psi(np.ones(1)) - psi(k.astype(np.float64))
         sums = np.stack(columns, axis=1) if columns else np.zeros((size, 0))
         mean_log = (sums + self.prior * uniform) / (n + self.prior)
         return fit_dirichlet(mean_log, possible)
@@ -99,52 +101,44 @@ def fit_dirichlet(mean_log: Floats, possible: npt.NDArray[np.bool_]) -> Floats:
 
     Source: Minka 2000, "Estimating a Dirichlet distribution", section 1.
     """
+    from scipy.special import psi, zeta  # digamma, and zeta(2, x) the trigamma function
+
     alpha = np.where(possible, 1.0, 0.0)
-    left = np.flatnonzero(possible.sum(axis=1) > 1)
+    rows = np.flatnonzero(possible.sum(axis=1) > 1)  # not converged yet
     for _ in range(STEPS):
-        a, mask, wanted = alpha[left], possible[left], mean_log[left]
+        a, mask = alpha[rows], possible[rows]
         inside = np.where(mask, a, 1.0)
         total = a.sum(axis=1, keepdims=True)
-        slope = np.where(mask, wanted - digamma(inside) + digamma(total), 0.0)
-        open_rows = np.abs(slope).max(axis=1, initial=0) > TOLERANCE
-        left = left[open_rows]
-        if len(left) == 0:
+        slope = np.where(mask, mean_log[rows] - psi(inside) + psi(total), 0.0)
+        unsolved = np.abs(slope).max(axis=1, initial=0) > TOLERANCE
+        rows = rows[unsolved]
+        if len(rows) == 0:
             return alpha
-        a, mask, slope, inside = a[open_rows], mask[open_rows], slope[open_rows], inside[open_rows]
-        curve = np.where(mask, 1 / trigamma(inside), 0.0)
-        whole = 1 / trigamma(total[open_rows])
+        a, mask, slope, inside = a[unsolved], mask[unsolved], slope[unsolved], inside[unsolved]
+        curve = np.where(mask, 1 / zeta(2, inside), 0.0)
+        curve_of_total = 1 / zeta(2, total[unsolved])
         shared = (slope * curve).sum(axis=1, keepdims=True) / (
-            whole - curve.sum(axis=1, keepdims=True)
+            curve_of_total - curve.sum(axis=1, keepdims=True)
         )
         step = a + curve * (slope + shared)
-        alpha[left] = np.where(mask, np.maximum(step, a / 2), 0.0)
+        alpha[rows] = np.where(mask, np.maximum(step, a / 2), 0.0)
     raise TrainingError(
-        f"The Dirichlet of {len(left)} of {len(alpha)} examples is not found after {STEPS} steps; "
-        f"the first is row {int(left[0])}. Raise `prior` or `smoothing`."
+        f"The Dirichlet of {len(rows)} of {len(alpha)} examples is not found after {STEPS} steps; "
+        f"the first is row {int(rows[0])}. Raise `prior` or `smoothing`."
     )
 
 
 def uncertainties(alpha: Floats, possible: npt.NDArray[np.bool_]) -> dict[str, Floats]:
     """Expected entropy, mutual information (both over ln K) and vacuity of each row, (N,)."""
+    from scipy.special import psi
+
     k = np.maximum(possible.sum(axis=1), 1)
     total = np.maximum(alpha.sum(axis=1), 1e-300)
     mean = alpha / total[:, None]
-    most = np.where(k > 1, np.log(k), 1.0)
-    expected = digamma(total + 1) - (mean * digamma(alpha + 1)).sum(axis=1)
+    largest = np.where(k > 1, np.log(k), 1.0)
+    expected = psi(total + 1) - (mean * psi(alpha + 1)).sum(axis=1)
     return {
-        "expected_entropy": expected / most,
-        "mutual_information": (entropy(mean) - expected) / most,
+        "expected_entropy": expected / largest,
+        "mutual_information": (row_entropy(mean) - expected) / largest,
         "vacuity": k / total,
     }
-
-
-def digamma(x: Floats) -> Floats:
-    from scipy.special import psi
-
-    return np.asarray(psi(x))
-
-
-def trigamma(x: Floats) -> Floats:
-    from scipy.special import zeta
-
-    return np.asarray(zeta(2, x))

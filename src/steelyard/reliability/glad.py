@@ -7,12 +7,12 @@ from pydantic import Field
 
 from steelyard.reliability.checks import refuse_open, reliability_of
 from steelyard.reliability.protocol import VoteEstimator
-from steelyard.reliability.vote_table import VoteTable
+from steelyard.reliability.vote_table import VoteTable, tally
 from steelyard.types import ABSTAIN, Floats, Ints, Reliability, VoterSkill, Votes
 
-CENTRE = 1.0  # of the unit normal priors, the authors'
-STEPS = 25  # of the optimiser in one M step
-LARGEST = 50.0  # of ln beta, so that no line search overflows
+CENTRE = 1.0  # mean of the normal priors, as in the authors' code
+STEPS = 25  # steps of the optimiser in one M step
+LARGEST = 50.0  # largest ln beta, so that no line search overflows
 
 
 class Glad(VoteEstimator):
@@ -24,10 +24,10 @@ class Glad(VoteEstimator):
     M step takes the gradients sum (p - s) exp(b) of a_v and sum (p - s) a exp(b) of b_i to L-BFGS,
     and the E step has P(k) in proportion to exp(sum of a_v exp(b_i) + ln(K_i - 1) over the votes
     for k). The prior over answers is uniform, the score the posterior of the most probable answer.
-    A voter of negative ability is read the other way round. Trusted answers (`gold`) stay as they
-    are, and the abilities they show are where EM starts. An example without a readable vote has a
-    uniform posterior and score 0. Several answers of one voter to an example count each. A vote
-    with probabilities weighs as in `dawid_skene`.
+    The votes of a voter of negative ability count against their answer. Trusted answers (`gold`)
+    stay fixed, and EM starts at the abilities that they show. An example without a readable vote
+    has a uniform posterior and score 0. Several answers of one voter to an example count each. A
+    vote with probabilities weighs as in `dawid_skene`.
 
     Raises (in `estimate`): InputError for open answers, for which wrong ones are not equally
     likely.
@@ -40,28 +40,27 @@ class Glad(VoteEstimator):
 
     kind: Literal["glad"] = "glad"
     iterations: int = Field(100, ge=1)
-    """Of EM, at most; it ends when no posterior moves by more than 0.0001."""
+    """Maximum number of EM steps; EM ends when no posterior changes by more than 0.0001."""
 
     def estimate(self, votes: Votes, gold: Ints | None = None) -> Reliability:
         refuse_open(votes, self.kind, "`one_coin`, `majority` or `open_agreement`")
         table = VoteTable.of(votes, gold)
         size, voters, k = table.shape
-        ease = voters + table.example  # place in `point`: first abilities, then eases
+        ease = voters + table.example  # position in `point`: first abilities, then eases
         weight = table.weight * (votes.candidates[table.example] > 1)  # where there is a choice
         point = np.full(voters + size, CENTRE)
         posterior = votes.uniform()
         trusted = table.gold[table.example]
-        if (trusted != ABSTAIN).any():  # so that a majority of liars is read the other way round
+        if (trusted != ABSTAIN).any():  # so that an adversarial majority gets negative abilities
             right = (trusted == table.answer).astype(np.float64)
             point = _maximum(point, table.voter, ease, weight * (trusted != ABSTAIN), right)
         for _ in range(self.iterations):
             strength = _strength(point, table.voter, ease) + table.log_wrong_answers[table.example]
-            sums = np.bincount(table.cell, weight * strength, size * k)
-            logits = sums.reshape(size, k).astype(np.float64)  # without votes they are integers
+            logits = tally(table.cell, weight * strength, size * k).reshape(size, k)
             before, (posterior, _) = posterior, table.posterior_of(logits)
             if np.abs(posterior - before).max(initial=0) < 1e-4:
                 break
-            point = _maximum(point, table.voter, ease, weight, posterior.ravel()[table.cell])
+            point = _maximum(point, table.voter, ease, weight, table.at_votes(posterior))
         skill = _skill(votes, point, table.voter, ease, weight)
         return reliability_of(votes, posterior, gold, skill)
 
@@ -91,7 +90,7 @@ def _maximum(point: Floats, voter: Ints, example: Ints, weight: Floats, right: F
 
 
 def _skill(votes: Votes, point: Floats, voter: Ints, example: Ints, weight: Floats) -> VoterSkill:
-    """Mean P(right) over what a voter answered; one without a readable vote is at chance."""
+    """Mean P(right) over a voter's votes; chance without a readable vote."""
     from scipy.special import expit
 
     size = len(votes.voters)

@@ -12,16 +12,16 @@ from steelyard.reliability.protocol import BaseEstimator, EstimationData
 from steelyard.types import Floats, Ints, Question, Reliability, Votes
 from steelyard.types.task_kinds import AnswerForm
 
-MOST_NODES = 2048  # candidates of one graph: its tables have the square of it
-CELLS = 2**22  # of the tables of the graphs that are worked on together
+MOST_NODES = 2048  # candidates of one graph: its tables have the square of it in cells
+MOST_CELLS = 2**22  # cells of the tables of graphs that are processed together
 
 
 @dataclass(frozen=True, eq=False)
 class Pairs:
     """Which two candidates each example compares.
 
-    Candidates are numbered across all prompts. Those that are compared, directly or through
-    others, make one graph.
+    Candidates are numbered across all prompts. Candidates that are compared, directly or through
+    others, form one graph.
     """
 
     ids: tuple[str, ...]  # N
@@ -37,29 +37,22 @@ class Pairs:
             InputError: a question has another number of choices.
         """
         number: dict[tuple[str, str, str], int] = {}
-        for question in questions:
+        pairs = np.empty((len(questions), 2), dtype=np.int64)
+        for i, question in enumerate(questions):
             if len(question.choices) != 2:
                 raise InputError(
                     f"A pair must have two choices; {question.id!r} has {len(question.choices)}. "
                     "Compare the candidates of a question two by two."
                 )
-            for choice in question.choices:
-                number.setdefault((question.context, question.text, choice), len(number))
-        first, second = (
-            np.array(
-                [
-                    number[question.context, question.text, question.choices[c]]
-                    for question in questions
-                ],
-                np.int64,
-            )
-            for c in (0, 1)
-        )
-        return cls(tuple(question.id for question in questions), first, second, len(number))
+            for c, choice in enumerate(question.choices):
+                key = (question.context, question.text, choice)
+                pairs[i, c] = number.setdefault(key, len(number))
+        ids = tuple(question.id for question in questions)
+        return cls(ids, pairs[:, 0], pairs[:, 1], len(number))
 
 
 class GraphDenoising(BaseEstimator):
-    """GED: preferences that contradict the others are dropped, the rest decide.
+    """GED: preferences that contradict the others are dropped, and the rest are counted.
 
     With s_i(u, v) the probability with which evaluator i prefers u to v (1 or 0 of a plain vote),
 
@@ -71,10 +64,10 @@ class GraphDenoising(BaseEstimator):
         strength(u, v) = max over paths u -> v of the least m along the path
         P(u is better than v) = (1 + strength(u, v) - strength(v, u)) / 2        score = max P
 
-    Candidates are the same where prompt and text are. A pair that is compared with nothing else has
-    its mean vote, so that with one pair of each prompt this is `confidence`. A dropped pair is
-    decided by the way around it; where there is none, nothing contradicts it, and it has its own
-    mean vote. Where that is even, as for two equal texts, the score is 0.
+    Candidates are the same if prompt and text are. A pair without other comparisons has its mean
+    vote, so that with one pair per prompt this is `confidence`. A dropped pair is decided by the
+    paths around it; without one nothing contradicts it, and it has its mean vote. If that is even,
+    as for two equal texts, the score is 0.
 
     Source: Hu et al. 2024, "Language Model Preference Evaluation with Multiple Weak Evaluators",
         arXiv:2410.12869 (the paper ranks by the number of descendants, which is the same order
@@ -85,7 +78,7 @@ class GraphDenoising(BaseEstimator):
     version: ClassVar[int] = 1
     needs_questions: ClassVar[bool] = True
     answer_forms: ClassVar[tuple[AnswerForm, ...]] = ("pair",)
-    judges_what: ClassVar[str] = "`graph_denoising` judges pairs of answers"
+    scope: ClassVar[str] = "`graph_denoising` judges pairs of answers"
     instead: ClassVar[str] = "`majority`, or another estimator of votes alone"
 
     kind: Literal["graph_denoising"] = "graph_denoising"
@@ -96,30 +89,24 @@ class GraphDenoising(BaseEstimator):
     def estimate(
         self, votes: Votes, gold: Ints | None = None, *, pairs: Pairs | None = None
     ) -> Reliability:
-        """Judge each pair by all pairs of its graph; trusted answers are passed over.
+        """Posterior of each pair from all pairs of its graph; trusted answers are ignored.
 
         Raises:
             InputError: `pairs` is missing or about other examples, or a graph is too large.
         """
-        ahead = np.zeros(len(votes.ids))
+        lead = np.zeros(len(votes.ids))
         for part in _graphs(votes, pairs):
             strength = widest_paths(np.where(forward_edges(part.weight), part.margin, 0.0))
-            there, back = (
-                (part.graph, part.first, part.second),
-                (part.graph, part.second, part.first),
-            )
-            lead = strength[there] - strength[back]
-            own_lead = part.margin[there] - part.margin[back]
-            ahead[part.rows] = np.where(lead != 0, lead, own_lead)
-        posterior = np.stack([1 + ahead, 1 - ahead], axis=1) / 2
-        return Reliability(
-            votes.ids, posterior, np.where(ahead != 0, posterior.max(axis=1, initial=0), 0.0)
-        )
+            by_paths, by_votes = part.lead(strength), part.lead(part.margin)
+            lead[part.rows] = np.where(by_paths != 0, by_paths, by_votes)
+        posterior = np.stack([1 + lead, 1 - lead], axis=1) / 2
+        score = np.where(lead != 0, posterior.max(axis=1, initial=0), 0.0)
+        return Reliability(votes.ids, posterior, score)
 
     def rank(self, votes: Votes, pairs: Pairs) -> Ints:
         """How many candidates each beats after denoising, directly or through others, (C,).
 
-        The best of a prompt's candidates has the most. -1 for a candidate of no vote.
+        The best of a prompt's candidates beats the most. -1 for a candidate without votes.
         """
         beaten = np.full(pairs.candidates, -1, dtype=np.int64)
         for part in _graphs(votes, pairs):
@@ -134,25 +121,35 @@ class _Graphs:
     nodes: Ints  # (G, n), numbers of the candidates
     rows: Ints  # (R,), examples
     graph: Ints  # (R,), which of the G
-    first: Ints  # (R,), place among the n
+    first: Ints  # (R,), position among the n
     second: Ints  # (R,)
     weight: Floats  # (G, n, n), w where it is positive
     margin: Floats  # (G, n, n), w / votes where it is positive
 
+    def lead(self, edges: Floats) -> Floats:
+        """Edge from the first to the second candidate minus the reverse edge, (R,)."""
+        forward = edges[self.graph, self.first, self.second]
+        return np.asarray(forward - edges[self.graph, self.second, self.first])
+
+
+def _component_of(pairs: Pairs) -> Ints:
+    """Number of the graph of each candidate, (C,)."""
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
+    shape = (pairs.candidates, pairs.candidates)
+    edges = coo_array((np.ones(len(pairs.ids)), (pairs.first, pairs.second)), shape)
+    return np.asarray(connected_components(edges, directed=False)[1], dtype=np.int64)
+
 
 def _graphs(votes: Votes, pairs: Pairs | None) -> Iterator[_Graphs]:
-    """All graphs, those of one size together."""
+    """All graphs, those of one size together, in parts to bound memory."""
     if pairs is None or pairs.ids != votes.ids or (votes.candidates != 2).any():
         raise InputError(
             "`graph_denoising` needs votes on pairs of candidates and must know which they are; "
             "use it for preferences, or take `majority`."
         )
-    from scipy.sparse import coo_array
-    from scipy.sparse.csgraph import connected_components
-
-    size = pairs.candidates
-    link = coo_array((np.ones(len(pairs.ids)), (pairs.first, pairs.second)), (size, size))
-    component = connected_components(link, directed=False)[1].astype(np.int64)
+    component = _component_of(pairs)
     sizes = np.bincount(component, minlength=1)
     if sizes.max() > MOST_NODES:
         raise InputError(
@@ -162,25 +159,24 @@ def _graphs(votes: Votes, pairs: Pairs | None) -> Iterator[_Graphs]:
         )
     order = np.argsort(component, kind="stable")
     starts = np.concatenate([[0], np.cumsum(sizes)])
-    position = np.empty(size, dtype=np.int64)
-    position[order] = np.arange(size) - starts[component[order]]
-    of_row = component[pairs.first]
-    preference = votes.distributions[:, 0] - votes.distributions[:, 1]  # 0 of an abstention
+    position = np.empty(len(component), dtype=np.int64)
+    position[order] = np.arange(len(component)) - starts[component[order]]
+    row_component = component[pairs.first]
+    sorted_rows = np.argsort(row_component, kind="stable")
+    preference = votes.distributions[:, 0] - votes.distributions[:, 1]  # 0 for an abstention
     lead = np.bincount(votes.example, preference, minlength=len(votes.ids))
-    number_of_votes = votes.counts.sum(axis=1)
-    by_component = np.argsort(of_row, kind="stable")
     for n in np.unique(sizes[sizes > 1]):
-        every = np.flatnonzero(sizes == n)
-        for chunk in np.array_split(every, max(1, len(every) * n * n // CELLS)):
-            low, high = np.searchsorted(of_row[by_component], [chunk[0], chunk[-1] + 1])
-            rows = by_component[low:high]
-            rows = rows[sizes[of_row[rows]] == n]
-            graph = np.searchsorted(chunk, of_row[rows])
+        same_size = np.flatnonzero(sizes == n)
+        for chunk in np.array_split(same_size, max(1, len(same_size) * n * n // MOST_CELLS)):
+            low, high = np.searchsorted(row_component[sorted_rows], [chunk[0], chunk[-1] + 1])
+            rows = sorted_rows[low:high]
+            rows = rows[sizes[row_component[rows]] == n]
+            graph = np.searchsorted(chunk, row_component[rows])
             first, second = position[pairs.first[rows]], position[pairs.second[rows]]
             weight, number = np.zeros((2, len(chunk), n, n))
             for a, b, sign in ((first, second, 1), (second, first, -1)):
                 np.add.at(weight, (graph, a, b), sign * lead[rows])
-                np.add.at(number, (graph, a, b), number_of_votes[rows])
+                np.add.at(number, (graph, a, b), votes.counts[rows].sum(axis=1))
             weight = np.where(weight > 1e-9, weight, 0.0)  # rounding is no preference
             margin = np.divide(weight, number, out=np.zeros_like(weight), where=number > 0)
             nodes = order[starts[chunk][:, None] + np.arange(n)]

@@ -1,4 +1,4 @@
-"""Voters of one population: the model that `weigh` takes when nobody says which."""
+"""Voters whose skills have a shared prior: the default method of `weigh`."""
 
 from dataclasses import replace
 from typing import ClassVar, Literal
@@ -8,55 +8,56 @@ from pydantic import Field
 
 from steelyard.reliability.checks import reliability_of
 from steelyard.reliability.protocol import VoteEstimator
-from steelyard.reliability.variational import Fit, coin, coin_leave_one_out, rows
-from steelyard.reliability.vote_table import CELLS, VoteTable, shared_classes
+from steelyard.reliability.variational import Fit, fit_coin, fit_coin_leave_one_out, fit_rows
+from steelyard.reliability.vote_table import CELLS, VoteTable, shared_classes, tally
 from steelyard.types import Floats, Ints, Reliability, VoterSkill, Votes
 
 SAMPLE_VOTES = (30_000, 200_000)
 """Above the first number of votes, the model is chosen on a random sample of examples: about as
 many votes, or ROW_VOTES for each row of a confusion matrix if that is between the two."""
 ROW_VOTES = 10
-"""Fewer votes for each row of each kind, and kinds are not tried."""
+"""Votes for each row of each kind, below which kinds are not tried."""
 COARSE = 1e-4
-"""Of the fits to that sample: their differences are larger. In nats per vote."""
+"""Tolerance of the fits to that sample, whose bounds differ by more, in nats per vote."""
 KIND_EXAMPLES = 50
-"""Fewer answered examples for each kind of each class, and kinds are not tried: a class is then
-hardly more than a name for what a few examples share."""
+"""Answered examples for each kind of each class, below which kinds are not tried: they would only
+describe what a few examples share."""
 LABELLING_FUNCTIONS = 0.5
-"""Voters whose own answers differ less than this share of how far those of all voters do."""
+"""Voters are labelling functions if the answers of one voter differ less often than this share of
+how often the answers of all voters differ."""
 
 
 class Hierarchical(VoteEstimator):
-    """Voters' skills are drawn from a shared prior that is learnt; evidence chooses the model.
+    """Voters' skills have a shared, learnt prior; the evidence chooses the model.
 
-    From the smaller to the larger claim:
+    From the simplest to the most complex model:
 
-    - `coin`: each voter has one accuracy, drawn from a learnt Beta: the fewer its votes, the closer
-      it is to all others, down to the majority vote.
-    - `rows`: each voter has a confusion matrix, its rows drawn from a learnt Dirichlet that
-      only knows right from wrong. Tried if there is a vote for each row.
-    - `rows` with two or more kinds of examples in each class, which explain votes that go wrong
-      together (hard examples, voters that copy). Tried if there are ten votes for each row, and
-      50 examples for each kind.
+    - `fit_coin`: each voter has one accuracy with a learnt Beta prior; with few votes it is near
+      that of all others, down to the majority vote.
+    - `fit_rows`: each voter has a confusion matrix, whose rows have a learnt Dirichlet prior with
+      one value for right and one for wrong answers. Tried if there is a vote for each row.
+    - `fit_rows` with two or more kinds of examples in each class, for votes that are wrong together
+      (hard examples, voters that copy). Tried if there are ten votes for each row, and 50 examples
+      for each kind.
 
-    Classes are equally common, or their shares are learnt. Each is fitted by variational Bayes,
-    which bounds its log evidence from below; the posterior is the average of the fits, weighted by
-    exp(bound). Two cases leave these models open to collapse, and have one accuracy per voter
-    that is judged by the other voters alone:
+    Classes are equally common, or their shares are learnt. Each model is fitted by variational
+    Bayes with a lower bound on its log evidence; the posterior is the average of the fits, weighted
+    by exp(bound). In two cases these models may collapse, and each voter has one accuracy estimated
+    from the other voters (`fit_coin_leave_one_out`):
 
     - answers are open, or examples differ in their number of answers;
-    - voters are labelling functions, which tell by whether they answer at all: two answers of one
-      voter differ less than half as often as two answers of any voters,
+    - voters are labelling functions, which abstain or name their class: two answers of one voter
+      differ less than half as often as two answers of any voters,
 
           sum_v n_v D_v / sum_v n_v <= D / 2,   D = 1 - sum_l share_l^2 (D_v unbiased, of voter v)
 
-      Which class's functions are right is then left open by the votes. Unless there are trusted
-      answers, the majority stands, and a tie goes to the class that is named more rarely: right
-      where classes are about equally common, wrong where one of them is rare indeed.
+      The votes then cannot show which class's functions are right. Without trusted answers the
+      majority wins, and a tie goes to the class that is named more rarely: right where classes are
+      about equally common, wrong where one of them is rare.
 
-    Trusted answers are held fixed; the fits then begin at what these say about the voters. A
-    soft vote counts as in `dawid_skene`. The score is the posterior of the winning answer, 0
-    where nobody answered. `skill` has posterior means of the likeliest fit.
+    Trusted answers are held fixed, and the fits start at the skills that these show. A soft vote
+    counts as in `dawid_skene`. The score is the posterior of the winning answer, 0 without a vote.
+    `skill` has posterior means of the fit with the largest bound.
 
     Source: Paun et al. 2018, "Comparing Bayesian Models of Annotation" (hierarchical Dawid-Skene);
         Kim and Ghahramani 2012, "Bayesian Classifier Combination" (rows); Li et al. 2019,
@@ -68,22 +69,23 @@ class Hierarchical(VoteEstimator):
 
     kind: Literal["hierarchical"] = "hierarchical"
     iterations: int = Field(200, ge=1)
-    """Most steps of each fit."""
+    """Maximum number of steps of each fit."""
     tolerance: float = Field(1e-6, ge=0)
-    """A fit ends when a step gains less of its bound per vote, in nats."""
+    """A fit ends when a step raises its bound by less than this per vote, in nats."""
     kinds: int = Field(4, ge=1)
-    """Most kinds of examples within a class; more are tried only while they raise the evidence."""
+    """Maximum number of kinds of examples in a class; more are tried while the evidence rises."""
     restarts: int = Field(6, ge=2)
-    """Random divisions into kinds that are tried; two, if neither of them raises the evidence."""
+    """Number of random divisions into kinds; two, if neither of them raises the evidence."""
     seed: int = 0
-    """Of these divisions, and of the sample on which a large table's model is chosen."""
+    """Random seed for these divisions, and for the sample on which a large table's model is
+    chosen."""
 
     def estimate(self, votes: Votes, gold: Ints | None = None) -> Reliability:
         whole = VoteTable.of(votes, gold)
         shared = shared_classes(votes)
         if not shared or are_labelling_functions(whole):
             equal_weights = shared and not (whole.gold >= 0).any()
-            best = coin_leave_one_out(
+            best = fit_coin_leave_one_out(
                 whole,
                 self.iterations,
                 self.tolerance,
@@ -139,17 +141,16 @@ class Hierarchical(VoteEstimator):
     ) -> Fit:
         stop = (self.iterations, self.tolerance)
         if kinds == 0:
-            return coin(table, *stop, learn_shares=learn, confusion=True)
+            return fit_coin(table, *stop, learn_shares=learn, confusion=True)
         seed = self.seed + restart
-        return rows(table, *stop, learn_shares=learn, kinds=kinds, seed=seed, start=start)
+        return fit_rows(table, *stop, learn_shares=learn, kinds=kinds, seed=seed, start=start)
 
 
 def are_labelling_functions(table: VoteTable) -> bool:
-    """Whether voters (nearly) always give the same answer, each its own; so too if nobody votes."""
+    """Whether each voter (nearly) always gives the same answer; true without votes."""
     _, v, k = table.shape
     cell = table.voter * k + table.answer
-    given = np.bincount(cell, table.weight, minlength=v * k).reshape(v, k)
-    given = given[table.voter_weight > 1]
+    given = tally(cell, table.weight, v * k).reshape(v, k)[table.voter_weight > 1]
     size = given.sum(axis=1)
     spread_within = (size - (given**2).sum(axis=1) / size) * size / (size - 1)
     total = given.sum(axis=0)
@@ -158,13 +159,13 @@ def are_labelling_functions(table: VoteTable) -> bool:
 
 
 def sample_size(table: VoteTable) -> int:
-    """Most votes on which the model is chosen."""
+    """Number of votes above which the model is chosen on a sample."""
     _, v, k = table.shape
     return min(max(SAMPLE_VOTES[0], ROW_VOTES * v * k), SAMPLE_VOTES[1])
 
 
 def averaged(fits: list[Fit]) -> Floats:
-    """Posterior of the fits, (N, K), each weighted by exp(its bound on the log evidence)."""
+    """Mean posterior of the fits, (N, K), weighted by exp(bound on the log evidence)."""
     bounds = np.array([fit.bound for fit in fits])
     weights = np.exp(bounds - bounds.max())
     weights /= weights.sum()
@@ -175,22 +176,16 @@ def averaged(fits: list[Fit]) -> Floats:
 
 
 def _sample(votes: Votes, gold: Ints, target: int, seed: int) -> tuple[Votes, Ints]:
-    """About `target` votes: those on a random part of the examples; and their trusted answers."""
+    """About `target` votes on randomly drawn examples, and the trusted answers of these."""
     size = len(votes.ids)
     wanted = max(1, size * target // len(votes.example))
-    picked = np.zeros(size, dtype=bool)
-    picked[np.random.default_rng(seed).choice(size, min(wanted, size), replace=False)] = True
-    kept = picked[votes.example]
+    drawn = np.zeros(size, dtype=bool)
+    drawn[np.random.default_rng(seed).choice(size, min(wanted, size), replace=False)] = True
+    part = votes.take(np.flatnonzero(drawn[votes.example]))
     part = replace(
-        votes,
-        ids=tuple(votes.ids[i] for i in np.flatnonzero(picked)),
-        example=(np.cumsum(picked) - 1)[votes.example[kept]],
-        voter=votes.voter[kept],
-        query=votes.query[kept],
-        answer=votes.answer[kept],
-        candidates=votes.candidates[picked],
-        probs=None if votes.probs is None else votes.probs[kept],
-        texts=(),
-        reasons=(),
+        part,
+        ids=tuple(votes.ids[i] for i in np.flatnonzero(drawn)),
+        example=(np.cumsum(drawn) - 1)[part.example],
+        candidates=votes.candidates[drawn],
     )
-    return part, gold[picked]
+    return part, gold[drawn]

@@ -39,14 +39,14 @@ class JointDecoding(VoteEstimator):
     weights: (
         Annotated[dict[str, FiniteFloat], Field(min_length=1)] | Literal["certainty"] | None
     ) = None
-    """Weight of each voter by its name, >= 0 and not all 0; `certainty`: those that are surer of
-    their list of answers to the question weigh more (see `certainty_weights`); None: equal ones."""
+    """Weight of each voter by its name, >= 0 and not all 0; `certainty`: larger for a lower entropy
+    of the voter's list of answers (see `certainty_weights`); None: equal weights."""
 
     def estimate(self, votes: Votes, gold: Ints | None = None) -> Reliability:
-        """As every estimator.
+        """Posterior and score of each example.
 
         Raises:
-            InputError: weights that are not those of the voters, or votes without lists.
+            InputError: weights of other voters, or `certainty` for votes without lists of answers.
         """
         read = votes.answer != ABSTAIN
         example = votes.example[read]
@@ -55,7 +55,9 @@ class JointDecoding(VoteEstimator):
         else:
             weights = _of_voters(votes.voters, self.weights)[votes.voter[read]]
         if votes.probs is None:
-            posterior = _mean(votes.distributions[read], example, weights, votes.possible)
+            mean = _weighted(votes.distributions[read], example, weights, len(votes.ids))
+            total = mean.sum(axis=1, keepdims=True)
+            posterior = np.where(total > 0, mean, votes.uniform())
         else:
             logs = np.log(np.maximum(votes.distributions[read], SMALLEST))
             posterior = log_pool(logs, example, weights, votes.possible)
@@ -78,7 +80,7 @@ def log_pool(
 
     Args:
         log_probs: (R, K), finite scores s of one supervisor for the candidates of one example, in
-            nats; what stands beyond its candidates does not matter.
+            nats; values beyond its candidates are ignored.
         example: (R,), number of the example.
         weights: (R,), >= 0; scaled to a sum of 1 over an example's supervisors.
         possible: (N, K), which candidates each example has.
@@ -102,24 +104,16 @@ def certainty_weights(entropy: Floats, example: Ints, size: int) -> Floats:
 
     Source: the code of Cui et al. 2024, arXiv:2406.03199 (an alternative there).
     """
-    sure = 1 / np.sqrt(np.maximum(entropy, 1e-4))
+    certainty = 1 / np.sqrt(np.maximum(entropy, 1e-4))
     peak = np.zeros(size)
-    np.maximum.at(peak, example, sure)
-    power = np.exp(sure - peak[example])
+    np.maximum.at(peak, example, certainty)
+    power = np.exp(certainty - peak[example])
     weights: Floats = power / np.bincount(example, weights=power, minlength=size)[example]
     return weights
 
 
-def _mean(rows: Floats, example: Ints, weights: Floats, possible: npt.NDArray[np.bool_]) -> Floats:
-    """Weighted mean of distributions, uniform where nobody has a weight, (N, K)."""
-    mean = _weighted(rows, example, weights, len(possible))
-    total = mean.sum(axis=1, keepdims=True)
-    uniform = possible / np.maximum(possible.sum(axis=1, keepdims=True), 1)
-    return np.where(total > 0, mean, uniform)
-
-
 def _weighted(rows: Floats, example: Ints, weights: Floats, size: int) -> Floats:
-    """Weighted mean of the rows of each example, 0 where nobody has a weight, (N, K)."""
+    """Weighted mean of the rows of each example, 0 without weights, (N, K)."""
     total = np.bincount(example, weights=weights, minlength=size)[:, None]
     sums = np.zeros((size, rows.shape[1]))
     np.add.at(sums, example, weights[:, None] * rows)
@@ -127,7 +121,7 @@ def _weighted(rows: Floats, example: Ints, weights: Floats, size: int) -> Floats
 
 
 def _entropies(votes: Votes) -> Floats:
-    """Of each vote's list; one without answers knows nothing."""
+    """Entropy of each vote's list of answers; infinite without answers."""
     if votes.entropy is None:
         raise InputError(
             "`weights: certainty` needs voters that answer with lists; use `language_model` "

@@ -6,21 +6,21 @@ import numpy as np
 from pydantic import Field
 
 from steelyard.models.logistic import HeadTargets, fit_heads
-from steelyard.reliability.on_features import OnFeatures, checked
+from steelyard.reliability.on_features import OnFeatures, check_features
 from steelyard.reliability.protocol import Features
 from steelyard.types import Floats, Ints, Reliability, Votes
 
 
 class Logistic(OnFeatures):
-    """The prediction of a logistic regression on the features, against the example's own label.
+    """The prediction of a logistic regression on the features, compared with the example's label.
 
     The head minimises over W (d, K) and b
 
         mean_i -sum_a q_i(a) ln p_i(a) + l2 |W|^2        p_i = softmax(W' x_i + b)
 
     with q the mean distribution of an example's votes. Two classes share one column, p = sigmoid.
-    The head predicts what it was fitted to, as in the source: predictions across folds had worse
-    labels on real text. Where all votes are for one class that is predicted, and without any p = q.
+    The head predicts the examples it was fitted to, as in the source: cross-fitted predictions had
+    worse labels on real text. If all votes are for one class it is predicted; without votes p = q.
 
     Raises (in `estimate`): TrainingError if the head is not found.
 
@@ -36,11 +36,10 @@ class Logistic(OnFeatures):
 
     def estimate(self, votes: Votes, features: Features) -> Reliability:
         """Posterior and score from (N, d) features, row i of `votes.ids[i]`."""
-        rows, labels = checked(votes, features, self.kind), votes.means()
-        answered = np.flatnonzero(votes.counts.sum(axis=1))
-        return self.judged(
-            votes, self._predict(rows, labels, answered) if len(answered) else labels
-        )
+        rows, labels = check_features(votes, features, self.kind), votes.means()
+        answered = np.flatnonzero(votes.answered)
+        prediction = self._predict(rows, labels, answered) if len(answered) else labels
+        return self.scored(votes, prediction)
 
     def _predict(self, features: Features, labels: Floats, answered: Ints) -> Floats:
         """Labels (N, K) predicted by a head that is trained on those of the answered rows."""

@@ -8,7 +8,7 @@ from pydantic import Field
 
 from steelyard.reliability.checks import refuse_open, reliability_of
 from steelyard.reliability.protocol import VoteEstimator
-from steelyard.reliability.vote_table import CELLS, VoteTable
+from steelyard.reliability.vote_table import CELLS, VoteTable, tally
 from steelyard.types import Floats, Ints, Reliability, VoterSkill, Votes
 
 KNOWS = 0.5  # Beta(0.5, 0.5), the paper's
@@ -24,11 +24,11 @@ class Mace(VoteEstimator):
     uniform xi_v, with a uniform prior over answers. With the vote's log odds
     r = ln(1 + c_v / ((1 - c_v) xi_v(l))) an example has P(k) in proportion to exp(sum of r of its
     votes for k). The score is the posterior of the most probable answer. Trusted answers (`gold`)
-    stay as they are. An example without a readable vote has a uniform posterior and score 0.
+    stay fixed. An example without a readable vote has a uniform posterior and score 0.
     Several answers of one voter to an example count each. A vote with probabilities weighs as in
     `dawid_skene`.
 
-    Raises (in `estimate`): InputError for open answers, whose numbers mean nothing across examples.
+    Raises (in `estimate`): InputError for open answers, which have no common classes.
 
     Source: Hovy et al. 2013, "Learning Whom to Trust with MACE" (one start at an even
         point in place of random restarts).
@@ -38,12 +38,13 @@ class Mace(VoteEstimator):
 
     kind: Literal["mace"] = "mace"
     iterations: int = Field(200, ge=1)
-    """Of variational Bayes, at most; it ends when no posterior moves by more than 0.000001."""
+    """Maximum number of variational Bayes steps; it ends when no posterior changes by more than
+    0.000001."""
 
     def estimate(self, votes: Votes, gold: Ints | None = None) -> Reliability:
         refuse_open(votes, self.kind, "`one_coin`, `majority` or `open_agreement`")
         table = VoteTable.of(votes, gold)
-        size, voters, k = table.shape
+        _, voters, k = table.shape
         knows = np.full((voters, 2), 0.5)  # to know, to guess
         guess = np.full((voters, k), 1 / max(k, 1))
         posterior = votes.uniform()
@@ -51,15 +52,15 @@ class Mace(VoteEstimator):
             odds = knows[table.voter, 0] / (
                 knows[table.voter, 1] * guess[table.voter, table.answer]
             )
-            sums = np.bincount(table.cell, table.weight * np.log1p(odds), size * k)
-            logits = sums.reshape(size, k).astype(np.float64)  # without votes they are integers
+            logits = table.sums(np.log1p(odds))
             before, (posterior, _) = posterior, table.posterior_of(logits)
-            knew = table.weight * posterior.ravel()[table.cell] * odds / (1 + odds)
-            sure = np.bincount(table.voter, knew, voters)
-            chance = np.bincount(table.voter * k + table.answer, table.weight - knew, voters * k)
-            chance = chance.reshape(voters, k)
-            knows = _expected(np.column_stack([sure, chance.sum(axis=1)]), KNOWS)
-            guess = _expected(chance, GUESS)
+            from_knowledge = table.weight * table.at_votes(posterior) * odds / (1 + odds)
+            guessed = tally(
+                table.voter * k + table.answer, table.weight - from_knowledge, voters * k
+            ).reshape(voters, k)
+            knowledge = tally(table.voter, from_knowledge, voters)
+            knows = _expected(np.column_stack([knowledge, guessed.sum(axis=1)]), KNOWS)
+            guess = _expected(guessed, GUESS)
             if np.abs(posterior - before).max(initial=0) < 1e-6:
                 break
         return reliability_of(votes, posterior, gold, _skill(votes, posterior, knows, guess))

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 import numpy as np
 from pydantic import Field
 
-from steelyard.reliability.on_features import OnFeatures, checked
+from steelyard.reliability.on_features import OnFeatures, check_features
 from steelyard.reliability.protocol import Features
 from steelyard.types import Floats, Ints, Reliability, Votes
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class NearestNeighbours(OnFeatures):
-    """The mean label of the k nearest examples, against the example's own.
+    """The mean label of the k nearest examples, compared with the example's own label.
 
         p_i = mean of q_j over the k examples j nearest to i by Euclidean distance
 
@@ -30,35 +30,35 @@ class NearestNeighbours(OnFeatures):
 
     kind: Literal["knn"] = "knn"
     k: int = Field(50, ge=1)
-    """How many neighbours."""
+    """Number of neighbours."""
     include_self: bool = True
-    """Whether the example is one of its own k neighbours (the source's)."""
+    """Whether the example counts among its k neighbours, as in the source."""
 
     def estimate(self, votes: Votes, features: Features) -> Reliability:
         """Posterior and score from (N, d) features, row i of `votes.ids[i]`."""
-        rows = checked(votes, features, self.kind)
-        pool = np.flatnonzero(votes.counts.sum(axis=1))
+        rows = check_features(votes, features, self.kind)
+        pool = np.flatnonzero(votes.answered)
         graph = nearest(rows, pool, self.k - self.include_self)
         if self.include_self:
-            graph = graph + _own(pool, len(rows))
-        return self.judged(votes, mean_label(graph, votes.means()))
+            graph = graph + _self_edges(pool, len(rows))
+        return self.scored(votes, mean_label(graph, votes.means()))
 
 
 def nearest(features: Features, pool: Ints, k: int) -> "csr_array":
-    """The k rows of `pool` nearest to each row, itself left out, (N, N) sparse, entries 1.
+    """The k rows of `pool` nearest to each row without the row itself, (N, N) sparse, entries 1.
 
-    All of the pool where it has no more than k others. Distances are taken block by block, so that
+    All of the pool if it has at most k other rows. Distances are computed block by block, so that
     memory grows with N k and not with N^2.
     """
     from scipy.sparse import csr_array
     from sklearn.neighbors import NearestNeighbors
 
     size = len(features)
-    wanted = min(k + 1, len(pool)) if k else 0  # one more, for the row itself may be among them
+    wanted = min(k + 1, len(pool)) if k else 0  # k + 1: the row itself may be among them
     if wanted == 0:
         return csr_array((size, size), dtype=np.float32)
-    among = features if len(pool) == size else features[pool]
-    search = NearestNeighbors(n_neighbors=wanted, algorithm="brute").fit(among)
+    candidates = features if len(pool) == size else features[pool]
+    search = NearestNeighbors(n_neighbors=wanted, algorithm="brute").fit(candidates)
     nearest = pool[search.kneighbors(features, return_distance=False)].astype(np.int32)
     keep = nearest != np.arange(size)[:, None]
     keep[keep.sum(axis=1) > k, -1] = False
@@ -75,7 +75,7 @@ def mean_label(graph: "csr_array", labels: Floats) -> Floats:
     return mean
 
 
-def _own(rows: Ints, size: int) -> "csr_array":
+def _self_edges(rows: Ints, size: int) -> "csr_array":
     """Each of the rows as its own neighbour, (size, size)."""
     from scipy.sparse import csr_array
 

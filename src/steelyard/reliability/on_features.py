@@ -1,4 +1,4 @@
-"""What estimators share that look at the examples as a model sees them, and not at votes alone."""
+"""Base of the estimators that use features of the examples, and not the votes alone."""
 
 from typing import Any, ClassVar, Literal
 
@@ -22,10 +22,10 @@ class OnFeatures(BaseEstimator):
         expected_agreement    sum_a p(a) q(a)
         closeness             1 - 1/2 sum_a |p(a) - q(a)|     (1 less their total variation)
 
-    On one-hot q both are p of the label. On soft ones closeness takes voters who are surer than
-    the model for less reliable, though they are more often right. Selections of all examples
-    (`hard`, `soft`) relabel, those that keep some of them filter. An example without a readable
-    vote teaches nothing; it is predicted like the others, with score 0.
+    On one-hot q both are p of the label. On soft q closeness gives voters who are more certain than
+    the model a lower score, though they are more often right. Selections of all examples (`hard`,
+    `soft`) relabel, those that keep some of them filter. Examples without a readable vote are not
+    trained on; they are predicted like the others, with score 0.
 
     Source: EleutherAI/w2s, `w2s/probe.py` (`Probe.filter`: |p - q| of two classes, which closeness
         generalises; expected agreement is ours).
@@ -45,12 +45,12 @@ class OnFeatures(BaseEstimator):
     )
 
     measure: Literal["expected_agreement", "closeness"] = "expected_agreement"
-    """How the prediction is set against the votes (the source's is closeness)."""
+    """How the prediction is compared with the votes; the source uses closeness."""
     encoder: Pretrained | None = None
     """The model whose last hidden states, mean over the tokens, are the features, such as
     `{model: minilm, layers: 3}`; by default the student's, before it is trained."""
     max_tokens: int = Field(128, ge=8)
-    """Longer inputs are cut."""
+    """Longer inputs are truncated."""
 
     @property
     def feature_model(self) -> Pretrained | None:
@@ -61,11 +61,7 @@ class OnFeatures(BaseEstimator):
         return self.max_tokens
 
     def check_task(self, kind: str) -> None:
-        """Refuse a task whose questions have answers of their own.
-
-        Raises:
-            ConfigError: naming it.
-        """
+        """Raise ConfigError for a task whose questions do not share their answers."""
         what = (
             f"`{getattr(self, 'kind', '')}` compares the labels of similar questions and needs one "
             "list of classes"
@@ -80,23 +76,23 @@ class OnFeatures(BaseEstimator):
         assert data.features is not None
         return self.estimate(data.votes, data.features)
 
-    def judged(self, votes: Votes, prediction: Floats) -> Reliability:
-        """The prediction (N, K) as posterior, and how it goes with the votes as score."""
-        voted = votes.means()
+    def scored(self, votes: Votes, prediction: Floats) -> Reliability:
+        """The prediction (N, K) as posterior, and `measure` as score."""
+        mean = votes.means()
         if self.measure == "expected_agreement":
-            score = (prediction * voted).sum(axis=1)
+            score = (prediction * mean).sum(axis=1)
         else:
-            score = 1 - np.abs(prediction - voted).sum(axis=1) / 2
-        answered = votes.counts.sum(axis=1) > 0
-        return Reliability(votes.ids, prediction, np.where(answered, np.clip(score, 0, 1), 0.0))
+            score = 1 - np.abs(prediction - mean).sum(axis=1) / 2
+        score = np.where(votes.answered, np.clip(score, 0, 1), 0.0)
+        return Reliability(votes.ids, prediction, score)
 
 
-def checked(votes: Votes, features: Any, kind: str) -> Features:
+def check_features(votes: Votes, features: Any, kind: str) -> Features:
     """The features, (N, d), in float32.
 
     Raises:
-        InputError: they do not belong to these votes, or are not finite, or the examples have
-            answers of their own.
+        InputError: they are of another number of examples or not finite, or the examples do not
+            share their answers.
     """
     rows = np.ascontiguousarray(features, dtype=np.float32)
     if rows.ndim != 2 or len(rows) != len(votes.ids):
@@ -113,7 +109,7 @@ def checked(votes: Votes, features: Any, kind: str) -> Features:
         )
     if not shared_classes(votes):
         raise InputError(
-            f"`{kind}` compares the labels of similar examples, and these have answers of their "
-            "own; use an estimator of votes alone."
+            f"`{kind}` compares the labels of similar examples, and these examples do not share "
+            "their answers; use an estimator of votes alone."
         )
     return rows

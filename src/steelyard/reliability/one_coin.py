@@ -26,11 +26,11 @@ class OneCoin(VoteEstimator):
         E-step   T_ik  ~  p_k prod_{votes for k} (a_v (K_i - 1) / (1 - a_v)) ^ w
         M-step   a_v = (smoothing + sum_votes T_il w) / (2 smoothing + sum_votes w)
 
-    with w the weight of a vote for l, as in `dawid_skene`. It needs no shared classes:
-    each example may have answers of its own. Open ones have ten more in K_i, which nobody gave: two
-    voters who differ would else leave but one wrong answer. The class prior p is learnt where all
-    examples share their classes, else it is uniform over an example's answers. Starts, stops,
-    abstentions, trusted answers and score are those of `dawid_skene`.
+    with w the weight of a vote for l, as in `dawid_skene`. Examples need not share their classes.
+    For open answers K_i counts ten more answers, which no voter gave: otherwise two voters who
+    differ would leave a single wrong answer. The class prior p is learnt where all examples share
+    their classes, else it is uniform over an example's answers. Start, end, abstentions, trusted
+    answers and score are those of `dawid_skene`.
 
     Source: Zhang et al. 2016, "Spectral Methods Meet EM" (one-coin model); learnt by EM
         as in Dawid and Skene 1979.
@@ -42,15 +42,15 @@ class OneCoin(VoteEstimator):
     smoothing: float = Field(0.01, ge=0)
     """Right and wrong votes added to each voter's; 0 is the maximum-likelihood estimate."""
     iterations: int = Field(100, ge=1)
-    """Most steps of EM."""
+    """Maximum number of EM steps."""
     tolerance: float = Field(1e-5, ge=0)
-    """EM ends when a step gains less of the objective per vote, in nats."""
+    """EM ends when a step raises the objective by less than this per vote, in nats."""
 
     def estimate(self, votes: Votes, gold: Ints | None = None) -> Reliability:
         table = VoteTable.of(votes, gold)
         shared = shared_classes(votes)
-        posterior = begin(table)
-        wrong_ways = float(table.weight @ table.log_wrong_answers[table.example])
+        posterior = initial_coin_posterior(table)
+        all_wrong = float(table.weight @ table.log_wrong_answers[table.example])
         before = -np.inf
         for _ in range(self.iterations):
             prior = table.class_prior(posterior) if shared else votes.uniform()
@@ -62,7 +62,7 @@ class OneCoin(VoteEstimator):
             base = np.log(np.maximum(prior, MIN_PROBABILITY))
             posterior, fit = table.posterior_of(base + table.coin_logits(gain))
             # the logits are relative to all votes being wrong
-            objective = fit + float(table.voter_weight @ np.log1p(-accuracy)) - wrong_ways
+            objective = fit + float(table.voter_weight @ np.log1p(-accuracy)) - all_wrong
             objective += self.smoothing * float((np.log(accuracy) + np.log1p(-accuracy)).sum())
             if objective - before < self.tolerance * len(table.weight):
                 break
@@ -74,29 +74,25 @@ class OneCoin(VoteEstimator):
 
 def rightness(table: VoteTable, posterior: Floats) -> Floats:
     """Expected number of right votes of each voter, (V,)."""
-    right = table.weight * posterior.ravel()[table.cell]
-    return tally(table.voter, right, table.shape[1])
+    return tally(table.voter, table.weight * table.at_votes(posterior), table.shape[1])
 
 
-def coin_rows(accuracy: Floats, answers: int) -> Floats | None:
+def coin_rows(accuracy: Floats, num_classes: int) -> Floats | None:
     """Confusion matrices of voters with one accuracy each, (V, K, K); None for too many CELLS."""
-    if len(accuracy) * answers**2 > CELLS:
+    if len(accuracy) * num_classes**2 > CELLS:
         return None
-    same = np.eye(answers)
-    wrong = (1 - accuracy) / max(answers - 1, 1)
-    rows: Floats = np.where(same > 0, accuracy[:, None, None], wrong[:, None, None])
+    same = np.eye(num_classes, dtype=bool)
+    wrong = (1 - accuracy) / max(num_classes - 1, 1)
+    rows: Floats = np.where(same, accuracy[:, None, None], wrong[:, None, None])
     rows /= rows.sum(axis=2, keepdims=True)
     return rows
 
 
-def begin(table: VoteTable) -> Floats:
-    """Where EM begins, (N, K): the mean votes, or what trusted answers alone say about the voters.
-
-    To what a voter did where the truth is known, five votes are added that are right four times.
-    """
+def initial_coin_posterior(table: VoteTable) -> Floats:
+    """`dawid_skene.initial_posterior` for one accuracy per voter, (N, K)."""
     trusted = table.gold[table.example]
     if not (trusted >= 0).any():
-        return table.start()
+        return table.mean_votes()
     voters = table.shape[1]
     weight = tally(table.voter, table.weight * (trusted >= 0), voters)
     right = tally(table.voter, table.weight * (trusted == table.answer), voters)

@@ -10,13 +10,13 @@ from steelyard.reliability.protocol import VoteEstimator
 from steelyard.types import Floats, Ints, Question, Reliability, Votes
 
 TELLING = re.compile(r"\d+(?:[.,/]\d+)*|\b(?:not?|never|none|nor|cannot)\b|n't\b")
-"""Numbers and negations: no nearness of texts makes up for a difference in these."""
-PAIRS = 2**16  # compared at a time, to bound memory
-MAX_TOKENS = 64  # of a text that is embedded
+"""Numbers and negations: texts that differ in these are never near."""
+PAIRS = 2**16  # pairs that are compared at a time, to bound memory
+MAX_TOKENS = 64  # longest text that is embedded
 
 
 class OpenAgreement(VoteEstimator):
-    """Reliability of open answers as the share of the votes that say the same in other words.
+    """Reliability of open answers as the share of votes with the same meaning.
 
     Two candidates of one example are near if the cosine of their texts' features is at least
     `threshold` and they have the same numbers and negations in the same order ("12 apples" is never
@@ -25,11 +25,11 @@ class OpenAgreement(VoteEstimator):
 
         P(head of cluster C) = sum_{c in C} n(c) / sum_c n(c)        score = max_C P(C)
 
-    The head has the most votes of its cluster, of equals the one whose text comes first in
-    alphabetical order; the other members have probability 0, for they are the same answer.
-    Candidates with the same text after trimming and folding case are near at any threshold. Answers
-    without texts (closed tasks) agree only if they are the same: the vote share. An example without
-    a readable vote has a uniform posterior and score 0.
+    The head is the candidate of the cluster with the most votes, among equals the first in
+    alphabetical order; the other members are the same answer and have probability 0. Candidates
+    with the same text after trimming and folding case are near at any threshold. Answers without
+    texts (closed tasks) agree only if they are the same: the vote share. An example without a
+    readable vote has a uniform posterior and score 0.
 
     Source: Kuhn et al. 2023, "Semantic Uncertainty", arXiv:2302.09664 (clusters of
         answers of one meaning; nearness of texts in place of entailment, and numbers, are ours).
@@ -39,13 +39,13 @@ class OpenAgreement(VoteEstimator):
 
     kind: Literal["open_agreement"] = "open_agreement"
     threshold: float = Field(0.8, gt=0, le=1)
-    """Least cosine of two texts that say the same; 1 merges the same text alone."""
+    """Smallest cosine of two texts that count as the same answer; 1 merges equal texts only."""
     model: str = "characters"
-    """`characters`: counts of runs of 2 to 4 letters, no model; or an embedding model: `minilm`, a
-    folder or a Hub name, the mean of its last hidden states."""
+    """Features of the texts. `characters`: counts of runs of 2 to 4 letters, without a model; or
+    the mean last hidden states of a model: `minilm`, a folder or a Hub name."""
 
     def estimate(self, votes: Votes, gold: Ints | None = None) -> Reliability:
-        answered = votes.counts.sum(axis=1) > 0
+        answered = votes.answered
         shares = votes.shares()
         if votes.candidate_texts:
             shares = np.where(answered[:, None], self._merged(votes, shares), shares)
@@ -60,7 +60,7 @@ class OpenAgreement(VoteEstimator):
         first, second = _pairs(row)
         near = self._near(list(distinct), text[first], text[second])
         cluster = _components(len(row), first[near], second[near])
-        # heads: by cluster, then most votes, then alphabet of the text as it stands
+        # heads: by cluster, then most votes, then alphabetical order of the unchanged text
         alphabet = np.argsort(np.argsort(np.array(texts, dtype=object), kind="stable"))
         order = np.lexsort((alphabet, -votes.counts[row, column], cluster))
         head = order[np.flatnonzero(np.diff(cluster[order], prepend=-1) > 0)]
@@ -70,7 +70,7 @@ class OpenAgreement(VoteEstimator):
         return merged
 
     def _near(self, texts: list[str], first: Ints, second: Ints) -> Any:
-        """Which pairs of texts say the same."""
+        """Which pairs of texts are near, (pairs,)."""
         same = first == second
         if self.threshold >= 1 or not len(first):
             return same
@@ -114,9 +114,9 @@ def _characters(texts: list[str]) -> Any:
 
 
 def _pairs(row: Ints) -> tuple[Ints, Ints]:
-    """All pairs of places with the same value in an ascending column."""
+    """All pairs of positions with the same value in an ascending column."""
     size = len(row)
-    end = np.searchsorted(row, row, side="right")  # of the group of each place
+    end = np.searchsorted(row, row, side="right")  # end of the group of each position
     later = end - np.arange(size) - 1
     first = np.repeat(np.arange(size), later)
     start = np.cumsum(later) - later

@@ -1,4 +1,4 @@
-"""Many small directed graphs at once, as tables (G, n, n): G graphs of n nodes each.
+"""Algorithms on many small directed graphs at once, as tables (G, n, n) of G graphs of n nodes.
 
 Cell [g, u, v] is the weight of the edge u -> v of graph g; 0 is no edge.
 """
@@ -25,30 +25,31 @@ def forward_edges(weights: Floats) -> Bools:
         problem", section 2 (weighted degrees as in arXiv:2410.12869).
     """
     edges = weights > 0
-    here = np.ones(weights.shape[:2], dtype=bool)
+    unranked = np.ones(weights.shape[:2], dtype=bool)
     rank = np.zeros(weights.shape[:2], dtype=np.int64)
     step = 0
-    while here.any():
-        for side, end in ((2, True), (1, False)):  # without edges out: sinks; without edges in
-            while (loose := here & ~(edges & _among(here)).any(axis=side)).any():
+    while unranked.any():
+        for axis, at_end in ((2, True), (1, False)):  # sinks have no edges out, sources none in
+            while (loose := unranked & ~(edges & _between(unranked)).any(axis=axis)).any():
                 step += 1
-                rank[loose] = 2**62 - step if end else step
-                here &= ~loose
-        busy = np.flatnonzero(here.any(axis=1))
-        if len(busy):
+                rank[loose] = 2**62 - step if at_end else step
+                unranked &= ~loose
+        graphs = np.flatnonzero(unranked.any(axis=1))
+        if len(graphs):
             step += 1
-            left = np.where(_among(here[busy]), weights[busy], 0.0)
-            surplus = np.where(here[busy], left.sum(axis=2) - left.sum(axis=1), -np.inf)
+            rest = np.where(_between(unranked[graphs]), weights[graphs], 0.0)
+            surplus = np.where(unranked[graphs], rest.sum(axis=2) - rest.sum(axis=1), -np.inf)
             first = surplus.argmax(axis=1)
-            rank[busy, first] = step
-            here[busy, first] = False
+            rank[graphs, first] = step
+            unranked[graphs, first] = False
     forward: Bools = edges & (rank[:, :, None] < rank[:, None, :])
     return forward
 
 
-def _among(nodes: Bools) -> Bools:
-    both: Bools = nodes[:, :, None] & nodes[:, None, :]
-    return both
+def _between(nodes: Bools) -> Bools:
+    """Which edges have both ends among the nodes, (G, n, n)."""
+    edges: Bools = nodes[:, :, None] & nodes[:, None, :]
+    return edges
 
 
 def widest_paths(strength: Floats) -> Floats:

@@ -1,4 +1,4 @@
-"""What an estimator of reliability is to the stages that use it, and what it estimates from."""
+"""The interface of an estimator of reliability, and its input."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ Features: TypeAlias = npt.NDArray[np.float32]
 
 @dataclass(frozen=True, eq=False)
 class EstimationData:
-    """Votes on N examples, and what else is known of the examples."""
+    """The input of an estimator: votes on N examples, and data about the examples."""
 
     votes: Votes
     gold: Ints | None = None  # (N,), true answers of trusted examples, ABSTAIN elsewhere
@@ -35,9 +35,9 @@ class Estimator(Protocol):
     libraries: ClassVar[tuple[str, ...]]
     """Distributions whose version may change the estimates."""
     needs_questions: ClassVar[bool]
-    """Whether it looks at the questions, which a table of votes has not."""
+    """Whether it uses the questions, which a table of votes does not have."""
     needs_features: ClassVar[bool]
-    """Whether it looks at features of the questions: hidden states of a model."""
+    """Whether it uses features of the questions: hidden states of a model."""
 
     @property
     def kind(self) -> str:
@@ -45,11 +45,11 @@ class Estimator(Protocol):
 
     @property
     def feature_model(self) -> "Pretrained | None":
-        """The model of the features; None takes the student's, before it is trained."""
+        """The model of the features; None: the student's, before it is trained."""
 
     @property
     def feature_tokens(self) -> int:
-        """Longest input of that model."""
+        """Maximum number of tokens of that model's input."""
 
     def check_task(self, kind: str) -> None:
         """Raise ConfigError if it cannot judge votes on such a task."""
@@ -64,11 +64,7 @@ class Estimator(Protocol):
 
 
 class BaseEstimator(BaseModel):
-    """Frozen settings of an estimator with the defaults of `Estimator`.
-
-    An estimator of votes alone is a subclass with a `kind` and `estimate(votes, gold=None)`. One
-    that learns nothing of voters ignores `gold`.
-    """
+    """Frozen settings of an estimator with the defaults of `Estimator`; see `VoteEstimator`."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
     version: ClassVar[int] = 1
@@ -77,10 +73,10 @@ class BaseEstimator(BaseModel):
     needs_features: ClassVar[bool] = False
     answer_forms: ClassVar[tuple[AnswerForm, ...]] = ("classes", "options", "pair", "texts")
     """Forms of answers that it can judge."""
-    judges_what: ClassVar[str] = "This estimator judges other tasks"
-    """Begins the message about a task that it cannot judge."""
+    scope: ClassVar[str] = "This estimator is for other tasks"
+    """Beginning of the message about a task that it cannot judge."""
     instead: ClassVar[str] = "another estimator"
-    """Ends that message."""
+    """End of that message."""
 
     @property
     def feature_model(self) -> "Pretrained | None":
@@ -91,14 +87,14 @@ class BaseEstimator(BaseModel):
         return 128
 
     def check_task(self, kind: str) -> None:
-        refuse_kind(kind, self.answer_forms, self.judges_what, self.instead)
+        refuse_kind(kind, self.answer_forms, self.scope, self.instead)
 
     def estimate_from(self, data: EstimationData) -> Reliability:
         raise NotImplementedError
 
 
 class VoteEstimator(BaseEstimator):
-    """An estimator of votes alone."""
+    """An estimator of votes alone: a subclass has a `kind` and `estimate`."""
 
     def estimate(self, votes: Votes, gold: Ints | None = None) -> Reliability:
         """Posterior and score of each example from the votes and trusted answers."""

@@ -12,16 +12,16 @@ log = logging.getLogger(__name__)
 
 
 class SelfConsistency(VoteEstimator):
-    """Reliability as how often a voter repeats its own answer when it is asked again.
+    """Reliability as how often a voter repeats its answer when it is asked again.
 
     With p_v(a) the share of answer a among the readable answers of voter v to an example,
 
         P(a) = mean_v p_v(a)        score = mean_v max_a p_v(a)
 
     over the voters with a readable answer to it: each counts once, however often it was asked.
-    Voters that contradict each other may each be consistent, so this measures something else than
-    agreement. A voter asked once agrees with itself: where all are, every score is 1, which is
-    logged. An example without a readable vote has a uniform posterior and score 0.
+    Voters that contradict each other may each be consistent, so this is not agreement. A voter
+    asked once agrees with itself; if all were asked once, every score is 1 and a warning is logged.
+    An example without a readable vote has a uniform posterior and score 0.
 
     Source: Wang et al. 2022, arXiv:2203.11171, section 2 (share of one model's sampled
         answers that agree with its majority; the mean over several models is ours).
@@ -43,17 +43,16 @@ class SelfConsistency(VoteEstimator):
                 "self_consistency: no voter was asked twice about one example; every score is 1."
             )
         cells, times = np.unique(pair * max(k, 1) + answer, return_counts=True)
-        of = cells // max(k, 1)  # (cells,) rows of `asked`
-        share = times / np.bincount(pair, minlength=len(asked_pairs))[of]
+        pair_of_cell = cells // max(k, 1)
+        share = times / np.bincount(pair, minlength=len(asked_pairs))[pair_of_cell]
         example = asked_pairs // max(voters, 1)
         modal = np.zeros(len(asked_pairs))
-        np.maximum.at(modal, of, share)
+        np.maximum.at(modal, pair_of_cell, share)
         size = len(votes.ids)
-        present = np.bincount(example, minlength=size)
-        sums = np.bincount(example[of] * k + cells % max(k, 1), weights=share, minlength=size * k)
-        has = present > 0
-        posterior = np.where(
-            has[:, None], sums.reshape(size, k) / np.maximum(present, 1)[:, None], votes.uniform()
-        )
-        mean = np.bincount(example, weights=modal, minlength=size) / np.maximum(present, 1)
+        voters_of = np.maximum(np.bincount(example, minlength=size), 1)
+        cell = example[pair_of_cell] * k + cells % max(k, 1)
+        sums = np.bincount(cell, weights=share, minlength=size * k).reshape(size, k)
+        has = votes.answered
+        posterior = np.where(has[:, None], sums / voters_of[:, None], votes.uniform())
+        mean = np.bincount(example, weights=modal, minlength=size) / voters_of
         return Reliability(votes.ids, posterior, np.where(has, np.clip(mean, 0, 1), 0.0))

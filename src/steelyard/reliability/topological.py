@@ -1,4 +1,4 @@
-"""Reliability from how the examples of one label hang together."""
+"""Reliability from the neighbourhood graph of the examples of each label."""
 
 from typing import TYPE_CHECKING, ClassVar, Literal
 
@@ -7,7 +7,7 @@ import numpy.typing as npt
 from pydantic import Field
 
 from steelyard.reliability.neighbours import mean_label, nearest
-from steelyard.reliability.on_features import OnFeatures, checked
+from steelyard.reliability.on_features import OnFeatures, check_features
 from steelyard.reliability.protocol import Features
 from steelyard.types import Ints, Reliability, Votes
 
@@ -16,17 +16,16 @@ if TYPE_CHECKING:
 
 
 class Topological(OnFeatures):
-    """The mean label of the nearest examples among those that hang together with their class.
+    """The mean label of the nearest examples among those in the connected core of their class.
 
-    1. Each example points to its k nearest others; an edge between examples of different labels
-       is taken away. The label is the best answer of q, the mean distribution of the votes.
+    1. Each example points to its k nearest others; edges between examples of different labels are
+       removed. The label is the best answer of q, the mean distribution of the votes.
     2. The core of a class is the largest strongly connected component of its examples: within it
-       every example is reached from every other one along the edges.
-    3. p_i = mean of q_j over the `k_zeta` examples j of all cores that are nearest to i, itself
-       left out.
+       every example can be reached from every other one along the edges.
+    3. p_i = mean of q_j over the `k_zeta` examples j of all cores that are nearest to i, without i.
 
     Examples outside the cores are predicted like the others. An example whose best answers are
-    tied has no label, and is in no core. Where there is nobody to learn from, p = q.
+    tied has no label, and is in no core. Without any core, p = q.
 
     Source: EleutherAI/w2s, `w2s/topo.py`, after Wu et al. 2020, "A topological filter for learning
         with label noise", arXiv:2012.04835 (K classes and ties are ours; the source filters out
@@ -38,28 +37,28 @@ class Topological(OnFeatures):
 
     kind: Literal["topological"] = "topological"
     k: int = Field(50, ge=1)
-    """Neighbours that an example points to."""
+    """Number of neighbours that an example points to."""
     k_zeta: int = Field(50, ge=1)
-    """Neighbours in the cores whose labels are averaged."""
+    """Number of neighbours in the cores whose labels are averaged."""
 
     def estimate(self, votes: Votes, features: Features) -> Reliability:
         """Posterior and score from (N, d) features, row i of `votes.ids[i]`."""
-        rows = checked(votes, features, self.kind)
+        rows = check_features(votes, features, self.kind)
         labels = votes.means()
         ranked = np.sort(labels, axis=1)
-        clear = votes.counts.sum(axis=1) > 0
+        clear = votes.answered
         if labels.shape[1] > 1:
-            clear &= ranked[:, -1] - ranked[:, -2] > 1e-12
+            clear = clear & (ranked[:, -1] - ranked[:, -2] > 1e-12)
         graph = nearest(rows, np.flatnonzero(clear), self.k)
-        inside = cores(graph, np.where(clear, labels.argmax(axis=1), -1))
+        inside = class_cores(graph, np.where(clear, labels.argmax(axis=1), -1))
         graph = nearest(rows, np.flatnonzero(inside), self.k_zeta)
-        return self.judged(votes, mean_label(graph, labels))
+        return self.scored(votes, mean_label(graph, labels))
 
 
-def cores(graph: "csr_array", label: Ints) -> npt.NDArray[np.bool_]:
+def class_cores(graph: "csr_array", label: Ints) -> npt.NDArray[np.bool_]:
     """Which rows are in the largest strongly connected component of their label, (N,).
 
-    Of components of one size that with the first row. Rows of label -1 are in none.
+    Among components of equal size it is that with the first row. Rows of label -1 are in none.
 
     Args:
         graph: (N, N) sparse, an edge from the row to the column.

@@ -1,6 +1,6 @@
-"""A sparse table of votes, and sums over it that estimators with a model of voters share.
+"""A sparse table of votes, and sums over it, for estimators with a model of voters.
 
-Sizes as in `types`; S states of an example, which are its K answers unless said otherwise.
+Sizes as in `types`; S states of an example, which are its K answers unless noted otherwise.
 """
 
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ MIN_PROBABILITY = 1e-10
 """The smallest estimated probability: a vote that never occurred is unlikely, not impossible."""
 
 MIN_LEAD = 1e-3
-"""Lead of a vote whose two largest probabilities are equal; it carries almost no information."""
+"""Lead of a vote whose two largest probabilities are equal: almost no information."""
 
 CELLS = 50_000_000
 """Most cells of all voters' confusion matrices together; above, none are made (memory)."""
@@ -32,7 +32,7 @@ voters differ, there is a single wrong answer, and it is as likely as the right 
 
 @dataclass(frozen=True, eq=False)
 class VoteTable:
-    """The readable votes with their weights, sorted by example.
+    """E readable votes with their weights, sorted by example.
 
     The weight of a vote with a distribution q is the lead of its answer, q of the answer minus the
     second largest q, divided by the mean lead of all readable votes, so that weights are 1 on
@@ -50,10 +50,10 @@ class VoteTable:
 
     @classmethod
     def of(cls, votes: Votes, gold: Ints | None = None) -> "VoteTable":
-        """Reads a table.
+        """The table of some votes and trusted answers.
 
         Raises:
-            InputError: `gold` has another length, or names an answer that the example has not.
+            InputError: `gold` has another length, or an answer that is no candidate of its example.
         """
         trusted = np.full(len(votes.ids), ABSTAIN) if gold is None else np.asarray(gold)
         if trusted.shape != (len(votes.ids),):
@@ -80,11 +80,10 @@ class VoteTable:
         """Examples N, voters V, answers K."""
         return len(self.votes.ids), len(self.votes.voters), self.votes.num_classes
 
-    @cached_property
+    @property
     def answered(self) -> npt.NDArray[np.bool_]:
         """Which examples have a readable vote, (N,)."""
-        answered: npt.NDArray[np.bool_] = np.bincount(self.example, minlength=self.shape[0]) > 0
-        return answered
+        return self.votes.answered
 
     @cached_property
     def cell(self) -> Ints:
@@ -126,18 +125,26 @@ class VoteTable:
         flat: Floats = self.table.T @ states
         return flat.reshape(v, k, states.shape[1])
 
+    def sums(self, values: Floats) -> Floats:
+        """Weighted sum of the values (E,) of the votes for each answer, (N, K)."""
+        n, _, k = self.shape
+        return tally(self.cell, self.weight * values, n * k).reshape(n, k)
+
+    def at_votes(self, posterior: Floats) -> Floats:
+        """The posterior (N, K) of each vote's answer, (E,)."""
+        values: Floats = posterior.ravel()[self.cell]
+        return values
+
     def coin_logits(self, gain: Floats) -> Floats:
         """ln P(votes | answer), up to a constant of the example, (N, K), where errors are uniform.
 
-        A vote of v for l says ln (a_v / ((1 - a_v) / (K_i - 1))) for l over any other answer:
-        `gain` (V,) has ln (a_v / (1 - a_v)), and the K_i - 1 wrong answers are added here.
+        A vote of v for l adds ln (a_v / ((1 - a_v) / (K_i - 1))) to l: `gain` (V,) has
+        ln (a_v / (1 - a_v)), and ln of the K_i - 1 wrong answers is added here.
         """
-        n, _, k = self.shape
-        step = self.weight * (gain[self.voter] + self.log_wrong_answers[self.example])
-        return tally(self.cell, step, n * k).reshape(n, k)
+        return self.sums(gain[self.voter] + self.log_wrong_answers[self.example])
 
-    def start(self) -> Floats:
-        """The start of EM: each example's mean vote, (N, K)."""
+    def mean_votes(self) -> Floats:
+        """Each example's mean vote, (N, K), with trusted answers."""
         return self.fixed(self.votes.means())
 
     def fixed(self, posterior: Floats) -> Floats:
@@ -159,7 +166,7 @@ class VoteTable:
             logits[~self.votes.possible] = -np.inf
         trusted = np.flatnonzero((self.gold != ABSTAIN) & self.answered)
         gold_sum = logits[trusted, self.gold[trusted]].sum()
-        posterior, log_sum = normalised(logits)
+        posterior, log_sum = softmax_rows(logits)
         free = self.answered & (self.gold == ABSTAIN)
         return self.fixed(posterior), float(log_sum[free].sum() + gold_sum)
 
@@ -172,7 +179,7 @@ class VoteTable:
 
 
 def _leads(probs: Floats) -> Floats:
-    """By how much the largest entry of each row leads the second, over the mean lead, (E,)."""
+    """Largest minus second entry of each row, over the mean of all rows, (E,)."""
     if not len(probs) or probs.shape[1] < 2:
         return np.ones(len(probs))
     ranked = np.partition(probs, -2, axis=1)
@@ -186,7 +193,7 @@ def tally(cell: Ints, weight: Floats, size: int) -> Floats:
     return np.asarray(np.bincount(cell, weight, minlength=size), dtype=np.float64)
 
 
-def normalised(logits: Floats) -> tuple[Floats, Floats]:
+def softmax_rows(logits: Floats) -> tuple[Floats, Floats]:
     """softmax (N, S) and log-sum-exp (N,) of each row; overwrites `logits`."""
     top = logits.max(axis=1, keepdims=True, initial=-1e300)
     logits -= top

@@ -33,12 +33,6 @@ def most_probable(votes: Votes, posterior: Floats, seed: int = 0) -> Ints:
     return winner
 
 
-def answered(votes: Votes) -> npt.NDArray[np.bool_]:
-    """Which examples have a readable vote, (N,)."""
-    mask: npt.NDArray[np.bool_] = votes.counts.sum(axis=1) > 0
-    return mask
-
-
 def unreadable(votes: Votes) -> npt.NDArray[np.bool_]:
     """Which examples have a vote that cannot be read, (N,)."""
     mask = np.zeros(len(votes.ids), dtype=bool)
@@ -135,7 +129,7 @@ class Harden(BaseSelector):
     def select(self, votes: Votes, reliability: Reliability) -> Selection:
         labels = most_probable(votes, reliability.posterior, self.seed)
         targets = one_hot(labels, votes.num_classes)
-        return select(votes.ids, targets, {UNANSWERED: ~answered(votes)})
+        return select(votes.ids, targets, {UNANSWERED: ~votes.answered})
 
 
 class Soften(BaseSelector):
@@ -149,4 +143,4 @@ class Soften(BaseSelector):
     kind: Literal["soft"] = "soft"
 
     def select(self, votes: Votes, reliability: Reliability) -> Selection:
-        return select(votes.ids, reliability.posterior, {UNANSWERED: ~answered(votes)})
+        return select(votes.ids, reliability.posterior, {UNANSWERED: ~votes.answered})

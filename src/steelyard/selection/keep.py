@@ -10,7 +10,6 @@ from steelyard.errors import InputError
 from steelyard.selection.break_ties import (
     UNANSWERED,
     UNREADABLE,
-    answered,
     most_probable,
     select,
     unreadable,
@@ -63,16 +62,15 @@ class KeepMostReliable(BaseSelector):
         return self.per_class
 
     def select(self, votes: Votes, reliability: Reliability) -> Selection:
-        has = answered(votes)
         dropped = unreadable(votes) & self.drop_unreadable
         labels = most_probable(votes, reliability.posterior, self.seed)
         kept = np.zeros(len(votes.ids), dtype=bool)
         for group in self._groups(votes, labels):
-            eligible = has & ~dropped & group
+            eligible = votes.answered & ~dropped & group
             kept |= most_reliable(reliability.score, eligible, self.fraction, self.ties, self.seed)
         targets = votes.shares() if self.labels == "votes" else one_hot(labels, votes.num_classes)
         reasons = {
-            UNANSWERED: ~has,
+            UNANSWERED: ~votes.answered,
             UNREADABLE: dropped,
             f"not among the most reliable {self.fraction:.0%}": ~kept,
         }

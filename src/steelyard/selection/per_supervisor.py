@@ -8,7 +8,7 @@ from pydantic import Field, field_validator
 
 from steelyard.errors import InputError
 from steelyard.io.renamed_settings import renamed_value
-from steelyard.selection.break_ties import UNANSWERED, answered, select
+from steelyard.selection.break_ties import UNANSWERED, select
 from steelyard.selection.protocol import BaseSelector
 from steelyard.types import ABSTAIN, Floats, Reliability, Selection, SupervisorTargets, Votes
 
@@ -60,7 +60,7 @@ class PerSupervisor(BaseSelector):
         pooled = np.einsum("nmk,m->nk", table, weights)
         mass = pooled.sum(axis=1, keepdims=True)
         pooled = np.divide(pooled, mass, out=votes.uniform(), where=mass > 0)
-        selection = select(votes.ids, pooled, {UNANSWERED: ~answered(votes)})
+        selection = select(votes.ids, pooled, {UNANSWERED: ~votes.answered})
         targets = SupervisorTargets(votes.voters, table, weights)
         return replace(selection, per_supervisor=targets)
 

@@ -8,7 +8,6 @@ from pydantic import Field
 from steelyard.selection.break_ties import (
     UNANSWERED,
     UNREADABLE,
-    answered,
     most_probable,
     select,
     unreadable,
@@ -49,7 +48,7 @@ class WeighByShare(BaseSelector):
         mass = votes.shares() * votes.sharpened(self.temperature)
         weights = mass.sum(axis=1)
         targets = np.divide(mass, weights[:, None], out=votes.uniform(), where=weights[:, None] > 0)
-        reasons = {UNANSWERED: ~answered(votes), UNREADABLE: dropped}
+        reasons = {UNANSWERED: ~votes.answered, UNREADABLE: dropped}
         return select(votes.ids, targets, reasons, weights)
 
 
@@ -69,4 +68,4 @@ class WeighByScore(BaseSelector):
     def select(self, votes: Votes, reliability: Reliability) -> Selection:
         labels = most_probable(votes, reliability.posterior, self.seed)
         targets = one_hot(labels, votes.num_classes)
-        return select(votes.ids, targets, {UNANSWERED: ~answered(votes)}, reliability.score)
+        return select(votes.ids, targets, {UNANSWERED: ~votes.answered}, reliability.score)

@@ -161,6 +161,13 @@ class Votes:
         return table.astype(np.float64)
 
     @cached_property
+    def answered(self) -> npt.NDArray[np.bool_]:
+        """Which examples have a readable vote, (N,)."""
+        read = self.example[self.answer != ABSTAIN]
+        mask: npt.NDArray[np.bool_] = np.bincount(read, minlength=len(self.ids)) > 0
+        return mask
+
+    @cached_property
     def distributions(self) -> Floats:
         """Each vote as a distribution over answers, (M, K); all zero for an abstention.
 

@@ -14,7 +14,7 @@ from steelyard.errors import InputError
 from steelyard.evaluation import ScoreQuality, score_quality
 from steelyard.evaluation.calibration import Calibration, calibrate
 from steelyard.evaluation.vote_agreement import class_scores, entropy_bins
-from steelyard.selection.break_ties import answered, most_probable
+from steelyard.selection.break_ties import most_probable
 from steelyard.selection.risk_controlled import control_risk
 from steelyard.types import ABSTAIN, Ints, Reliability, Votes
 from steelyard.weighing.inputs import WeighInputs
@@ -39,7 +39,7 @@ class MethodScores:
     def of(cls, votes: Votes, reliability: Reliability, truth: Ints, gold: Ints) -> "MethodScores":
         """Evaluate with `truth` (N,) where an item has votes; labels of `gold` (N,) are kept."""
         reliability = _with_gold(reliability, gold)
-        labelled = answered(votes)
+        labelled = votes.answered
         label = most_probable(votes, reliability.posterior)
         label = np.where(labelled | (gold >= 0), label, ABSTAIN)
         scores = labelled & (truth != ABSTAIN)
@@ -106,7 +106,7 @@ def summarize(
         "voters": len(votes.voters),
         "classes": list(votes.classes),
         "queries": len(votes.queries),
-        "coverage": float(answered(votes).mean()),
+        "coverage": float(votes.answered.mean()),
         "abstained": int((~readable).sum()),
         "duplicates": {"policy": source.policy, "found": source.duplicates},
         "ties": first.ties,

@@ -78,7 +78,7 @@ def quality_of(run: Run, kind: str) -> dict[str, Any]:
     for seed in run.study.seed_list:
         reliability = selected_labels(run, seed, arm).reliability
         votes, split = collect_votes(run, seed).strong_train, run.task(seed).strong_train
-        answered = votes.counts.sum(axis=1) > 0
+        answered = votes.answered
         rows = rows_of(split.ids, reliability.ids)
         labels = _labels(votes, reliability.posterior)
         scores.append(reliability.score[answered])
