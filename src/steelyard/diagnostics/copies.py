@@ -152,8 +152,8 @@ def _count(consensus: LeaveOneOut, by_class: bool) -> _Pairs:
     totals = [np.bincount(row, column, len(key)) for column in np.concatenate(sums, axis=1)]
     enough = totals[0] >= _FEWEST
     key = key[enough]
-    columns = (total[enough] for total in totals)
-    return _Pairs(key // labels.voters, key % labels.voters, *columns)
+    sums_of_pairs = (total[enough] for total in totals)
+    return _Pairs(key // labels.voters, key % labels.voters, *sums_of_pairs)
 
 
 def _confusions(consensus: LeaveOneOut) -> Floats:

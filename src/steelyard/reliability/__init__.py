@@ -37,7 +37,6 @@ from steelyard.reliability.open_agreement import OpenAgreement
 from steelyard.reliability.protocol import (
     BaseEstimator,
     EstimationData,
-    Estimator,
     VoteEstimator,
 )
 from steelyard.reliability.self_consistency import SelfConsistency
@@ -91,7 +90,6 @@ __all__ = [
     "DawidSkene",
     "Dirichlet",
     "EstimationData",
-    "Estimator",
     "EstimatorSettings",
     "Glad",
     "GraphDenoising",

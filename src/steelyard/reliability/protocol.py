@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeAlias
+from typing import TYPE_CHECKING, ClassVar, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -27,50 +27,18 @@ class EstimationData:
     features: Features | None = None  # (N, d), if the estimator needs features
 
 
-class Estimator(Protocol):
-    """An estimator of reliability. `BaseEstimator` has the defaults."""
-
-    version: ClassVar[int]
-    """Raised when estimates change without a change of settings."""
-    libraries: ClassVar[tuple[str, ...]]
-    """Distributions whose version may change the estimates."""
-    needs_questions: ClassVar[bool]
-    """Whether it uses the questions, which a table of votes does not have."""
-    needs_features: ClassVar[bool]
-    """Whether it uses features of the questions: hidden states of a model."""
-
-    @property
-    def kind(self) -> str:
-        """Its name in study files."""
-
-    @property
-    def feature_model(self) -> "Pretrained | None":
-        """The model of the features; None: the student's, before it is trained."""
-
-    @property
-    def feature_tokens(self) -> int:
-        """Maximum number of tokens of that model's input."""
-
-    def check_task(self, kind: str) -> None:
-        """Raise ConfigError if it cannot judge votes on such a task."""
-
-    def estimate_from(self, data: EstimationData) -> Reliability:
-        """Posterior and score of each example."""
-
-    def model_dump(
-        self, *, mode: str = ..., exclude: Any = ..., exclude_none: bool = ...
-    ) -> dict[str, Any]:
-        """Its settings."""
-
-
 class BaseEstimator(BaseModel):
-    """Frozen settings of an estimator with the defaults of `Estimator`; see `VoteEstimator`."""
+    """Frozen settings of an estimator; for one of votes alone, see `VoteEstimator`."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
     version: ClassVar[int] = 1
+    """Raised when estimates change without a change of settings."""
     libraries: ClassVar[tuple[str, ...]] = ("numpy",)
+    """Distributions whose version may change the estimates."""
     needs_questions: ClassVar[bool] = False
+    """Whether it uses the questions, which a table of votes does not have."""
     needs_features: ClassVar[bool] = False
+    """Whether it uses features of the questions: hidden states of a model."""
     answer_forms: ClassVar[tuple[AnswerForm, ...]] = ("classes", "options", "pair", "texts")
     """Forms of answers that it can judge."""
     scope: ClassVar[str] = "This estimator is for other tasks"
@@ -78,18 +46,25 @@ class BaseEstimator(BaseModel):
     instead: ClassVar[str] = "another estimator"
     """End of that message."""
 
+    kind: str
+    """Name in study files."""
+
     @property
     def feature_model(self) -> "Pretrained | None":
+        """The model of the features; None: the student's, before it is trained."""
         return None
 
     @property
     def feature_tokens(self) -> int:
+        """Maximum number of tokens of that model's input."""
         return 128
 
     def check_task(self, kind: str) -> None:
+        """Raise ConfigError if it cannot judge votes on such a task."""
         refuse_kind(kind, self.answer_forms, self.scope, self.instead)
 
     def estimate_from(self, data: EstimationData) -> Reliability:
+        """Posterior and score of each example."""
         raise NotImplementedError
 
 

@@ -16,7 +16,7 @@ from steelyard.selection.controls import random_keep, shuffled_weights
 from steelyard.selection.keep import KeepMostReliable
 from steelyard.selection.pairs import BestAndWorst, best_and_worst
 from steelyard.selection.per_supervisor import PerSupervisor
-from steelyard.selection.protocol import BaseSelector, Selector
+from steelyard.selection.protocol import BaseSelector
 from steelyard.selection.reweight import WeighByScore, WeighByShare
 from steelyard.selection.risk_controlled import RiskControl, control_risk
 from steelyard.selection.token_targets import select_token_targets
@@ -36,7 +36,6 @@ __all__ = [
     "KeepMostReliable",
     "RiskControl",
     "BaseSelector",
-    "Selector",
     "SelectorSettings",
     "Soften",
     "WeighByScore",

@@ -1,6 +1,6 @@
-"""What a selection is to the stages that use it."""
+"""The interface of a selection."""
 
-from typing import Any, ClassVar, Literal, Protocol, TypeAlias
+from typing import ClassVar, Literal, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -12,48 +12,29 @@ Control: TypeAlias = Literal["none", "random_keep", "shuffled_weights"]
 """The control of a selection: its size without its information (see `selection.controls`)."""
 
 
-class Selector(Protocol):
-    """A selection's settings. `BaseSelector` has the defaults."""
+class BaseSelector(BaseModel):
+    """Frozen settings of a selection; a subclass has a `kind` and `select`."""
 
-    version: ClassVar[int]
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    version: ClassVar[int] = 1
     """Raised when selections change without a change of settings."""
-    control: ClassVar[Control]
+    control: ClassVar[Control] = "none"
     """The control that is trained for comparison."""
-    targets_per_supervisor: ClassVar[bool]
+    targets_per_supervisor: ClassVar[bool] = False
     """Whether it gives the labels of each supervisor, instead of one label per example."""
 
-    @property
-    def kind(self) -> str:
-        """Its name in study files."""
+    kind: str
+    """Name in study files."""
 
     @property
     def by_class(self) -> bool:
         """Whether it filters the labels of each class separately."""
-
-    def counted(self, votes: Votes) -> npt.NDArray[np.bool_] | None:
-        """Which votes count, (M,); None: all."""
-
-    def select(self, votes: Votes, reliability: Reliability) -> Selection:
-        """Labels and weights of the examples."""
-
-    def model_dump(self, *, mode: str = ..., exclude: Any = ...) -> dict[str, Any]:
-        """Its settings."""
-
-
-class BaseSelector(BaseModel):
-    """Frozen settings of a selection with the defaults of `Selector`; `select` is to be written."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-    version: ClassVar[int] = 1
-    control: ClassVar[Control] = "none"
-    targets_per_supervisor: ClassVar[bool] = False
-
-    @property
-    def by_class(self) -> bool:
         return False
 
     def counted(self, votes: Votes) -> npt.NDArray[np.bool_] | None:
+        """Which votes count, (M,); None: all."""
         return None
 
     def select(self, votes: Votes, reliability: Reliability) -> Selection:
+        """Labels and weights of the examples."""
         raise NotImplementedError

@@ -13,8 +13,8 @@ from pydantic import BaseModel, PlainSerializer, SerializationInfo, ValidationIn
 from steelyard.evaluation import METRICS, PAIR_METRICS, SLOT_METRICS, BaseMetric
 from steelyard.io.plugins import class_path, find_plugin, is_foreign
 from steelyard.objectives import Objective, ObjectiveSettings
-from steelyard.reliability import Estimator, EstimatorSettings
-from steelyard.selection import Selector, SelectorSettings
+from steelyard.reliability import BaseEstimator, EstimatorSettings
+from steelyard.selection import BaseSelector, SelectorSettings
 from steelyard.student import Student, StudentSettings
 from steelyard.supervision import Supervisor, SupervisorSettings
 
@@ -78,9 +78,9 @@ def _plain_metric(value: Any, info: SerializationInfo) -> Any:
 
 if TYPE_CHECKING:
     AnyMetric: TypeAlias = str | BaseMetric
-    AnyEstimator: TypeAlias = Estimator
+    AnyEstimator: TypeAlias = BaseEstimator
     AnyObjective: TypeAlias = Objective
-    AnySelector: TypeAlias = Selector
+    AnySelector: TypeAlias = BaseSelector
     AnyStudent: TypeAlias = Student
     AnySupervisor: TypeAlias = Supervisor
 else:

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 from steelyard.errors import ConfigError, InputError
 from steelyard.models.features import read_features
 from steelyard.models.load import Pretrained
-from steelyard.reliability import EstimationData, Estimator
+from steelyard.reliability import BaseEstimator, EstimationData
 from steelyard.selection import NothingToLearn
 from steelyard.store.store import Recipe, fingerprint, library_versions
 from steelyard.student import Probe
@@ -79,7 +79,7 @@ def _select(run: Run, seed: int, arm: Arm) -> Selected:
     return Selected(kept["reliability"], kept.get("selection"), kept.get("reason", ""))
 
 
-def _data(run: Run, seed: int, method: Estimator, votes: Votes) -> EstimationData:
+def _data(run: Run, seed: int, method: BaseEstimator, votes: Votes) -> EstimationData:
     """What an estimator sees: of features those that a probe of the model would see."""
     questions = run.task(seed).strong_train.questions
     features = None
@@ -90,7 +90,7 @@ def _data(run: Run, seed: int, method: Estimator, votes: Votes) -> EstimationDat
     return EstimationData(votes, questions=questions, features=features)
 
 
-def _feature_model(run: Run, method: Estimator) -> Pretrained:
+def _feature_model(run: Run, method: BaseEstimator) -> Pretrained:
     model = method.feature_model or run.study.student.pretrained
     if model is None:
         raise ConfigError(

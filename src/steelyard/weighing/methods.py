@@ -9,14 +9,14 @@ from pydantic import BaseModel, ValidationError
 from steelyard.errors import ConfigError
 from steelyard.io.plugins import find_plugin
 from steelyard.io.setting_errors import sentence
-from steelyard.reliability import ALL_ESTIMATORS, ESTIMATORS, Estimator
+from steelyard.reliability import ALL_ESTIMATORS, ESTIMATORS, BaseEstimator
 
 DEFAULT = "hierarchical"
 
 
 def read_methods(
-    given: str | Sequence[str | Mapping[str, Any] | Estimator],
-) -> dict[str, Estimator]:
+    given: str | Sequence[str | Mapping[str, Any] | BaseEstimator],
+) -> dict[str, BaseEstimator]:
     """Estimators by name, in order; a repeated kind gets `-2`, `-3`, ... behind its name.
 
     Raises:
@@ -25,7 +25,7 @@ def read_methods(
     given = [given] if isinstance(given, str) else given
     if not given:
         raise ConfigError("No method is given; `hierarchical` is the default.")
-    methods: dict[str, Estimator] = {}
+    methods: dict[str, BaseEstimator] = {}
     for entry in given:
         estimator = _estimator(entry)
         kind = estimator.kind
@@ -34,7 +34,7 @@ def read_methods(
     return methods
 
 
-def _estimator(entry: str | Mapping[str, Any] | Estimator) -> Estimator:
+def _estimator(entry: str | Mapping[str, Any] | BaseEstimator) -> BaseEstimator:
     """An estimator from its name, its settings, or itself."""
     if isinstance(entry, BaseModel):
         if not hasattr(entry, "estimate_from"):
@@ -42,10 +42,9 @@ def _estimator(entry: str | Mapping[str, Any] | Estimator) -> Estimator:
                 f"A {type(entry).__name__} is not an estimator; make it a subclass of "
                 "`sy.VoteEstimator`."
             )
-        estimator = cast(Estimator, entry)
-        _check_votes_suffice(estimator.kind, estimator.needs_questions)
-        return estimator
-    settings = {"kind": entry} if isinstance(entry, str) else dict(cast(Mapping[str, Any], entry))
+        _check_votes_suffice(entry.kind, entry.needs_questions)
+        return entry
+    settings = {"kind": entry} if isinstance(entry, str) else dict(entry)
     if "kind" not in settings:
         raise ConfigError(f"A method's settings have a `kind`; got {settings}.")
     kind = settings["kind"]
@@ -58,7 +57,7 @@ def _estimator(entry: str | Mapping[str, Any] | Estimator) -> Estimator:
         raise ConfigError(f"{kind!r} is not a method.{hint} There are {', '.join(ESTIMATORS)}.")
     _check_votes_suffice(kind, cls.needs_questions)
     try:
-        return cast(Estimator, cls.model_validate(settings))
+        return cast(BaseEstimator, cls.model_validate(settings))
     except ValidationError as error:
         raise ConfigError(f"Method `{kind}`: {sentence(error, cls)}") from error
 

@@ -8,7 +8,7 @@ from typing import Any, get_args
 import numpy as np
 
 from steelyard.errors import ConfigError
-from steelyard.reliability import EstimationData, Estimator, Majority
+from steelyard.reliability import BaseEstimator, EstimationData, Majority
 from steelyard.types import ABSTAIN
 from steelyard.votes_io.classes import Answers
 from steelyard.votes_io.tabulate import Duplicates
@@ -24,7 +24,7 @@ DELTA = 0.1
 
 def weigh(
     votes: VotesInput,
-    methods: Sequence[str | Mapping[str, Any] | Estimator] = (DEFAULT,),
+    methods: Sequence[str | Mapping[str, Any] | BaseEstimator] = (DEFAULT,),
     *,
     truth: Truth = None,
     gold: Truth = None,
@@ -102,7 +102,7 @@ def weigh(
 
 
 def _score_methods(
-    inputs: WeighInputs, estimators: Mapping[str, Estimator]
+    inputs: WeighInputs, estimators: Mapping[str, BaseEstimator]
 ) -> dict[str, MethodScores]:
     """Labels and scores by each estimator, evaluated where the truth is known."""
     trusted = np.where(inputs.gold >= 0, inputs.gold, ABSTAIN)
