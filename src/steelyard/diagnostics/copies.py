@@ -13,6 +13,7 @@ from steelyard.diagnostics.leave_one_out import (
 )
 from steelyard.diagnostics.spammers import benjamini_hochberg
 from steelyard.types import Floats, Ints, Votes
+from steelyard.types.arrays import tally
 
 _EVENTS = 20_000_000  # pairs of labels above which examples are sampled
 _CELLS = 2**20  # of a block of events: 8 MiB
@@ -102,7 +103,7 @@ class _Pairs:
 
 def _sampled(labels: VoterLabels, by_class: bool) -> VoterLabels:
     """Every n-th example, if all pairs of labels on all examples are too many."""
-    size = np.bincount(labels.example, minlength=len(labels.candidates)).astype(np.float64)
+    size = tally(labels.example, len(labels.candidates))
     cost = max(1.0, (labels.num_classes**2 if by_class else labels.num_classes) / 4)  # of an event
     events = float((size * (size - 1)).sum()) / 2 * cost
     return labels.every(int(np.ceil(events / _EVENTS))) if events > _EVENTS else labels
@@ -149,7 +150,7 @@ def _count(consensus: LeaveOneOut, by_class: bool) -> _Pairs:
     if not keys:
         return _Pairs(*(np.zeros(0, dtype=t) for t in (int, int, *[float] * 5)))
     key, row = np.unique(np.concatenate(keys), return_inverse=True)
-    totals = [np.bincount(row, column, len(key)) for column in np.concatenate(sums, axis=1)]
+    totals = [tally(row, len(key), column) for column in np.concatenate(sums, axis=1)]
     enough = totals[0] >= _FEWEST
     key = key[enough]
     sums_of_pairs = (total[enough] for total in totals)
@@ -167,7 +168,7 @@ def _confusions(consensus: LeaveOneOut) -> Floats:
         weight /= np.maximum(weight.sum(axis=1, keepdims=True), 1e-300)
         cell = voter * k + answer
         for truth in range(k):
-            table = np.bincount(cell, weight[:, truth], labels.voters * k)
+            table = tally(cell, labels.voters * k, weight[:, truth])
             counts[:, truth] += table.reshape(labels.voters, k)
     counts += 2 * common
     confusion: Floats = counts / counts.sum(axis=2, keepdims=True)

@@ -7,6 +7,7 @@ from functools import cached_property
 import numpy as np
 
 from steelyard.types import ABSTAIN, Floats, Ints, Votes
+from steelyard.types.arrays import tally
 
 _CELLS = 2**19  # of a block of rows: 4 MiB, which stays in the cache
 _EXAMPLES = 100_000  # for the fit of weights; more would change their third digit
@@ -41,21 +42,19 @@ class VoterLabels:
     @cached_property
     def per_voter(self) -> Floats:
         """Number of labels of each voter, (V,)."""
-        return np.bincount(self.voter, minlength=self.voters).astype(np.float64)
+        return tally(self.voter, self.voters)
 
     @cached_property
     def given(self) -> Floats:
         """How often each voter gave each answer, (V, K)."""
         cell = self.voter * self.num_classes + self.answer
-        table = np.bincount(cell, minlength=self.voters * self.num_classes)
-        return table.reshape(self.voters, self.num_classes).astype(np.float64)
+        return tally(cell, self.voters * self.num_classes).reshape(self.voters, self.num_classes)
 
     def totals(self, weight: Floats) -> Floats:
         """Sum of the voters' weights (V,) for each answer, (N, K)."""
         shape = len(self.candidates), self.num_classes
         cell = self.example * self.num_classes + self.answer
-        sums = np.bincount(cell, weight[self.voter], shape[0] * shape[1]).reshape(shape)
-        return sums.astype(np.float64)
+        return tally(cell, shape[0] * shape[1], weight[self.voter]).reshape(shape)
 
     def every(self, step: int) -> "VoterLabels":
         """The labels on every `step`-th example."""

@@ -7,6 +7,7 @@ import numpy.typing as npt
 
 from steelyard.diagnostics.leave_one_out import LeaveOneOut, VoterLabels
 from steelyard.types import Floats, Ints
+from steelyard.types.arrays import tally
 
 Bools = npt.NDArray[np.bool_]
 
@@ -145,12 +146,9 @@ def spammer_test_open(labels: VoterLabels) -> Floats:
     seen = pairs > 0
     agreeing = (counts * (counts - 1)).sum(axis=1)
     half = np.divide(agreeing, 2 * pairs, out=np.zeros_like(share), where=seen)
-    of_voter = [
-        np.bincount(labels.voter, column, labels.voters).astype(np.float64)
-        for column in (np.where(seen, share - half, 0.0), half * (1 - half))
-    ]
-    spread = np.sqrt(of_voter[1])
-    return np.where(spread > 0, ndtr(_ratio(of_voter[0], spread)), 1.0)
+    lead = tally(labels.voter, labels.voters, np.where(seen, share - half, 0.0))
+    spread = np.sqrt(tally(labels.voter, labels.voters, half * (1 - half)))
+    return np.where(spread > 0, ndtr(_ratio(lead, spread)), 1.0)
 
 
 def _ratio(above: Floats, below: Floats) -> Floats:

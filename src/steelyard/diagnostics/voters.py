@@ -9,6 +9,7 @@ import numpy.typing as npt
 from steelyard.diagnostics.leave_one_out import VoterLabels, leave_one_out, voter_labels
 from steelyard.diagnostics.spammers import benjamini_hochberg, spammer_test_open, spammer_tests
 from steelyard.types import ABSTAIN, Floats, Ints, Reliability, Votes
+from steelyard.types.arrays import tally
 
 MOST_CLASSES = 20
 """Classes up to which confusion matrices are made."""
@@ -89,7 +90,7 @@ def judge_voters(
         judged = pairs[truth[pairs // max(1, size)] != ABSTAIN]
         true_accuracy = wilson(
             _mean(voter[rows], (answer == truth[example])[rows], size),
-            np.bincount(judged % max(1, size), minlength=size).astype(np.float64),
+            tally(judged % max(1, size), size),
         )
     labels = voter_labels(votes)
     confusion, sums = _confusion(votes, reliability.posterior, example, voter, answer)
@@ -141,7 +142,7 @@ def _confusion(
         return None, None
     counts = np.empty((size, k, k))
     for truth in range(k):
-        cells = np.bincount(voter * k + answer, posterior[example, truth], size * k)
+        cells = tally(voter * k + answer, size * k, posterior[example, truth])
         counts[:, truth] = cells.reshape(size, k)
     sums = counts.sum(axis=2)
     shares = np.full_like(counts, np.nan)

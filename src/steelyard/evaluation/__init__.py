@@ -1,64 +1,31 @@
 """6. Evaluation: scores with intervals, the performance gap recovered, quality of labels."""
 
-from steelyard.evaluation.base_metric import BaseMetric
-from steelyard.evaluation.calibration import Calibration, calibrate
-from steelyard.evaluation.error_detection import ErrorDetection, detect_errors
-from steelyard.evaluation.floor import floor_members, single_voters
-from steelyard.evaluation.interval import Scores, draw_resamples, mean_interval, measure
-from steelyard.evaluation.label_quality import CoverageRisk, ScoreBin, ScoreQuality, score_quality
-from steelyard.evaluation.metrics import (
-    LOWER_IS_BETTER,
-    METRICS,
-    PAIR_METRICS,
-    SLOT_METRICS,
-    Metric,
-    find_metric,
-    metrics_of,
-)
-from steelyard.evaluation.open_answers import (
-    candidate_numbers,
-    canonical_truth,
-    grade_texts,
-    most_voted_texts,
-)
-from steelyard.evaluation.pgr import (
-    PGR,
-    Difference,
-    paired_difference,
-    performance_gap_recovered,
-    wilcoxon_over_datasets,
-)
-
-__all__ = [
-    "LOWER_IS_BETTER",
-    "METRICS",
-    "PAIR_METRICS",
-    "PGR",
-    "SLOT_METRICS",
-    "BaseMetric",
-    "Calibration",
-    "CoverageRisk",
-    "Difference",
-    "ErrorDetection",
-    "Metric",
-    "ScoreBin",
-    "ScoreQuality",
-    "Scores",
-    "calibrate",
-    "candidate_numbers",
-    "draw_resamples",
-    "floor_members",
-    "grade_texts",
-    "score_quality",
-    "detect_errors",
-    "mean_interval",
-    "measure",
-    "find_metric",
-    "metrics_of",
-    "paired_difference",
-    "performance_gap_recovered",
-    "canonical_truth",
-    "single_voters",
-    "wilcoxon_over_datasets",
-    "most_voted_texts",
-]
+from steelyard.evaluation.base_metric import BaseMetric as BaseMetric
+from steelyard.evaluation.calibration import calibrate as calibrate
+from steelyard.evaluation.error_detection import ErrorDetection as ErrorDetection
+from steelyard.evaluation.error_detection import detect_errors as detect_errors
+from steelyard.evaluation.floor import floor_members as floor_members
+from steelyard.evaluation.floor import single_voters as single_voters
+from steelyard.evaluation.interval import Scores as Scores
+from steelyard.evaluation.interval import draw_resamples as draw_resamples
+from steelyard.evaluation.interval import mean_interval as mean_interval
+from steelyard.evaluation.interval import measure as measure
+from steelyard.evaluation.label_quality import CoverageRisk as CoverageRisk
+from steelyard.evaluation.label_quality import ScoreBin as ScoreBin
+from steelyard.evaluation.label_quality import ScoreQuality as ScoreQuality
+from steelyard.evaluation.label_quality import score_quality as score_quality
+from steelyard.evaluation.metrics import LOWER_IS_BETTER as LOWER_IS_BETTER
+from steelyard.evaluation.metrics import METRICS as METRICS
+from steelyard.evaluation.metrics import PAIR_METRICS as PAIR_METRICS
+from steelyard.evaluation.metrics import SLOT_METRICS as SLOT_METRICS
+from steelyard.evaluation.metrics import find_metric as find_metric
+from steelyard.evaluation.metrics import metrics_of as metrics_of
+from steelyard.evaluation.open_answers import candidate_numbers as candidate_numbers
+from steelyard.evaluation.open_answers import canonical_truth as canonical_truth
+from steelyard.evaluation.open_answers import grade_texts as grade_texts
+from steelyard.evaluation.open_answers import most_voted_texts as most_voted_texts
+from steelyard.evaluation.pgr import PGR as PGR
+from steelyard.evaluation.pgr import Difference as Difference
+from steelyard.evaluation.pgr import paired_difference as paired_difference
+from steelyard.evaluation.pgr import performance_gap_recovered as performance_gap_recovered
+from steelyard.evaluation.pgr import wilcoxon_over_datasets as wilcoxon_over_datasets

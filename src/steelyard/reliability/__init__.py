@@ -12,35 +12,32 @@ from typing import Annotated, Any, TypeAlias, get_args
 
 from pydantic import Field
 
-from steelyard.reliability.agreement import (
-    Confidence,
-    Majority,
-    Margin,
-    PredictiveEntropy,
-    VoteEntropy,
-    VoteShare,
-)
-from steelyard.reliability.beam_entropy import BeamEntropy
-from steelyard.reliability.confident_learning import ConfidentLearning
-from steelyard.reliability.dawid_skene import DawidSkene
-from steelyard.reliability.dirichlet import Dirichlet
-from steelyard.reliability.glad import Glad
-from steelyard.reliability.graph_denoising import GraphDenoising, Pairs
-from steelyard.reliability.hierarchical import Hierarchical
-from steelyard.reliability.joint_decoding import JointDecoding
-from steelyard.reliability.logistic import Logistic
-from steelyard.reliability.mace import Mace
-from steelyard.reliability.neighbours import NearestNeighbours
-from steelyard.reliability.on_features import OnFeatures
-from steelyard.reliability.one_coin import OneCoin
-from steelyard.reliability.open_agreement import OpenAgreement
-from steelyard.reliability.protocol import (
-    BaseEstimator,
-    EstimationData,
-    VoteEstimator,
-)
-from steelyard.reliability.self_consistency import SelfConsistency
-from steelyard.reliability.topological import Topological
+from steelyard.reliability.agreement import Confidence as Confidence
+from steelyard.reliability.agreement import Majority as Majority
+from steelyard.reliability.agreement import Margin as Margin
+from steelyard.reliability.agreement import PredictiveEntropy as PredictiveEntropy
+from steelyard.reliability.agreement import VoteEntropy as VoteEntropy
+from steelyard.reliability.agreement import VoteShare as VoteShare
+from steelyard.reliability.beam_entropy import BeamEntropy as BeamEntropy
+from steelyard.reliability.confident_learning import ConfidentLearning as ConfidentLearning
+from steelyard.reliability.dawid_skene import DawidSkene as DawidSkene
+from steelyard.reliability.dirichlet import Dirichlet as Dirichlet
+from steelyard.reliability.glad import Glad as Glad
+from steelyard.reliability.graph_denoising import GraphDenoising as GraphDenoising
+from steelyard.reliability.graph_denoising import Pairs as Pairs
+from steelyard.reliability.hierarchical import Hierarchical as Hierarchical
+from steelyard.reliability.joint_decoding import JointDecoding as JointDecoding
+from steelyard.reliability.logistic import Logistic as Logistic
+from steelyard.reliability.mace import Mace as Mace
+from steelyard.reliability.neighbours import NearestNeighbours as NearestNeighbours
+from steelyard.reliability.on_features import OnFeatures as OnFeatures
+from steelyard.reliability.one_coin import OneCoin as OneCoin
+from steelyard.reliability.open_agreement import OpenAgreement as OpenAgreement
+from steelyard.reliability.protocol import BaseEstimator as BaseEstimator
+from steelyard.reliability.protocol import EstimationData as EstimationData
+from steelyard.reliability.protocol import VoteEstimator as VoteEstimator
+from steelyard.reliability.self_consistency import SelfConsistency as SelfConsistency
+from steelyard.reliability.topological import Topological as Topological
 
 EstimatorSettings: TypeAlias = Annotated[
     Majority
@@ -78,36 +75,3 @@ FEATURE_ESTIMATORS: Mapping[str, type[OnFeatures]] = {
     kind: cls for kind, cls in ALL_ESTIMATORS.items() if cls.needs_features
 }
 """Estimators that look at features of the questions, by their names."""
-
-__all__ = [
-    "ALL_ESTIMATORS",
-    "ESTIMATORS",
-    "FEATURE_ESTIMATORS",
-    "BaseEstimator",
-    "BeamEntropy",
-    "Confidence",
-    "ConfidentLearning",
-    "DawidSkene",
-    "Dirichlet",
-    "EstimationData",
-    "EstimatorSettings",
-    "Glad",
-    "GraphDenoising",
-    "Hierarchical",
-    "JointDecoding",
-    "Logistic",
-    "Mace",
-    "Majority",
-    "Margin",
-    "NearestNeighbours",
-    "OnFeatures",
-    "OneCoin",
-    "OpenAgreement",
-    "Pairs",
-    "PredictiveEntropy",
-    "SelfConsistency",
-    "Topological",
-    "VoteEntropy",
-    "VoteEstimator",
-    "VoteShare",
-]

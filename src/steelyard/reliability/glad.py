@@ -7,8 +7,9 @@ from pydantic import Field
 
 from steelyard.reliability.checks import refuse_open, reliability_of
 from steelyard.reliability.protocol import VoteEstimator
-from steelyard.reliability.vote_table import VoteTable, tally
+from steelyard.reliability.vote_table import VoteTable
 from steelyard.types import ABSTAIN, Floats, Ints, Reliability, VoterSkill, Votes
+from steelyard.types.arrays import tally
 
 CENTRE = 1.0  # mean of the normal priors, as in the authors' code
 STEPS = 25  # steps of the optimiser in one M step
@@ -56,7 +57,7 @@ class Glad(VoteEstimator):
             point = _maximum(point, table.voter, ease, weight * (trusted != ABSTAIN), right)
         for _ in range(self.iterations):
             strength = _strength(point, table.voter, ease) + table.log_wrong_answers[table.example]
-            logits = tally(table.cell, weight * strength, size * k).reshape(size, k)
+            logits = tally(table.cell, size * k, weight * strength).reshape(size, k)
             before, (posterior, _) = posterior, table.posterior_of(logits)
             if np.abs(posterior - before).max(initial=0) < 1e-4:
                 break

@@ -9,8 +9,9 @@ from pydantic import Field
 from steelyard.reliability.checks import reliability_of
 from steelyard.reliability.protocol import VoteEstimator
 from steelyard.reliability.variational import Fit, fit_coin, fit_coin_leave_one_out, fit_rows
-from steelyard.reliability.vote_table import CELLS, VoteTable, shared_classes, tally
+from steelyard.reliability.vote_table import CELLS, VoteTable, shared_classes
 from steelyard.types import Floats, Ints, Reliability, VoterSkill, Votes
+from steelyard.types.arrays import tally
 
 SAMPLE_VOTES = (30_000, 200_000)
 """Above the first number of votes, the model is chosen on a random sample of examples: about as
@@ -150,7 +151,7 @@ def are_labelling_functions(table: VoteTable) -> bool:
     """Whether each voter (nearly) always gives the same answer; true without votes."""
     _, v, k = table.shape
     cell = table.voter * k + table.answer
-    given = tally(cell, table.weight, v * k).reshape(v, k)[table.voter_weight > 1]
+    given = tally(cell, v * k, table.weight).reshape(v, k)[table.voter_weight > 1]
     size = given.sum(axis=1)
     spread_within = (size - (given**2).sum(axis=1) / size) * size / (size - 1)
     total = given.sum(axis=0)

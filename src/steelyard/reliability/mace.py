@@ -8,8 +8,9 @@ from pydantic import Field
 
 from steelyard.reliability.checks import refuse_open, reliability_of
 from steelyard.reliability.protocol import VoteEstimator
-from steelyard.reliability.vote_table import CELLS, VoteTable, tally
+from steelyard.reliability.vote_table import CELLS, VoteTable
 from steelyard.types import Floats, Ints, Reliability, VoterSkill, Votes
+from steelyard.types.arrays import tally
 
 KNOWS = 0.5  # Beta(0.5, 0.5), the paper's
 GUESS = 10.0  # symmetric Dirichlet, the paper's
@@ -55,10 +56,9 @@ class Mace(VoteEstimator):
             logits = table.sums(np.log1p(odds))
             before, (posterior, _) = posterior, table.posterior_of(logits)
             from_knowledge = table.weight * table.at_votes(posterior) * odds / (1 + odds)
-            guessed = tally(
-                table.voter * k + table.answer, table.weight - from_knowledge, voters * k
-            ).reshape(voters, k)
-            knowledge = tally(table.voter, from_knowledge, voters)
+            cell, weight = table.voter * k + table.answer, table.weight - from_knowledge
+            guessed = tally(cell, voters * k, weight).reshape(voters, k)
+            knowledge = tally(table.voter, voters, from_knowledge)
             knows = _expected(np.column_stack([knowledge, guessed.sum(axis=1)]), KNOWS)
             guess = _expected(guessed, GUESS)
             if np.abs(posterior - before).max(initial=0) < 1e-6:

@@ -12,9 +12,9 @@ from steelyard.reliability.vote_table import (
     MIN_PROBABILITY,
     VoteTable,
     shared_classes,
-    tally,
 )
 from steelyard.types import Floats, Ints, Reliability, VoterSkill, Votes
+from steelyard.types.arrays import tally
 
 
 class OneCoin(VoteEstimator):
@@ -74,7 +74,7 @@ class OneCoin(VoteEstimator):
 
 def rightness(table: VoteTable, posterior: Floats) -> Floats:
     """Expected number of right votes of each voter, (V,)."""
-    return tally(table.voter, table.weight * table.at_votes(posterior), table.shape[1])
+    return tally(table.voter, table.shape[1], table.weight * table.at_votes(posterior))
 
 
 def coin_rows(accuracy: Floats, num_classes: int) -> Floats | None:
@@ -94,7 +94,7 @@ def initial_coin_posterior(table: VoteTable) -> Floats:
     if not (trusted >= 0).any():
         return table.mean_votes()
     voters = table.shape[1]
-    weight = tally(table.voter, table.weight * (trusted >= 0), voters)
-    right = tally(table.voter, table.weight * (trusted == table.answer), voters)
+    weight = tally(table.voter, voters, table.weight * (trusted >= 0))
+    right = tally(table.voter, voters, table.weight * (trusted == table.answer))
     gain = np.log(right + 4) - np.log(weight - right + 1)
     return table.posterior_of(table.coin_logits(gain))[0]

@@ -11,8 +11,9 @@ import numpy as np
 
 from steelyard.reliability.dawid_skene import initial_posterior, row_prior
 from steelyard.reliability.one_coin import coin_rows, initial_coin_posterior, rightness
-from steelyard.reliability.vote_table import VoteTable, softmax_rows, tally
+from steelyard.reliability.vote_table import VoteTable, softmax_rows
 from steelyard.types import Floats
+from steelyard.types.arrays import tally
 
 PRIOR = (4.0, 1.0)
 """Right and wrong votes of a voter's prior at the start, and of the imagined voter that is added
@@ -141,9 +142,9 @@ def _rarity(table: VoteTable) -> Floats:
     function for most examples is less informative than one for few.
     """
     _, v, k = table.shape
-    given = tally(table.answer, table.weight, k)
+    given = tally(table.answer, k, table.weight)
     surprise = -np.log(np.maximum(given, 1) / max(given.sum(), 1))
-    rare = tally(table.voter, table.weight * surprise[table.answer], v)
+    rare = tally(table.voter, v, table.weight * surprise[table.answer])
     rare /= np.maximum(table.voter_weight, 1)
     rare -= rare.mean() if v else 0.0
     rarity: Floats = rare / max(np.abs(rare).max(initial=0.0), NEGLIGIBLE)
@@ -167,7 +168,7 @@ def _right_leave_one_out(table: VoteTable, posterior: Floats, shift: Floats) -> 
     new /= 1 + change
     trusted = table.gold[table.example] >= 0
     new[trusted] = old[trusted]
-    return tally(table.voter, table.weight * new, len(shift))
+    return tally(table.voter, len(shift), table.weight * new)
 
 
 def _learn_coin(prior: Floats, right: Floats, wrong: Floats) -> Floats:

@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from steelyard.errors import InputError
 from steelyard.types import ABSTAIN, Floats, Ints, Votes
+from steelyard.types.arrays import tally
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
@@ -93,7 +94,7 @@ class VoteTable:
     @cached_property
     def voter_weight(self) -> Floats:
         """Total weight of each voter's votes, (V,)."""
-        return tally(self.voter, self.weight, self.shape[1])
+        return tally(self.voter, self.shape[1], self.weight)
 
     @cached_property
     def log_wrong_answers(self) -> Floats:
@@ -128,7 +129,7 @@ class VoteTable:
     def sums(self, values: Floats) -> Floats:
         """Weighted sum of the values (E,) of the votes for each answer, (N, K)."""
         n, _, k = self.shape
-        return tally(self.cell, self.weight * values, n * k).reshape(n, k)
+        return tally(self.cell, n * k, self.weight * values).reshape(n, k)
 
     def at_votes(self, posterior: Floats) -> Floats:
         """The posterior (N, K) of each vote's answer, (E,)."""
@@ -186,11 +187,6 @@ def _leads(probs: Floats) -> Floats:
     lead = np.maximum(ranked[:, -1] - ranked[:, -2], MIN_LEAD)
     weight: Floats = lead / lead.mean()
     return weight
-
-
-def tally(cell: Ints, weight: Floats, size: int) -> Floats:
-    """Sum of the weights (E,) of each cell, (size,)."""
-    return np.asarray(np.bincount(cell, weight, minlength=size), dtype=np.float64)
 
 
 def softmax_rows(logits: Floats) -> tuple[Floats, Floats]:

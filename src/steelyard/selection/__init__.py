@@ -4,49 +4,28 @@ from typing import Annotated, TypeAlias
 
 from pydantic import Field
 
-from steelyard.selection.break_ties import (
-    FirstVoter,
-    Harden,
-    NothingToLearn,
-    Soften,
-    refuse_one_label,
-)
-from steelyard.selection.class_balance import balanced
-from steelyard.selection.controls import random_keep, shuffled_weights
-from steelyard.selection.keep import KeepMostReliable
-from steelyard.selection.pairs import BestAndWorst, best_and_worst
-from steelyard.selection.per_supervisor import PerSupervisor
-from steelyard.selection.protocol import BaseSelector
-from steelyard.selection.reweight import WeighByScore, WeighByShare
-from steelyard.selection.risk_controlled import RiskControl, control_risk
-from steelyard.selection.token_targets import select_token_targets
-from steelyard.selection.truth import keep_right, select_truth
+from steelyard.selection.break_ties import FirstVoter as FirstVoter
+from steelyard.selection.break_ties import Harden as Harden
+from steelyard.selection.break_ties import NothingToLearn as NothingToLearn
+from steelyard.selection.break_ties import Soften as Soften
+from steelyard.selection.break_ties import refuse_one_label as refuse_one_label
+from steelyard.selection.class_balance import balanced as balanced
+from steelyard.selection.controls import random_keep as random_keep
+from steelyard.selection.controls import shuffled_weights as shuffled_weights
+from steelyard.selection.keep import KeepMostReliable as KeepMostReliable
+from steelyard.selection.pairs import BestAndWorst as BestAndWorst
+from steelyard.selection.pairs import best_and_worst as best_and_worst
+from steelyard.selection.per_supervisor import PerSupervisor as PerSupervisor
+from steelyard.selection.protocol import BaseSelector as BaseSelector
+from steelyard.selection.reweight import WeighByScore as WeighByScore
+from steelyard.selection.reweight import WeighByShare as WeighByShare
+from steelyard.selection.risk_controlled import RiskControl as RiskControl
+from steelyard.selection.risk_controlled import control_risk as control_risk
+from steelyard.selection.token_targets import select_token_targets as select_token_targets
+from steelyard.selection.truth import keep_right as keep_right
+from steelyard.selection.truth import select_truth as select_truth
 
 SelectorSettings: TypeAlias = Annotated[
     FirstVoter | Harden | Soften | KeepMostReliable | WeighByShare | WeighByScore | PerSupervisor,
     Field(discriminator="kind"),
-]
-
-__all__ = [
-    "BestAndWorst",
-    "FirstVoter",
-    "Harden",
-    "NothingToLearn",
-    "PerSupervisor",
-    "KeepMostReliable",
-    "RiskControl",
-    "BaseSelector",
-    "SelectorSettings",
-    "Soften",
-    "WeighByScore",
-    "WeighByShare",
-    "balanced",
-    "best_and_worst",
-    "control_risk",
-    "keep_right",
-    "random_keep",
-    "refuse_one_label",
-    "shuffled_weights",
-    "select_token_targets",
-    "select_truth",
 ]

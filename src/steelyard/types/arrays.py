@@ -59,6 +59,11 @@ def check_unit(score: Floats) -> None:
         raise InputError(f"`score` must be in [0, 1], got {score[i]} in row {i}.")
 
 
+def tally(cell: Ints, size: int, weight: npt.ArrayLike | None = None) -> Floats:
+    """Number of entries (E,) in each cell, or the sum of their weights (E,), (size,)."""
+    return np.asarray(np.bincount(cell, weight, minlength=size), dtype=np.float64)
+
+
 def row_entropy(rows: Floats) -> Floats:
     """-sum p ln p of each row, in nats; 0 ln 0 is 0."""
     logs = np.log(rows, out=np.zeros_like(rows), where=rows > 0)

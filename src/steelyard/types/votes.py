@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from steelyard.errors import InputError
 from steelyard.io.printable import counted
-from steelyard.types.arrays import Floats, Ints, check_rows
+from steelyard.types.arrays import Floats, Ints, check_rows, tally
 from steelyard.types.show import listed
 from steelyard.types.words import WordProbabilities, members
 
@@ -157,8 +157,7 @@ class Votes:
         k = self.num_classes
         read = self.answer != ABSTAIN
         cell = self.example[read] * k + self.answer[read]
-        table = np.bincount(cell, minlength=len(self.ids) * k).reshape(len(self.ids), k)
-        return table.astype(np.float64)
+        return tally(cell, len(self.ids) * k).reshape(len(self.ids), k)
 
     @cached_property
     def answered(self) -> npt.NDArray[np.bool_]:

@@ -1,9 +1,4 @@
 """Votes and no training: how far each label and each voter can be trusted."""
 
-from steelyard.weighing.result import Weighed
-from steelyard.weighing.weigh import weigh
-
-__all__ = [
-    "Weighed",
-    "weigh",
-]
+from steelyard.weighing.result import Weighed as Weighed
+from steelyard.weighing.weigh import weigh as weigh
