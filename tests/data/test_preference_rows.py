@@ -9,7 +9,7 @@ from steelyard.data.preference_rows import PairRows, read_pairs
 from steelyard.data.row_fields import RowParser
 from steelyard.errors import InputError
 from steelyard.io.rows import read_rows
-from steelyard.types import chosen_place
+from steelyard.types import chosen_position
 
 
 def read(*rows: dict[str, Any], **options: Any) -> PairRows:
@@ -24,7 +24,9 @@ def pair(name: str = "a", **changes: Any) -> dict[str, Any]:
 def test_a_pair_is_a_question_with_two_choices() -> None:
     rows = [pair(name) for name in "abcdef"]
     split = read(*rows).split
-    assert split.truth.tolist() == [0, 0, 1, 1, 1, 0] == [chosen_place(name) for name in "abcdef"]
+    assert (
+        split.truth.tolist() == [0, 0, 1, 1, 1, 0] == [chosen_position(name) for name in "abcdef"]
+    )
     for question, truth in zip(split.questions, split.truth, strict=True):
         assert question.text == "Why?"
         assert (question.choices[truth], question.choices[1 - truth]) == ("yes", "no")

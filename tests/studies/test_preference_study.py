@@ -18,7 +18,7 @@ from steelyard.studies.config import make_study
 from steelyard.studies.selecting import select_labels
 from steelyard.studies.training import train_student, training_set
 from steelyard.studies.votes import collect_votes
-from steelyard.types import PAIR, chosen_place
+from steelyard.types import PAIR, chosen_position
 
 LONG: Rows = [
     {"id": "long", "prompt": "the film is", "chosen": "very " * 70 + "good", "rejected": "bad"},
@@ -137,7 +137,7 @@ def test_a_student_is_trained_saved_and_evaluated(
     files: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     train = rows("train", 60)
-    chosen = [{"id": row["id"], "label": PAIR[chosen_place(row["id"])]} for row in train]
+    chosen = [{"id": row["id"], "label": PAIR[chosen_position(row["id"])]} for row in train]
     (tmp_path / "selection.jsonl").write_text(lines(chosen))
     student = json.dumps(settings(files)["student"])
     train_model(

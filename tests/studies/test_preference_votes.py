@@ -11,7 +11,7 @@ from steelyard.errors import ConfigError
 from steelyard.reliability import GraphDenoising
 from steelyard.studies.selecting import select_labels
 from steelyard.studies.votes import collect_votes, true_answers
-from steelyard.types import PAIR, chosen_place
+from steelyard.types import PAIR, chosen_position
 
 
 @pytest.fixture(scope="module")
@@ -25,7 +25,7 @@ def test_annotators_votes_name_the_side_or_the_place(files: Path, tmp_path: Path
         for i in range(60)
     ]
     placed = [
-        {**row, "answer": PAIR[chosen_place(row["id"]) ^ (row["answer"] == "rejected")]}
+        {**row, "answer": PAIR[chosen_position(row["id"]) ^ (row["answer"] == "rejected")]}
         for row in said
     ]
     tables = []

@@ -13,7 +13,7 @@ from steelyard.data.labels import LabelledRow
 from steelyard.data.row_fields import RowParser, shown
 from steelyard.errors import InputError
 from steelyard.io.rows import LocatedRow, Row
-from steelyard.types import Split, chosen_place
+from steelyard.types import Split, chosen_position
 
 SIDES = ("chosen", "rejected")
 
@@ -53,7 +53,7 @@ def read_pairs(rows: Iterable[LocatedRow], reader: RowParser) -> PairRows:
         elif plain[0] == plain[1]:
             left_out["equal answers"] += 1
         else:
-            right = chosen_place(question.id)
+            right = chosen_position(question.id)
             choices = tuple(answers if right == 0 else answers[::-1])
             pairs.append(LabelledRow(location, replace(question, choices=choices), right))
     if not pairs:

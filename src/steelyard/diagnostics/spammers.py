@@ -78,9 +78,9 @@ def spammer_tests(consensus: LeaveOneOut) -> SpammerTests:
     is_single = (top == n) & (n > 0)
     enough = n >= _FEW
     by_design = bool(enough.any()) and is_single[enough].mean() > 0.5
-    here, base = mean[line, favourite], q.sum(axis=0) / at_least_1.sum()
-    error = np.sqrt(np.maximum(squares[line, favourite] / at_least_1 - here**2, 0) / at_least_1)
-    excused = (here - base[favourite] > 2 * error) | (is_single & by_design) | (n == 0)
+    rate, base = mean[line, favourite], q.sum(axis=0) / at_least_1.sum()
+    error = np.sqrt(np.maximum(squares[line, favourite] / at_least_1 - rate**2, 0) / at_least_1)
+    excused = (rate - base[favourite] > 2 * error) | (is_single & by_design) | (n == 0)
     tail = betainc(np.maximum(top, 1), n - top + 1, (1 + usual / at_least_1) / 2)
     return SpammerTests(
         against=np.maximum(ndtr(z), least),

@@ -46,12 +46,12 @@ class Mace(VoteEstimator):
         refuse_open(votes, self.kind, "`one_coin`, `majority` or `open_agreement`")
         table = VoteTable.of(votes, gold)
         _, voters, k = table.shape
-        knows = np.full((voters, 2), 0.5)  # to know, to guess
+        competence = np.full((voters, 2), 0.5)  # to know, to guess
         guess = np.full((voters, k), 1 / max(k, 1))
         posterior = votes.uniform()
         for _ in range(self.iterations):
-            odds = knows[table.voter, 0] / (
-                knows[table.voter, 1] * guess[table.voter, table.answer]
+            odds = competence[table.voter, 0] / (
+                competence[table.voter, 1] * guess[table.voter, table.answer]
             )
             logits = table.sums(np.log1p(odds))
             before, (posterior, _) = posterior, table.posterior_of(logits)
@@ -59,11 +59,11 @@ class Mace(VoteEstimator):
             cell, weight = table.voter * k + table.answer, table.weight - from_knowledge
             guessed = tally(cell, voters * k, weight).reshape(voters, k)
             knowledge = tally(table.voter, voters, from_knowledge)
-            knows = _expected(np.column_stack([knowledge, guessed.sum(axis=1)]), KNOWS)
+            competence = _expected(np.column_stack([knowledge, guessed.sum(axis=1)]), KNOWS)
             guess = _expected(guessed, GUESS)
             if np.abs(posterior - before).max(initial=0) < 1e-6:
                 break
-        return reliability_of(votes, posterior, gold, _skill(votes, posterior, knows, guess))
+        return reliability_of(votes, posterior, gold, _skill(votes, posterior, competence, guess))
 
 
 def _expected(counts: npt.ArrayLike, prior: float) -> Floats:
@@ -74,9 +74,9 @@ def _expected(counts: npt.ArrayLike, prior: float) -> Floats:
     return np.asarray(np.exp(psi(alpha) - psi(alpha.sum(axis=1, keepdims=True))))
 
 
-def _skill(votes: Votes, posterior: Floats, knows: Floats, guess: Floats) -> VoterSkill:
+def _skill(votes: Votes, posterior: Floats, competence: Floats, guess: Floats) -> VoterSkill:
     share = posterior.mean(axis=0) if len(posterior) else np.zeros(votes.num_classes)
-    c = (knows[:, 0] / knows.sum(axis=1))[:, None]
+    c = (competence[:, 0] / competence.sum(axis=1))[:, None]
     xi = guess / guess.sum(axis=1, keepdims=True)
     accuracy = c[:, 0] + (1 - c[:, 0]) * (xi @ share)
     if len(xi) * votes.num_classes**2 > CELLS:

@@ -79,5 +79,5 @@ def _self_edges(rows: Ints, size: int) -> "csr_array":
     """Each of the rows as its own neighbour, (size, size)."""
     from scipy.sparse import csr_array
 
-    ones = np.ones(len(rows), dtype=np.float32)
-    return csr_array((ones, (rows, rows)), shape=(size, size))
+    entries = np.ones(len(rows), dtype=np.float32)
+    return csr_array((entries, (rows, rows)), shape=(size, size))

@@ -15,7 +15,7 @@ from steelyard.io.row_source import FileRows
 from steelyard.prompts import parse_answer
 from steelyard.prompts.parse_answer import AnswerFormat
 from steelyard.supervision.protocol import BaseSupervisor, VoteRequest
-from steelyard.types import PAIR, Ints, Question, Votes, chosen_place
+from steelyard.types import PAIR, Ints, Question, Votes, chosen_position
 from steelyard.types.build_votes import candidates_of
 from steelyard.types.task_kinds import KINDS
 from steelyard.votes_io.classes import NO_CLASS, FileClasses, refuse
@@ -134,5 +134,5 @@ def _positions(raw: RawVotes, number: Ints) -> Ints:
         np.array([value == name for value in raw.answer.values], dtype=bool)[raw.answer.codes]
         for name in ("chosen", "rejected")
     )
-    position = np.array([chosen_place(name) for name in raw.ids], dtype=np.int64)[raw.example]
+    position = np.array([chosen_position(name) for name in raw.ids], dtype=np.int64)[raw.example]
     return np.where(chosen, position, np.where(rejected, 1 - position, number))

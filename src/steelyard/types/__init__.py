@@ -16,7 +16,7 @@ from steelyard.types.questions import PAIR as PAIR
 from steelyard.types.questions import Question as Question
 from steelyard.types.questions import Split as Split
 from steelyard.types.questions import Task as Task
-from steelyard.types.questions import chosen_place as chosen_place
+from steelyard.types.questions import chosen_position as chosen_position
 from steelyard.types.reliability import Reliability as Reliability
 from steelyard.types.reliability import VoterSkill as VoterSkill
 from steelyard.types.selection import Selection as Selection

@@ -10,10 +10,10 @@ PAIR = ("first", "second")
 """Names of the two answers of a preference question: their positions, which are random."""
 
 
-def chosen_place(name: str) -> int:
+def chosen_position(name: str) -> int:
     """Position of the chosen answer of a preference row, 0 or 1: a random bit made of its id.
 
-    >>> [chosen_place(name) for name in ("a", "b", "c", "d", "e", "f")]
+    >>> [chosen_position(name) for name in ("a", "b", "c", "d", "e", "f")]
     [0, 0, 1, 1, 1, 0]
     """
     return blake2b(b"pair " + name.encode(), digest_size=1).digest()[0] & 1

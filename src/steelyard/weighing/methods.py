@@ -29,8 +29,8 @@ def read_methods(
     for entry in given:
         estimator = _estimator(entry)
         kind = estimator.kind
-        again = sum(name.rpartition("-")[0] == kind or name == kind for name in methods)
-        methods[kind if not again else f"{kind}-{again + 1}"] = estimator
+        repeats = sum(name.rpartition("-")[0] == kind or name == kind for name in methods)
+        methods[kind if not repeats else f"{kind}-{repeats + 1}"] = estimator
     return methods
 
 
