@@ -32,7 +32,7 @@ def expected_gain(posterior: Floats, confusion: Floats) -> Floats:
 
     Args:
         posterior: (N, K), rows sum to 1.
-        confusion: (K, K), rows sum to 1: of the voter who would be asked, such as `typical_voter`.
+        confusion: (K, K), rows sum to 1, of the voter who would be asked, such as `typical_voter`.
 
     Raises:
         InputError: the shapes do not fit.

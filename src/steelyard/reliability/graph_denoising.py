@@ -7,7 +7,12 @@ from typing import ClassVar, Literal
 import numpy as np
 
 from steelyard.errors import InputError
-from steelyard.reliability.preference_graph import descendants, forward_edges, widest_paths
+from steelyard.reliability.preference_graph import (
+    components,
+    descendants,
+    forward_edges,
+    widest_paths,
+)
 from steelyard.reliability.protocol import BaseEstimator, EstimationData
 from steelyard.types import Floats, Ints, Question, Reliability, Votes
 from steelyard.types.task_kinds import AnswerForm
@@ -132,16 +137,6 @@ class _Graphs:
         return np.asarray(forward - edges[self.graph, self.second, self.first])
 
 
-def _component_of(pairs: Pairs) -> Ints:
-    """Number of the graph of each candidate, (C,)."""
-    from scipy.sparse import coo_array
-    from scipy.sparse.csgraph import connected_components
-
-    shape = (pairs.candidates, pairs.candidates)
-    edges = coo_array((np.ones(len(pairs.ids)), (pairs.first, pairs.second)), shape)
-    return np.asarray(connected_components(edges, directed=False)[1], dtype=np.int64)
-
-
 def _graphs(votes: Votes, pairs: Pairs | None) -> Iterator[_Graphs]:
     """All graphs, those of one size together, in parts to bound memory."""
     if pairs is None or pairs.ids != votes.ids or (votes.candidates != 2).any():
@@ -149,7 +144,7 @@ def _graphs(votes: Votes, pairs: Pairs | None) -> Iterator[_Graphs]:
             "`graph_denoising` needs votes on pairs of candidates and must know which they are; "
             "use it for preferences, or take `majority`."
         )
-    component = _component_of(pairs)
+    component = components(pairs.candidates, pairs.first, pairs.second)
     sizes = np.bincount(component, minlength=1)
     if sizes.max() > MOST_NODES:
         raise InputError(

@@ -95,12 +95,8 @@ def log_pool(
 def certainty_weights(entropy: Floats, example: Ints, size: int) -> Floats:
     """w_m = softmax over an example's supervisors of 1 / sqrt(H_m), (R,).
 
-    H_m is the entropy of the supervisor's beam; below 1e-4 nats it counts as that.
-
-    Args:
-        entropy: (R,), nats, not negative.
-        example: (R,), number of the example.
-        size: number of examples.
+    H_m, at least 1e-4, is the `entropy` (R,) of the supervisor's list of answers in nats; `example`
+    (R,) is the number of the example, of `size`.
 
     Source: the code of Cui et al. 2024, arXiv:2406.03199 (an alternative there).
     """

@@ -6,6 +6,7 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 from pydantic import Field
 
+from steelyard.reliability.preference_graph import components
 from steelyard.reliability.protocol import VoteEstimator
 from steelyard.types import Floats, Ints, Question, Reliability, Votes
 
@@ -59,7 +60,7 @@ class OpenAgreement(VoteEstimator):
         distinct, text = np.unique(np.array(plain, dtype=object), return_inverse=True)
         first, second = _pairs(row)
         near = self._near(list(distinct), text[first], text[second])
-        cluster = _components(len(row), first[near], second[near])
+        cluster = components(len(row), first[near], second[near])
         # heads: by cluster, then most votes, then alphabetical order of the unchanged text
         alphabet = np.argsort(np.argsort(np.array(texts, dtype=object), kind="stable"))
         order = np.lexsort((alphabet, -votes.counts[row, column], cluster))
@@ -122,12 +123,3 @@ def _pairs(row: Ints) -> tuple[Ints, Ints]:
     start = np.cumsum(later) - later
     second = first + 1 + np.arange(len(first)) - start[first]
     return first, second
-
-
-def _components(size: int, first: Ints, second: Ints) -> Ints:
-    """Number of the connected component of each node, (size,)."""
-    from scipy.sparse import coo_array
-    from scipy.sparse.csgraph import connected_components
-
-    graph = coo_array((np.ones(len(first)), (first, second)), shape=(size, size))
-    return np.asarray(connected_components(graph, directed=False)[1], dtype=np.int64)

@@ -1,6 +1,7 @@
-"""Algorithms on many small directed graphs at once, as tables (G, n, n) of G graphs of n nodes.
+"""Connected components, and algorithms on many small directed graphs at once.
 
-Cell [g, u, v] is the weight of the edge u -> v of graph g; 0 is no edge.
+G graphs of n nodes are a table (G, n, n): cell [g, u, v] is the weight of the edge u -> v of graph
+g; 0 is no edge.
 """
 
 import numpy as np
@@ -9,6 +10,15 @@ import numpy.typing as npt
 from steelyard.types import Floats, Ints
 
 Bools = npt.NDArray[np.bool_]
+
+
+def components(size: int, first: Ints, second: Ints) -> Ints:
+    """Number of the connected component of each node, (size,), from edges first - second, (E,)."""
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
+    graph = coo_array((np.ones(len(first)), (first, second)), shape=(size, size))
+    return np.asarray(connected_components(graph, directed=False)[1], dtype=np.int64)
 
 
 def forward_edges(weights: Floats) -> Bools:

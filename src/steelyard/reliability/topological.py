@@ -58,11 +58,8 @@ class Topological(OnFeatures):
 def class_cores(graph: "csr_array", label: Ints) -> npt.NDArray[np.bool_]:
     """Which rows are in the largest strongly connected component of their label, (N,).
 
-    Among components of equal size it is that with the first row. Rows of label -1 are in none.
-
-    Args:
-        graph: (N, N) sparse, an edge from the row to the column.
-        label: (N,), numbers or -1.
+    Among components of equal size it is that with the first row. `graph` (N, N) has edges from the
+    row to the column; rows of `label` -1 are in no core.
     """
     from scipy.sparse import csr_array
     from scipy.sparse.csgraph import connected_components

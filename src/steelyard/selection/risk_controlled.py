@@ -18,13 +18,13 @@ class RiskControl:
 
     alpha: float  # largest error allowed
     delta: float  # largest probability that the error is larger
-    threshold: float | None  # None: no set has an error of at most alpha
     kept: Bools  # (N,)
     trusted: int  # labels of known truth
-    trusted_kept: int  # ... among the kept
-    wrong_kept: int  # ... of these that are wrong
-    bound: float | None  # upper Clopper-Pearson bound of the error of the kept, <= alpha
-    reason: str  # why no set has it, else ""
+    threshold: float | None = None  # None: no set has an error of at most alpha
+    trusted_kept: int = 0  # labels of known truth among the kept
+    wrong_kept: int = 0  # wrong ones of these
+    bound: float | None = None  # upper Clopper-Pearson bound of the error of the kept, <= alpha
+    reason: str = ""  # why no set has an error of at most alpha
 
 
 def control_risk(
@@ -93,7 +93,6 @@ def control_risk(
         trusted_kept=int(n[last]),
         wrong_kept=int(wrong[last]),
         bound=upper_bound(int(wrong[last]), int(n[last]), float(level[last])),
-        reason="",
     )
 
 
@@ -179,18 +178,12 @@ def _none(
             f"the best threshold has {wrong[best]} wrong among {n[best]} labels of known truth, "
             f"which leaves an error of {bounds[best]:.3f} possible{shared}"
         )
-    return RiskControl(
-        alpha=alpha,
-        delta=delta,
-        threshold=None,
-        kept=np.zeros(len(score), dtype=bool),
-        trusted=trusted,
-        trusted_kept=0,
-        wrong_kept=0,
-        bound=None,
-        reason=f"No set of labels has an error of at most {alpha:g} with confidence "
-        f"{1 - delta:g}: {explanation}.",
+    reason = (
+        f"No set of labels has an error of at most {alpha:g} with confidence {1 - delta:g}: "
+        f"{explanation}."
     )
+    kept = np.zeros(len(score), dtype=bool)
+    return RiskControl(alpha, delta, kept, trusted, reason=reason)
 
 
 def _check(

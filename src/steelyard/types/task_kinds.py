@@ -83,9 +83,9 @@ def recognise(
     """The kind of task that a file's columns show; None if they show none.
 
     Args:
-        columns: of the file.
+        columns: names of the file's columns.
         renamed: our field name -> the file's column name.
-        forms: what can be answered; a single kind is taken without a look at the columns.
+        forms: allowed forms of answers; if only one kind has them, columns are not checked.
     """
     kinds = [kind for kind in KINDS.values() if kind.form in forms]
     if len(kinds) == 1:
@@ -97,16 +97,6 @@ def recognise(
 
 
 def refuse_kind(kind: str, forms: Collection[AnswerForm], what: str, instead: str) -> None:
-    """Refuse a task whose answers have another form.
-
-    Args:
-        kind: name of the task's kind.
-        forms: those that can be answered.
-        what: what can be answered, such as "A probe answers classification".
-        instead: what to use; ends the sentence.
-
-    Raises:
-        ConfigError: the task's answers have another form.
-    """
+    """Raise ConfigError "{what}, and the task is {kind}; use {instead}." for other answer forms."""
     if KINDS[kind].form not in forms:
         raise ConfigError(f"{what}, and the task is {kind}; use {instead}.")

@@ -43,15 +43,10 @@ class Header:
 
 
 def find_layout(name: str, columns: Sequence[str], named: Collection[str]) -> Header:
-    """What each column is.
-
-    Args:
-        name: name of the file, for messages.
-        columns: names in the header, or keys of the first JSON row.
-        named: columns that the user named as truth.
+    """What each column is; `named` are columns that the user named as truth.
 
     Raises:
-        InputError: a column is missing, or may be two things.
+        InputError: a column is missing or ambiguous.
     """
     named = [column for column in named if column in columns]
     for column in columns:
@@ -126,11 +121,7 @@ def _rename(name: str, columns: Sequence[str]) -> str:
 
 
 def check_named(name: str, named: Collection[str], columns: Collection[str]) -> None:
-    """Refuse the name of a column that no row has.
-
-    Raises:
-        InputError: naming the nearest column.
-    """
+    """Raise InputError for the name of a column that no row has, with the nearest column."""
     for column in named:
         if column not in columns:
             near = difflib.get_close_matches(column, columns, n=1)

@@ -74,11 +74,7 @@ class RawVotes:
 
 
 def read_raw_votes(source: RowSource, truth: Collection[str] = ()) -> RawVotes:
-    """The votes of a table, long, nested or one column per voter.
-
-    Args:
-        source: the rows.
-        truth: names of columns that hold the truth.
+    """The votes of a table, long, nested or one column per voter; `truth` names columns of truth.
 
     Raises:
         InputError: the file cannot be read, a column is missing or ambiguous, or an id or a voter
@@ -99,11 +95,7 @@ def name_column(
 ) -> tuple[tuple[str, ...], Codes]:
     """Names and the number of each entry's name. An integer is the name of its digits.
 
-    Args:
-        source: the rows, for messages.
-        column: the names.
-        name: name of the column, for messages.
-        rows: the row of each entry, if entries are not rows.
+    `rows` has the row of each entry, if entries are not rows; `source` and `name` are for messages.
 
     Raises:
         InputError: a value that is not a name.

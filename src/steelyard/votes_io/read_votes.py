@@ -90,11 +90,7 @@ def read_votes(
 
 
 def class_numbers(raw: RawVotes, label_set: FileClasses, named_in: str = "") -> Ints:
-    """The class of each vote, (M,), or ABSTAIN.
-
-    Raises:
-        InputError: an answer is no class; the message names the first such vote.
-    """
+    """The class of each vote, (M,), or ABSTAIN; InputError about the first that is no class."""
     number = label_set.numbers(raw.answer.values)[raw.answer.codes]
     if (number == NO_CLASS).any():
         vote = int(np.argmax(number == NO_CLASS))

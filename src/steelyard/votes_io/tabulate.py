@@ -89,7 +89,7 @@ def tabulate(
         label_set: the possible answers.
         probs: (M, K), or None.
         duplicates: what to do with repeated votes.
-        advice: end of the message where they are refused.
+        advice: end of the message if they are refused.
 
     Raises:
         InputError: a vote is repeated, and `duplicates` is "error".

@@ -18,11 +18,6 @@ def read_truth(
 
     ABSTAIN where the truth is unknown, NO_CANDIDATE where no vote on the item has it.
 
-    Args:
-        source: the rows.
-        ids: names of the N items.
-        label_set: the possible answers.
-
     Raises:
         InputError: an unknown id, an unknown class, or two truths of one id.
     """
@@ -52,15 +47,10 @@ def truth_of(
     label_set: FileClasses | OpenAnswers,
     name: str,
 ) -> Ints:
-    """The true answer of each item, (N,), from a column; rows of one id must agree.
+    """The true answer of each of `size` items, (N,), from R rows; rows of one id must agree.
 
-    Args:
-        source: the rows, for messages.
-        column: R true answers.
-        row_id: (R,), the item of each row.
-        size: N.
-        label_set: the possible answers.
-        name: name of the column, for messages.
+    `column` has the true answers, `row_id` (R,) the item of each row; `source` and `name` are for
+    messages.
 
     Raises:
         InputError: an unknown class, or two truths of one id.
