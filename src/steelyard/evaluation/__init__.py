@@ -4,7 +4,6 @@ from steelyard.evaluation.base_metric import BaseMetric as BaseMetric
 from steelyard.evaluation.calibration import calibrate as calibrate
 from steelyard.evaluation.error_detection import ErrorDetection as ErrorDetection
 from steelyard.evaluation.error_detection import detect_errors as detect_errors
-from steelyard.evaluation.floor import floor_members as floor_members
 from steelyard.evaluation.floor import single_voters as single_voters
 from steelyard.evaluation.interval import Scores as Scores
 from steelyard.evaluation.interval import draw_resamples as draw_resamples

@@ -5,25 +5,14 @@ from dataclasses import replace
 import numpy as np
 
 from steelyard.errors import ConfigError
-from steelyard.types import ABSTAIN, Floats, Votes
-
-
-def floor_members(votes: Votes) -> list[Floats]:
-    """The weak supervisors' answers on closed test questions, one (N, K) array for each voter.
-
-    The floor is the mean score of single voters. Where voters answer different questions, as
-    people do, there is only one array: the first readable vote on each question.
-
-    Raises:
-        ConfigError: there are no votes.
-    """
-    return [member.means() for member in single_voters(votes)]
+from steelyard.types import ABSTAIN, Votes
 
 
 def single_voters(votes: Votes) -> list[Votes]:
-    """The votes of each voter, or the first readable vote on each question.
+    """The votes of each voter on the test questions; the floor is their mean score.
 
-    The second is returned, as the votes of one voter, where voters answered different questions.
+    Where voters answer different questions, as people do, the first readable vote on each question
+    is returned as the votes of a single voter.
 
     Raises:
         ConfigError: there are no votes.

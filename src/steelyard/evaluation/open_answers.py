@@ -10,6 +10,7 @@ from steelyard.evaluation.slot_metrics import count_slots
 from steelyard.prompts import AnswerFormat, canonical
 from steelyard.prompts.parse_slots import Slot, read_slots
 from steelyard.types import NO_CANDIDATE, Floats, Ints, Votes
+from steelyard.types.arrays import random_choice
 
 
 def canonical_truth(
@@ -80,12 +81,10 @@ def _sorted_slots(text: str | None) -> list[Slot] | None:
 def most_voted_texts(votes: Votes) -> tuple[str | None, ...]:
     """The answer with most readable votes on each open question, None without votes, (N,).
 
-    Ties are broken at random, depending on the row alone, never in favour of the lower number.
+    Ties are broken at random, depending on the row alone.
     """
     if not votes.num_classes:
         return (None,) * len(votes.ids)
-    tied = votes.counts == votes.counts.max(axis=1, keepdims=True)
-    draw = np.random.default_rng(0).random(tied.shape)
-    best = np.where(tied, draw, -1.0).argmax(axis=1)
+    best = random_choice(votes.counts == votes.counts.max(axis=1, keepdims=True))
     rows = zip(votes.candidate_texts, best, votes.answered, strict=True)
     return tuple(texts[k] if is_answered else None for texts, k, is_answered in rows)

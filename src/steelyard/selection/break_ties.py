@@ -9,6 +9,7 @@ from pydantic import Field
 from steelyard.errors import InputError
 from steelyard.selection.protocol import BaseSelector
 from steelyard.types import ABSTAIN, Floats, Ints, Reliability, Selection, Votes, one_hot
+from steelyard.types.arrays import random_choice
 
 
 class NothingToLearn(InputError):
@@ -25,12 +26,15 @@ def most_probable(votes: Votes, posterior: Floats, seed: int = 0) -> Ints:
     A tie goes to the tied answer with the larger mean probability in the votes. If that is a tie
     too, one is drawn at random by the seed and the row: the lower number has no advantage.
     """
-    best = posterior >= posterior.max(axis=1, keepdims=True) - 1e-12
-    second = np.where(best, votes.means(), -1.0)
-    best &= second >= second.max(axis=1, keepdims=True) - 1e-12
-    draw = np.random.default_rng(seed).random(posterior.shape)
-    winner: Ints = np.where(best, draw, -1.0).argmax(axis=1)
-    return winner
+    return random_choice(leading_answers(votes, posterior), seed)
+
+
+def leading_answers(votes: Votes, posterior: Floats) -> npt.NDArray[np.bool_]:
+    """The answers with the largest posterior, and among these the largest mean vote, (N, K)."""
+    best: npt.NDArray[np.bool_] = posterior >= posterior.max(axis=1, keepdims=True) - 1e-12
+    means = np.where(best, votes.means(), -1.0)
+    best &= means >= means.max(axis=1, keepdims=True) - 1e-12
+    return best
 
 
 def unreadable(votes: Votes) -> npt.NDArray[np.bool_]:

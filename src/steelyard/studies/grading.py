@@ -5,11 +5,11 @@ from typing import TypeAlias
 
 import numpy as np
 
-from steelyard.evaluation import floor_members, grade_texts, most_voted_texts, single_voters
+from steelyard.evaluation import grade_texts, most_voted_texts, single_voters
 from steelyard.prompts import canonical
 from steelyard.studies.run import Run
 from steelyard.studies.votes import collect_votes
-from steelyard.types import Floats, Split
+from steelyard.types import Floats, Split, Votes
 
 Answers: TypeAlias = Floats | tuple[str | None, ...]
 """Answers to N questions: class probabilities (N, K), or texts of open ones, None if unreadable."""
@@ -25,9 +25,8 @@ def grade(run: Run, split: Split, answers: Answers, metric: str) -> Floats:
 def supervisors_answers(run: Run, seed: int) -> Sequence[Answers]:
     """What each weak supervisor answers to the test questions."""
     votes = collect_votes(run, seed).test
-    if not votes.candidate_texts:
-        return floor_members(votes)
-    return [most_voted_texts(part) for part in single_voters(votes)]
+    answers = most_voted_texts if votes.candidate_texts else Votes.means
+    return [answers(voter) for voter in single_voters(votes)]
 
 
 def ensemble_answers(run: Run, seed: int) -> Answers:

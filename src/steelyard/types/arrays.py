@@ -64,6 +64,15 @@ def tally(cell: Ints, size: int, weight: npt.ArrayLike | None = None) -> Floats:
     return np.asarray(np.bincount(cell, weight, minlength=size), dtype=np.float64)
 
 
+def random_choice(allowed: npt.NDArray[np.bool_], seed: int = 0) -> Ints:
+    """A column of each row drawn at random among the allowed ones, (N,): ties have no order.
+
+    The draw of a row depends on the seed and the row alone.
+    """
+    draw = np.random.default_rng(seed).random(allowed.shape)
+    return np.asarray(np.where(allowed, draw, -1.0).argmax(axis=1))
+
+
 def row_entropy(rows: Floats) -> Floats:
     """-sum p ln p of each row, in nats; 0 ln 0 is 0."""
     logs = np.log(rows, out=np.zeros_like(rows), where=rows > 0)

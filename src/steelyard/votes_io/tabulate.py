@@ -9,6 +9,7 @@ import numpy.typing as npt
 from steelyard.errors import InputError
 from steelyard.io.columns import Column
 from steelyard.types import ABSTAIN, Floats, Ints, Votes
+from steelyard.types.arrays import random_choice
 from steelyard.types.build_votes import candidates_of_pairs, vote_order
 from steelyard.votes_io.classes import FileClasses, OpenAnswers
 from steelyard.votes_io.raw_votes import RawVotes, empty, quoted
@@ -170,7 +171,5 @@ def _mean(
     np.add.at(total, first, np.where(read[order][:, None], rows[order], 0.0))
     merged = repeated & (votes > 0)
     rows[merged] = total[merged] / votes[merged, None]
-    best = rows >= rows.max(axis=1, keepdims=True) - 1e-12
-    draw = np.random.default_rng(0).random(rows.shape)
-    answer = np.where(merged, np.where(best, draw, -1.0).argmax(axis=1), answer)
-    return answer, rows
+    best = random_choice(rows >= rows.max(axis=1, keepdims=True) - 1e-12)
+    return np.where(merged, best, answer), rows

@@ -5,7 +5,6 @@ from importlib.metadata import version
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from steelyard.diagnostics.copies import find_copies
 from steelyard.diagnostics.relabel import relabel_first
@@ -14,9 +13,10 @@ from steelyard.errors import InputError
 from steelyard.evaluation import ScoreQuality, score_quality
 from steelyard.evaluation.calibration import Calibration, calibrate
 from steelyard.evaluation.vote_agreement import class_scores, entropy_bins
-from steelyard.selection.break_ties import most_probable
+from steelyard.selection.break_ties import leading_answers
 from steelyard.selection.risk_controlled import control_risk
 from steelyard.types import ABSTAIN, Ints, Reliability, Votes
+from steelyard.types.arrays import random_choice
 from steelyard.weighing.inputs import WeighInputs
 
 ISOTONIC = 200  # labels of known truth from which an isotonic curve is better than two parameters
@@ -40,8 +40,8 @@ class MethodScores:
         """Evaluate with `truth` (N,) where an item has votes; labels of `gold` (N,) are kept."""
         reliability = _with_gold(reliability, gold)
         labelled = votes.answered
-        label = most_probable(votes, reliability.posterior)
-        label = np.where(labelled | (gold >= 0), label, ABSTAIN)
+        leading = leading_answers(votes, reliability.posterior)
+        label = np.where(labelled | (gold >= 0), random_choice(leading), ABSTAIN)
         scores = labelled & (truth != ABSTAIN)
         right = np.where(scores, (label == truth).astype(np.int64), ABSTAIN)
         quality, calibration, reason = None, None, "no truth"
@@ -52,7 +52,7 @@ class MethodScores:
                 calibration = calibrate(reliability.score, right, method)  # type: ignore[arg-type]
             except InputError as error:
                 reason = str(error)
-        ties = int((labelled & (gold == ABSTAIN) & _tied(votes, reliability)).sum())
+        ties = int((labelled & (gold == ABSTAIN) & (leading.sum(axis=1) > 1)).sum())
         return cls(reliability, label, right, ties, quality, calibration, reason)
 
     def summary(self) -> dict[str, Any]:
@@ -154,17 +154,6 @@ def _with_gold(reliability: Reliability, gold: Ints) -> Reliability:
     posterior[rows, gold[rows]] = 1.0
     score[rows] = 1.0
     return replace(reliability, posterior=posterior, score=score)
-
-
-def _tied(votes: Votes, reliability: Reliability) -> npt.NDArray[np.bool_]:
-    """Where two answers have the largest posterior and the largest mean vote, (N,)."""
-    posterior = reliability.posterior
-    best = posterior >= posterior.max(axis=1, keepdims=True) - 1e-12
-    rows = np.flatnonzero(best.sum(axis=1) > 1)
-    means = np.where(best[rows], votes.means()[rows], -1.0)
-    tied = np.zeros(len(votes.ids), dtype=bool)
-    tied[rows] = (means >= means.max(axis=1, keepdims=True) - 1e-12).sum(axis=1) > 1
-    return tied
 
 
 def _risk_control(first: MethodScores, gold: Ints, alpha: float, delta: float) -> dict[str, Any]:
