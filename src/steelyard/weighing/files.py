@@ -13,7 +13,7 @@ from steelyard.errors import InputError
 from steelyard.io.atomic import draft_folder, remove_stale_drafts
 from steelyard.report import write_weigh_report
 from steelyard.types import Votes
-from steelyard.weighing.summary import MethodScores
+from steelyard.weighing.summary import VOTER_COLUMNS, MethodScores, flat_voters
 
 SUMMARY = "summary.json"
 FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "|", "%")
@@ -112,21 +112,11 @@ def _labels(votes: Votes, scores: MethodScores) -> Any:
 
 def write_voters(path: Path, by_voter: list[dict[str, Any]]) -> None:
     """Voters as CSV. A text that a spreadsheet may run as a formula gets an apostrophe in front."""
-    header = ("voter", "votes", "abstained", "accuracy", "low", "high", "agreement")
-    unknown = {"value": None, "low": None, "high": None}
     with path.open("w", encoding="utf-8", newline="") as file:
-        table = csv.writer(file)
-        table.writerow([*header, "true_accuracy", "true_low", "true_high", "flags"])
-        for row in by_voter:
-            table.writerow(
-                [
-                    *(inert(row["voter"]), row["votes"], row["abstained"]),
-                    *((row["accuracy"] or unknown)[name] for name in unknown),
-                    row["agreement"],
-                    *((row["true_accuracy"] or unknown)[name] for name in unknown),
-                    inert("; ".join(row["flags"])),
-                ]
-            )
+        table = csv.DictWriter(file, VOTER_COLUMNS)
+        table.writeheader()
+        for row in flat_voters(by_voter):
+            table.writerow({**row, "voter": inert(row["voter"]), "flags": inert(row["flags"])})
         file.flush()
         os.fsync(file.fileno())
 

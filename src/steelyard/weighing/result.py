@@ -12,6 +12,7 @@ from steelyard.errors import ConfigError
 from steelyard.io.printable import counted
 from steelyard.types import Ints, Reliability, Votes
 from steelyard.types.show import listed
+from steelyard.weighing.summary import VOTER_COLUMNS, flat_voters
 
 if TYPE_CHECKING:
     import pandas
@@ -116,14 +117,8 @@ class Weighed:
         """
         import pandas
 
-        rows = []
-        for voter in self.summary["by_voter"]:
-            row = {name: voter[name] for name in ("voter", "votes", "abstained")}
-            row |= _interval(voter["accuracy"], "accuracy", "low", "high")
-            row["agreement"] = voter["agreement"]
-            row |= _interval(voter["true_accuracy"], "true_accuracy", "true_low", "true_high")
-            rows.append({**row, "flags": "; ".join(voter["flags"])})
-        frame = pandas.DataFrame(rows)
+        rows = flat_voters(self.summary["by_voter"])
+        frame = pandas.DataFrame(rows, columns=VOTER_COLUMNS)
         return frame.sort_values("accuracy", kind="stable", ignore_index=True)
 
     def __repr__(self) -> str:
@@ -167,8 +162,3 @@ class Weighed:
         if name is not None and name not in self.reliabilities:
             raise ConfigError(f"There is no method {name!r}; there are {list(self.reliabilities)}.")
         return self.method if name is None else name
-
-
-def _interval(interval: dict[str, float] | None, *names: str) -> dict[str, float | None]:
-    values = interval or dict.fromkeys(("value", "low", "high"))
-    return dict(zip(names, (values[key] for key in ("value", "low", "high")), strict=True))

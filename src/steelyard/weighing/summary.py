@@ -20,6 +20,10 @@ from steelyard.types.arrays import random_choice
 from steelyard.weighing.inputs import WeighInputs
 
 ISOTONIC = 200  # labels of known truth from which an isotonic curve is better than two parameters
+VOTER_COLUMNS = (
+    *("voter", "votes", "abstained", "accuracy", "low", "high", "agreement"),
+    *("true_accuracy", "true_low", "true_high", "flags"),
+)
 FEW = 30  # labels of known truth below which an accuracy is uncertain
 
 
@@ -142,6 +146,19 @@ def _by_voter(
         if row["agreement"] is None and row["voter"] not in with_gold:
             row["accuracy"] = None
     return sorted(rows, key=lambda row: row["accuracy"] is None)
+
+
+def flat_voters(by_voter: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Voters of the summary with VOTER_COLUMNS: intervals as three columns, flags as one text."""
+    unknown = {"value": None, "low": None, "high": None}
+    rows = []
+    for voter in by_voter:
+        accuracy, truth = (voter[key] or unknown for key in ("accuracy", "true_accuracy"))
+        values = [voter["voter"], voter["votes"], voter["abstained"]]
+        values += [accuracy[key] for key in unknown]
+        values += [voter["agreement"], *(truth[key] for key in unknown), "; ".join(voter["flags"])]
+        rows.append(dict(zip(VOTER_COLUMNS, values, strict=True)))
+    return rows
 
 
 def _with_gold(reliability: Reliability, gold: Ints) -> Reliability:
