@@ -6,8 +6,8 @@ from typing import ClassVar, Literal
 import numpy as np
 
 from steelyard.errors import ConfigError
-from steelyard.reliability.checks import by_first, refuse_open
 from steelyard.reliability.protocol import VoteEstimator
+from steelyard.reliability.vote_table import refuse_open
 from steelyard.types import ABSTAIN, Floats, Ints, Reliability, Votes
 
 
@@ -48,7 +48,8 @@ class ConfidentLearning(VoteEstimator):
         rows = np.flatnonzero(votes.answered)
         score = np.zeros(len(mean))
         if len(rows):
-            order = by_first(votes.answer[votes.answer != ABSTAIN])
+            named, first = np.unique(votes.answer[votes.answer != ABSTAIN], return_index=True)
+            order = named[np.argsort(first)]
             score[rows] = self._scores(mean[np.ix_(rows, order)])
         return Reliability(votes.ids, mean, score)
 

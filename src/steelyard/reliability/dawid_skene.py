@@ -8,9 +8,14 @@ from typing import ClassVar, Literal
 import numpy as np
 from pydantic import Field
 
-from steelyard.reliability.checks import refuse_many, refuse_open, reliability_of
 from steelyard.reliability.protocol import VoteEstimator
-from steelyard.reliability.vote_table import MIN_PROBABILITY, VoteTable
+from steelyard.reliability.vote_table import (
+    MIN_PROBABILITY,
+    VoteTable,
+    refuse_many,
+    refuse_open,
+    reliability_of,
+)
 from steelyard.types import Floats, Ints, Reliability, VoterSkill, Votes
 
 

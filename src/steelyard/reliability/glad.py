@@ -5,9 +5,8 @@ from typing import ClassVar, Literal
 import numpy as np
 from pydantic import Field
 
-from steelyard.reliability.checks import refuse_open, reliability_of
 from steelyard.reliability.protocol import VoteEstimator
-from steelyard.reliability.vote_table import VoteTable
+from steelyard.reliability.vote_table import VoteTable, refuse_open, reliability_of
 from steelyard.types import ABSTAIN, Floats, Ints, Reliability, VoterSkill, Votes
 from steelyard.types.arrays import tally
 

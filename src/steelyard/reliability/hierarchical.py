@@ -6,10 +6,9 @@ from typing import ClassVar, Literal
 import numpy as np
 from pydantic import Field
 
-from steelyard.reliability.checks import reliability_of
 from steelyard.reliability.protocol import VoteEstimator
 from steelyard.reliability.variational import Fit, fit_coin, fit_coin_leave_one_out, fit_rows
-from steelyard.reliability.vote_table import CELLS, VoteTable, shared_classes
+from steelyard.reliability.vote_table import CELLS, VoteTable, reliability_of, shared_classes
 from steelyard.types import Floats, Ints, Reliability, VoterSkill, Votes
 from steelyard.types.arrays import tally
 

@@ -6,9 +6,8 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import Field
 
-from steelyard.reliability.checks import refuse_open, reliability_of
 from steelyard.reliability.protocol import VoteEstimator
-from steelyard.reliability.vote_table import CELLS, VoteTable
+from steelyard.reliability.vote_table import CELLS, VoteTable, refuse_open, reliability_of
 from steelyard.types import Floats, Ints, Reliability, VoterSkill, Votes
 from steelyard.types.arrays import tally
 

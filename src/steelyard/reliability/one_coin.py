@@ -5,12 +5,12 @@ from typing import ClassVar, Literal
 import numpy as np
 from pydantic import Field
 
-from steelyard.reliability.checks import reliability_of
 from steelyard.reliability.protocol import VoteEstimator
 from steelyard.reliability.vote_table import (
     CELLS,
     MIN_PROBABILITY,
     VoteTable,
+    reliability_of,
     shared_classes,
 )
 from steelyard.types import Floats, Ints, Reliability, VoterSkill, Votes

@@ -1,4 +1,4 @@
-"""A sparse table of votes, and sums over it, for estimators with a model of voters.
+"""A sparse table of votes, sums over it, and checks, for estimators with a model of voters.
 
 Sizes as in `types`; S states of an example, which are its K answers unless noted otherwise.
 """
@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from steelyard.errors import InputError
-from steelyard.types import ABSTAIN, Floats, Ints, Votes
+from steelyard.types import ABSTAIN, Floats, Ints, Reliability, VoterSkill, Votes
 from steelyard.types.arrays import tally
 
 if TYPE_CHECKING:
@@ -203,3 +203,32 @@ def softmax_rows(logits: Floats) -> tuple[Floats, Floats]:
 def shared_classes(votes: Votes) -> bool:
     """Whether answer l means the same for every example, so that confusions can be learnt."""
     return not votes.candidate_texts and bool((votes.candidates == votes.num_classes).all())
+
+
+def reliability_of(
+    votes: Votes, posterior: Floats, gold: Ints | None, skill: VoterSkill
+) -> Reliability:
+    """Score = the largest probability; 0 without a readable vote and without a trusted answer."""
+    answered = votes.answered if gold is None else votes.answered | (gold != ABSTAIN)
+    score = np.where(answered, np.clip(posterior.max(axis=1, initial=0), 0, 1), 0.0)
+    return Reliability(votes.ids, posterior, score, skill)
+
+
+def refuse_open(votes: Votes, kind: str, instead: str) -> None:
+    """Raise InputError for open answers, where each example has its own candidates."""
+    if votes.candidate_texts:
+        raise InputError(
+            f"`{kind}` needs one list of classes for all examples, and these answers are open; "
+            f"use {instead}."
+        )
+
+
+def refuse_many(votes: Votes, kind: str, instead: str) -> None:
+    """Raise InputError if the confusion matrices would have more than four times CELLS."""
+    cells = len(votes.voters) * votes.num_classes**2
+    if cells > 4 * CELLS:
+        raise InputError(
+            f"`{kind}` has a confusion matrix for each voter: {len(votes.voters):,} voters and "
+            f"{votes.num_classes:,} classes make {cells:,} cells, more than {4 * CELLS:,}; use "
+            f"{instead}."
+        )
