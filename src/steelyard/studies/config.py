@@ -47,7 +47,8 @@ class Study(BaseModel):
     supervisors and the student."""
     metric: AnyMetric = "accuracy"
     """Main metric of scores and PGR; other metrics are reported too. Open answers have `accuracy`
-    (equal after normalisation by the student's answer format); slots also `slu_f1`, `span_f1`."""
+    (equal after normalisation by the student's answer format); slots also `slu_f1`, `span_f1`. May
+    be a metric of your own: see [extend](extend.md)."""
     match: Literal["epochs", "steps"] = "epochs"
     """Whether arms that keep fewer examples take fewer steps, or repeat theirs to the same number
     of steps as the ceiling."""
