@@ -1,7 +1,9 @@
 """Token targets: how probable the supervisors find each word of each selected answer."""
 
+from collections.abc import Sequence
 from functools import reduce
 from itertools import pairwise
+from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -16,7 +18,10 @@ from steelyard.types import (
     Votes,
     WordProbabilities,
 )
+from steelyard.types.arrays import tally
 
+Words: TypeAlias = list[tuple[int, int, float]]
+"""Begin, end and ln P of each word of a text."""
 VERSION = 1
 """Raised when token targets change without a change of settings."""
 
@@ -47,7 +52,7 @@ def select_token_targets(
     counts = votes.candidates[votes.example]
     starts = np.cumsum(counts) - counts  # of each vote's candidates
     entropies = np.full(len(votes.example), np.nan) if votes.entropy is None else votes.entropy
-    texts: list[tuple[int, int, float, float, list[tuple[int, int, float]]]] = []
+    texts: list[tuple[int, int, float, float, Words]] = []
     edges = np.searchsorted(votes.example, np.arange(len(votes.ids) + 1))
     for i, (begin, end) in enumerate(pairwise(edges)):
         if selection.weights[i] > 0:
@@ -57,27 +62,23 @@ def select_token_targets(
                 words = _pool(votes.word_probs, starts[voting] + k)
                 if words:
                     texts.append((i, k, share, float(entropies[voting].mean()), words))
-    example = np.array([i for i, *_ in texts], dtype=np.int64)
-    shares = np.array([share for _, _, share, *_ in texts])
-    total = np.bincount(example, weights=shares, minlength=len(votes.ids))
-    flat = [word for *_, words in texts for word in words]
-    table = np.array(flat, dtype=np.float64).reshape(-1, 3)
+    numbers, candidate, shares, entropy, parts = zip(*texts, strict=True) if texts else [()] * 5
+    example = np.array(numbers, dtype=np.int64)
     return TokenTargets(
         example=example,
-        candidate=np.array([k for _, k, *_ in texts], dtype=np.int64),
-        share=shares / total[example],
-        words=WordProbabilities(
-            Spans(
-                np.cumsum([0, *(len(words) for *_, words in texts)]),
-                table[:, 0].astype(np.int64),
-                table[:, 1].astype(np.int64),
-            ),
-            table[:, 2],
-        ),
-        entropy=None
-        if votes.entropy is None
-        else np.array([entropy for *_, entropy, _ in texts], dtype=np.float64),
+        candidate=np.array(candidate, dtype=np.int64),
+        share=np.array(shares) / tally(example, len(votes.ids), shares)[example],
+        words=_flat(parts),
+        entropy=None if votes.entropy is None else np.array(entropy, dtype=np.float64),
     )
+
+
+def _flat(texts: Sequence[Words]) -> WordProbabilities:
+    """Words of several texts as one table."""
+    table = np.array([word for words in texts for word in words], dtype=np.float64).reshape(-1, 3)
+    rows = np.cumsum([0, *map(len, texts)])
+    begin, end = table[:, 0].astype(np.int64), table[:, 1].astype(np.int64)
+    return WordProbabilities(Spans(rows, begin, end), table[:, 2])
 
 
 def _answers(
@@ -96,7 +97,7 @@ def _answers(
     ]
 
 
-def _pool(words: WordProbabilities, texts: Ints) -> list[tuple[int, int, float]]:
+def _pool(words: WordProbabilities, texts: Ints) -> Words:
     """Begin, end and mean ln P of the words of one answer, over the supervisors that scored it."""
     spans = words.spans
     parts = [slice(spans.rows[t], spans.rows[t + 1]) for t in texts]
