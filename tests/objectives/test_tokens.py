@@ -287,5 +287,5 @@ def test_others_refuse_them_by_name(
 def test_they_take_any_selection() -> None:
     for selection in ("hard", "apart"):
         arm = Arm(name="words", selection={"kind": selection}, objective="soft")  # type: ignore[arg-type]
-        assert arm.objective.tokens
-        assert not arm.objective.several
+        assert arm.objective.token_level
+        assert not arm.objective.per_supervisor

@@ -70,7 +70,7 @@ def train(
     print(f"training on {kept} of {len(training.questions)} examples, {answers}", flush=True)
     scratch = out.with_name(f"{out.name}.unfinished")
     trained = _fit(settings, training, seed, scratch, watch)
-    if dropped := trained.training_record().get("left_out"):
+    if dropped := trained.training_record().get("dropped"):
         print(f"note: {dropped} examples were dropped, because their answer was too long")
     save_model(trained, out, training.kind, training.classes)
     shutil.rmtree(scratch, ignore_errors=True)

@@ -88,7 +88,7 @@ def sequences_of(encoded: Encoded, rows: Ints) -> Ints:
     return np.concatenate([np.arange(s, s + c) for s, c in zip(starts, counts, strict=True)])
 
 
-def plan(costs: Ints, batch_size: int, steps: int, seed: int) -> Iterator[Ints]:
+def plan_steps(costs: Ints, batch_size: int, steps: int, seed: int) -> Iterator[Ints]:
     """The examples of each optimizer step: epoch after epoch, each example once an epoch.
 
     A step has `batch_size` examples (the last of an epoch may have fewer). Examples are shuffled,

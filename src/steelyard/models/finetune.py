@@ -98,7 +98,7 @@ class Finetuned:
 
     def training_record(self) -> dict[str, Any]:
         """How many training examples were truncated."""
-        return {"cut": self.truncated}
+        return {"truncated": self.truncated}
 
     def _logits(self, questions: Sequence[Question], states: StatesCache | None) -> Any:
         encoded = self.encode(questions)

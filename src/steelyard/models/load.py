@@ -34,7 +34,7 @@ class Pretrained(BaseModel):
         return Pretrained(**self.model_dump(include=set(Pretrained.model_fields)))
 
 
-def find(model: str) -> str:
+def resolve_model(model: str) -> str:
     """The folder or Hub name behind a model's name.
 
     Raises:
@@ -61,7 +61,7 @@ def identity(pretrained: Pretrained) -> str:
 
     A folder is named by the sums of its files, a Hub model by its resolved commit.
     """
-    address = find(pretrained.model)
+    address = resolve_model(pretrained.model)
     folder = Path(address)
     if folder.is_dir():
         _check_folder(pretrained, folder)  # before all of another folder is read
@@ -73,13 +73,13 @@ def identity(pretrained: Pretrained) -> str:
     return f"{address}@{commit or pretrained.revision}"
 
 
-def check(pretrained: Pretrained) -> None:
+def check_model(pretrained: Pretrained) -> None:
     """Find out early whether there is such a model with so many layers; no weights are read.
 
     Raises:
         ConfigError: there is not.
     """
-    _check_folder(pretrained, Path(find(pretrained.model)))
+    _check_folder(pretrained, Path(resolve_model(pretrained.model)))
     _config(pretrained)
 
 
@@ -182,7 +182,7 @@ def _reading(pretrained: Pretrained, read: Any, **options: Any) -> Any:
 
     quiet.set_verbosity_error()
     quiet.disable_progress_bar()
-    address = find(pretrained.model)
+    address = resolve_model(pretrained.model)
     try:
         return read(
             address,

@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor
 
 from steelyard.errors import TrainingError
-from steelyard.models.batches import Batcher, plan
+from steelyard.models.batches import Batcher, plan_steps
 from steelyard.models.checkpoints import Checkpoints
 from steelyard.models.score import forward
 from steelyard.models.sparse_embeddings import only_rows_in_use
@@ -118,7 +118,9 @@ def train(
             done = checkpoints.resume(model, optimizer, schedule, log, state)
         before = [float(p.detach().double().sum()) for p in parameters] if done == 0 else None
         model.train()
-        for step, rows in enumerate(plan(batcher.encoded.costs, settings.batch_size, steps, seed)):
+        for step, rows in enumerate(
+            plan_steps(batcher.encoded.costs, settings.batch_size, steps, seed)
+        ):
             if step < done:
                 continue
             state.begin_step(step / steps)

@@ -115,7 +115,7 @@ def log_density(logs: Tensor, log_targets: Tensor) -> Tensor:
     return rest - _stirling_gap(torch.logsumexp(logs, dim=-1)) - misfit
 
 
-def digamma(logs: Tensor) -> Tensor:
+def digamma_of_log(logs: Tensor) -> Tensor:
     """psi(a) from ln a, a >= 1."""
     small, inverse = _parts(logs)
     series = logs - inverse / 2 - inverse * _psi(inverse)
@@ -124,7 +124,7 @@ def digamma(logs: Tensor) -> Tensor:
 
 def _digamma_next(logs: Tensor) -> Tensor:
     """psi(a + 1) = psi(a) + 1 / a from ln a."""
-    return digamma(logs) + torch.exp(-logs)
+    return digamma_of_log(logs) + torch.exp(-logs)
 
 
 def _part(logs: Tensor) -> Tensor:

@@ -38,7 +38,7 @@ Loss: TypeAlias = Callable[[Tensor, Tensor, Tensor], Tensor]
 class _MultiSupervisor(BaseObjective):
     """What all of them share: the supervisors' weights."""
 
-    several: ClassVar[bool] = True
+    per_supervisor: ClassVar[bool] = True
 
     def start(self, targets: Floats, supervisor_weights: Floats | None = None) -> ObjectiveState:
         if supervisor_weights is None:

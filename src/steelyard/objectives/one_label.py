@@ -243,7 +243,7 @@ def _lead(logs: Tensor) -> Tensor:
 
 
 class Entropy(BaseObjective):
-    """The label and low entropy of the student, (1 - c) CE + c H: see `entropy`.
+    """The label and low entropy of the student, (1 - c) CE + c H: see `entropy_loss`.
 
     Source: EleutherAI 2024, "Experiments in weak-to-strong generalization" (H's gradient: ours).
     """
@@ -258,10 +258,10 @@ class Entropy(BaseObjective):
         self, logits: Tensor, targets: Tensor, weights: Tensor, state: ObjectiveState
     ) -> Tensor:
         c = ramp(self.maximum, state.progress, self.warmup)
-        return entropy(logits, targets, c, weights=weights)
+        return entropy_loss(logits, targets, c, weights=weights)
 
 
-def entropy(
+def entropy_loss(
     logits: Tensor,
     targets: Tensor,
     coefficient: float,

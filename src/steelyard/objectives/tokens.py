@@ -38,7 +38,7 @@ from steelyard.objectives.state import ObjectiveState
 class TokenObjective(BaseObjective):
     """A loss of single tokens, its mean over each answer's tokens, and over the answers."""
 
-    tokens: ClassVar[bool] = True
+    token_level: ClassVar[bool] = True
 
     def loss(
         self, logits: Tensor, targets: AnswerTargets, weights: Tensor, state: ObjectiveState

@@ -21,7 +21,7 @@ from steelyard.objectives.tokens import TokenObjective, _WithRamp, xent
 
 
 class _ByEntropy(TokenObjective):
-    by_entropy: ClassVar[bool] = True
+    uses_entropy: ClassVar[bool] = True
 
     def confidences(self, logits: Tensor, targets: AnswerTargets) -> Tensor:
         """Whether each token's answer is above the entropy of its list, (T,), true or false."""

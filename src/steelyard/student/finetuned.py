@@ -25,7 +25,7 @@ class _Finetuned(Finetuning, BaseStudent):
         An objective of several supervisors takes their labels apart, (N, M, K), for targets.
         """
         targets, per_supervisor = data.targets, data.per_supervisor
-        if data.objective.several and per_supervisor is not None:
+        if data.objective.per_supervisor and per_supervisor is not None:
             targets = per_supervisor.targets
         return finetune(
             Finetuning(**self.model_dump(include=set(Finetuning.model_fields))),

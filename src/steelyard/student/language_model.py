@@ -110,7 +110,7 @@ class LanguageModelStudent(Pretrained, Tuning, BaseStudent):
         Raises:
             ConfigError: naming it.
         """
-        if objective != CROSS_ENTROPY and not objective.tokens:
+        if objective != CROSS_ENTROPY and not objective.token_level:
             raise ConfigError(
                 f"`objective: {objective.kind}` is for a classifier or chooser; a language model "
                 "minimises the cross-entropy, or a loss of single tokens such as `soft`."
@@ -197,7 +197,7 @@ class TrainedLanguageModel:
 
     def training_record(self) -> dict[str, Any]:
         """How many training examples were truncated and dropped."""
-        return {"cut": self.truncated, "left_out": self.dropped}
+        return {"truncated": self.truncated, "dropped": self.dropped}
 
     def probabilities(self, questions: Sequence[Question], states: Any = None) -> Floats:
         """Probabilities of each closed question's answers, (N, K).

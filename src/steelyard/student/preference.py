@@ -130,7 +130,7 @@ class TrainedPreferenceStudent:
 
     def training_record(self) -> dict[str, Any]:
         """How many pairs were truncated and dropped."""
-        return {"cut": self.truncated, "left_out": self.dropped}
+        return {"truncated": self.truncated, "dropped": self.dropped}
 
     def save(self, folder: Path) -> None:
         """Write weights, adapters merged, config and tokenizer in Hugging Face's format."""

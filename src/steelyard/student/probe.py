@@ -151,7 +151,7 @@ class TrainedProbe:
 
     def training_record(self) -> dict[str, Any]:
         """How many training texts were truncated."""
-        return {"cut": self.truncated}
+        return {"truncated": self.truncated}
 
     def save(self, folder: Path) -> None:
         raise ConfigError(

@@ -63,7 +63,7 @@ class TrainedModel(Protocol):
         """Answers to N questions: probabilities of closed ones, texts of open ones."""
 
     def training_record(self) -> dict[str, Any]:
-        """What became of the training rows: `cut`, and `left_out` where rows can be."""
+        """What became of the training rows: `truncated`, and `dropped` where rows can be."""
 
     def save(self, folder: Path) -> None:
         """Write weights, config and tokenizer in Hugging Face's format."""

@@ -201,7 +201,7 @@ def _kept_texts(objective: TokenObjective, texts: TokenTargets | None, kept: Int
             "supervisors with `beams`, or `api` supervisors with `words`."
         )
     texts = of_examples(texts, kept)
-    if objective.by_entropy and (texts.entropy is None or not np.isfinite(texts.entropy).all()):
+    if objective.uses_entropy and (texts.entropy is None or not np.isfinite(texts.entropy).all()):
         raise InputError(
             "This objective compares the student with the entropy of the supervisors' lists, and "
             "some answers have none; use `language_model` supervisors with `beams`."

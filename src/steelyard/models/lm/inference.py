@@ -10,7 +10,7 @@ from steelyard.models.score import Precision, autocast
 
 
 @contextmanager
-def reading(model: Any, precision: Precision) -> Iterator[None]:
+def inference(model: Any, precision: Precision) -> Iterator[None]:
     """No gradients, and matrix products in `precision`; each weight is cast once, not every pass.
 
     Autocast keeps its casts of weights that require gradients, and of no others; in inference mode

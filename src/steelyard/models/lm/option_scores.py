@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from steelyard.models.encode import CHARACTERS_PER_TOKEN
-from steelyard.models.lm.inference import reading
+from steelyard.models.lm.inference import inference
 from steelyard.models.lm.prefix_tree import Tree, tree_of
 from steelyard.models.lm.prompt_tokens import answer_tokens, context_size, fit_prompt, prompt_tokens
 from steelyard.models.score import Precision
@@ -78,7 +78,7 @@ def score_options(
     forests = _forests(asked, texts, fits)
     with fused_attention(model):
         reach = _reach(model) if reads_trees(model) else 0
-        with reading(model, precision):
+        with inference(model, precision):
             for batch in _batches([tree for tree, _ in forests], model.device.type):
                 trees = [forests[b][0] for b in batch]
                 fit = all(int(tree.depth.max()) < reach for tree in trees)
@@ -219,7 +219,7 @@ def reads_trees(model: Any) -> bool:
     forward = getattr(inner_of(model), "forward", model.forward)
     if "position_ids" not in inspect.signature(forward).parameters:
         return False
-    with reading(model, "fp32"):
+    with inference(model, "fp32"):
         try:
             (whole,) = _log_probs(model, [tree])
         except (RuntimeError, ValueError, TypeError, IndexError):

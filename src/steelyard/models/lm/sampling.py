@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from steelyard.models.encode import CHARACTERS_PER_TOKEN
-from steelyard.models.lm.inference import reading
+from steelyard.models.lm.inference import inference
 from steelyard.models.lm.kv_cache import with_preallocated_cache
 from steelyard.models.lm.option_scores import inner_of
 from steelyard.models.lm.prompt_tokens import context_size, fit_prompt, prompt_tokens
@@ -76,7 +76,7 @@ def sample_replies(
     fit = [i for i, question in enumerate(asked) if question.prompt in tokens]
     fit.sort(key=lambda i: (len(tokens[asked[i].prompt]), asked[i].prompt, i))
     ends = _ends(model, tokenizer)
-    with reading(model, precision):
+    with inference(model, precision):
         for rows in _batches([len(tokens[asked[i].prompt]) + max_new_tokens for i in fit]):
             part = [fit[r] for r in rows]
             prompts = list(dict.fromkeys(asked[i].prompt for i in part))
