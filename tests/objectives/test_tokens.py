@@ -215,6 +215,7 @@ def test_the_divergence_is_annealed_over_the_whole_training() -> None:
     found = clamped.token_losses(logits, labels, strengths, 0.25)
     torch.testing.assert_close(found, plain + 1e-3, atol=1e-6, rtol=0)
     assert EdlStep().options(1.0) == {
+        "coefficient": 0.25,
         "kl_weight": 1e-4,
         "evidence": "exp",
         "clamp": 20.0,  # 2e5 * 1e-4, as in the source

@@ -13,8 +13,8 @@ from steelyard.types import Floats
 class BaseObjective(BaseModel):
     """What a student minimises: fields are settings, `loss` is the function.
 
-    An objective outside the package is a subclass with a `kind` and a `loss`. An instance of it can
-    be given wherever an objective is expected.
+    An objective outside the package is a subclass with a `kind` and a `loss`; see
+    `examples/own_objective.py`.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
@@ -36,8 +36,7 @@ class BaseObjective(BaseModel):
         """The state of a new training run.
 
         Args:
-            targets: (N, K) of the training set without examples of weight 0; (N, M, K) where
-                `per_supervisor`.
+            targets: of the examples with a weight, (N, K); (N, M, K) where `per_supervisor`.
             supervisor_weights: (M,), sum to 1, where `per_supervisor`.
         """
         return ObjectiveState()

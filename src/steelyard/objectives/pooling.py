@@ -1,6 +1,7 @@
 """One label of several supervisors' labels, and the weights of those that answered.
 
-Sizes: B examples, M supervisors, K classes.
+Sizes: B examples, M supervisors, K classes. `targets` are (B, M, K) with rows that sum to 1,
+`supervisor_weights` lambda are (M,) or (B, M).
 """
 
 import torch
@@ -10,24 +11,15 @@ from steelyard.objectives.reduction import widened
 
 
 def pool_mean(targets: Tensor, supervisor_weights: Tensor) -> Tensor:
-    """sum_m lambda_m targets_m, (B, K): the linear pool.
-
-    Args:
-        targets: (B, M, K), rows sum to 1.
-        supervisor_weights: lambda, (M,) or (B, M).
-    """
+    """sum_m lambda_m targets_m, (B, K): the linear pool."""
     return (per_example(supervisor_weights, targets)[..., None] * targets).sum(dim=1)
 
 
 def pool_product(targets: Tensor, supervisor_weights: Tensor) -> Tensor:
     """prod_m targets_mk^lambda_m, scaled to sum to 1, (B, K): the logarithmic pool.
 
-    A supervisor that excludes an answer excludes it from the pool, unless all answers are excluded
-    by somebody: then those are left that the least weight of supervisors excludes.
-
-    Args:
-        targets: (B, M, K), rows sum to 1.
-        supervisor_weights: lambda, (M,) or (B, M).
+    A supervisor that excludes a class excludes it from the pool, unless each class is excluded by
+    some supervisor: then the classes remain that the least weight of supervisors excludes.
     """
     targets = widened(targets)
     shares = per_example(supervisor_weights, targets)[..., None]
@@ -40,8 +32,7 @@ def pool_product(targets: Tensor, supervisor_weights: Tensor) -> Tensor:
 def label_entropies(targets: Tensor) -> Tensor:
     """Entropy of each supervisor's mean label, (M,), in nats.
 
-    Args:
-        targets: (N, M, K) of the training set, rows sum to 1, or to 0 where a supervisor abstains.
+    Targets are those of the training set; a row sums to 0 where a supervisor abstains.
     """
     sums = widened(targets).sum(dim=0)
     mean = sums / sums.sum(dim=-1, keepdim=True).clamp(min=1e-30)
@@ -50,13 +41,9 @@ def label_entropies(targets: Tensor) -> Tensor:
 
 
 def present_weights(supervisor_weights: Tensor, present: Tensor) -> Tensor:
-    """Weights of the supervisors that answered, scaled to sum to 1 for each example, (B, M).
+    """Weights of the supervisors that are `present` (B, M), scaled to sum to 1, (B, M).
 
-    A row of zeros where nobody answered: the example is not learned.
-
-    Args:
-        supervisor_weights: (M,), or (B, M).
-        present: (B, M), whether a supervisor answered.
+    A row of zeros where no supervisor answered: the example is not learned.
     """
     shares = supervisor_weights * present
     total = shares.sum(dim=-1, keepdim=True)
