@@ -78,7 +78,7 @@ def fit(model: str, goal: Any, words: TokenTargets | None, **changes: Any) -> Tr
 
 
 def weights_of(fitted: TrainedLanguageModel) -> torch.Tensor:
-    return torch.cat([p.detach().ravel() for p in fitted.completer.model.parameters()])
+    return torch.cat([p.detach().ravel() for p in fitted.model.parameters()])
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -262,9 +262,9 @@ def test_a_language_model_has_the_cross_entropy_and_losses_of_tokens(llama: str)
 @pytest.mark.parametrize(
     ("task", "student", "said"),
     [
-        ("classification", {"kind": "classifier"}, "a classifier writes none"),
-        ("classification", {"kind": "probe"}, "a probe writes none"),
-        ("multiple_choice", {"kind": "chooser"}, "a chooser writes none"),
+        ("classification", {"kind": "classifier"}, "a classifier student writes none"),
+        ("classification", {"kind": "probe"}, "a probe student writes none"),
+        ("multiple_choice", {"kind": "chooser"}, "a chooser student writes none"),
         ("classification", {"kind": "language_model"}, "compares the tokens of open answers"),
         ("multiple_choice", {"kind": "language_model"}, "and the task is multiple_choice"),
     ],

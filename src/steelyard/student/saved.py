@@ -4,10 +4,9 @@ import json
 import tempfile
 from importlib.metadata import version
 from pathlib import Path
-from typing import cast
 
 from steelyard.errors import InputError
-from steelyard.io import atomic as sealed
+from steelyard.io import atomic
 from steelyard.student import STUDENTS, Student, TrainedModel
 from steelyard.types.task_kinds import KINDS, Kind
 
@@ -34,7 +33,7 @@ def save_model(fitted: TrainedModel, folder: Path, task: str, classes: tuple[str
 
     if folder.exists():
         folder.rmdir()
-    sealed.publish(folder, write)
+    atomic.publish(folder, write)
 
 
 def check_free(folder: Path) -> None:
@@ -58,8 +57,7 @@ def check_free(folder: Path) -> None:
 def load_model(folder: Path) -> tuple[TrainedModel, Kind, tuple[str, ...]]:
     """A saved student, its task and its classes.
 
-    Of a preference student the model that it was made from is read as well: rewards are what
-    training changed.
+    A preference student loads the model from before its training as well, for its rewards.
 
     Raises:
         InputError: the folder holds no such model.
@@ -79,7 +77,7 @@ def read_card(folder: Path) -> tuple[Student, Kind, tuple[str, ...]]:
         settings, classes, kind = card["settings"], tuple(card["classes"]), KINDS[card["task"]].name
         student = STUDENTS[settings.get("kind") or _kind_of(kind)]
         given = {name: settings[name] for name in student.model_fields if name in settings}
-        return cast(Student, student.model_validate(given)), kind, classes
+        return student.model_validate(given), kind, classes
     except OSError as error:
         raise InputError(
             f"{folder} holds no model of `steelyard train`: {CARD} cannot be read "
