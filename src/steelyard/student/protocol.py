@@ -167,7 +167,11 @@ class BaseStudent(BaseModel):
             )
 
     def check_saved(self) -> None:
-        """Raise ConfigError if it cannot be saved after training."""
+        """Raise ConfigError if it cannot be saved after training: if it has no `load`."""
+        if type(self).load is BaseStudent.load:
+            raise ConfigError(
+                f"A {self.kind} student cannot be saved as a model: its class has no `load`."
+            )
 
     def planned_steps(self, kept: int) -> int:
         """Optimizer steps for so many kept examples."""
@@ -192,7 +196,7 @@ class BaseStudent(BaseModel):
         raise NotImplementedError
 
     def load(self, folder: Path, kind: Kind, classes: tuple[str, ...]) -> TrainedModel:
-        """The trained student that was saved to a folder."""
+        """The trained student that was saved to a folder: the inverse of `TrainedModel.save`."""
         raise NotImplementedError
 
 

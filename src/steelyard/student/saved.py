@@ -7,6 +7,7 @@ from pathlib import Path
 
 from steelyard.errors import InputError
 from steelyard.io import atomic
+from steelyard.io.plugins import find_plugin
 from steelyard.student import STUDENTS, Student, TrainedModel
 from steelyard.types.task_kinds import KINDS, Kind
 
@@ -75,7 +76,12 @@ def read_card(folder: Path) -> tuple[Student, Kind, tuple[str, ...]]:
     try:
         card = json.loads((folder / CARD).read_text(encoding="utf-8"))
         settings, classes, kind = card["settings"], tuple(card["classes"]), KINDS[card["task"]].name
-        student = STUDENTS[settings.get("kind") or _kind_of(kind)]
+        name = settings.get("kind") or _kind_of(kind)
+        student = STUDENTS.get(name) or find_plugin(name, "fit")
+        if student is None:
+            raise InputError(
+                f"{folder} holds a student of kind `{name}`, which no installed package offers."
+            )
         given = {name: settings[name] for name in student.model_fields if name in settings}
         return student.model_validate(given), kind, classes
     except OSError as error:
