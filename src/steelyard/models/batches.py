@@ -110,14 +110,16 @@ def plan_steps(costs: Ints, batch_size: int, steps: int, seed: int) -> Iterator[
         epoch += 1
 
 
-def micro_batches(rows: Ints, costs: Ints, token_budget: int) -> list[Ints]:
-    """A step's examples in parts of at most `token_budget` padded tokens (at least one each)."""
+def micro_batches(rows: Ints, costs: Ints | Floats, budget: float) -> list[Ints]:
+    """Rows of like cost in parts: the largest cost of a part times its rows is within the budget.
+
+    A part has at least one row. Costs are usually padded tokens.
+    """
     order = rows[np.argsort(costs[rows], kind="stable")]
     parts: list[Ints] = []
     start = 0
     for end in range(1, len(order) + 1):
-        full = end == len(order) or costs[order[end]] * (end + 1 - start) > token_budget
-        if full:
+        if end == len(order) or costs[order[end]] * (end + 1 - start) > budget:
             parts.append(order[start:end])
             start = end
     return parts

@@ -19,7 +19,7 @@ from steelyard.errors import ConfigError
 from steelyard.models.batches import Batcher, micro_batches, sequences_of
 from steelyard.models.encode import Encoded
 from steelyard.models.first_token import first_token_only
-from steelyard.models.score import autocast, logits_of
+from steelyard.models.score import autocast, logits_of, mean_hidden
 from steelyard.types import Ints
 
 log = logging.getLogger(__name__)
@@ -133,10 +133,8 @@ def mean_states(model: Any, encoded: Encoded, precision: str) -> npt.NDArray[np.
     """
     out: npt.NDArray[np.float32] | None = None
     for rows, inputs in framed(model, encoded):
-        with torch.inference_mode(), autocast(inputs["attention_mask"].device.type, precision):
-            hidden = model.base_model(**inputs).last_hidden_state.float()
-        mask = inputs["attention_mask"].unsqueeze(-1)
-        mean = (hidden * mask).sum(dim=1) / mask.sum(dim=1)
+        with torch.inference_mode():
+            mean = mean_hidden(model, inputs, precision)
         if out is None:
             out = np.empty((encoded.rows[-1], mean.shape[1]), dtype=np.float32)
         out[sequences_of(encoded, rows)] = mean.cpu().numpy()
