@@ -9,7 +9,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from steelyard.models.batches import Batcher, sequences_of
+from steelyard.models.batches import Batcher, ranges, sequences_of
 from steelyard.models.encode import Encoded, flat
 from steelyard.models.lm.prompt_tokens import end_token, fitted_prompts, tokens_of_answers
 from steelyard.objectives.answers import AnswerTargets
@@ -156,7 +156,7 @@ class AnswerBatcher(Batcher):
         start = self._start(rows) if self.trims else 0  # of the first logits that the model gives
         row = np.repeat(np.arange(len(sequences)), sizes)
         before = self.answers.prompt[sequences] - 1 - start  # logits that predict the first token
-        return logits[self._tensor(row), self._tensor(_ranges(before, sizes))]
+        return logits[self._tensor(row), self._tensor(ranges(before, sizes))]
 
     def targets(self, targets: Floats, rows: Ints) -> AnswerTargets:
         """Targets of those logits, from targets (N, K) of all examples by number of the answer."""
@@ -168,7 +168,7 @@ class AnswerBatcher(Batcher):
             divisor = np.full(len(sequences), self.encoded.lengths.max() - 1)
         example = np.repeat(np.arange(len(rows)), np.diff(self.encoded.rows)[rows])
         return AnswerTargets(
-            tokens=self._tensor(self.encoded.tokens[_ranges(starts, sizes)].astype(np.int64)),
+            tokens=self._tensor(self.encoded.tokens[ranges(starts, sizes)].astype(np.int64)),
             row=self._tensor(np.repeat(np.arange(len(sequences)), sizes)),
             divisor=self._tensor(divisor),
             cell=self._tensor(example * width + self.answers.candidate[sequences]),
@@ -182,7 +182,7 @@ class AnswerBatcher(Batcher):
         words = self.answers.words
         if words is None:
             return {}
-        tokens = words.word[_ranges(words.first[sequences], sizes)]
+        tokens = words.word[ranges(words.first[sequences], sizes)]
         numbers, word = np.unique(tokens, return_inverse=True)
         return {
             "word": self._tensor(word),
@@ -196,9 +196,3 @@ class AnswerBatcher(Batcher):
 
     def _tensor(self, values: Any) -> Tensor:
         return torch.from_numpy(values).to(self.device)
-
-
-def _ranges(starts: Ints, sizes: Ints) -> Ints:
-    """starts[0], starts[0] + 1, ... of each start, sizes[s] of them, one after the other."""
-    offsets: Ints = np.repeat(starts - (np.cumsum(sizes) - sizes), sizes)
-    return offsets + np.arange(len(offsets))
