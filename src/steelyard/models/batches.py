@@ -90,7 +90,7 @@ def plan_steps(costs: Ints, batch_size: int, steps: int, seed: int) -> Iterator[
 
     A step has `batch_size` examples (the last of an epoch may have fewer). Examples are shuffled,
     sorted by length inside windows of WINDOW steps to save padding, and the steps shuffled again.
-    The order of epoch e depends on the seed and e alone.
+    The order of epoch e depends only on the seed and e.
     """
     made, epoch = 0, 0
     while made < steps:

@@ -1,4 +1,4 @@
-"""Questions to token ids, as one flat table that costs no padding."""
+"""Questions to token ids, in one flat table without padding."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

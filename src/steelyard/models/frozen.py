@@ -88,7 +88,7 @@ class Trunk:
 
     @contextmanager
     def top(self) -> Iterator[None]:
-        """Inside, the model reads hidden states (`inputs_embeds`) and runs its top blocks alone."""
+        """Inside, the model reads hidden states (`inputs_embeds`) and runs only its top blocks."""
         owner, name = _blocks(self.model)
         blocks = getattr(owner, name)
         inner, embeddings = _embeddings(self.model)
@@ -112,15 +112,15 @@ class Trunk:
         Models that add positions outside their embeddings (GPT-2, OPT) do not; they are trained
         without the cache.
         """
-        few = _first(encoded, 4)
-        rows = np.arange(len(few))
+        sample = _first(encoded, 4)
+        rows = np.arange(len(sample))
         device = str(next(self.model.parameters()).device)
         with torch.inference_mode():
-            whole = logits_of(self.model, Batcher(few, device=device).inputs(rows))
-            states = self.states(few, "fp32")
+            whole = logits_of(self.model, Batcher(sample, device=device).inputs(rows))
+            states = self.states(sample, "fp32")
             with self.top():
                 try:
-                    top = logits_of(self.model, Batcher(few, states, device).inputs(rows))
+                    top = logits_of(self.model, Batcher(sample, states, device).inputs(rows))
                 except (TypeError, ValueError, IndexError, RuntimeError):
                     return False
         return bool(torch.allclose(whole, top, atol=1e-4, rtol=1e-4))
@@ -159,8 +159,8 @@ def framed(model: Any, encoded: Encoded) -> Iterator[tuple[Ints, dict[str, Tenso
     """
     batcher = Batcher(encoded, device=str(next(model.parameters()).device))
     lengths = np.maximum.reduceat(encoded.lengths, encoded.rows[:-1])
-    most = getattr(model.config, "max_position_embeddings", None) or lengths.max()
-    frames = np.maximum(lengths, np.minimum(-(-lengths // FRAME) * FRAME, most))
+    limit = getattr(model.config, "max_position_embeddings", None) or lengths.max()
+    frames = np.maximum(lengths, np.minimum(-(-lengths // FRAME) * FRAME, limit))
     costs = frames * np.diff(encoded.rows)
     model.eval()
     for frame in np.unique(frames):

@@ -29,7 +29,7 @@ class Pretrained(BaseModel):
 
     @property
     def pretrained(self) -> "Pretrained":
-        """The weights alone, without how they are trained or asked."""
+        """Only the fields of the weights."""
         return Pretrained(**self.model_dump(include=set(Pretrained.model_fields)))
 
 
@@ -90,7 +90,7 @@ def load_classifier(pretrained: Pretrained, outputs: int, dropout: float, seed: 
     """A model with a fresh classification head of `outputs` logits, weights in float32.
 
     Checkpoints in half precision are widened: AdamW on bf16 weights rounds small steps away.
-    The head is drawn from `seed` alone, with zero bias and a standard deviation of 0.02.
+    The head is drawn from `seed`, with zero bias and a standard deviation of 0.02.
     """
     import torch
     from transformers import AutoModelForSequenceClassification

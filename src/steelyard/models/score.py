@@ -15,7 +15,7 @@ INFERENCE_TOKENS = 8192  # padded tokens in one forward pass
 
 
 def autocast(device: str, precision: str) -> AbstractContextManager[Any]:
-    """Matrix products in bfloat16 where the precision says so; weights stay float32."""
+    """Matrix products in bfloat16 if `precision` is bf16; weights stay float32."""
     return torch.autocast(device, dtype=torch.bfloat16, enabled=precision == "bf16")
 
 

@@ -1,6 +1,6 @@
 """The training loop: weighted soft targets, a fixed number of steps, exact resumption.
 
-A loop on Accelerate and not a Trainer subclass; docs/decisions/0002-training-loop.md says why.
+A loop on Accelerate and not a Trainer subclass; see docs/decisions/0002-training-loop.md.
 """
 
 import math

@@ -11,7 +11,7 @@ CPU_ENTRIES = 2**21  # 8 MiB stay in a processor's cache: twice as fast as all a
 
 
 def in_chunks(loss: Callable[..., Tensor], logits: Tensor, *others: Tensor) -> Tensor:
-    """loss(logits, *others), (T,), of a loss whose entries depend on their own token alone.
+    """loss(logits, *others), (T,), of a loss whose entries depend on their own token only.
 
     Chunks have at most ENTRIES logits (CPU_ENTRIES on a processor; one token at least). What a loss
     computes of a chunk (its float32 copy, a softmax, a target over the vocabulary) is dropped and
@@ -27,7 +27,7 @@ def in_chunks(loss: Callable[..., Tensor], logits: Tensor, *others: Tensor) -> T
     size = max(1, entries // logits.shape[1])
     if len(logits) <= size:
         return loss(logits, *others)
-    parts = [every.split(size) for every in (logits, *others)]  # type: ignore[no-untyped-call]
+    parts = [tensor.split(size) for tensor in (logits, *others)]  # type: ignore[no-untyped-call]
     chunks = zip(*parts, strict=True)
     if not torch.is_grad_enabled():
         return torch.cat([loss(*chunk) for chunk in chunks])

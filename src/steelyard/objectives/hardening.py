@@ -60,7 +60,7 @@ def prior_offsets(logits: Tensor, prior: Tensor) -> Tensor:
     Each class gets prior_k * R examples, rounded: of two classes as the quantile rule of Burns et
     al. rounds, of more by the largest remainders. Among all assignments with these counts, the
     hardened one has the highest total log-probability; the offsets are the middle of those that
-    give it. Examples with equal logits are hardened alike, whatever that does to the shares. A
+    give it. Examples with equal logits are hardened alike, even if the shares then differ. A
     class whose share rounds to 0 has offset -inf.
 
     Args:

@@ -37,7 +37,7 @@ from steelyard.types import ABSTAIN, Floats, Question, one_hot
 from steelyard.types.predictions import ModelAnswers
 from steelyard.types.task_kinds import KINDS, AnswerForm, Kind
 
-ANSWER_PREFIX = " "  # stands between a prompt and an open answer that is learned
+ANSWER_PREFIX = " "  # between a prompt and an open answer that is learned
 
 
 class LanguageModelStudent(Pretrained, Tuning, BaseStudent):
@@ -47,7 +47,7 @@ class LanguageModelStudent(Pretrained, Tuning, BaseStudent):
     order.
 
     Source: Guo and Yang 2024, arXiv:2406.19032 (completion loss, LoRA and its sizes; one prompt for
-        every arm, the end token learned and a mean over the answer alone: ours).
+        every arm, the end token learned and a mean over the answer only: ours).
     """
 
     version: ClassVar[int] = 1 + TRAINING

@@ -42,7 +42,7 @@ class TrainingOptions:
 
     seed: int = 0  # random seed of the head or adapters, the order of examples and dropout
     steps: int | None = None  # optimizer steps; None takes `epochs` over the kept examples
-    checkpoints: Checkpoints | None = None  # where a killed run goes on
+    checkpoints: Checkpoints | None = None  # from which a killed run resumes
     states: StatesCache | None = None  # stores the states of frozen layers
 
 

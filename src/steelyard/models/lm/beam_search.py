@@ -73,7 +73,7 @@ def n_best(
 
     Args:
         model: a causal language model.
-        tokenizer: its own, a fast one.
+        tokenizer: of the model, a fast one.
         asked: N prompts.
         beams: hypotheses that are followed; at most so many are returned.
         max_new_tokens: longest answer, at most half of the model's context.

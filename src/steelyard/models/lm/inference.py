@@ -40,7 +40,7 @@ def read_on(
         ids: (B, t).
         attention: (B, cached + t), 0 for padding.
         cache: of an earlier call; None for the first tokens.
-        keep: how many of the last positions have logits, where the model can be told; None: all.
+        keep: logits of so many last positions are enough; None: all are needed.
     """
     parameters = inspect.signature(without_adapters(model).forward).parameters
     options: dict[str, Any] = {}

@@ -1,4 +1,4 @@
-"""How probable a language model finds each answer to a closed question."""
+"""Log-probabilities of the answers to closed questions under a language model."""
 
 import inspect
 from collections.abc import Iterator, Sequence
@@ -22,7 +22,9 @@ from steelyard.types import Floats, Ints
 
 Normalise: TypeAlias = Literal["sum", "mean"]
 BATCH_TOKENS = 8192  # padded tokens in one forward pass
-BATCH_PAIRS = 2**18  # entries of the attention masks of one forward pass: what a cache holds
+BATCH_PAIRS = (
+    2**18
+)  # entries of the attention masks of one forward pass: they fit into a CPU's cache
 BATCH_PAIRS_GPU = 2**25
 TREE_TOKENS = 2048  # a question's prompts go into several trees above this
 
@@ -61,7 +63,7 @@ def score_options(
 
     Args:
         model: a causal language model.
-        tokenizer: its own.
+        tokenizer: of the model.
         asked: N prompts with the texts of their answers.
         normalise: sum or mean over an answer's tokens.
         precision: of matrix products.
@@ -174,15 +176,15 @@ def _log_probs_one_by_one(model: Any, trees: Sequence[Tree]) -> list[Floats]:
     for tree in trees:
         logs = np.zeros(len(tree.node))
         last = np.append(np.flatnonzero(np.diff(tree.text)), len(tree.text) - 1)
-        for end in np.unique(tree.node[last]):  # texts that end alike are one
+        for end in np.unique(tree.node[last]):  # texts with the same last node are equal
             path = np.flatnonzero(tree.sees[end])
             path = path[np.argsort(tree.depth[path])]
-            here = np.isin(tree.text, tree.text[last][tree.node[last] == end])
-            position = tree.depth[tree.node[here]] - tree.depth[tree.node[here]].min()
+            is_here = np.isin(tree.text, tree.text[last][tree.node[last] == end])
+            position = tree.depth[tree.node[is_here]] - tree.depth[tree.node[is_here]].min()
             ids = torch.from_numpy(tree.tokens[path][None]).to(model.device)
             logits = _logits(model, int(position.max()) + 1, input_ids=ids)[0].float()
             table = torch.log_softmax(logits, dim=-1).double().cpu().numpy()
-            logs[here] = table[position, tree.following[here]]
+            logs[is_here] = table[position, tree.following[is_here]]
         log_probs.append(logs)
     return log_probs
 
@@ -209,8 +211,8 @@ def reads_trees(model: Any) -> bool:
             (whole,) = _log_probs(model, [tree])
         except (RuntimeError, ValueError, TypeError, IndexError):
             return False
-        (alone,) = _log_probs_one_by_one(model, [tree])
-    return bool(np.allclose(whole, alone, atol=1e-3))
+        (separate,) = _log_probs_one_by_one(model, [tree])
+    return bool(np.allclose(whole, separate, atol=1e-3))
 
 
 def _reach(model: Any) -> float:

@@ -43,9 +43,9 @@ def end_token(tokenizer: Any) -> int:
 
 
 def prompt_tokens(tokenizer: Any, prompts: Sequence[str]) -> list[list[int]]:
-    """Token ids of each prompt, with what the tokenizer puts in front and nothing behind.
+    """Token ids of each prompt, with the tokenizer's tokens in front and none at the end.
 
-    Control tokens that stand in a prompt are read as plain text.
+    Control tokens in a prompt are read as plain text.
     """
     front = _front(tokenizer)
     return [front + ids for ids in _ids(tokenizer, prompts)]
@@ -54,8 +54,8 @@ def prompt_tokens(tokenizer: Any, prompts: Sequence[str]) -> list[list[int]]:
 def answer_tokens(tokenizer: Any, prompt: str, answers: Sequence[str]) -> list[list[int]]:
     """Token ids of each answer where it follows the prompt.
 
-    They are what the tokens of prompt and answer together have beyond the prompt's. Where the
-    tokenizer joins the two at their border, the answer is tokenised alone.
+    The tokens of prompt and answer together without the prompt's. Where the tokenizer joins the two
+    at their border, the answer is tokenised without the prompt.
     """
     tail = prompt[-TAIL:]
     before, *whole = _ids(tokenizer, [tail, *(tail + answer for answer in answers)])
@@ -102,15 +102,9 @@ def fitted_prompts(
 
 
 def fit_prompt(tokenizer: Any, question: PromptedQuestion, size: int) -> PromptedQuestion | None:
-    """The same with its item truncated to the longest that fits, unchanged if it fits.
+    """The prompt with its item truncated so that it has at most `size` tokens.
 
-    Args:
-        tokenizer: of the model that is asked.
-        question: the prompt, and where its item stands.
-        size: tokens that the prompt may have.
-
-    Returns:
-        None if the prompt is too long even without its item.
+    None if it is too long even without its item.
     """
 
     def truncated(characters: int) -> PromptedQuestion:
@@ -149,7 +143,7 @@ def padded(sequences: Sequence[Sequence[int] | Ints], left: bool) -> tuple[Tenso
 
 
 def _front(tokenizer: Any) -> list[int]:
-    """What the tokenizer puts before a text, such as <s>; an end that it puts behind is not."""
+    """The tokens that the tokenizer puts in front of a text, such as <s>."""
     plain, whole = (_ids(tokenizer, ["a"], special=special)[0] for special in (False, True))
     for start in range(len(whole) - len(plain) + 1):
         if whole[start : start + len(plain)] == plain:
@@ -158,11 +152,6 @@ def _front(tokenizer: Any) -> list[int]:
 
 
 def _ids(tokenizer: Any, texts: Sequence[str], special: bool = False) -> list[list[int]]:
-    encoded = tokenizer(
-        list(texts),
-        add_special_tokens=special,
-        split_special_tokens=True,
-        return_attention_mask=False,
-        verbose=False,
-    )
+    plain = {"split_special_tokens": True, "return_attention_mask": False, "verbose": False}
+    encoded = tokenizer(list(texts), add_special_tokens=special, **plain)
     return [list(ids) for ids in encoded["input_ids"]]

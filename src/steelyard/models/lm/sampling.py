@@ -47,7 +47,7 @@ def sample_replies(
 
     Args:
         model: a causal language model.
-        tokenizer: its own.
+        tokenizer: of the model.
         asked: prompts, each with the seed of its reply.
         max_new_tokens: longest reply.
         temperature: of the logits; 0 takes the most probable token.

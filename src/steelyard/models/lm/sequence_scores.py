@@ -77,7 +77,7 @@ def score_texts(
 
     Args:
         model: a causal language model.
-        tokenizer: its own, a fast one.
+        tokenizer: of the model, a fast one.
         asked: N prompts; their `answers` are the texts, with the white space that belongs to them.
         precision: of matrix products.
         max_tokens: of prompt and text together; None takes the model's context.
