@@ -22,13 +22,7 @@ def read_features(
     """Mean of the last hidden states of each question, scaled to length sqrt(d), (N, d).
 
     Neighbours by scaled features are of one class more often than without scaling.
-
-    Args:
-        pretrained: the model.
-        questions: without choices.
-        max_tokens: longer texts are truncated.
-        states: a cache of features (`finetune.StatesCache`).
-        precision: of the matrix products, `bf16` or `fp32`.
+    `states` is a cache of features (`finetune.StatesCache`).
     """
     from steelyard.models.frozen import mean_states
     from steelyard.models.train import device

@@ -189,13 +189,8 @@ def with_adapters(
     model: Any, lora: Lora, task: str, seed: int, targets: str | None = "all-linear"
 ) -> Any:
     """The model with adapters to train, everything else frozen.
-
-    Args:
-        model: a pretrained model.
-        lora: sizes of the adapters.
-        task: kind of model for peft, "SEQ_CLS" or "CAUSAL_LM".
-        seed: random seed for the adapters' first factors; the second are zero.
-        targets: names of layers; None takes those of the LoRA paper for the architecture.
+    `task` is peft's, "SEQ_CLS" or "CAUSAL_LM". The adapters' first factors are drawn from `seed`,
+    the second are zero. `targets` names layers; None takes those of the LoRA paper.
     """
     import torch
     from peft import LoraConfig, TaskType, get_peft_model

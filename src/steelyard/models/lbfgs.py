@@ -24,7 +24,7 @@ def minimise(
     Args:
         evaluate: values (h,) and slopes (h, P) of the functions with the given numbers (h,), at
             points (h, P).
-        inverse: (H, P), positive; about one over the curvature of each function in each number.
+        inverse: (H, P), positive; about 1 / curvature of each function in each number.
         tolerance: (H,), largest slope at which a function has converged.
         steps: most steps of any function.
 

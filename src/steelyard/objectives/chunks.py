@@ -17,11 +17,7 @@ def in_chunks(loss: Callable[..., Tensor], logits: Tensor, *others: Tensor) -> T
     computes of a chunk (its float32 copy, a softmax, a target over the vocabulary) is dropped and
     computed again when gradients are taken, so that it exists for one chunk at a time; a single
     chunk is not computed twice.
-
-    Args:
-        loss: takes (t, V) logits and t entries of each of the others, gives (t,).
-        logits: (T, V), any float type.
-        others: (T,) each.
+    `logits` are (T, V), `others` (T,) each.
     """
     entries = CPU_ENTRIES if logits.device.type == "cpu" else ENTRIES
     size = max(1, entries // logits.shape[1])

@@ -73,13 +73,13 @@ def n_best(
 
     Args:
         model: a causal language model.
-        tokenizer: of the model, a fast one.
+        tokenizer: a fast one.
         asked: N prompts.
         beams: hypotheses that are followed; at most so many are returned.
         max_new_tokens: longest answer, at most half of the model's context.
         normalise: rank by the `sum` or the `mean` of an answer's log-probabilities.
-        empty: a word that replaces an answer without a letter or a digit, such as " []" for slots;
-            its log-probability is that of all the model wrote. None leaves it unchanged.
+        empty: replaces an answer without a letter or a digit, such as " []" for slots; its
+            log-probability is that of all the model wrote.
         precision: of matrix products.
 
     Source: Cui et al. 2024, arXiv:2406.03199 (beam of 5, up to 64 tokens, empty output; from the
@@ -129,10 +129,7 @@ def beam_entropy(log_probs: Floats, lengths: Ints, example: Ints, size: int) -> 
         log_probs: (S,), ln P of each answer.
         lengths: (S,), tokens of each answer, positive.
         example: (S,), number of the example of each answer.
-        size: number of examples.
-
-    Returns:
-        (size,), not negative.
+        size: number of examples; the result is (size,), not negative.
 
     Source: Cui et al. 2024, arXiv:2406.03199 (from the authors' code).
     """

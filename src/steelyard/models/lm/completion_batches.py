@@ -54,14 +54,9 @@ def encode_answers(
 ) -> AnswerRows:
     """A row for each answer with a target above 0.
 
-    A prompt that is too long for its longest answer is truncated in its item. An example whose
-    answer and instruction alone are too long is dropped.
-
-    Args:
-        tokenizer: of the model that is trained.
-        prompted: N prompts with the texts of their answers.
-        targets: (N, K).
-        limit: most tokens of a row.
+    A row has at most `limit` tokens. A prompt that is too long for its longest answer is truncated
+    in its item. An example whose answer and instruction are too long together is dropped. Targets
+    are (N, K).
 
     Raises:
         ConfigError: the tokenizer has no end token.

@@ -126,7 +126,7 @@ def train_dpo(
     Args:
         pretrained: which weights; unchanged, they are also the reference.
         tuning: how they are trained.
-        questions: N of them, with two choices each.
+        questions: N, with two choices each.
         targets: (N, 2), P(choice is the better one); rows sum to 1.
         weights: (N,), >= 0.
         seed: random seed for adapters, the order of pairs and dropout.

@@ -59,15 +59,7 @@ def score_options(
 
     P(answer k) = exp(s_k) / sum_l exp(s_l), where s is the sum of the log-probabilities of an
     answer's tokens given the prompt, or with `normalise: mean` their mean, which does not favour
-    short answers.
-
-    Args:
-        model: a causal language model.
-        tokenizer: of the model.
-        asked: N prompts with the texts of their answers.
-        normalise: sum or mean over an answer's tokens.
-        precision: of matrix products.
-        max_tokens: of prompt and answer together; None takes the model's context.
+    short answers. `max_tokens` limits prompt and answer together; None takes the model's context.
 
     Source: sum and mean as `acc` and `acc_norm` of EleutherAI/lm-evaluation-harness (which divides
         by bytes, not tokens); Brown et al. 2020, arXiv:2005.14165, section 2.4 (per token).

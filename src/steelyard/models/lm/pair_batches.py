@@ -26,14 +26,9 @@ from steelyard.types import Floats, Question
 def encode_pairs(tokenizer: Any, questions: Sequence[Question], limit: int) -> AnswerRows:
     """Two rows for each question: the prompt unchanged, one of its two choices, an end token.
 
-    An answer is separated from its prompt by a space if neither has one there. A prompt that leaves
-    no space for the longer answer loses its beginning. Where an answer alone is too long, the
-    question is not in `fit`.
-
-    Args:
-        tokenizer: of the model that is trained or asked.
-        questions: N of them, with two choices each.
-        limit: most tokens of a row.
+    A row has at most `limit` tokens. An answer is separated from its prompt by a space if neither
+    has one there. A prompt that leaves no space for the longer answer loses its beginning. A
+    question with an answer that is too long even so is not in `fit`.
 
     Raises:
         ConfigError: the tokenizer has no end token.

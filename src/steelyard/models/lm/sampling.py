@@ -43,17 +43,10 @@ def sample_replies(
     A reply ends at the model's end token. Token t of a reply is the one at which the probability,
     cumulated in the vocabulary's order, exceeds u_t, with u_0, u_1, ... drawn from
     `default_rng(asked.seed)`: the other prompts of the batch change a reply only by the rounding of
-    logits.
+    logits. Temperature 0 takes the most probable token; `top_p` samples from the fewest tokens of
+    at least this probability.
 
-    Args:
-        model: a causal language model.
-        tokenizer: of the model.
-        asked: prompts, each with the seed of its reply.
-        max_new_tokens: longest reply.
-        temperature: of the logits; 0 takes the most probable token.
-        top_p: sample from the fewest tokens of at least this probability (Holtzman et al. 2020,
-            arXiv:1904.09751).
-        precision: of matrix products.
+    Source: Holtzman et al. 2020, arXiv:1904.09751 (`top_p`).
     """
     context = context_size(model, tokenizer)
     size = max(1, context - min(max_new_tokens, context // 2))

@@ -72,15 +72,10 @@ def score_texts(
     """Score every text behind its prompt, token by token, with the end behind it.
 
     A prompt is read once and its keys and values serve all its texts. If it is too long for its
-    longest text, its item is truncated. A text that the tokenizer cannot spell has no score: the
-    score would be that of another text.
-
-    Args:
-        model: a causal language model.
-        tokenizer: of the model, a fast one.
-        asked: N prompts; their `answers` are the texts, with the white space that belongs to them.
-        precision: of matrix products.
-        max_tokens: of prompt and text together; None takes the model's context.
+    longest text, its item is truncated. A text that the tokenizer, a fast one, cannot spell has no
+    score: the score would be that of another text. The texts are the `answers` of `asked`, with
+    the white space that belongs to them. `max_tokens` limits prompt and text together; None takes
+    the model's context.
 
     Raises:
         ConfigError: as `word_alignment.answer_spans`.

@@ -99,12 +99,7 @@ def word_log_probs(words: Spans, tokens: Spans, log_probs: Floats) -> WordProbab
     White space before a word belongs to it, and the end token (with white space before it) to the
     last word. Words that share a token are joined, and a word without a token is joined to the word
     before it (the first: to the next): no probability is split or invented, and the words' sum is
-    the text's.
-
-    Args:
-        words: of S texts.
-        tokens: of the same texts.
-        log_probs: (T,), of the tokens, in nats.
+    the text's. Words and tokens are of the same S texts, `log_probs` (T,) of the tokens, in nats.
 
     Source: Cui et al. 2024, arXiv:2406.03199 (from the authors' code, whose matching of word
         endings is replaced by character offsets).
