@@ -60,7 +60,10 @@ def train(
 
     if not 0 <= seed <= MAX_SEED:
         raise ConfigError(f"`--seed` must be from 0 to {MAX_SEED}, got {seed}.")
-    check_free(out)
+    try:
+        check_free(out)
+    except InputError as error:
+        raise InputError(f"--out: {error}") from error
     if data.suffix in (".yaml", ".yml"):
         settings, training = _from_study(data, selection, seed, set_)
     else:

@@ -55,8 +55,21 @@ class Finetuning(Pretrained, Training):
     """Train adapters and the head; None trains the weights themselves."""
 
 
+class PretrainedFormat:
+    """A trained model with its tokenizer, saved as Transformers does."""
+
+    model: Any
+    tokenizer: Any
+
+    def save(self, folder: Path) -> None:
+        """Write weights (safetensors, adapters merged), config and tokenizer to a folder."""
+        adapted = hasattr(self.model, "merge_and_unload")
+        (self.model.merge_and_unload() if adapted else self.model).save_pretrained(folder)
+        self.tokenizer.save_pretrained(folder)
+
+
 @dataclass(frozen=True, eq=False)
-class Finetuned:
+class Finetuned(PretrainedFormat):
     """A trained model that answers questions."""
 
     settings: Finetuning
@@ -111,10 +124,6 @@ class Finetuned:
         states = compute(questions)[0] if cache is None else cache(questions, compute)
         with trunk.top():
             yield Batcher(encoded, states, device)
-
-    def save(self, folder: Path) -> None:
-        """Write weights (safetensors), config and tokenizer in Hugging Face's format."""
-        save_pretrained(self.model, self.tokenizer, folder)
 
 
 def finetune(
@@ -207,11 +216,3 @@ def with_adapters(
         warnings.simplefilter("ignore", FutureWarning)  # peft 0.21 uses a renamed name
         warnings.filterwarnings("ignore", "fan_in_fan_out")  # GPT-2's, which peft corrects
         return get_peft_model(model, config)
-
-
-def save_pretrained(model: Any, tokenizer: Any, folder: Path) -> None:
-    """Write weights (safetensors, adapters merged), config and tokenizer as Transformers does."""
-    if hasattr(model, "merge_and_unload"):
-        model = model.merge_and_unload()
-    model.save_pretrained(folder)
-    tokenizer.save_pretrained(folder)

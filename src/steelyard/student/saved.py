@@ -38,20 +38,16 @@ def save_model(fitted: TrainedModel, folder: Path, task: str, classes: tuple[str
 
 
 def check_free(folder: Path) -> None:
-    """Find out early whether a model can be written to the folder.
-
-    Raises:
-        InputError: the folder is not empty, or cannot be made.
-    """
+    """Raise InputError if the folder is not empty, or cannot be made; called before training."""
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         if folder.exists() and any(folder.iterdir()):
-            raise InputError(f"{folder} is not empty; give another folder with --out.")
+            raise InputError(f"{folder} is not empty; give another folder.")
         with tempfile.TemporaryFile(dir=folder.parent):
             pass
     except OSError as error:
         raise InputError(
-            f"The folder {folder} cannot be written ({error.strerror}); give another with --out."
+            f"The folder {folder} cannot be written ({error.strerror}); give another."
         ) from error
 
 
@@ -87,7 +83,7 @@ def read_card(folder: Path) -> tuple[Student, Kind, tuple[str, ...]]:
     except OSError as error:
         raise InputError(
             f"{folder} holds no model of `steelyard train`: {CARD} cannot be read "
-            f"({error.strerror}). Give the folder that `train --out` wrote."
+            f"({error.strerror}). Give a folder that `steelyard train` wrote."
         ) from error
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise InputError(

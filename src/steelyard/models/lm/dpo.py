@@ -7,7 +7,6 @@ eps) is conservative DPO with a flip probability eps for each pair. The loss is 
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,7 +15,7 @@ from pydantic import Field
 
 from steelyard.errors import InputError
 from steelyard.models.checkpoints import Checkpoints
-from steelyard.models.finetune import save_pretrained
+from steelyard.models.finetune import PretrainedFormat
 from steelyard.models.lm.finetune_lm import (
     LmTraining,
     answer_batcher,
@@ -49,7 +48,7 @@ class PreferenceTuning(LmTraining):
 
 
 @dataclass(frozen=True, eq=False)
-class Preferrer:
+class Preferrer(PretrainedFormat):
     """A causal language model after preference training."""
 
     pretrained: Pretrained
@@ -87,10 +86,6 @@ class Preferrer:
         probs[~unfit, :2] = bradley_terry(rewards[~unfit])
         probs[unfit, 2] = 1.0
         return probs if unfit.any() else probs[:, :2]
-
-    def save(self, folder: Path) -> None:
-        """Write weights (safetensors), config and tokenizer in Hugging Face's format."""
-        save_pretrained(self.model, self.tokenizer, folder)
 
 
 def bradley_terry(rewards: Floats) -> Floats:

@@ -6,7 +6,6 @@ The loss is that of the answer's tokens and of the end token behind them: the mo
 import inspect
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -14,7 +13,7 @@ from pydantic import Field
 
 from steelyard.errors import ConfigError, InputError
 from steelyard.models.checkpoints import Checkpoints
-from steelyard.models.finetune import Lora, save_pretrained, with_adapters
+from steelyard.models.finetune import Lora, PretrainedFormat, with_adapters
 from steelyard.models.frozen import Trunk
 from steelyard.models.lm.completion_batches import (
     AnswerBatcher,
@@ -64,7 +63,7 @@ class Tuning(LmTraining):
 
 
 @dataclass(frozen=True, eq=False)
-class Completer:
+class Completer(PretrainedFormat):
     """A causal language model after training."""
 
     model: Any
@@ -72,10 +71,6 @@ class Completer:
     truncated: int  # training examples whose item was truncated
     dropped: int  # training examples whose answer did not fit; of a token-level loss, answers
     log: TrainingLog = field(default_factory=TrainingLog)
-
-    def save(self, folder: Path) -> None:
-        """Write weights (safetensors), config and tokenizer in Hugging Face's format."""
-        save_pretrained(self.model, self.tokenizer, folder)
 
 
 def finetune_lm(
