@@ -28,7 +28,7 @@ class _Finetuned(Finetuning, BaseStudent):
         if data.objective.per_supervisor and per_supervisor is not None:
             targets = per_supervisor.targets
         return finetune(
-            self._finetuning(),
+            self,
             data.questions,
             targets,
             data.weights,
@@ -43,12 +43,9 @@ class _Finetuned(Finetuning, BaseStudent):
     def load(self, folder: Path, kind: Kind, classes: tuple[str, ...]) -> Finetuned:
         """The trained model of a folder, with its adapters merged."""
         saved = {"lora": None, "model": str(folder), "layers": None}
-        settings = self._finetuning().model_copy(update=saved)
         tokenizer = load_tokenizer(Pretrained(model=str(folder)))
-        return Finetuned(settings, load_saved(folder), tokenizer, len(classes), None, 0)
-
-    def _finetuning(self) -> Finetuning:
-        return Finetuning(**self.model_dump(include=set(Finetuning.model_fields)))
+        model = (load_saved(folder), tokenizer, len(classes))
+        return Finetuned(self.model_copy(update=saved), *model, trunk=None, truncated=0)
 
     def frozen_settings(self) -> Mapping[str, Any] | None:
         """Layers and precision, where only the top is trained."""

@@ -13,7 +13,7 @@ from steelyard.errors import ConfigError
 from steelyard.io.renamed_settings import renamed
 from steelyard.models.finetune import StatesCache
 from steelyard.models.lm.beam_search import n_best
-from steelyard.models.lm.dpo import PreferenceTuning, train_dpo
+from steelyard.models.lm.dpo import train_dpo
 from steelyard.models.lm.finetune_lm import Completer, Tuning, finetune_lm
 from steelyard.models.lm.load_lm import load_causal
 from steelyard.models.lm.option_scores import Normalise, score_options
@@ -130,7 +130,7 @@ class LanguageModelStudent(Pretrained, Tuning, BaseStudent):
         asked = [training_prompt(asking, q, data.kind, data.classes) for q in data.questions]
         completer = finetune_lm(
             self.pretrained,
-            Tuning(**self.model_dump(include=set(Tuning.model_fields))),
+            self,
             asked,
             data.targets,
             data.weights,
@@ -248,10 +248,9 @@ class TrainedLanguageModel(Completer):
             Question(question.id, asked.prompt, _prefixed(question.choices))
             for question, asked in zip(questions, self._asked(questions), strict=True)
         ]
-        tuning = PreferenceTuning(**stage.model_dump(include=set(PreferenceTuning.model_fields)))
         with TemporaryDirectory() as folder:
             self.save(Path(folder))
-            tuned = train_dpo(Pretrained(model=folder), tuning, pairs, targets, weights, seed=seed)
+            tuned = train_dpo(Pretrained(model=folder), stage, pairs, targets, weights, seed=seed)
             rewards = tuned.rewards(pairs)
         return replace(self, model=tuned.model, tokenizer=tuned.tokenizer), rewards
 

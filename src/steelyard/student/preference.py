@@ -43,11 +43,6 @@ class PreferenceStudent(Pretrained, PreferenceTuning, BaseStudent):
     model: str = Field()
     """A Hub name or a folder of a causal language model; unchanged, it is also the reference."""
 
-    @property
-    def tuning(self) -> PreferenceTuning:
-        """The settings of training."""
-        return PreferenceTuning(**self.model_dump(include=set(PreferenceTuning.model_fields)))
-
     def planned_steps(self, kept: int) -> int:
         return self.steps(kept)
 
@@ -55,7 +50,7 @@ class PreferenceStudent(Pretrained, PreferenceTuning, BaseStudent):
         """Train on pairs (N) with targets (N, 2) and weights (N,); see `models.lm.dpo`."""
         preferrer = train_dpo(
             self.pretrained,
-            self.tuning,
+            self,
             data.questions,
             data.targets,
             data.weights,
@@ -71,7 +66,7 @@ class PreferenceStudent(Pretrained, PreferenceTuning, BaseStudent):
         """The trained model of a folder, with the model that it was made from as the reference."""
         saved = Pretrained(model=str(folder))
         model, tokenizer = load_causal(saved).to(device()), load_tokenizer(saved)
-        untrained = (self.pretrained, self.tuning, model, tokenizer)
+        untrained = (self.pretrained, self, model, tokenizer)
         return TrainedPreferenceStudent(*untrained, truncated=0, dropped={}, settings=self)
 
 
