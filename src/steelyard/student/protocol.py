@@ -70,18 +70,18 @@ class TrainedModel(Protocol):
 
 
 class BaseTrainedStudent:
-    """A trained student of one's own: a subclass has `predict`, and `settings` if it can be saved.
+    """Defaults of a trained student outside the package.
 
-    Everything else has a default.
+    A subclass has `predict`; to be saved it also needs `settings` and `save`.
     """
 
     @property
     def log(self) -> TrainingLog:
-        """Losses of the steps: none."""
+        """Losses of optimizer steps: none."""
         return TrainingLog()
 
     def training_record(self) -> dict[str, Any]:
-        """What the study keeps about the training beyond rows, steps and losses: nothing."""
+        """Counts for the study's record, such as `truncated`: none."""
         return {}
 
     def save(self, folder: Path) -> None:
