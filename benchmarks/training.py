@@ -22,10 +22,10 @@ import numpy as np
 import torch
 
 from benchmarks.race import Way, claims, matrix_peak, race, write
-from steelyard.models.batches import Batcher, plan
+from steelyard.models.batches import Batcher, plan_steps
 from steelyard.models.encode import Encoded, encode
 from steelyard.models.finetune import Finetuning
-from steelyard.models.load import find, load_classifier, load_tokenizer
+from steelyard.models.load import load_classifier, load_tokenizer, resolve_model
 from steelyard.models.score import class_logits
 from steelyard.models.train import train
 from steelyard.objectives.one_label import cross_entropy
@@ -171,7 +171,7 @@ def plain_model() -> Any:
     from transformers import AutoModelForSequenceClassification
 
     return AutoModelForSequenceClassification.from_pretrained(
-        find("minilm"), num_labels=2, dtype=torch.float32
+        resolve_model("minilm"), num_labels=2, dtype=torch.float32
     )
 
 
@@ -256,7 +256,7 @@ def equal_losses(rows: Rows, steps: int = 2) -> float:
     )
     losses = []
     for batch, rate in zip(
-        plan(rows.train.costs, exact.batch_size, steps, 0), log.learning_rate, strict=True
+        plan_steps(rows.train.costs, exact.batch_size, steps, 0), log.learning_rate, strict=True
     ):
         for group in optimizer.param_groups:
             group["lr"] = rate

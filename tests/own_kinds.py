@@ -1,5 +1,7 @@
 """Kinds as a researcher outside the package writes them."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
 import numpy as np
@@ -66,3 +68,22 @@ class Coin(sy.BaseSupervisor):
             )
             tables.append(table)
         return tables
+
+
+class Prior(sy.BaseStudent):
+    """Learns how common each class is, and nothing else."""
+
+    kind: Literal["prior"] = "prior"
+    pseudo_count: float = Field(1.0, gt=0)
+
+    def fit(self, data: sy.TrainingData, options: sy.TrainingOptions) -> "TrainedPrior":
+        counts = data.weights @ data.targets + self.pseudo_count
+        return TrainedPrior(counts / counts.sum())
+
+
+@dataclass(frozen=True, eq=False)
+class TrainedPrior(sy.BaseTrainedStudent):
+    shares: np.ndarray
+
+    def predict(self, questions: Sequence[sy.Question], states: Any = None) -> sy.ModelAnswers:
+        return sy.ModelAnswers(np.tile(self.shares, (len(questions), 1)))

@@ -49,12 +49,12 @@ def fit(
 def assert_same(
     one: TrainedPreferenceStudent, other: TrainedPreferenceStudent, atol: float = 0.0
 ) -> None:
-    others = dict(other.preferrer.model.named_parameters())
-    for name, value in one.preferrer.model.named_parameters():
+    others = dict(other.model.named_parameters())
+    for name, value in one.model.named_parameters():
         torch.testing.assert_close(value, others[name], atol=atol, rtol=0, msg=name)
 
 
 def differ(one: TrainedPreferenceStudent, other: TrainedPreferenceStudent) -> float:
-    others = dict(other.preferrer.model.named_parameters())
-    each = one.preferrer.model.named_parameters()
+    others = dict(other.model.named_parameters())
+    each = one.model.named_parameters()
     return max(float((p - others[name]).detach().abs().max()) for name, p in each)

@@ -45,7 +45,8 @@ _NAMES = {
     "store.ledger": "Ledger",
     "store.store": "Store",
     "student": (
-        "BaseStudent Chooser Classifier LanguageModelStudent PreferenceStudent Probe "
+        "BaseStudent BaseTrainedStudent "
+        "Chooser Classifier LanguageModelStudent PreferenceStudent Probe "
         "TrainingData TrainingOptions"
     ),
     "studies.arms": "Arm",
@@ -140,6 +141,7 @@ if TYPE_CHECKING:  # the same names, for type checkers and editors
     from steelyard.store.ledger import Ledger as Ledger
     from steelyard.store.store import Store as Store
     from steelyard.student import BaseStudent as BaseStudent
+    from steelyard.student import BaseTrainedStudent as BaseTrainedStudent
     from steelyard.student import Chooser as Chooser
     from steelyard.student import Classifier as Classifier
     from steelyard.student import LanguageModelStudent as LanguageModelStudent

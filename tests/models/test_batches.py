@@ -5,7 +5,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from steelyard.models.batches import CPU_TOKENS, NO_OPTION, Batcher, micro_batches, plan
+from steelyard.models.batches import CPU_TOKENS, NO_OPTION, Batcher, micro_batches, plan_steps
 from steelyard.models.encode import Encoded
 
 
@@ -25,11 +25,11 @@ def ragged(lengths: list[list[int]]) -> Encoded:
 @given(st.lists(st.integers(1, 50), min_size=1, max_size=90), st.integers(1, 9), st.integers(0, 5))
 def test_an_epoch_shows_each_example_once(lengths: list[int], size: int, seed: int) -> None:
     steps = -(-len(lengths) // size)
-    made = list(plan(np.array(lengths), size, 2 * steps, seed))
+    made = list(plan_steps(np.array(lengths), size, 2 * steps, seed))
     for epoch in (made[:steps], made[steps:]):
         assert sorted(np.concatenate(epoch)) == list(range(len(lengths)))
         assert all(len(rows) <= size for rows in epoch)
-    assert [r.tolist() for r in plan(np.array(lengths), size, 3, seed)] == [
+    assert [r.tolist() for r in plan_steps(np.array(lengths), size, 3, seed)] == [
         r.tolist() for r in made[:3]
     ] or len(made) < 3
 

@@ -16,7 +16,7 @@ from transformers import (
     XLMRobertaForSequenceClassification,
 )
 
-from steelyard.models.first_token import READERS, first_token_only
+from steelyard.models.first_token import FIRST_TOKEN_CLASSIFIERS, first_token_only
 
 SIZES = {
     "vocab_size": 32,
@@ -52,7 +52,7 @@ def logits_and_gradients(model: Any) -> tuple[torch.Tensor, dict[str, torch.Tens
 
 
 def test_all_readers_are_tested() -> None:
-    assert {family.__name__ for family in FAMILIES} == set(READERS)
+    assert {family.__name__ for family in FAMILIES} == set(FIRST_TOKEN_CLASSIFIERS)
 
 
 @pytest.mark.parametrize("attention", ["eager", "sdpa"])

@@ -128,5 +128,5 @@ def test_one_class_is_refused() -> None:
 
 def test_a_head_that_is_not_found_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(logistic, "STEPS", 1)
-    with pytest.raises(TrainingError, match="is not found after 1 steps; lower `regularization`"):
+    with pytest.raises(TrainingError, match="does not converge in 1 steps; lower `regularization`"):
         fit_heads(features(), [draw(0)], 1.0)

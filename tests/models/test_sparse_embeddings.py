@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from steelyard.models.batches import Batcher, plan
+from steelyard.models.batches import Batcher, plan_steps
 from steelyard.models.encode import encode
 from steelyard.models.finetune import Finetuning, Lora, with_adapters
 from steelyard.models.load import load_classifier, load_tokenizer
@@ -46,7 +46,7 @@ def test_three_steps_are_those_of_a_plain_padded_loop(
     ]
     optimizer = torch.optim.AdamW(groups, fused=False)
     losses = []
-    for rate, rows in zip(log.learning_rate, plan(encoded.costs, 4, 3, 0), strict=True):
+    for rate, rows in zip(log.learning_rate, plan_steps(encoded.costs, 4, 3, 0), strict=True):
         for group in optimizer.param_groups:
             group["lr"] = rate
         alone = [

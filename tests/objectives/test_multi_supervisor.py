@@ -89,7 +89,8 @@ def test_an_evidential_student_says_how_little_evidence_it_has(tiny_bert: str) -
     assert found["vacuity"].item() == pytest.approx(0.4109, abs=1e-4)
     assert found["expected_entropy"].item() == pytest.approx(1.1833, abs=1e-4)
     fitted = fit(tiny_bert, objective("bayesian"), apart(LABELS, OTHER))
-    probs, measures = fitted.ask(QUESTIONS)
+    answers = fitted.predict(QUESTIONS)
+    probs, measures = answers.probs, answers.uncertainty
     np.testing.assert_array_equal(probs, fitted.probabilities(QUESTIONS))
     # every alpha is at least 1, so that P >= 1 / S = u / K
     assert (probs >= measures["vacuity"][:, None] / 2 - 1e-12).all()

@@ -12,11 +12,14 @@ from steelyard.objectives.evidential import evidential
 from steelyard.objectives.multi_supervisor import (
     Joint,
     bayesian,
+    label_entropies,
     learned_multi_weak,
     naive_multi_weak,
+    pool_mean,
+    pool_product,
+    present_weights,
 )
 from steelyard.objectives.one_label import confidence, cross_entropy
-from steelyard.objectives.pooling import label_entropies, pool_mean, pool_product, present_weights
 
 
 def drawn(seed: int, supervisors: int = 3) -> tuple[Tensor, Tensor, Tensor, Tensor]:

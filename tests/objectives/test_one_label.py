@@ -59,7 +59,7 @@ def test_a_killed_run_remembers_what_its_objective_saw(tiny_bert: str, tmp_path:
 
 
 def test_other_students_have_no_doubt_but_their_probabilities(tiny_bert: str) -> None:
-    assert fit(tiny_bert, objective("cross_entropy")).ask(QUESTIONS)[1] == {}
+    assert fit(tiny_bert, objective("cross_entropy")).predict(QUESTIONS).uncertainty == {}
 
 
 @pytest.mark.parametrize(

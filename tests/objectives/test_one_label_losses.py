@@ -13,7 +13,7 @@ from torch.nn import functional
 from steelyard.objectives.one_label import (
     confidence,
     cross_entropy,
-    entropy,
+    entropy_loss,
     midweak_radius,
     product,
     reverse_kl,
@@ -31,7 +31,7 @@ LOSSES: dict[str, Callable[..., Tensor]] = {
     ),
     "product": product,
     "window": window,
-    "entropy": lambda z, q, weights=None: entropy(z, q, 0.3, weights=weights),
+    "entropy": lambda z, q, weights=None: entropy_loss(z, q, 0.3, weights=weights),
     "reverse_kl": reverse_kl,
 }
 
@@ -197,9 +197,9 @@ def test_entropy_by_hand_and_its_detached_form_is_a_smaller_step() -> None:
     logits, targets = drawn(5)
     logits.requires_grad_()
     own = torch.distributions.Categorical(logits=logits).entropy().mean()
-    loss = entropy(logits, targets, 0.4)
+    loss = entropy_loss(logits, targets, 0.4)
     torch.testing.assert_close(loss, 0.6 * cross_entropy(logits, targets) + 0.4 * own)
-    detached = entropy(logits, targets, 0.4, detached=True)
+    detached = entropy_loss(logits, targets, 0.4, detached=True)
     assert detached.item() == pytest.approx(loss.item())
     (gradient,) = torch.autograd.grad(detached, logits)
     torch.testing.assert_close(gradient, 0.6 * (torch.softmax(logits, dim=1) - targets) / 6)

@@ -39,7 +39,7 @@ class GeneralizedCrossEntropy(BaseObjective):
 class Stateful(BaseObjective):
     """Uses all of the state: progress, offsets of recent predictions, and a learned weight."""
 
-    several: ClassVar[bool] = True
+    per_supervisor: ClassVar[bool] = True
     kind: Literal["stateful"] = "stateful"
 
     def start(self, targets: Floats, supervisor_weights: Floats | None = None) -> ObjectiveState:

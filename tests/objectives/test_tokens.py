@@ -78,7 +78,7 @@ def fit(model: str, goal: Any, words: TokenTargets | None, **changes: Any) -> Tr
 
 
 def weights_of(fitted: TrainedLanguageModel) -> torch.Tensor:
-    return torch.cat([p.detach().ravel() for p in fitted.completer.model.parameters()])
+    return torch.cat([p.detach().ravel() for p in fitted.model.parameters()])
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -215,6 +215,7 @@ def test_the_divergence_is_annealed_over_the_whole_training() -> None:
     found = clamped.token_losses(logits, labels, strengths, 0.25)
     torch.testing.assert_close(found, plain + 1e-3, atol=1e-6, rtol=0)
     assert EdlStep().options(1.0) == {
+        "coefficient": 0.25,
         "kl_weight": 1e-4,
         "evidence": "exp",
         "clamp": 20.0,  # 2e5 * 1e-4, as in the source
@@ -261,9 +262,9 @@ def test_a_language_model_has_the_cross_entropy_and_losses_of_tokens(llama: str)
 @pytest.mark.parametrize(
     ("task", "student", "said"),
     [
-        ("classification", {"kind": "classifier"}, "a classifier writes none"),
-        ("classification", {"kind": "probe"}, "a probe writes none"),
-        ("multiple_choice", {"kind": "chooser"}, "a chooser writes none"),
+        ("classification", {"kind": "classifier"}, "a classifier student writes none"),
+        ("classification", {"kind": "probe"}, "a probe student writes none"),
+        ("multiple_choice", {"kind": "chooser"}, "a chooser student writes none"),
         ("classification", {"kind": "language_model"}, "compares the tokens of open answers"),
         ("multiple_choice", {"kind": "language_model"}, "and the task is multiple_choice"),
     ],
@@ -287,5 +288,5 @@ def test_others_refuse_them_by_name(
 def test_they_take_any_selection() -> None:
     for selection in ("hard", "apart"):
         arm = Arm(name="words", selection={"kind": selection}, objective="soft")  # type: ignore[arg-type]
-        assert arm.objective.tokens
-        assert not arm.objective.several
+        assert arm.objective.token_level
+        assert not arm.objective.per_supervisor

@@ -1,6 +1,7 @@
 """A language model as the student: taught, asked in one way, read, saved and loaded again."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from steelyard.errors import ConfigError, InputError
 from steelyard.models.load import Pretrained
 from steelyard.selection.selection_file import read_open_selection
 from steelyard.student import LanguageModelStudent, TrainedLanguageModel
-from steelyard.student.language_model import taught
+from steelyard.student.language_model import training_prompt
 from steelyard.student.saved import load_model
 from steelyard.studies.config import make_study
 from steelyard.types import Floats, Question, one_hot
@@ -66,9 +67,7 @@ def test_it_learns_and_both_ways_of_asking_agree(llama: str) -> None:
     probs = fitted.probabilities(questions)
     assert (probs.argmax(axis=1) == targets.argmax(axis=1)).all()
     np.testing.assert_allclose(probs.sum(axis=1), 1)
-    written = TrainedLanguageModel(
-        student(llama, evaluate_by="generation"), fitted.kind, fitted.classes, fitted.completer
-    )
+    written = replace(fitted, settings=student(llama, evaluate_by="generation"))
     np.testing.assert_array_equal(written.probabilities(questions), targets)
 
 
@@ -130,8 +129,8 @@ def test_weak_answers_are_taught_in_proportion_to_their_targets(llama: str) -> N
     )
     from steelyard.models.lm.option_scores import score_options
 
-    asked = [taught(fitted.settings.asking("generation"), questions[0], "generation", ())]
-    probs = score_options(fitted.completer.model, fitted.completer.tokenizer, asked).probs
+    asked = [training_prompt(fitted.settings.asking("generation"), questions[0], "generation", ())]
+    probs = score_options(fitted.model, fitted.tokenizer, asked).probs
     np.testing.assert_allclose(probs[0], [0.8, 0.2], atol=0.05)
 
 

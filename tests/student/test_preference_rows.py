@@ -45,7 +45,7 @@ def test_rewards_are_those_of_each_row_alone(llama: str) -> None:
             labels[0, :3] = -100
             size = ids.shape[1] - 3
             with torch.inference_mode():
-                after = -fitted.preferrer.model(input_ids=ids, labels=labels).loss * size
+                after = -fitted.model(input_ids=ids, labels=labels).loss * size
                 gain = after + before(input_ids=ids, labels=labels).loss * size
             assert rewards[i, c] == pytest.approx(0.1 * gain.item(), abs=2e-6)
     probs = fitted.probabilities(pairs(8))
@@ -60,10 +60,10 @@ def test_pairs_that_say_nothing_are_left_out_and_counted(llama: str) -> None:
     ]
     settings = student(llama, max_tokens=32)
     mixed = fit(settings, [*none, *pairs(8)], np.vstack([right(3), right(8)]), [1, 0, 1] + [1] * 8)
-    assert mixed.preferrer.dropped == {"empty answer": 0, "equal answers": 1, "too long": 1}
-    assert mixed.dropped == 2
+    assert mixed.dropped == {"empty answer": 0, "equal answers": 1, "too long": 1}
+    assert mixed.training_record()["dropped"] == 2
     every = fit(settings, [*none, *pairs(8)], np.vstack([right(3), right(8)]), np.ones(11))
-    assert every.preferrer.dropped == {"empty answer": 1, "equal answers": 1, "too long": 1}
+    assert every.dropped == {"empty answer": 1, "equal answers": 1, "too long": 1}
     alone = fit(settings, pairs(8), right(8), np.ones(8), steps=settings.planned_steps(11))
     assert_same(every, alone)
 

@@ -99,3 +99,10 @@ def test_a_trained_model_is_saved_loaded_and_scored(
 def test_a_folder_without_a_model_is_said(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="holds no model of `steelyard train`"):
         load_model(tmp_path)
+
+
+def test_a_student_of_a_missing_plugin_is_named(tmp_path: Path) -> None:
+    card = {"task": "classification", "classes": ["x", "y"], "settings": {"kind": "elsewhere"}}
+    (tmp_path / "steelyard.json").write_text(json.dumps(card))
+    with pytest.raises(InputError, match="kind `elsewhere`, which no installed package offers"):
+        load_model(tmp_path)

@@ -5,10 +5,11 @@ from importlib.metadata import EntryPoint
 from pathlib import Path
 from typing import Any, Literal
 
+import numpy as np
 import pytest
 
 import steelyard as sy
-from own_kinds import SETTINGS, Coin, ErrorRate, Shy
+from own_kinds import SETTINGS, Coin, ErrorRate, Prior, Shy
 from steelyard.errors import ConfigError
 from steelyard.io import plugins
 from steelyard.studies.config import make_study
@@ -18,11 +19,12 @@ SHY = sy.Arm(name="shy", reliability=Shy(), selection=sy.KeepMostReliable())
 
 @pytest.fixture
 def installed(monkeypatch: pytest.MonkeyPatch) -> None:
-    """An installed package offers `shy` and `coin`."""
+    """An installed package offers `shy`, `coin` and `prior`."""
     offers = [
         EntryPoint("shy", "own_kinds:Shy", plugins.GROUP),
         EntryPoint("coin", "own_kinds:Coin", plugins.GROUP),
         EntryPoint("error_rate", "own_kinds:ErrorRate", plugins.GROUP),
+        EntryPoint("prior", "own_kinds:Prior", plugins.GROUP),
         EntryPoint("broken", "own_kinds:Missing", plugins.GROUP),
     ]
     monkeypatch.setattr(
@@ -101,6 +103,44 @@ def test_a_metric_that_does_not_exist_or_suit_is_a_sentence(installed: None) -> 
     pairs = {"task": "preference", "student": {"kind": "preference", "model": "qwen3"}}
     with pytest.raises(ConfigError, match=r"`metric: error_rate` scores other tasks.*preference"):
         make_study({**SETTINGS, **pairs, "metric": "error_rate"})
+
+
+def test_an_object_is_the_student(tmp_path: Path) -> None:
+    study = {**SETTINGS, "student": Prior(), "seeds": 2}
+    alone = sy.study(study, tmp_path / "one", workers=1)
+    two = sy.study(study, tmp_path / "two", workers=2)  # other processes import its class
+    assert two.results["arms"] == alone.results["arms"]
+    assert two.results["artifacts"] == alone.results["artifacts"]
+    other = sy.study({**study, "student": Prior(pseudo_count=50)}, tmp_path / "one", workers=1)
+    key = "seed-0/majority/student"
+    assert other.results["artifacts"][key] != alone.results["artifacts"][key]
+
+
+def test_a_study_file_names_a_student_of_a_plugin(installed: None, tmp_path: Path) -> None:
+    named = make_study({**SETTINGS, "student": {"kind": "prior", "pseudo_count": 2}})
+    assert named.student == Prior(pseudo_count=2)
+    folder = tmp_path / "run"
+    sy.study(named, folder, workers=1)
+    assert sy.read_study(folder / "study.lock.yaml") == named.model_copy()
+
+
+def test_what_an_own_student_cannot_do_is_an_error_that_names_it(tmp_path: Path) -> None:
+    arm = sy.Arm(name="soft", selection=sy.Harden(), objective=sy.Product())
+    with pytest.raises(ConfigError, match="`objective: product` is for a classifier or chooser"):
+        make_study({**SETTINGS, "student": Prior(), "arms": [arm]})
+    task = {"task": "multiple_choice", "student": Prior()}
+    with pytest.raises(ConfigError, match="This student answers other tasks"):
+        make_study({**SETTINGS, **task})
+    trained = Prior().fit(_training_data(), sy.TrainingOptions())
+    with pytest.raises(ConfigError, match="A TrainedPrior cannot be saved"):
+        trained.save(tmp_path)
+    with pytest.raises(ConfigError, match="A prior student cannot be saved"):
+        Prior().check_saved()
+
+
+def _training_data() -> sy.TrainingData:
+    questions = [sy.Question("a", "one"), sy.Question("b", "two")]
+    return sy.TrainingData("classification", ("x", "y"), questions, np.eye(2), np.ones(2))
 
 
 def test_a_setting_that_a_plugin_does_not_have_is_named(installed: None) -> None:

@@ -78,7 +78,7 @@ def test_running_again_makes_nothing_and_says_the_same(
 ) -> None:
     before = results(finished)
     monkeypatch.setattr(
-        "steelyard.student.probe.Probe.fit_together", lambda *_, **__: pytest.fail("fitted again")
+        "steelyard.student.probe.Probe.fit_all", lambda *_, **__: pytest.fail("fitted again")
     )
     sy.study(SETTINGS, finished, workers=1)
     assert without_clock(results(finished)) == without_clock(before)

@@ -90,15 +90,11 @@ def settings(files: Path, **student: Any) -> dict[str, Any]:
     }
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, kw_only=True)
 class Memory(TrainedLanguageModel):
     """Answers a question with the text that was taught for it."""
 
     known: dict[str, str]
-
-    truncated = 0
-    dropped = 0
-    log = TrainingLog([1.0])
 
     def answers(self, questions: Sequence[Question]) -> tuple[str | None, ...]:
         return tuple(canonical(self.known.get(one.text), "slots") for one in questions)
@@ -110,7 +106,9 @@ class Memory(TrainedLanguageModel):
 def remember(student: Any, data: TrainingData, options: TrainingOptions) -> Memory:
     rows = zip(data.questions, data.targets.argmax(axis=1), data.weights, strict=True)
     known = {one.text: one.choices[k] for one, k, weight in rows if weight > 0}
-    return Memory(student, data.kind, data.classes, None, known)  # type: ignore[arg-type]
+    model = {"model": None, "tokenizer": None, "truncated": 0, "dropped": 0}
+    asked = {"settings": student, "kind": data.kind, "classes": data.classes}
+    return Memory(**model, log=TrainingLog([1.0]), **asked, known=known)
 
 
 @pytest.fixture(scope="module")

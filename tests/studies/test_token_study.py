@@ -14,7 +14,7 @@ from steelyard.errors import InputError
 from steelyard.models.lm.word_alignment import words_of
 from steelyard.objectives import Logconf, Objective, Soft
 from steelyard.store.store import Store, fingerprint
-from steelyard.student import TrainingData
+from steelyard.student import TrainedLanguageModel, TrainingData
 from steelyard.studies.arms import Arm
 from steelyard.studies.config import make_study
 from steelyard.studies.run import Run
@@ -83,7 +83,7 @@ def test_words_reach_the_student_and_name_its_result(
 ) -> None:
     with_words(run, monkeypatch, log(0.9))
     first = train_student(run, 0, "words").record
-    assert first["left_out"] == 0
+    assert first["dropped"] == 0
     assert len(first["answers"]) == 8
     assert first["loss"] != train_student(run, 0, "naive").record["loss"]
     again = Run(run.study, run.store)
@@ -92,6 +92,15 @@ def test_words_reach_the_student_and_name_its_result(
     other = Run(run.study, run.store)
     with_words(other, monkeypatch, log(0.5))
     assert train_student(other, 0, "words").record["loss"] != first["loss"]
+
+
+def test_records_of_a_former_version_are_read(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    with_words(run, monkeypatch, log(0.9))
+    former = {"cut": 3, "left_out": 2}
+    monkeypatch.setattr(TrainedLanguageModel, "training_record", lambda self: former)
+    train_student(run, 0, "words")
+    record = train_student(Run(run.study, run.store), 0, "words").record
+    assert (record["truncated"], record["dropped"]) == (3, 2)
 
 
 def test_entropies_name_results_of_the_objectives_that_ask_for_them() -> None:

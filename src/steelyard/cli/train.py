@@ -60,7 +60,10 @@ def train(
 
     if not 0 <= seed <= MAX_SEED:
         raise ConfigError(f"`--seed` must be from 0 to {MAX_SEED}, got {seed}.")
-    check_free(out)
+    try:
+        check_free(out)
+    except InputError as error:
+        raise InputError(f"--out: {error}") from error
     if data.suffix in (".yaml", ".yml"):
         settings, training = _from_study(data, selection, seed, set_)
     else:
@@ -70,7 +73,7 @@ def train(
     print(f"training on {kept} of {len(training.questions)} examples, {answers}", flush=True)
     scratch = out.with_name(f"{out.name}.unfinished")
     trained = _fit(settings, training, seed, scratch, watch)
-    if dropped := trained.training_record().get("left_out"):
+    if dropped := trained.training_record().get("dropped"):
         print(f"note: {dropped} examples were dropped, because their answer was too long")
     save_model(trained, out, training.kind, training.classes)
     shutil.rmtree(scratch, ignore_errors=True)

@@ -12,9 +12,7 @@ from steelyard.models.encode import Encoded
 from steelyard.types import Floats, Ints
 
 WINDOW = 16  # optimizer steps whose examples are sorted by length together
-# Tokens of one pass on a CPU. The activations of larger passes leave its cache, and their blocks
-# are so large that malloc asks the system for cleared pages every time.
-CPU_TOKENS = 1536
+CPU_TOKENS = 1536  # of one pass: larger activations leave the cache, and malloc clears new pages
 NO_OPTION = -1e9  # logit of an option that an example does not have
 
 
@@ -33,7 +31,7 @@ class Batcher:
         lengths = enc.lengths[sequences]
         width = int(lengths.max())
         mask = np.arange(width) < lengths[:, None]
-        source = np.concatenate([np.arange(enc.starts[s], enc.starts[s + 1]) for s in sequences])
+        source = ranges(enc.starts[sequences], lengths)
         inputs = {"attention_mask": torch.from_numpy(mask.astype(np.int64))}
         if self.states is None:
             ids = np.full(mask.shape, enc.pad, dtype=np.int64)
@@ -50,7 +48,7 @@ class Batcher:
         return {name: tensor.to(self.device) for name, tensor in inputs.items()}
 
     def parts(self, rows: Ints, token_budget: int) -> list[Ints]:
-        """The examples of each pass, of at most `token_budget` padded tokens where one fits."""
+        """The examples of each pass, at most `token_budget` padded tokens or one example."""
         budget = min(token_budget, CPU_TOKENS) if self.device == "cpu" else token_budget
         return micro_batches(rows, self.encoded.costs, budget)
 
@@ -68,12 +66,7 @@ class Batcher:
         return table.masked_scatter(mask, logits[:, 0].float())
 
     def targets(self, targets: Floats, rows: Ints) -> Any:
-        """What the selected logits of the given examples should predict; here (B, K) or (B, M, K).
-
-        Args:
-            targets: of all N examples.
-            rows: (B,), which of them.
-        """
+        """Targets of the given examples, from those of all N; here (B, K) or (B, M, K)."""
         return self.tensor(targets[rows])
 
     def tensor(self, values: Floats) -> Tensor:
@@ -82,18 +75,22 @@ class Batcher:
 
 
 def sequences_of(encoded: Encoded, rows: Ints) -> Ints:
-    starts, counts = encoded.rows[rows], np.diff(encoded.rows)[rows]
-    if (counts == 1).all():
-        return starts
-    return np.concatenate([np.arange(s, s + c) for s, c in zip(starts, counts, strict=True)])
+    """Numbers of the sequences of the given examples, in their order."""
+    return ranges(encoded.rows[rows], np.diff(encoded.rows)[rows])
 
 
-def plan(costs: Ints, batch_size: int, steps: int, seed: int) -> Iterator[Ints]:
+def ranges(starts: Ints, sizes: Ints) -> Ints:
+    """starts[0], starts[0] + 1, ... of each start, sizes[s] of them, one after the other."""
+    offsets: Ints = np.repeat(starts - (np.cumsum(sizes) - sizes), sizes)
+    return offsets + np.arange(len(offsets))
+
+
+def plan_steps(costs: Ints, batch_size: int, steps: int, seed: int) -> Iterator[Ints]:
     """The examples of each optimizer step: epoch after epoch, each example once an epoch.
 
     A step has `batch_size` examples (the last of an epoch may have fewer). Examples are shuffled,
     sorted by length inside windows of WINDOW steps to save padding, and the steps shuffled again.
-    The order of epoch e depends on the seed and e alone.
+    The order of epoch e depends only on the seed and e.
     """
     made, epoch = 0, 0
     while made < steps:
@@ -110,14 +107,16 @@ def plan(costs: Ints, batch_size: int, steps: int, seed: int) -> Iterator[Ints]:
         epoch += 1
 
 
-def micro_batches(rows: Ints, costs: Ints, token_budget: int) -> list[Ints]:
-    """A step's examples in parts of at most `token_budget` padded tokens (at least one each)."""
+def micro_batches(rows: Ints, costs: Ints | Floats, budget: float) -> list[Ints]:
+    """Rows of like cost in parts: the largest cost of a part times its rows is within the budget.
+
+    A part has at least one row. Costs are usually padded tokens.
+    """
     order = rows[np.argsort(costs[rows], kind="stable")]
     parts: list[Ints] = []
     start = 0
     for end in range(1, len(order) + 1):
-        full = end == len(order) or costs[order[end]] * (end + 1 - start) > token_budget
-        if full:
+        if end == len(order) or costs[order[end]] * (end + 1 - start) > budget:
             parts.append(order[start:end])
             start = end
     return parts

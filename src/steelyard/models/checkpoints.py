@@ -3,6 +3,8 @@
 import json
 import logging
 import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +19,21 @@ logger = logging.getLogger(__name__)
 KEEP = 2  # newest checkpoints kept, so that a damaged one has a predecessor
 
 
+@dataclass(eq=False)
+class TrainingState:
+    """Everything that a training run changes from step to step."""
+
+    model: Any
+    optimizer: Any
+    schedule: Any
+    log: Any
+    objective: ObjectiveState
+
+    def trained(self) -> Iterator[tuple[str, Any]]:
+        """The parameters that are trained, by name."""
+        return ((name, p) for name, p in self.model.named_parameters() if p.requires_grad)
+
+
 class Checkpoints:
     """The checkpoints of one training run, in one folder.
 
@@ -27,29 +44,25 @@ class Checkpoints:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
-    def save(
-        self, step: int, model: Any, optimizer: Any, schedule: Any, log: Any, state: ObjectiveState
-    ) -> None:
+    def save(self, step: int, run: TrainingState) -> None:
         """Write checkpoint `step` and drop the older ones beyond KEEP."""
 
         def write(draft: Path) -> None:
             from safetensors.torch import save_file
 
-            trained = {name: p.detach() for name, p in _trained(model)}
-            save_file({k: v.contiguous() for k, v in trained.items()}, draft / "model.safetensors")
-            save_file(_optimizer_tensors(optimizer), draft / "optimizer.safetensors")
+            weights = {name: p.detach().contiguous() for name, p in run.trained()}
+            save_file(weights, draft / "model.safetensors")
+            save_file(_optimizer_tensors(run.optimizer), draft / "optimizer.safetensors")
             save_file(_random_states(), draft / "random.safetensors")
-            save_file(state.tensors(), draft / "objective.safetensors")
-            record = {"step": step, "schedule": schedule.last_epoch, "log": vars(log)}
+            save_file(run.objective.tensors(), draft / "objective.safetensors")
+            record = {"step": step, "schedule": run.schedule.last_epoch, "log": vars(run.log)}
             (draft / "state.json").write_text(json.dumps(record), encoding="utf-8")
 
         atomic.publish(self.folder / f"step-{step:08d}", write)
         for old in self._newest_first()[KEEP:]:
             shutil.rmtree(old, ignore_errors=True)
 
-    def resume(
-        self, model: Any, optimizer: Any, schedule: Any, log: Any, state: ObjectiveState
-    ) -> int:
+    def resume(self, run: TrainingState) -> int:
         """Restore the newest verified checkpoint; return its step, 0 if there is none.
 
         A damaged checkpoint is reported and removed, and its predecessor tried.
@@ -61,44 +74,37 @@ class Checkpoints:
                 logger.warning("Removing a damaged checkpoint and trying an older one: %s", error)
                 shutil.rmtree(folder, ignore_errors=True)
                 continue
-            return self._restore(folder, model, optimizer, schedule, log, state)
+            return _restore(folder, run)
         return 0
 
     def _newest_first(self) -> list[Path]:
         return sorted(self.folder.glob("step-*"), reverse=True)
 
-    def _restore(
-        self,
-        folder: Path,
-        model: Any,
-        optimizer: Any,
-        schedule: Any,
-        log: Any,
-        state: ObjectiveState,
-    ) -> int:
-        from safetensors.torch import load_file
 
-        record = json.loads((folder / "state.json").read_text(encoding="utf-8"))
-        saved = load_file(folder / "model.safetensors")
-        with torch.no_grad():
-            for name, parameter in _trained(model):
-                parameter.copy_(saved[name])
-        _fill_optimizer(optimizer, load_file(folder / "optimizer.safetensors"))
-        state.restore(load_file(folder / "objective.safetensors"))
-        schedule.last_epoch = record["schedule"]
-        for group, start, factor in zip(
-            optimizer.param_groups, schedule.base_lrs, schedule.lr_lambdas, strict=True
-        ):
-            group["lr"] = start * factor(record["schedule"])
-        schedule._last_lr = [group["lr"] for group in optimizer.param_groups]
-        random = load_file(folder / "random.safetensors")
-        torch.set_rng_state(random["cpu"])
-        if "cuda" in random:
-            torch.cuda.set_rng_state(random["cuda"])
-        for name, values in record["log"].items():
-            getattr(log, name).extend(values)
-        logger.info("Resuming at step %d.", record["step"])
-        return int(record["step"])
+def _restore(folder: Path, run: TrainingState) -> int:
+    """Continue from a verified checkpoint; returns its step."""
+    from safetensors.torch import load_file
+
+    record = json.loads((folder / "state.json").read_text(encoding="utf-8"))
+    saved = load_file(folder / "model.safetensors")
+    with torch.no_grad():
+        for name, parameter in run.trained():
+            parameter.copy_(saved[name])
+    _fill_optimizer(run.optimizer, load_file(folder / "optimizer.safetensors"))
+    run.objective.restore(load_file(folder / "objective.safetensors"))
+    schedule, groups = run.schedule, run.optimizer.param_groups
+    schedule.last_epoch = record["schedule"]
+    for group, start, factor in zip(groups, schedule.base_lrs, schedule.lr_lambdas, strict=True):
+        group["lr"] = start * factor(record["schedule"])
+    schedule._last_lr = [group["lr"] for group in groups]
+    random = load_file(folder / "random.safetensors")
+    torch.set_rng_state(random["cpu"])
+    if "cuda" in random:
+        torch.cuda.set_rng_state(random["cuda"])
+    for name, values in record["log"].items():
+        getattr(run.log, name).extend(values)
+    logger.info("Resuming at step %d.", record["step"])
+    return int(record["step"])
 
 
 def _random_states() -> dict[str, Tensor]:
@@ -106,10 +112,6 @@ def _random_states() -> dict[str, Tensor]:
     if torch.cuda.is_available():
         states["cuda"] = torch.cuda.get_rng_state()
     return states
-
-
-def _trained(model: Any) -> list[tuple[str, Any]]:
-    return [(name, p) for name, p in model.named_parameters() if p.requires_grad]
 
 
 def _optimizer_tensors(optimizer: Any) -> dict[str, Tensor]:

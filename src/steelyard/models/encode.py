@@ -1,4 +1,4 @@
-"""Questions to token ids, as one flat table that costs no padding."""
+"""Questions to token ids, in one flat table without padding."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -46,8 +46,8 @@ class Encoded:
 def encode(tokenizer: Any, questions: Sequence[Question], max_tokens: int) -> Encoded:
     """Tokenise texts, or each (question, option) pair; longer texts are truncated and counted.
 
-    Control tokens that stand in the data are read as plain text. An option is paired with its
-    question where the model has pairs, else written on the next line.
+    Control tokens in the data are read as plain text. An option is paired with its question where
+    the model has pairs, else written on the next line.
     """
     texts, options, rows = _texts(questions)
     limit = min(max_tokens, tokenizer.model_max_length)
@@ -60,13 +60,9 @@ def encode(tokenizer: Any, questions: Sequence[Question], max_tokens: int) -> En
     columns = _tokenise(tokenizer, clipped, pairs)
     long = [s for s, ids in enumerate(columns["input_ids"]) if len(ids) > limit]
     if long:
-        part = _tokenise(
-            tokenizer,
-            [clipped[s] for s in long],
-            None if pairs is None else [pairs[s] for s in long],
-            truncation=True,
-            max_length=limit,
-        )
+        texts = [clipped[s] for s in long]
+        options = None if pairs is None else [pairs[s] for s in long]
+        part = _tokenise(tokenizer, texts, options, truncation=True, max_length=limit)
         for name, values in part.items():
             for s, value in zip(long, values, strict=True):
                 columns[name][s] = value
@@ -102,18 +98,13 @@ def _has_pairs(tokenizer: Any) -> bool:
 def _tokenise(
     tokenizer: Any, texts: list[str], pairs: list[str] | None, **options: Any
 ) -> dict[str, list[Any]]:
-    encoded = tokenizer(
-        texts,
-        pairs,
-        split_special_tokens=True,
-        return_attention_mask=False,
-        verbose=False,
-        **options,
-    )
+    plain = {"split_special_tokens": True, "return_attention_mask": False, "verbose": False}
+    encoded = tokenizer(texts, pairs, **plain, **options)
     return {name: list(values) for name, values in encoded.items()}
 
 
 def flat(sequences: list[Any]) -> npt.NDArray[np.int32]:
+    """All tokens of the sequences, one after the other."""
     if not sequences:
         return np.zeros(0, dtype=np.int32)
     return np.concatenate([np.asarray(ids, dtype=np.int32) for ids in sequences])

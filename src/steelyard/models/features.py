@@ -1,4 +1,4 @@
-"""What a pretrained model makes of a question: a vector, before anything is trained."""
+"""Features of questions: the mean hidden states of a pretrained model."""
 
 import functools
 from collections.abc import Callable, Sequence
@@ -21,15 +21,8 @@ def read_features(
 ) -> npt.NDArray[np.float32]:
     """Mean of the last hidden states of each question, scaled to length sqrt(d), (N, d).
 
-    Scaled, because the length of a text's mean says little of what it is about: neighbours by
-    scaled features are of one class more often.
-
-    Args:
-        pretrained: whose hidden states.
-        questions: without choices.
-        max_tokens: longer texts are truncated.
-        states: keeps what was computed of the same questions before (`finetune.StatesCache`).
-        precision: of the matrix products, `bf16` or `fp32`.
+    Neighbours by scaled features are of one class more often than without scaling.
+    `states` is a cache of features (`finetune.StatesCache`).
     """
     from steelyard.models.frozen import mean_states
     from steelyard.models.train import device

@@ -1,6 +1,6 @@
 """Fine-tune a pretrained model on questions with weighted targets, and ask it.
 
-The weak supervisors (stage 2), the student and the ceiling (stage 5) are trained by these lines.
+Weak supervisors (stage 2), students and ceilings (stage 5) are trained here.
 """
 
 import warnings
@@ -26,10 +26,10 @@ from steelyard.types import Floats, Ints, Question
 from steelyard.types.predictions import ModelAnswers
 
 Compute = Callable[[Sequence[Question]], tuple[Any, Ints]]
-"""Rows (R, d) that a frozen model makes of questions (N), those of question i being
-`starts[i]:starts[i + 1]`: a row for each token, or one for each text."""
+"""Hidden states (R, d) of questions (N), those of question i being `starts[i]:starts[i + 1]`: a row
+for each token, or one for each text."""
 StatesCache = Callable[[Sequence[Question], Compute], Any]
-"""Returns the rows of questions, computing only what is not stored."""
+"""Returns the hidden states of questions, computing only those that are not stored."""
 
 
 class Lora(BaseModel):
@@ -41,11 +41,11 @@ class Lora(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     rank: int = Field(16, ge=1)
-    """Of the two factors of an adapter."""
+    """Rank of the two factors of an adapter."""
     alpha: float = Field(32, gt=0)
     """An adapter's output is multiplied by alpha / rank."""
     dropout: float = Field(0.0, ge=0, lt=1)
-    """Of an adapter's input."""
+    """Dropout of an adapter's input."""
 
 
 class Finetuning(Pretrained, Training):
@@ -55,8 +55,21 @@ class Finetuning(Pretrained, Training):
     """Train adapters and the head; None trains the weights themselves."""
 
 
+class PretrainedFormat:
+    """A trained model with its tokenizer, saved as Transformers does."""
+
+    model: Any
+    tokenizer: Any
+
+    def save(self, folder: Path) -> None:
+        """Write weights (safetensors, adapters merged), config and tokenizer to a folder."""
+        adapted = hasattr(self.model, "merge_and_unload")
+        (self.model.merge_and_unload() if adapted else self.model).save_pretrained(folder)
+        self.tokenizer.save_pretrained(folder)
+
+
 @dataclass(frozen=True, eq=False)
-class Finetuned:
+class Finetuned(PretrainedFormat):
     """A trained model that answers questions."""
 
     settings: Finetuning
@@ -71,45 +84,34 @@ class Finetuned:
     def encode(self, questions: Sequence[Question]) -> Encoded:
         return encode(self.tokenizer, questions, self.settings.max_tokens)
 
-    def probabilities(
-        self, questions: Sequence[Question], states: StatesCache | None = None
-    ) -> Floats:
-        """Probabilities of each question's answers, (N, K)."""
-        return self.ask(questions, states)[0]
-
-    def ask(
-        self, questions: Sequence[Question], states: StatesCache | None = None
-    ) -> tuple[Floats, dict[str, Floats]]:
-        """Probabilities (N, K), and the model's uncertainty by measure, (N,) each.
-
-        See `BaseObjective.uncertainties`.
-        """
-        logits = self._logits(questions, states)
-        measures = self.objective.uncertainties(logits)
-        probs: Floats = self.objective.probabilities(logits).numpy()
-        return probs, {name: values.numpy() for name, values in measures.items()}
-
     def predict(
         self, questions: Sequence[Question], states: StatesCache | None = None
     ) -> ModelAnswers:
-        """Probabilities and uncertainties, as `ask` has them."""
-        probs, uncertainty = self.ask(questions, states)
-        return ModelAnswers(probs, uncertainty=uncertainty)
+        """Probabilities (N, K), and `BaseObjective.uncertainties` by measure, (N,) each."""
+        encoded = self.encode(questions)
+        with self.batcher(questions, encoded, states) as batcher:
+            logits = class_logits(self.model, batcher, self.num_classes, self.settings.precision)
+        measures = self.objective.uncertainties(logits)
+        return ModelAnswers(
+            self.objective.probabilities(logits).numpy(),
+            uncertainty={name: values.numpy() for name, values in measures.items()},
+        )
+
+    def probabilities(self, questions: Sequence[Question]) -> Floats:
+        """Probabilities of each question's answers, (N, K)."""
+        probs = self.predict(questions).probs
+        assert probs is not None
+        return probs
 
     def training_record(self) -> dict[str, Any]:
         """How many training examples were truncated."""
-        return {"cut": self.truncated}
-
-    def _logits(self, questions: Sequence[Question], states: StatesCache | None) -> Any:
-        encoded = self.encode(questions)
-        with self.batcher(questions, encoded, states) as batcher:
-            return class_logits(self.model, batcher, self.num_classes, self.settings.precision)
+        return {"truncated": self.truncated}
 
     @contextmanager
     def batcher(
         self, questions: Sequence[Question], encoded: Encoded, cache: StatesCache | None
     ) -> Iterator[Batcher]:
-        """Inputs of the questions: tokens, or where only the top is trained, its cached inputs."""
+        """Inputs of the questions: tokens, or where only the top is trained, hidden states."""
         device, trunk = str(next(self.model.parameters()).device), self.trunk
         if trunk is None:
             yield Batcher(encoded, None, device)
@@ -122,10 +124,6 @@ class Finetuned:
         states = compute(questions)[0] if cache is None else cache(questions, compute)
         with trunk.top():
             yield Batcher(encoded, states, device)
-
-    def save(self, folder: Path) -> None:
-        """Write weights (safetensors), config and tokenizer in Hugging Face's format."""
-        save_pretrained(self.model, self.tokenizer, folder)
 
 
 def finetune(
@@ -143,7 +141,7 @@ def finetune(
 ) -> Finetuned:
     """Train a classifier, or a chooser where the questions have options.
 
-    Examples of weight 0 are dropped before anything else: they cost nothing and change nothing.
+    Examples of weight 0 are dropped first: they cost nothing and change nothing.
 
     Args:
         settings: model and training.
@@ -152,7 +150,7 @@ def finetune(
         weights: (N,), >= 0.
         seed: random seed for the head, the order of examples and dropout.
         steps: optimizer steps; None takes `settings.epochs` over the kept examples.
-        checkpoints: where a killed run goes on.
+        checkpoints: from which a killed run resumes.
         states: cache of frozen hidden states, used with `train_layers`.
         objective: what is minimised.
         supervisor_weights: (M,), for objectives of M supervisors.
@@ -164,10 +162,8 @@ def finetune(
     model = load_classifier(settings, outputs, settings.dropout, seed).to(device())
     encoded = encode(tokenizer, questions, settings.max_tokens)
     model, trunk = _prepare(settings, model, encoded, seed)
-    num_classes = targets.shape[-1]
-    untrained = Finetuned(
-        *(settings, model, tokenizer, num_classes, trunk, encoded.truncated), objective=objective
-    )
+    fields = (settings, model, tokenizer, targets.shape[-1], trunk, encoded.truncated)
+    untrained = Finetuned(*fields, objective=objective)
     with untrained.batcher(questions, encoded, states) as batcher:
         log = train(
             model,
@@ -202,13 +198,8 @@ def with_adapters(
     model: Any, lora: Lora, task: str, seed: int, targets: str | None = "all-linear"
 ) -> Any:
     """The model with adapters to train, everything else frozen.
-
-    Args:
-        model: a pretrained model.
-        lora: sizes of the adapters.
-        task: what the model is to peft, "SEQ_CLS" or "CAUSAL_LM".
-        seed: of the adapters' first factors; the second are zero.
-        targets: names of layers; None takes those of the LoRA paper for the architecture.
+    `task` is peft's, "SEQ_CLS" or "CAUSAL_LM". The adapters' first factors are drawn from `seed`,
+    the second are zero. `targets` names layers; None takes those of the LoRA paper.
     """
     import torch
     from peft import LoraConfig, TaskType, get_peft_model
@@ -221,15 +212,7 @@ def with_adapters(
         lora_dropout=lora.dropout,
         target_modules=targets,
     )
-    with warnings.catch_warnings():  # peft 0.21 asks for a name that transformers 5 renames
-        warnings.simplefilter("ignore", FutureWarning)
-        warnings.filterwarnings("ignore", "fan_in_fan_out")  # of GPT-2, which peft sets right
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)  # peft 0.21 uses a renamed name
+        warnings.filterwarnings("ignore", "fan_in_fan_out")  # GPT-2's, which peft corrects
         return get_peft_model(model, config)
-
-
-def save_pretrained(model: Any, tokenizer: Any, folder: Path) -> None:
-    """Write weights (safetensors, adapters merged), config and tokenizer as Transformers does."""
-    if hasattr(model, "merge_and_unload"):
-        model = model.merge_and_unload()
-    model.save_pretrained(folder)
-    tokenizer.save_pretrained(folder)

@@ -1,7 +1,7 @@
-"""The last block of a classifier that reads the first token alone, computed for that token alone.
+"""The last block of a classifier with a first-token head, computed for that token only.
 
-The head of BERT and its kin looks at the last hidden state of the first token. That of the others
-is never used: of their twelve d^2 weights in the last block, only the keys' and values' two matter.
+The head of BERT-like models reads the last hidden state of the first token. Of the other tokens
+only keys and values are needed in the last block, two of its twelve d^2 weights.
 """
 
 from collections.abc import Iterator
@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-READERS = tuple(
+FIRST_TOKEN_CLASSIFIERS = tuple(
     f"{family}ForSequenceClassification" for family in ("Bert", "Roberta", "XLMRoberta", "Electra")
 )
 """Classifiers whose heads read the first token, and whose blocks are laid out like BERT's."""
@@ -19,8 +19,8 @@ READERS = tuple(
 
 @contextmanager
 def first_token_only(model: Any, block: Any) -> Iterator[None]:
-    """Inside, the model's last block gives (B, 1, d), where the model's head needs no more."""
-    if type(model).__name__ not in READERS or model.config.is_decoder:
+    """Inside, the model's last block gives (B, 1, d), if the model's head needs no more."""
+    if type(model).__name__ not in FIRST_TOKEN_CLASSIFIERS or model.config.is_decoder:
         yield
         return
 

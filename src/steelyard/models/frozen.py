@@ -1,10 +1,9 @@
 """Frozen lower layers, run once per text.
 
-A model whose top layers alone are trained reads the hidden states below them. Those do not change,
-so they are computed once and shared by every arm, seed and epoch.
+A model of which only the top layers are trained reads the hidden states below them. Those do not
+change, so they are computed once and shared by every arm, seed and epoch.
 """
 
-import logging
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,15 +15,14 @@ import torch
 from torch import Tensor, nn
 
 from steelyard.errors import ConfigError
-from steelyard.models.batches import Batcher, micro_batches, sequences_of
+from steelyard.models.batches import Batcher, micro_batches, ranges, sequences_of
 from steelyard.models.encode import Encoded
 from steelyard.models.first_token import first_token_only
-from steelyard.models.score import autocast, logits_of
+from steelyard.models.score import autocast, logits_of, mean_hidden
 from steelyard.types import Ints
 
-log = logging.getLogger(__name__)
-FRAME = 8  # tokens: frozen layers read a text padded to a multiple
-FROZEN_TOKENS = 2048  # padded tokens of one forward pass; the processor's caches like few
+FRAME = 8  # frozen layers read a text padded to a multiple of so many tokens
+FROZEN_TOKENS = 2048  # padded tokens of one forward pass: few, for the processor's caches
 
 
 class _Reached(Exception):
@@ -66,17 +64,19 @@ class Trunk:
 
     def states(self, encoded: Encoded, precision: str) -> npt.NDArray[np.float32]:
         """Hidden states below the first trained block, (T, d), in the order of the tokens."""
+
+        def batches() -> Iterator[tuple[Ints, Tensor]]:
+            for rows, inputs in framed(self.model, encoded):
+                states = self._run(inputs, precision)[inputs["attention_mask"].bool()]
+                sequences = sequences_of(encoded, rows)
+                yield ranges(encoded.starts[sequences], encoded.lengths[sequences]), states
+
         owner, name = _blocks(self.model)
-        out: npt.NDArray[np.float32] | None = None
         hook = getattr(owner, name)[self.frozen].register_forward_pre_hook(_stop, with_kwargs=True)
         try:
-            for rows, inputs in framed(self.model, encoded):
-                states = self._run(inputs, precision)
-                out = _fill(out, states, inputs["attention_mask"], encoded, rows)
+            return _gathered(len(encoded.tokens), batches())
         finally:
             hook.remove()
-        assert out is not None
-        return out
 
     def _run(self, inputs: dict[str, Tensor], precision: str) -> Tensor:
         with torch.inference_mode(), autocast(inputs["attention_mask"].device.type, precision):
@@ -88,7 +88,7 @@ class Trunk:
 
     @contextmanager
     def top(self) -> Iterator[None]:
-        """Inside, the model reads hidden states (`inputs_embeds`) and runs its top blocks alone."""
+        """Inside, the model reads hidden states (`inputs_embeds`) and runs only its top blocks."""
         owner, name = _blocks(self.model)
         blocks = getattr(owner, name)
         inner, embeddings = _embeddings(self.model)
@@ -112,15 +112,15 @@ class Trunk:
         Models that add positions outside their embeddings (GPT-2, OPT) do not; they are trained
         without the cache.
         """
-        few = _first(encoded, 4)
-        rows = np.arange(len(few))
+        sample = _first(encoded, 4)
+        rows = np.arange(len(sample))
         device = str(next(self.model.parameters()).device)
         with torch.inference_mode():
-            whole = logits_of(self.model, Batcher(few, device=device).inputs(rows))
-            states = self.states(few, "fp32")
+            whole = logits_of(self.model, Batcher(sample, device=device).inputs(rows))
+            states = self.states(sample, "fp32")
             with self.top():
                 try:
-                    top = logits_of(self.model, Batcher(few, states, device).inputs(rows))
+                    top = logits_of(self.model, Batcher(sample, states, device).inputs(rows))
                 except (TypeError, ValueError, IndexError, RuntimeError):
                     return False
         return bool(torch.allclose(whole, top, atol=1e-4, rtol=1e-4))
@@ -129,51 +129,57 @@ class Trunk:
 def mean_states(model: Any, encoded: Encoded, precision: str) -> npt.NDArray[np.float32]:
     """Mean of the last hidden states over each sequence's tokens, (S, d).
 
-    Equal to the bit for a text in whatever company it is read.
+    Bit-equal for a text whatever other texts are read with it.
     """
+
+    def batches() -> Iterator[tuple[Ints, Tensor]]:
+        for rows, inputs in framed(model, encoded):
+            with torch.inference_mode():
+                yield sequences_of(encoded, rows), mean_hidden(model, inputs, precision)
+
+    return _gathered(int(encoded.rows[-1]), batches())
+
+
+def _gathered(size: int, parts: Iterator[tuple[Ints, Tensor]]) -> npt.NDArray[np.float32]:
+    """An array of `size` rows from parts of it, each with the numbers of its rows."""
     out: npt.NDArray[np.float32] | None = None
-    for rows, inputs in framed(model, encoded):
-        with torch.inference_mode(), autocast(inputs["attention_mask"].device.type, precision):
-            hidden = model.base_model(**inputs).last_hidden_state.float()
-        mask = inputs["attention_mask"].unsqueeze(-1)
-        mean = (hidden * mask).sum(dim=1) / mask.sum(dim=1)
+    for rows, values in parts:
         if out is None:
-            out = np.empty((encoded.rows[-1], mean.shape[1]), dtype=np.float32)
-        out[sequences_of(encoded, rows)] = mean.cpu().numpy()
+            out = np.empty((size, values.shape[1]), dtype=np.float32)
+        out[rows] = values.cpu().numpy()
     assert out is not None
     return out
 
 
 def framed(model: Any, encoded: Encoded) -> Iterator[tuple[Ints, dict[str, Tensor]]]:
-    """Batches of examples (B,) and their inputs for a model that is only read.
+    """Batches of examples (B,) and their inputs for a frozen model.
 
-    A text is padded to the next multiple of FRAME tokens, whatever texts it stands with: what the
-    model makes of it then depends on nothing but itself, down to the last bit, and can be shared
-    by all who ask about that text.
+    A text is padded to the next multiple of FRAME tokens, whatever other texts are in the batch:
+    its hidden states are then bit-equal in all batches, and can be stored and shared.
     """
     batcher = Batcher(encoded, device=str(next(model.parameters()).device))
     lengths = np.maximum.reduceat(encoded.lengths, encoded.rows[:-1])
-    most = getattr(model.config, "max_position_embeddings", None) or lengths.max()
-    frames = np.maximum(lengths, np.minimum(-(-lengths // FRAME) * FRAME, most))
+    limit = getattr(model.config, "max_position_embeddings", None) or lengths.max()
+    frames = np.maximum(lengths, np.minimum(-(-lengths // FRAME) * FRAME, limit))
     costs = frames * np.diff(encoded.rows)
     model.eval()
     for frame in np.unique(frames):
         members = np.flatnonzero(frames == frame)
         for rows in micro_batches(members, costs, FROZEN_TOKENS):
-            yield rows, _padded(batcher.inputs(rows), int(frame), encoded.pad)
-
-
-def _padded(inputs: dict[str, Tensor], width: int, pad: int) -> dict[str, Tensor]:
-    fill = {"input_ids": pad}
-    return {
-        name: nn.functional.pad(tensor, (0, width - tensor.shape[1]), value=fill.get(name, 0))
-        for name, tensor in inputs.items()
-    }
+            inputs, fill = batcher.inputs(rows), {"input_ids": encoded.pad}
+            width = int(frame) - inputs["attention_mask"].shape[1]
+            yield (
+                rows,
+                {
+                    name: nn.functional.pad(tensor, (0, width), value=fill.get(name, 0))
+                    for name, tensor in inputs.items()
+                },
+            )
 
 
 @dataclass(frozen=True, eq=False)
 class Rows:
-    """Rows of several arrays as one array (T, d): memory maps stay on disk until asked for."""
+    """Rows of several arrays as one array (T, d): memory maps stay on disk until read."""
 
     arrays: Sequence[npt.NDArray[Any]]
     array: Ints  # (T,), which array
@@ -202,20 +208,6 @@ def _stop(_: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
     raise _Reached(args[0] if args else kwargs["hidden_states"])
 
 
-def _fill(
-    out: npt.NDArray[np.float32] | None, states: Tensor, mask: Tensor, encoded: Encoded, rows: Any
-) -> npt.NDArray[np.float32]:
-    if out is None:
-        out = np.empty((len(encoded.tokens), states.shape[-1]), dtype=np.float32)
-    values = states[mask.bool()].cpu().numpy()
-    positions = [
-        np.arange(encoded.starts[encoded.rows[i]], encoded.starts[encoded.rows[i + 1]])
-        for i in rows
-    ]
-    out[np.concatenate(positions)] = values
-    return out
-
-
 def _first(encoded: Encoded, count: int) -> Encoded:
     rows = encoded.rows[: count + 1]
     starts = encoded.starts[: rows[-1] + 1]
@@ -225,7 +217,7 @@ def _first(encoded: Encoded, count: int) -> Encoded:
 
 
 def _blocks(model: Any) -> tuple[Any, str]:
-    """Where the list of transformer blocks hangs: (module, attribute name)."""
+    """The module that has the list of transformer blocks, and its attribute's name."""
     for module in model.modules():
         for name, child in module.named_children():
             if isinstance(child, nn.ModuleList) and len(child) == model.config.num_hidden_layers:

@@ -6,9 +6,9 @@ import numpy as np
 
 from steelyard.types import Floats, Ints
 
-MEMORY = 10  # steps that shape the next one
-SMALLEST = 1e-12  # share of a step that is still tried
-DECREASE = 1e-4  # of the expected decrease that a step must bring
+MEMORY = 10  # earlier steps that estimate the curvature
+SMALLEST = 1e-12  # smallest share of a step that is tried
+DECREASE = 1e-4  # share of the expected decrease that is enough
 
 
 def minimise(
@@ -17,81 +17,86 @@ def minimise(
     tolerance: Floats,
     steps: int,
 ) -> Floats | None:
-    """Where each of H functions of P numbers is least, (H, P), from 0; None if one is not found.
+    """The minima of H functions of P numbers, (H, P), from 0; None if one does not converge.
 
-    Functions that are found leave; the others go on. A step is halved until it brings enough.
+    Functions that have converged are removed. A step is halved until it decreases enough.
 
     Args:
         evaluate: values (h,) and slopes (h, P) of the functions with the given numbers (h,), at
             points (h, P).
-        inverse: (H, P), positive; about one over the curvature of each function in each number.
-        tolerance: (H,), largest slope at which a function counts as least.
-        steps: of any function, at most.
+        inverse: (H, P), positive; about 1 / curvature of each function in each number.
+        tolerance: (H,), largest slope at which a function has converged.
+        steps: most steps of any function.
 
     Source: Liu and Nocedal 1989, doi:10.1007/BF01589116, algorithm 2.1 (with backtracking, which
-        suffices where functions are convex; steps of too little curvature are not remembered).
+        suffices for convex functions; steps of too little curvature are not used).
     """
     solution = np.zeros_like(inverse)
-    alive, points = np.arange(len(inverse)), np.zeros_like(inverse)
-    values, slopes = evaluate(points, alive)
+    active, points = np.arange(len(inverse)), np.zeros_like(inverse)
+    values, slopes = evaluate(points, active)
     moves = np.zeros((MEMORY, *points.shape))
-    turns = np.zeros((MEMORY, *points.shape))
-    shares = np.zeros((MEMORY, len(points)))  # 1 / (move . turn), 0 for one that is forgotten
+    changes = np.zeros((MEMORY, *points.shape))
+    scales = np.zeros((MEMORY, len(points)))  # 1 / (move . change), 0 for one that is not used
     for step in range(steps):
-        near = np.abs(slopes).max(axis=1) <= tolerance[alive]
+        near = np.abs(slopes).max(axis=1) <= tolerance[active]
         if near.any():
-            solution[alive[near]] = points[near]
-            go = ~near
-            alive, points, values, slopes = alive[go], points[go], values[go], slopes[go]
-            moves, turns, shares = moves[:, go], turns[:, go], shares[:, go]
-            if not len(alive):
+            solution[active[near]] = points[near]
+            rest = ~near
+            active, points, values, slopes = active[rest], points[rest], values[rest], slopes[rest]
+            moves, changes, scales = moves[:, rest], changes[:, rest], scales[:, rest]
+            if not len(active):
                 return solution
         newest = [k % MEMORY for k in range(step - 1, max(0, step - MEMORY) - 1, -1)]
-        way = _direction(slopes, inverse[alive], moves, turns, shares, newest)
-        there, values, new = _line_search(evaluate, alive, points, values, slopes, way)
+        direction = _direction(slopes, inverse[active], moves, changes, scales, newest)
+        ahead, values, new = _line_search(evaluate, active, points, values, slopes, direction)
         k = step % MEMORY
-        moves[k], turns[k] = there - points, new - slopes
-        curved = _dot(moves[k], turns[k])
-        enough = curved > 1e-14 * _dot(turns[k], inverse[alive] * turns[k])
-        shares[k] = np.where(enough, 1 / np.where(enough, curved, 1), 0)
-        points, slopes = there, new
+        moves[k], changes[k] = ahead - points, new - slopes
+        curved = _dot(moves[k], changes[k])
+        enough = curved > 1e-14 * _dot(changes[k], inverse[active] * changes[k])
+        scales[k] = np.where(enough, 1 / np.where(enough, curved, 1), 0)
+        points, slopes = ahead, new
     return None
 
 
 def _direction(
-    slopes: Floats, inverse: Floats, moves: Floats, turns: Floats, shares: Floats, newest: list[int]
+    slopes: Floats,
+    inverse: Floats,
+    moves: Floats,
+    changes: Floats,
+    scales: Floats,
+    newest: list[int],
 ) -> Floats:
     """The two loops of L-BFGS: minus an estimate of the inverse Hessian times the slopes."""
-    way = -slopes
+    direction = -slopes
     parts = {}
     for k in newest:
-        parts[k] = shares[k] * _dot(moves[k], way)
-        way -= parts[k][:, None] * turns[k]
-    way *= inverse
+        parts[k] = scales[k] * _dot(moves[k], direction)
+        direction -= parts[k][:, None] * changes[k]
+    direction *= inverse
     for k in reversed(newest):
-        way += (parts[k] - shares[k] * _dot(turns[k], way))[:, None] * moves[k]
-    return way
+        direction += (parts[k] - scales[k] * _dot(changes[k], direction))[:, None] * moves[k]
+    return direction
 
 
 def _line_search(
     evaluate: Callable[[Floats, Ints], tuple[Floats, Floats]],
-    alive: Ints,
+    active: Ints,
     points: Floats,
     values: Floats,
     slopes: Floats,
-    way: Floats,
+    direction: Floats,
 ) -> tuple[Floats, Floats, Floats]:
-    """Points, values and slopes after a step that brings enough, for each function its own."""
-    promise = DECREASE * _dot(slopes, way)
-    blur = 1e-12 * np.abs(values)  # differences below are rounding
-    there, after, new = np.empty_like(points), np.empty_like(values), np.empty_like(slopes)
+    """Points, values and slopes of each function after a step that decreases it enough."""
+    decrease = DECREASE * _dot(slopes, direction)
+    rounding = 1e-12 * np.abs(values)
+    ahead, after, new = np.empty_like(points), np.empty_like(values), np.empty_like(slopes)
     todo, size = np.arange(len(points)), 1.0
     while len(todo) and size > SMALLEST:
-        there[todo] = points[todo] + size * way[todo]
-        after[todo], new[todo] = evaluate(there[todo], alive[todo])
-        todo = todo[~(after[todo] <= values[todo] + size * promise[todo] + blur[todo])]
+        ahead[todo] = points[todo] + size * direction[todo]
+        after[todo], new[todo] = evaluate(ahead[todo], active[todo])
+        todo = todo[~(after[todo] <= values[todo] + size * decrease[todo] + rounding[todo])]
         size /= 2
-    return there, after, new
+    return ahead, after, new
 
 
 def _dot(a: Floats, b: Floats) -> Floats:

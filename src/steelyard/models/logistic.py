@@ -1,7 +1,7 @@
 """Many logistic regressions on the same features, solved together.
 
-Heads differ in labels and weights and share their rows: one product with the features serves them
-all, and one rotation of the features makes the problem of each of them round.
+Heads differ in labels and weights and share their rows: one product with the features is enough
+for all, and one rotation of the features makes every problem well conditioned.
 """
 
 from collections.abc import Iterator, Sequence
@@ -17,10 +17,10 @@ from steelyard.types import Floats, Ints
 Features = npt.NDArray[np.float32] | Floats
 
 TOLERANCE = 3e-8
-"""Largest slope of the mean loss, in nats per unit of any weight, at which a head is found."""
+"""Largest slope of the mean loss, in nats per unit of any weight, at which a head has converged."""
 STEPS = 3000
-TABLE = 2**25  # entries of targets that are held at once: 256 MiB
-PART = 2**18  # logits that are made at once: they stay in the processor's cache
+TABLE = 2**25  # entries of targets in memory at once: 256 MiB
+PART = 2**18  # logits computed at once: they stay in the processor's cache
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,14 +38,14 @@ class Head:
 
     slopes: Floats  # (d, P)
     biases: Floats  # (P,)
-    classes: Ints  # (P,), numbers below `answers`
-    answers: int  # K
+    classes: Ints  # (P,), numbers below `num_classes`
+    num_classes: int  # K
 
     def probabilities(self, features: Features) -> Floats:
         """Probabilities of each row's classes, (N, K); 0 of a class without targets."""
         logits = features @ self.slopes + self.biases
         powers = np.exp(logits - logits.max(axis=1, keepdims=True))
-        probs = np.zeros((len(logits), self.answers))
+        probs = np.zeros((len(logits), self.num_classes))
         probs[:, self.classes] = powers / powers.sum(axis=1, keepdims=True)
         return probs
 
@@ -56,17 +56,17 @@ def fit_heads(features: Features, targets_of: Sequence[HeadTargets], strength: f
         C sum_i w_i (-sum_k t_ik ln p_ik) + |W|^2 / 2
 
     with P columns for P classes; two classes have p = sigmoid(x W + b) with one column. This is the
-    objective of scikit-learn's `LogisticRegression`, a soft target being a row for each class. A
-    head does not depend on what it is solved with, beyond the tolerance.
+    objective of scikit-learn's `LogisticRegression`, a soft target being a row for each class. The
+    other heads change a head only within the tolerance.
 
     Args:
-        features: (N, d); of a similar scale in all columns.
-        targets_of: any number, on the same rows or others.
+        features: (N, d), of a similar scale in all columns.
+        targets_of: training sets, on the same rows or others.
         strength: C, above 0.
 
     Raises:
         InputError: targets of fewer than two classes.
-        TrainingError: a solution was not found.
+        TrainingError: a head does not converge.
     """
     heads: dict[int, Head] = {}
     classes_of = [_classes(head) for head in targets_of]
@@ -92,13 +92,13 @@ def _groups(targets_of: Sequence[HeadTargets], alike: Sequence[int]) -> Iterator
     """Training sets that share most of their rows, as many as fit into TABLE."""
     if not alike:
         return
-    every = np.unique(np.concatenate([targets_of[i].rows for i in alike]))
+    all_rows = np.unique(np.concatenate([targets_of[i].rows for i in alike]))
     by_rows: dict[bytes, list[int]] = {}
     for i in alike:
-        shared = len(every) <= 2 * len(targets_of[i].rows)
+        shared = len(all_rows) <= 2 * len(targets_of[i].rows)
         by_rows.setdefault(b"" if shared else np.sort(targets_of[i].rows).tobytes(), []).append(i)
     for members in by_rows.values():
-        entries = len(every) * (targets_of[members[0]].targets.shape[1] + 1)
+        entries = len(all_rows) * (targets_of[members[0]].targets.shape[1] + 1)
         size = max(1, TABLE // entries)
         for start in range(0, len(members), size):
             yield members[start : start + size]
@@ -110,7 +110,7 @@ class _Stack:
 
     Features are centred and rotated to their principal axes. Classes are rotated too: with shares
     q the curvature in the logits is about diag(q) - q q', whose flat direction (all logits shifted
-    alike) would otherwise be walked in hundreds of small steps. The penalty knows no rotation.
+    alike) would otherwise take hundreds of small steps. The penalty does not depend on rotations.
     """
 
     inputs: Floats  # (N, d + 1), rotated, and a column of ones
@@ -120,8 +120,8 @@ class _Stack:
     targets: Floats  # (N, H, F), F = 1 for two classes, else K
     weights: Floats  # (N, H), with C
     present: npt.NDArray[np.bool_]  # (H, K), which classes each head has
-    turns: Floats  # (H, F, F), rotation of each head's classes
-    bends: Floats  # (H, F), curvature in the rotated logits
+    rotations: Floats  # (H, F, F), of each head's classes
+    curvatures: Floats  # (H, F), in the rotated logits
 
     @classmethod
     def of(
@@ -135,64 +135,61 @@ class _Stack:
         squares, axes = np.linalg.eigh(centred.T @ centred / len(rows))
         inputs = np.ones((len(rows), centred.shape[1] + 1))
         np.matmul(centred, axes, out=inputs[:, :-1])
-        answers = targets_of[0].targets.shape[1]
-        targets = np.zeros((len(rows), len(targets_of), 1 if binary else answers))
+        num_classes = targets_of[0].targets.shape[1]
+        targets = np.zeros((len(rows), len(targets_of), 1 if binary else num_classes))
         weights = np.zeros((len(rows), len(targets_of)))
-        present = np.zeros((len(targets_of), answers), dtype=bool)
+        present = np.zeros((len(targets_of), num_classes), dtype=bool)
         for h, head in enumerate(targets_of):
             kept_rows, classes = head.weights > 0, _classes(head)
             position = np.searchsorted(rows, head.rows[kept_rows])
+            columns = classes[1:] if binary else slice(None)
             weights[position, h] = strength * head.weights[kept_rows]
-            targets[position, h] = head.targets[kept_rows][
-                :, classes[1:] if binary else slice(None)
-            ]
+            targets[position, h] = head.targets[kept_rows][:, columns]
             present[h, classes] = True
         spread = np.append(np.maximum(squares, 0), 1.0)
         shares = np.einsum("nh,nhf->hf", weights, targets) / weights.sum(axis=0)[:, None]
         middle = shares[:, :, None] * np.eye(shares.shape[1]) - shares[:, :, None] * shares[:, None]
-        bends, turns = np.linalg.eigh(middle)
-        return cls(inputs, axes, centre, spread, targets, weights, present, turns, bends)
+        curvatures, rotations = np.linalg.eigh(middle)
+        return cls(inputs, axes, centre, spread, targets, weights, present, rotations, curvatures)
 
     def solve(self) -> list[Head]:
         total = self.weights.sum(axis=0)  # (H,)
         shape = (len(total), self.inputs.shape[1], self.targets.shape[2])
-        # labels that features explain bend the loss less than their shares do: about 0.7
-        curve = 0.7 * total[:, None, None] * self.spread[:, None] * self.bends[:, None]
-        curve = np.maximum(curve + self._penalty, 1e-3)
-        solved = minimise(
-            self.evaluate, 1 / curve.reshape(len(total), -1), TOLERANCE * total, STEPS
-        )
+        # the curvature for labels that features explain is about 0.7 times that of their shares
+        curve = 0.7 * total[:, None, None] * self.spread[:, None] * self.curvatures[:, None]
+        inverse = 1 / np.maximum(curve + self._penalty, 1e-3).reshape(len(total), -1)
+        solved = minimise(self.evaluate, inverse, TOLERANCE * total, STEPS)
         if solved is None:
             raise TrainingError(
-                f"A logistic head on {len(self.inputs)} rows is not found after {STEPS} steps; "
+                f"A logistic head on {len(self.inputs)} rows does not converge in {STEPS} steps; "
                 "lower `regularization`."
             )
-        return [
-            self._head(h, solution @ self.turns[h].T)
-            for h, solution in enumerate(solved.reshape(shape))
-        ]
+        solutions = enumerate(solved.reshape(shape))
+        return [self._head(h, solution @ self.rotations[h].T) for h, solution in solutions]
 
     def evaluate(self, flat: Floats, heads: Ints) -> tuple[Floats, Floats]:
         """Objective (h,) and its slope (h, P) of some heads at `flat` (h, P)."""
         shape = (len(heads), self.inputs.shape[1], self.targets.shape[2])
         coefficients = flat.reshape(shape)
-        turned = coefficients @ self.turns[heads].transpose(0, 2, 1)
+        turned = coefficients @ self.rotations[heads].transpose(0, 2, 1)
         across = np.ascontiguousarray(turned.transpose(1, 0, 2)).reshape(shape[1], -1)
         value = (coefficients**2 * self._penalty).sum(axis=(1, 2)) / 2
         slope = np.zeros_like(across)
-        every = len(heads) == self.weights.shape[1]
+        all_heads = len(heads) == self.weights.shape[1]
         size = max(64, PART // across.shape[1])
         for start in range(0, len(self.inputs), size):
             part = slice(start, start + size)
             inputs, targets, weights = self.inputs[part], self.targets[part], self.weights[part]
-            if not every:
+            if not all_heads:
                 targets, weights = targets[:, heads], weights[:, heads]
             logits = (inputs @ across).reshape(targets.shape)
             loss, miss = self._loss(logits, targets, heads)
             value += (weights * loss).sum(axis=0)
             miss *= weights[:, :, None]
             slope += inputs.T @ miss.reshape(len(inputs), -1)
-        back = slope.reshape(shape[1], shape[0], shape[2]).transpose(1, 0, 2) @ self.turns[heads]
+        back = (
+            slope.reshape(shape[1], shape[0], shape[2]).transpose(1, 0, 2) @ self.rotations[heads]
+        )
         return value, (back + coefficients * self._penalty).reshape(len(heads), -1)
 
     def _loss(self, logits: Floats, targets: Floats, heads: Ints) -> tuple[Floats, Floats]:

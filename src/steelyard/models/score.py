@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from steelyard.models.batches import Batcher
+from steelyard.models.batches import Batcher, sequences_of
 from steelyard.types import Floats, Ints
 
 Precision = Literal["bf16", "fp32"]
@@ -15,8 +15,13 @@ INFERENCE_TOKENS = 8192  # padded tokens in one forward pass
 
 
 def autocast(device: str, precision: str) -> AbstractContextManager[Any]:
-    """Matrix products in bfloat16 where the precision says so; weights stay float32."""
+    """Matrix products in bfloat16 if `precision` is bf16; weights stay float32."""
     return torch.autocast(device, dtype=torch.bfloat16, enabled=precision == "bf16")
+
+
+def without_adapters(model: Any) -> Any:
+    """The model below its adapters, if it has any."""
+    return model.get_base_model() if hasattr(model, "get_base_model") else model
 
 
 def logits_of(model: Any, inputs: dict[str, Tensor]) -> Tensor:
@@ -26,7 +31,7 @@ def logits_of(model: Any, inputs: dict[str, Tensor]) -> Tensor:
     token that is not the padding id, which is another position where the padding token is a real
     token, such as the end of the text.
     """
-    inner = model.get_base_model() if hasattr(model, "get_base_model") else model
+    inner = without_adapters(model)
     if not hasattr(inner, "score"):
         return torch.as_tensor(model(**inputs).logits)
     hidden = inner.base_model(**inputs).last_hidden_state
@@ -53,19 +58,19 @@ def class_logits(model: Any, batcher: Batcher, num_classes: int, precision: str)
 def features(model: Any, batcher: Batcher, precision: str) -> Floats:
     """Mean of the last hidden states over each sequence's tokens, (S, d)."""
     encoded = batcher.encoded
-    out: list[tuple[Any, Floats]] = []
+    means: list[Floats] = []
+    sequences: list[Ints] = []
     model.eval()
     with torch.inference_mode():
         for rows in batcher.parts(np.arange(len(encoded)), INFERENCE_TOKENS):
-            inputs = batcher.inputs(rows)
-            with autocast(batcher.device.split(":")[0], precision):
-                hidden = model.base_model(**inputs).last_hidden_state.float()
-            mask = inputs["attention_mask"].unsqueeze(-1)
-            mean = (hidden * mask).sum(dim=1) / mask.sum(dim=1)
-            sequences = np.concatenate(
-                [np.arange(encoded.rows[i], encoded.rows[i + 1]) for i in rows]
-            )
-            out.append((sequences, mean.double().cpu().numpy()))
-    order = np.argsort(np.concatenate([sequences for sequences, _ in out]))
-    stacked: Floats = np.concatenate([mean for _, mean in out])[order]
-    return stacked
+            means.append(mean_hidden(model, batcher.inputs(rows), precision).double().cpu().numpy())
+            sequences.append(sequences_of(encoded, rows))
+    return np.asarray(np.concatenate(means)[np.argsort(np.concatenate(sequences))])
+
+
+def mean_hidden(model: Any, inputs: dict[str, Tensor], precision: str) -> Tensor:
+    """Mean of the last hidden states over each sequence's tokens, (S, d) in float32."""
+    with autocast(inputs["attention_mask"].device.type, precision):
+        hidden = model.base_model(**inputs).last_hidden_state.float()
+    mask = inputs["attention_mask"].unsqueeze(-1)
+    return torch.as_tensor((hidden * mask).sum(dim=1) / mask.sum(dim=1))

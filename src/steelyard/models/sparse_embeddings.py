@@ -1,9 +1,8 @@
-"""Train the embedding rows of tokens that occur; the others can only decay.
+"""Train the embedding rows of tokens that occur; the others only decay.
 
-The gradient of a token that no text has is zero at every step, and so are its moments: what AdamW
-does to its row is to shrink it. The table of a small model is half of its weights, most texts
-have a fraction of the vocabulary, and the dense gradient would be filled with zeros, measured and
-stepped every time.
+The gradient and the moments of a token that no text has are zero at every step: AdamW only shrinks
+its row. The table is half of the weights of a small model, and most texts use a fraction of the
+vocabulary, so that a dense gradient would cost much time.
 """
 
 from collections.abc import Iterator
@@ -21,26 +20,21 @@ from steelyard.models.encode import Encoded
 def only_rows_in_use(
     model: Any, encoded: Encoded, learning_rates: list[float], weight_decay: float
 ) -> Iterator[None]:
-    """Inside, the model's table of token embeddings has the rows of `encoded` alone.
+    """Inside, the model's table of token embeddings has only the rows of tokens in `encoded`.
 
-    Token ids stay as they are: a hook translates them where they are looked up. On leaving, the
-    rows go back to their places and all others have decayed as AdamW would have decayed them. A
-    model whose table is frozen, or shared with its output layer, is left alone.
-
-    Args:
-        model: a classifier, chooser or causal model.
-        encoded: every text that the model will read inside.
-        learning_rates: of each step, filled while inside.
-        weight_decay: of AdamW.
+    Token ids do not change: a hook translates them where they are looked up. On leaving, the rows
+    are put back and all others have decayed as AdamW would have decayed them, by the
+    `learning_rates` of all steps, which are filled inside, and `weight_decay`. A model whose table
+    is frozen, or shared with its output layer, does not change.
     """
-    table = _own_table(model)
+    table = _trained_table(model)
     if table is None:
         yield
         return
     whole, pad = table.weight, table.padding_idx
     ids = torch.from_numpy(np.union1d(encoded.tokens, [encoded.pad, 0 if pad is None else pad]))
     ids = ids.to(whole.device)
-    # -1 makes the lookup of a token that was not announced an error.
+    # -1 makes the lookup of a token that is not in `encoded` an error
     row = torch.full((len(whole),), -1, device=whole.device)
     row[ids] = torch.arange(len(ids), device=whole.device)
 
@@ -60,7 +54,7 @@ def only_rows_in_use(
         table.weight, table.padding_idx = whole, pad
 
 
-def _own_table(model: Any) -> nn.Embedding | None:
+def _trained_table(model: Any) -> nn.Embedding | None:
     """The embeddings of tokens, if they are trained and nothing else uses them."""
     try:
         table = model.get_input_embeddings()
@@ -68,5 +62,5 @@ def _own_table(model: Any) -> nn.Embedding | None:
         return None
     if not isinstance(table, nn.Embedding) or not table.weight.requires_grad:
         return None
-    every = model.named_parameters(remove_duplicate=False)
-    return table if sum(p is table.weight for _, p in every) == 1 else None
+    parameters = model.named_parameters(remove_duplicate=False)
+    return table if sum(p is table.weight for _, p in parameters) == 1 else None

@@ -1,6 +1,6 @@
 """The training loop: weighted soft targets, a fixed number of steps, exact resumption.
 
-A loop on Accelerate and not a Trainer subclass; docs/decisions/0002-training-loop.md says why.
+A loop on Accelerate and not a Trainer subclass; see docs/decisions/0002-training-loop.md.
 """
 
 import math
@@ -14,8 +14,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor
 
 from steelyard.errors import TrainingError
-from steelyard.models.batches import Batcher, plan
-from steelyard.models.checkpoints import Checkpoints
+from steelyard.models.batches import Batcher, plan_steps
+from steelyard.models.checkpoints import Checkpoints, TrainingState
 from steelyard.models.score import forward
 from steelyard.models.sparse_embeddings import only_rows_in_use
 from steelyard.objectives import CROSS_ENTROPY, BaseObjective, ObjectiveState
@@ -38,7 +38,7 @@ class Training(BaseModel):
     batch_size: int = Field(32, ge=1)
     """Examples of one optimizer step."""
     weight_decay: float = Field(0.01, ge=0)
-    """Of AdamW, on matrices only: biases and norms do not decay."""
+    """Weight decay of AdamW, on matrices only: biases and norms do not decay."""
     warmup: float = Field(0.1, ge=0, lt=1)
     """Share of the steps over which the learning rate rises."""
     max_grad_norm: float = Field(1.0, gt=0)
@@ -46,18 +46,18 @@ class Training(BaseModel):
     max_tokens: int = Field(128, ge=8)
     """Longer inputs are truncated, and counted."""
     token_budget: int = Field(8192, ge=64)
-    """Padded tokens of one forward pass; bounds memory, changes no result beyond rounding. On a
-    processor 1536 are the most, because larger passes are slower there."""
+    """Padded tokens of one forward pass; bounds memory, and changes results only by rounding. On a
+    CPU at most 1536 are used, because larger passes are slower there."""
     dropout: float = Field(0.0, ge=0, lt=1)
-    """Burns et al. train without dropout; on a CPU it also costs time."""
+    """Dropout in training. Burns et al. train without; on a CPU it also costs time."""
     train_layers: int | None = Field(None, ge=1)
-    """Train the top n blocks only; what lies below is frozen and run once per text."""
+    """Train the top n blocks only; the blocks below are frozen and run once per text."""
     precision: Literal["bf16", "fp32"] = "bf16"
-    """Of matrix products. Master weights are float32 always."""
+    """Precision of matrix products. Master weights are always float32."""
     checkpoint_steps: int = Field(200, ge=1)
-    """A killed run goes on from its newest verified checkpoint."""
+    """Steps between checkpoints; a killed run resumes from the newest verified one."""
     report_to: Literal["none", "trackio", "tensorboard", "wandb"] = "none"
-    """Tracker for the loss; Steelyard keeps its own record in any case."""
+    """Tracker for the loss; Steelyard always keeps its own record."""
 
     def steps(self, rows: int) -> int:
         """Optimizer steps for so many kept examples."""
@@ -66,7 +66,7 @@ class Training(BaseModel):
 
 @dataclass
 class TrainingLog:
-    """What training saw, step by step."""
+    """Losses and learning rates, step by step."""
 
     loss: list[float] = field(default_factory=list)  # nats, one entry a step
     learning_rate: list[float] = field(default_factory=list)
@@ -88,7 +88,7 @@ def train(
     """Train the parameters that require gradients, in place.
 
     Each step minimises `objective` over `batch_size` examples. A step of more than `token_budget`
-    padded tokens is done in parts whose gradients add up to that of the whole.
+    padded tokens is computed in parts, whose gradients add up.
 
     Args:
         model: a classifier or chooser as `models.load` makes it.
@@ -106,43 +106,67 @@ def train(
         TrainingError: the loss or a gradient is not finite, or no parameter changed.
     """
     torch.manual_seed(seed)
-    log, done = TrainingLog(), 0
-    state = objective.start(targets, supervisor_weights)
-    run = _Run(model, batcher, targets, weights, settings, objective, state)
+    log, state = TrainingLog(), objective.start(targets, supervisor_weights)
+    gradients = _Gradients(model, batcher, targets, weights, settings, objective, state)
     with only_rows_in_use(model, batcher.encoded, log.learning_rate, settings.weight_decay):
         accelerator = _accelerator(settings)
         parameters = [p for p in model.parameters() if p.requires_grad]
         optimizer = _optimizer(parameters, state, settings)
         schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, _ramp(steps, settings.warmup))
-        if checkpoints is not None:
-            done = checkpoints.resume(model, optimizer, schedule, log, state)
-        before = [float(p.detach().double().sum()) for p in parameters] if done == 0 else None
+        run = TrainingState(model, optimizer, schedule, log, state)
+        done = 0 if checkpoints is None else checkpoints.resume(run)
+        before = _sums(parameters) if done == 0 else None
         model.train()
-        for step, rows in enumerate(plan(batcher.encoded.costs, settings.batch_size, steps, seed)):
+        for step, rows in enumerate(
+            plan_steps(batcher.encoded.costs, settings.batch_size, steps, seed)
+        ):
             if step < done:
                 continue
             state.begin_step(step / steps)
-            value = run.add_gradients(rows)
-            norm = float(torch.nn.utils.clip_grad_norm_(parameters, settings.max_grad_norm))
-            _refuse_nan(value, norm, step, settings)
-            log.loss.append(value)
-            log.learning_rate.append(float(schedule.get_last_lr()[0]))
-            accelerator.log({"loss": value, "learning_rate": log.learning_rate[-1]}, step=step)
-            optimizer.step()
-            schedule.step()
-            optimizer.zero_grad(set_to_none=True)
+            _update(run, gradients.add(rows), parameters, settings)
+            last = {name: values[-1] for name, values in vars(log).items()}
+            accelerator.log(last, step=step)
             report_step(step + 1, steps)
             if checkpoints is not None and (step + 1) % settings.checkpoint_steps == 0:
-                checkpoints.save(step + 1, model, optimizer, schedule, log, state)
+                checkpoints.save(step + 1, run)
         accelerator.end_training()
-        _refuse_no_change(before, parameters, steps)
+        if before is not None and np.array_equal(before, _sums(parameters)):
+            raise TrainingError(
+                f"No parameter changed in {steps} steps; the model learned nothing. Check that the "
+                "targets differ from what it already predicts and that `learning_rate` is not tiny."
+            )
         model.eval()
     return log
 
 
+def _update(run: TrainingState, loss: float, parameters: list[Any], settings: Training) -> None:
+    """One optimizer step with the gradients of a loss, which is logged.
+
+    Raises:
+        TrainingError: the loss or the gradient is not finite.
+    """
+    norm = float(torch.nn.utils.clip_grad_norm_(parameters, settings.max_grad_norm))
+    for name, number in (("loss", loss), ("gradient norm", norm)):
+        if not math.isfinite(number):
+            raise TrainingError(
+                f"The {name} is {number} at step {len(run.log.loss) + 1}; training stopped and "
+                "kept nothing of this step. Lower `learning_rate` (now "
+                f"{settings.learning_rate:g}), or use `precision: fp32`."
+            )
+    run.log.loss.append(loss)
+    run.log.learning_rate.append(float(run.schedule.get_last_lr()[0]))
+    run.optimizer.step()
+    run.schedule.step()
+    run.optimizer.zero_grad(set_to_none=True)
+
+
+def _sums(parameters: list[Any]) -> list[float]:
+    return [float(p.detach().double().sum()) for p in parameters]
+
+
 @dataclass(frozen=True, eq=False)
-class _Run:
-    """What stays the same from step to step."""
+class _Gradients:
+    """The loss of a step's examples, and its gradients."""
 
     model: Any
     batcher: Batcher
@@ -152,11 +176,11 @@ class _Run:
     objective: BaseObjective
     state: ObjectiveState
 
-    def add_gradients(self, rows: Ints) -> float:
-        """The loss of one step's examples, in parts that keep to the token budget."""
+    def add(self, rows: Ints) -> float:
+        """Add the gradients of one step's examples in parts within the token budget; the loss."""
         value, predictions = 0.0, []
         for part in self.batcher.parts(rows, self.settings.token_budget):
-            loss, logits = self.loss(part)
+            loss, logits = self._loss(part)
             loss = loss * (len(part) / len(rows))
             loss.backward()  # type: ignore[no-untyped-call]
             value += float(loss.detach())
@@ -168,8 +192,8 @@ class _Run:
             self.state.recent.add(torch.cat(predictions), labels)
         return value
 
-    def loss(self, rows: Ints) -> tuple[Tensor, Tensor]:
-        """The objective's loss of the given examples, and the logits that it is of."""
+    def _loss(self, rows: Ints) -> tuple[Tensor, Tensor]:
+        """The objective's loss of the given examples, and their logits."""
         width, precision = self.targets.shape[-1], self.settings.precision
         logits = forward(self.model, self.batcher, rows, width, precision)
         targets = self.batcher.targets(self.targets, rows)
@@ -217,24 +241,3 @@ def _ramp(steps: int, warmup: float) -> Callable[[int], float]:
         return max(0.0, (steps - step) / max(1, steps - rise))
 
     return factor
-
-
-def _refuse_nan(value: float, norm: float, step: int, settings: Training) -> None:
-    for name, number in (("loss", value), ("gradient norm", norm)):
-        if not math.isfinite(number):
-            raise TrainingError(
-                f"The {name} is {number} at step {step + 1}; training stopped and kept nothing of "
-                f"this step. Lower `learning_rate` (now {settings.learning_rate:g}), or use "
-                "`precision: fp32`."
-            )
-
-
-def _refuse_no_change(before: list[float] | None, parameters: list[Any], steps: int) -> None:
-    if before is None:
-        return
-    after = [float(p.detach().double().sum()) for p in parameters]
-    if np.array_equal(before, after):
-        raise TrainingError(
-            f"No parameter changed in {steps} steps; the model learned nothing. Check that the "
-            "targets differ from what it already predicts and that `learning_rate` is not tiny."
-        )

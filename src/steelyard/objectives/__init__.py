@@ -66,9 +66,9 @@ Objective: TypeAlias = BaseObjective
 
 
 def refuse_tokens(objective: BaseObjective, student: str) -> None:
-    """Raise ConfigError if the objective is of single tokens, which the student does not write."""
-    if objective.tokens:
+    """Raise ConfigError if the objective is token-level; such a student writes no tokens."""
+    if objective.token_level:
         raise ConfigError(
-            f"`objective: {objective.kind}` is of single tokens, and a {student} writes none; use "
-            "a `language_model` student, or another objective."
+            f"`objective: {objective.kind}` is of single tokens, and a {student} student writes "
+            "none; use a `language_model` student, or another objective."
         )

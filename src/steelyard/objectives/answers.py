@@ -1,4 +1,4 @@
-"""The answers that a language model learns, and losses of tokens as losses of answers.
+"""The answers that a language model learns, and losses of answers from losses of tokens.
 
 Sizes: B examples with up to K answers each, S answers (rows) in all with T tokens, V words of the
 vocabulary.
@@ -32,29 +32,16 @@ def row_sums(losses: Tensor, row: Tensor, rows: int) -> Tensor:
 
 
 def answer_losses(losses: Tensor, targets: AnswerTargets) -> Tensor:
-    """Loss of each answer, the sum over its tokens over the divisor, (B, K).
-
-    0 for answers without a row.
-
-    Args:
-        losses: (T,).
-        targets: of the same tokens.
-    """
+    """Loss of each answer (B, K) from losses of tokens (T,); 0 for answers without a row."""
     each = row_sums(losses, targets.row, len(targets.divisor)) / targets.divisor
     table = torch.zeros(targets.shares.numel(), device=losses.device)
     return table.index_add(0, targets.cell, each).reshape(targets.shares.shape)
 
 
 def mean_over_answers(losses: Tensor, shares: Tensor, weights: Tensor) -> Tensor:
-    """(1/B) sum_i w_i sum_k shares_ik * losses_ik.
+    """(1/B) sum_i w_i sum_k shares_ik * losses_ik, from `answer_losses` (B, K).
 
-    Each answer with a share above 0 is a separate row, weighted by share times example weight.
     Divides by B and not by the sum of weights, as `cross_entropy` does.
-
-    Args:
-        losses: (B, K), of `answer_losses`.
-        shares: (B, K), rows sum to 1.
-        weights: (B,), not negative.
 
     Source: Guo and Yang 2024, arXiv:2406.19032, reliability re-weighting (one row for each answer
         instead of each vote: ours).

@@ -13,19 +13,19 @@ from steelyard.types import Floats
 class BaseObjective(BaseModel):
     """What a student minimises: fields are settings, `loss` is the function.
 
-    An objective outside the package is a subclass with a `kind` and a `loss`. An instance of it can
-    be given wherever an objective is expected.
+    An objective outside the package is a subclass with a `kind` and a `loss`; see
+    `examples/own_objective.py`.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
     version: ClassVar[int] = 1
     """Raised whenever a change of the code moves results."""
-    several: ClassVar[bool] = False
+    per_supervisor: ClassVar[bool] = False
     """Whether it takes the label of each supervisor, (B, M, K), which needs
     `selection: per_supervisor`."""
-    tokens: ClassVar[bool] = False
+    token_level: ClassVar[bool] = False
     """Whether it is a loss of single tokens, which only a language model has."""
-    by_entropy: ClassVar[bool] = False
+    uses_entropy: ClassVar[bool] = False
     """Whether it compares the student with the entropy of the supervisors' lists of answers."""
 
     if TYPE_CHECKING:
@@ -36,9 +36,8 @@ class BaseObjective(BaseModel):
         """The state of a new training run.
 
         Args:
-            targets: (N, K) of the training set without examples of weight 0; (N, M, K) where
-                `several`.
-            supervisor_weights: (M,), sum to 1, where `several`.
+            targets: of the examples with a weight, (N, K); (N, M, K) where `per_supervisor`.
+            supervisor_weights: (M,), sum to 1, where `per_supervisor`.
         """
         return ObjectiveState()
 
@@ -47,7 +46,7 @@ class BaseObjective(BaseModel):
 
         Args:
             logits: (B, K) of a classifier; of a language model those of all answer tokens, (T, V).
-            targets: (B, K), rows sum to 1; (B, M, K) where `several`, with rows of zeros for
+            targets: (B, K), rows sum to 1; (B, M, K) where `per_supervisor`, with rows of zeros for
                 supervisors that abstain; `AnswerTargets` for a language model.
             weights: (B,), not negative.
             state: of the training run; the loss reads it and leaves it unchanged.

@@ -11,23 +11,19 @@ CPU_ENTRIES = 2**21  # 8 MiB stay in a processor's cache: twice as fast as all a
 
 
 def in_chunks(loss: Callable[..., Tensor], logits: Tensor, *others: Tensor) -> Tensor:
-    """loss(logits, *others), (T,), of a loss whose entries depend on their own token alone.
+    """loss(logits, *others), (T,), of a loss whose entries depend on their own token only.
 
-    Tokens go in chunks of at most ENTRIES logits (CPU_ENTRIES on a processor; one token at least).
-    What a loss computes of a chunk (its float32 copy, a softmax, a target over the vocabulary) is
-    dropped and computed again when gradients are taken, so that it exists for one chunk at a time.
-    What is one chunk is not computed twice.
-
-    Args:
-        loss: of (t, V) logits and t entries of each of the others, gives (t,).
-        logits: (T, V), any float type.
-        others: (T,) each.
+    Chunks have at most ENTRIES logits (CPU_ENTRIES on a processor; one token at least). What a loss
+    computes of a chunk (its float32 copy, a softmax, a target over the vocabulary) is dropped and
+    computed again when gradients are taken, so that it exists for one chunk at a time; a single
+    chunk is not computed twice.
+    `logits` are (T, V), `others` (T,) each.
     """
     entries = CPU_ENTRIES if logits.device.type == "cpu" else ENTRIES
     size = max(1, entries // logits.shape[1])
     if len(logits) <= size:
         return loss(logits, *others)
-    parts = [every.split(size) for every in (logits, *others)]  # type: ignore[no-untyped-call]
+    parts = [tensor.split(size) for tensor in (logits, *others)]  # type: ignore[no-untyped-call]
     chunks = zip(*parts, strict=True)
     if not torch.is_grad_enabled():
         return torch.cat([loss(*chunk) for chunk in chunks])

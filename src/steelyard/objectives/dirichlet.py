@@ -28,11 +28,7 @@ _C = 0.5 * math.log(2 * math.pi)
 def vacuity(logits: Tensor, evidence: Evidence) -> Tensor:
     """K / S, the share of the distribution that no evidence fills, (B,), in (0, 1].
 
-    An answer that an example does not have counts in K, with no evidence.
-
-    Args:
-        logits: (B, K).
-        evidence: e.
+    A class that an example does not have counts in K, with no evidence.
 
     Source: Sensoy et al. 2018, arXiv:1806.01768, equation 1.
     """
@@ -42,11 +38,7 @@ def vacuity(logits: Tensor, evidence: Evidence) -> Tensor:
 def dirichlet_mean(logits: Tensor, evidence: Evidence) -> Tensor:
     """alpha_k / S, the student's probabilities, (B, K).
 
-    With exp evidence that is the softmax, smoothed by one pseudo-count for each answer.
-
-    Args:
-        logits: (B, K).
-        evidence: e.
+    With exp evidence that is the softmax, smoothed by one pseudo-count for each class.
 
     Source: Sensoy et al. 2018, arXiv:1806.01768, equation 2.
     """
@@ -58,10 +50,6 @@ def expected_entropy(logits: Tensor, evidence: Evidence) -> Tensor:
 
     The uncertainty about the answer that would remain if the distribution were known. The entropy
     of `dirichlet_mean` is not below it; the difference is uncertainty about the distribution.
-
-    Args:
-        logits: (B, K).
-        evidence: e.
 
     Source: Malinin and Gales 2018, "Predictive uncertainty estimation via prior networks",
         arXiv:1802.10501, section 3 (the closed form of their expected data uncertainty).
@@ -92,8 +80,8 @@ def divergence_from_uniform(logs: Tensor, log_mean: Tensor) -> Tensor:
 
         ln G(S) - sum_k ln G(alpha_k) - ln G(K) + sum_k (alpha_k - 1) (psi(alpha_k) - psi(S))
 
-    with G the gamma and psi the digamma function. Written as total(S) - sum_k part(alpha_k): what
-    is of the size of S in the two is omitted from both, since it cancels.
+    with G the gamma and psi the digamma function. Written as total(S) - sum_k part(alpha_k): terms
+    of the size of S cancel and are not computed.
 
     Source: Sensoy et al. 2018, arXiv:1806.01768, equation 5.
     """
@@ -106,8 +94,8 @@ def log_density(logs: Tensor, log_targets: Tensor) -> Tensor:
         ln G(S) - sum_k ln G(alpha_k) + sum_k (alpha_k - 1) ln t_k
 
     Written as sum_k (h(alpha_k) - ln t_k) - h(S) - sum_k alpha_k (ln(alpha_k / S) - ln t_k) with
-    h(a) = a ln a - a - ln G(a), which grows as ln(a) / 2: what is of the size of S ln S is left
-    out, for it cancels.
+    h(a) = a ln a - a - ln G(a), which grows as ln(a) / 2: terms of the size of S ln S cancel and
+    are not computed.
     """
     gap = torch.log_softmax(logs, dim=-1) - log_targets
     misfit = (torch.exp(logs) * gap).sum(dim=-1)
@@ -115,7 +103,7 @@ def log_density(logs: Tensor, log_targets: Tensor) -> Tensor:
     return rest - _stirling_gap(torch.logsumexp(logs, dim=-1)) - misfit
 
 
-def digamma(logs: Tensor) -> Tensor:
+def digamma_of_log(logs: Tensor) -> Tensor:
     """psi(a) from ln a, a >= 1."""
     small, inverse = _parts(logs)
     series = logs - inverse / 2 - inverse * _psi(inverse)
@@ -124,7 +112,7 @@ def digamma(logs: Tensor) -> Tensor:
 
 def _digamma_next(logs: Tensor) -> Tensor:
     """psi(a + 1) = psi(a) + 1 / a from ln a."""
-    return digamma(logs) + torch.exp(-logs)
+    return digamma_of_log(logs) + torch.exp(-logs)
 
 
 def _part(logs: Tensor) -> Tensor:
@@ -147,28 +135,29 @@ def _stirling_gap(logs: Tensor) -> Tensor:
     return torch.where(logs < math.log(_LARGE), direct, series)
 
 
-def _total(log_mean: Tensor, answers: int) -> Tensor:
+def _total(log_mean: Tensor, num_classes: int) -> Tensor:
     """ln G(S) - (S - K) psi(S) + S - K - ln G(K), which is 0 at S = K.
 
     With d = ln(S / K) and Stirling's series, (K - 1/2) d + (1 - exp(-d)) / 2 + r(S) - r(K)
     + s(S) (1 - exp(-d)).
     """
-    small, inverse = _parts(log_mean + math.log(answers))
+    small, inverse = _parts(log_mean + math.log(num_classes))
     direct = (
         torch.lgamma(small)
-        - (small - answers) * torch.digamma(small)
-        + (small - answers)
-        - math.lgamma(answers)
+        - (small - num_classes) * torch.digamma(small)
+        + (small - num_classes)
+        - math.lgamma(num_classes)
     )
-    rest = math.lgamma(answers) - ((answers - 0.5) * math.log(answers) - answers + _C)  # r(K)
+    rest = math.lgamma(num_classes) - (
+        (num_classes - 0.5) * math.log(num_classes) - num_classes + _C
+    )  # r(K)
     gap = -torch.expm1(-log_mean)  # 1 - K / S
-    series = (answers - 0.5) * log_mean + gap / 2 + _gamma(inverse) - rest + _psi(inverse) * gap
-    return torch.where(log_mean < math.log(_LARGE / answers), direct, series)
+    series = (num_classes - 0.5) * log_mean + gap / 2 + _gamma(inverse) - rest + _psi(inverse) * gap
+    return torch.where(log_mean < math.log(_LARGE / num_classes), direct, series)
 
 
 def _parts(logs: Tensor) -> tuple[Tensor, Tensor]:
-    """a where it is small and 1 / a where it is large; bounded elsewhere, so that no branch that
-    is not taken has a gradient of infinity."""
+    """a where it is small, 1 / a where it is large; bounded, so that no gradient is infinite."""
     return torch.exp(logs.clamp(max=math.log(_LARGE))), torch.exp(-logs.clamp(math.log(_LARGE)))
 
 
@@ -189,6 +178,6 @@ def _linear(logits: Tensor, evidence: Evidence) -> Tensor:
 
 
 def _log(share: Tensor | float, like: Tensor) -> Tensor:
-    """ln share, with a number that still has a gradient for none."""
+    """ln share, and -1e30 for a share of 0, which has a gradient."""
     shares = torch.as_tensor(share, dtype=like.dtype, device=like.device)
     return torch.where(shares > 0, shares.clamp(min=torch.finfo(like.dtype).tiny).log(), -1e30)

@@ -18,16 +18,13 @@ PairLoss: TypeAlias = Literal["sigmoid", "robust", "ipo", "hinge"]
 
 
 class DirectPreference(BaseObjective):
-    """Train on pairs whose targets say how probable it is that either answer is the better one.
-
-    The objective of preference students: see `dpo`.
-    """
+    """The objective of preference students: see `dpo`. Targets are P(answer is the better one)."""
 
     kind: Literal["dpo"] = "dpo"
     beta: float = Field(0.1, gt=0)
-    """How far the model is held to what it was before."""
+    """How strongly the model is held to what it was before."""
     variant: PairLoss = "sigmoid"
-    """Which loss of the lead."""
+    """Which loss of the log-ratio difference."""
 
     def loss(
         self, logits: Tensor, targets: AnswerTargets, weights: Tensor, state: ObjectiveState
@@ -48,10 +45,8 @@ class DirectPreference(BaseObjective):
 def answer_log_probs(losses: Tensor, targets: AnswerTargets, *, mean: bool) -> Tensor:
     """ln P(answer | prompt) of the two answers of each pair, or their mean over tokens, (B, 2).
 
-    Args:
-        losses: (T,), cross-entropies of the answers' tokens.
-        targets: two rows for each pair, with the number of tokens as divisor.
-        mean: divide by the number of tokens.
+    `losses` (T,) are cross-entropies of the answers' tokens; `targets` have two rows for each pair,
+    with the number of tokens as divisor.
     """
     means = -answer_losses(losses, targets)
     return means if mean else means * targets.divisor.reshape(-1, 2)
@@ -88,8 +83,8 @@ def dpo(
         rejected: (B,), the same of the rejected answer.
         ref_chosen: (B,), ln ref(chosen | prompt) of the model before training.
         ref_rejected: (B,).
-        beta: > 0, how far the model is held to the reference.
-        weights: (B,), not negative; None is 1; CW-PO has them from the margin of the labels.
+        beta: > 0, how strongly the model is held to the reference.
+        weights: (B,), not negative; None is 1; CW-PO takes them from the margin of the labels.
         label_smoothing: eps, in [0, 1], for all pairs or (B,) for each; not 1/2 for `robust`.
         loss: which l.
 

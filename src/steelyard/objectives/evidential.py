@@ -21,13 +21,13 @@ SoftMode: TypeAlias = Literal["target", "expected", "argmax"]
 def evidential(
     logits: Tensor,
     targets: Tensor,
+    weights: Tensor | None = None,
     *,
     evidence: Evidence,
     kl_weight: float,
     soft_mode: SoftMode = "expected",
     self_weight: float = 0.0,
     offsets: Tensor | None = None,
-    weights: Tensor | None = None,
 ) -> Tensor:
     """(1/B) sum_i w_i * [(1 - g) EDL(alpha_i ; targets_i) + g EDL(alpha_i ; e_i)].
 
@@ -37,9 +37,9 @@ def evidential(
         A              = sum_k y_k (ln S - ln alpha_k)
         alpha~_k       = (alpha_k - 1) (1 - y_k) + 1
 
-    A draws evidence to the label, and KL takes evidence for other classes away. e_i is the
-    student's prediction, hardened with `offsets`. A is linear in y and KL is not, so a soft label q
-    can be read as
+    A adds evidence for the label, and KL removes evidence for other classes. e_i is the student's
+    prediction, hardened with `offsets`. A is linear in y and KL is not, so a soft label q can be
+    read as
 
         target    EDL(alpha ; q)
         expected  sum_k q_k EDL(alpha ; one-hot k), the loss of a label drawn from q
@@ -51,13 +51,13 @@ def evidential(
         logits: (B, K), any float type; the loss is computed in float32, and finite for logits of
             +-10,000.
         targets: (B, K), rows sum to 1.
-        evidence: e, "exp", "relu" or "softplus". Under "relu" an answer with z < 0 has no gradient.
+        weights: (B,), not negative; None weighs each example 1.
+        evidence: e, "exp", "relu" or "softplus". Under "relu" a class with z < 0 has no gradient.
         kl_weight: >= 0, annealed by the caller: min(1, progress).
         soft_mode: see above.
         self_weight: g, in [0, 1].
         offsets: (K,), added to the logits before the student's argmax, see `prior_offsets`; None is
             the plain argmax, with which an uncertain student drifts into the class that it favours.
-        weights: (B,), not negative; None weighs each example 1.
 
     Source: Sensoy et al. 2018, arXiv:1806.01768, equations 3 and 5 (KL);
         Cui et al. 2024, "Bayesian WeakS-to-Strong from text classification to generation",
@@ -69,11 +69,10 @@ def evidential(
         targets = one_hot(targets.argmax(dim=-1), logits.shape[-1]).to(logits.dtype)
     if soft_mode == "expected":
         one_hots = torch.eye(logits.shape[-1], dtype=logits.dtype, device=logits.device)
-        each = _removed(logits[:, None], one_hots, evidence)  # (B, K)
-        kl = (targets * each).sum(dim=-1)
+        kl = (targets * _removed(logits[:, None], one_hots, evidence)).sum(dim=-1)
+        losses = misfit(logits, targets, evidence) + kl_weight * kl
     else:
-        kl = _removed(logits, targets, evidence)
-    losses = misfit(logits, targets, evidence) + kl_weight * kl
+        losses = evidential_rows(logits, targets, evidence=evidence, kl_weight=kl_weight)
     if self_weight:
         zeros = logits.new_zeros(logits.shape[-1])
         prediction = harden(logits, zeros if offsets is None else offsets)
@@ -92,12 +91,7 @@ def evidential_rows(
 ) -> Tensor:
     """EDL(alpha ; y) of each row, (B,), with kl_weight * KL held within +-clamp.
 
-    Args:
-        logits: (B, K), float32 or float64.
-        targets: (B, K), rows sum to 1.
-        evidence: e.
-        kl_weight: >= 0.
-        clamp: > 0; beyond it KL has no gradient.
+    Logits are float32 or float64. Beyond `clamp` KL has no gradient.
     """
     kl = kl_weight * _removed(logits, targets, evidence)
     return misfit(logits, targets, evidence) + kl.clamp(-clamp, clamp)

@@ -2,10 +2,9 @@
 
 A student that learns its own argmax drifts into the class it favours. So a threshold is chosen
 such that the shares of the hardened predictions match the weak labels' prior. A threshold from the
-examples at hand depends on which examples are at hand: on how a step was split to fit in memory,
-and on batches whose texts have one length. `RecentPredictions` takes it from the last thousand or
-so examples of earlier steps, fixed before a step begins: no second forward pass, the same for every
-part of a step, and of every length.
+current batch would depend on how a step was split to fit in memory, and on batches whose texts have
+one length. `RecentPredictions` takes it from the last thousand or so examples of earlier steps,
+fixed before a step begins.
 """
 
 from collections import deque
@@ -22,12 +21,10 @@ _NEVER = -1e4  # score, relative to the best: less likely than any other mistake
 
 
 def ramp(maximum: float, progress: float, warmup: float) -> float:
-    """maximum * min(1, progress / warmup), the coefficient of a confidence loss.
+    """maximum * min(1, progress / warmup), the coefficient c of a loss.
 
-    Args:
-        maximum: the coefficient after warm-up.
-        progress: steps done over steps planned, in [0, 1].
-        warmup: share of training over which it rises from 0; 0 starts at the maximum.
+    `progress` is steps done over steps planned, `warmup` the share of training over which c rises
+    from 0; 0 starts at the maximum.
 
     Source: Burns et al. 2023, arXiv:2312.09390, appendix A.4 (warm-up over the first fifth).
     """
@@ -37,13 +34,7 @@ def ramp(maximum: float, progress: float, warmup: float) -> float:
 def legacy_ramp(maximum: float, progress: float, warmup: float) -> float:
     """maximum * progress until the warm-up ends, then maximum: it jumps.
 
-    For comparison with published numbers; with maximum 1/2 and warm-up 1/10, 0.05 becomes 0.5 in
-    one step.
-
-    Args:
-        maximum: the coefficient after warm-up.
-        progress: steps done over steps planned, in [0, 1].
-        warmup: share of training.
+    For comparison with published numbers; with maximum 1/2 and warm-up 1/10, 0.05 becomes 0.5.
 
     Source: the code of Burns et al. 2023, `loss.py` of openai/weak-to-strong.
     """
@@ -53,12 +44,8 @@ def legacy_ramp(maximum: float, progress: float, warmup: float) -> float:
 def harden(logits: Tensor, offsets: Tensor) -> Tensor:
     """One-hot rows at argmax_k (logits_ik + offsets_k), (B, K), without gradient.
 
-    The lower index wins a tie. Of two answers that is p_i0 >= t with a threshold t; offsets of
-    zeros are the argmax.
-
-    Args:
-        logits: (B, K).
-        offsets: (K,), -inf for an answer that is never taken.
+    The lower index wins a tie. Of two classes that is p_i0 >= t with a threshold t; offsets of
+    zeros are the argmax, and -inf excludes a class.
     """
     scores = widened(logits).detach()
     if scores.shape[1] == 2:  # p_0 >= t exactly: one difference against one number
@@ -68,13 +55,13 @@ def harden(logits: Tensor, offsets: Tensor) -> Tensor:
 
 
 def prior_offsets(logits: Tensor, prior: Tensor) -> Tensor:
-    """Offsets under which `harden` gives each answer its share of these examples, (K,).
+    """Offsets under which `harden` gives each class its share of these examples, (K,).
 
-    Each answer gets prior_k * R examples, rounded: of two answers as the quantile rule of Burns et
-    al. rounds, of more by the largest remainders. Among all ways to give the answers so many
-    examples, the hardened one has the highest total log-probability; the offsets are the middle
-    of those that give it. Examples with equal logits are hardened alike, whatever that does to the
-    shares. An answer whose share rounds to none has offset -inf.
+    Each class gets prior_k * R examples, rounded: of two classes as the quantile rule of Burns et
+    al. rounds, of more by the largest remainders. Among all assignments with these counts, the
+    hardened one has the highest total log-probability; the offsets are the middle of those that
+    give it. Examples with equal logits are hardened alike, even if the shares then differ. A
+    class whose share rounds to 0 has offset -inf.
 
     Args:
         logits: (R, K) of the student.
@@ -84,7 +71,7 @@ def prior_offsets(logits: Tensor, prior: Tensor) -> Tensor:
         TrainingError: a logit is not a number.
 
     Source: Burns et al. 2023, arXiv:2312.09390, the threshold of `logconf_loss_fn` in the authors'
-        code (two answers; more by minimum-cost flow: ours).
+        code (two classes; more by minimum-cost flow: ours).
     """
     scores = widened(logits).detach().double().cpu().numpy()
     if np.isnan(scores).any():
@@ -104,7 +91,7 @@ def prior_offsets(logits: Tensor, prior: Tensor) -> Tensor:
 
 
 def _counts(prior: Floats, size: int) -> Ints:
-    """How many of `size` examples each answer gets."""
+    """How many of `size` examples each class gets."""
     if len(prior) == 2:  # p >= quantile(p, prior_1) keeps those from the rank upwards
         first = size - int(np.ceil(np.float32(prior[1]) * np.float32(size - 1)))
         return np.array([first, size - first])
@@ -115,7 +102,7 @@ def _counts(prior: Floats, size: int) -> Ints:
 
 
 def _two(lead: Floats, wanted: Ints) -> Floats:
-    """Minus the middle between the lead of the last that is taken and the first that is not."""
+    """Minus the middle of the smallest lead that gets class 0 and the largest that does not."""
     if 0 in wanted:
         return np.where(wanted == 0, -np.inf, 0.0)
     below, above = np.sort(lead)[wanted[1] - 1 : wanted[1] + 1]
@@ -125,29 +112,29 @@ def _two(lead: Floats, wanted: Ints) -> Floats:
 def _many(scores: Floats, wanted: Ints) -> Floats:
     """The middle of the offsets of the best assignment with the wanted counts.
 
-    Successive shortest paths between answers: start from an assignment with nearly the wanted
-    counts, and move one example at a time along the cheapest chain of switches from an answer with
+    Successive shortest paths between classes: start from an assignment with nearly the wanted
+    counts, and move one example at a time along the cheapest chain of switches from a class with
     too many to one with too few. The argmax under any offsets is the best for the counts it has.
     """
-    row, answers = np.arange(len(scores)), scores.shape[1]
+    row, num_classes = np.arange(len(scores)), scores.shape[1]
     taken = (scores + _nearly(scores, wanted)).argmax(axis=1)
-    counts = np.bincount(taken, minlength=answers)
+    counts = np.bincount(taken, minlength=num_classes)
     while True:
-        loss = scores[row, taken][:, None] - scores  # of switching example i to answer k
-        cost, mover = _cheapest(loss, taken, answers)
+        loss = scores[row, taken][:, None] - scores  # of switching example i to class k
+        cost, mover = _cheapest(loss, taken)
         distance, via = _shortest(cost)
         over, under = np.flatnonzero(counts > wanted), np.flatnonzero(counts < wanted)
         if len(over) == 0:
             break
         costs = distance[np.ix_(over, under)]
         start, end = np.unravel_index(costs.argmin(), costs.shape)
-        here, last = int(over[start]), int(under[end])
-        counts[here] -= 1
+        current, last = int(over[start]), int(under[end])
+        counts[current] -= 1
         counts[last] += 1
-        while here != last:
-            after = int(via[here, last])
-            taken[mover[here, after]] = after
-            here = after
+        while current != last:
+            after = int(via[current, last])
+            taken[mover[current, after]] = after
+            current = after
     return _middle(distance, counts)
 
 
@@ -165,20 +152,21 @@ def _nearly(scores: Floats, wanted: Ints) -> Floats:
     return offsets
 
 
-def _cheapest(loss: Floats, taken: Ints, answers: int) -> tuple[Floats, Ints]:
-    """The least loss of switching an example from answer j to k, and which example, (K, K)."""
-    cost = np.full((answers, answers), np.inf)
-    mover = np.zeros((answers, answers), dtype=np.int64)
-    for j in range(answers):
+def _cheapest(loss: Floats, taken: Ints) -> tuple[Floats, Ints]:
+    """The least loss of switching an example from class j to k, and which example, (K, K)."""
+    num_classes = loss.shape[1]
+    cost = np.full((num_classes, num_classes), np.inf)
+    mover = np.zeros((num_classes, num_classes), dtype=np.int64)
+    for j in range(num_classes):
         rows = np.flatnonzero(taken == j)
         if len(rows):
             best = loss[rows].argmin(axis=0)
-            mover[j], cost[j] = rows[best], loss[rows[best], np.arange(answers)]
+            mover[j], cost[j] = rows[best], loss[rows[best], np.arange(num_classes)]
     return cost, mover
 
 
 def _shortest(cost: Floats) -> tuple[Floats, Ints]:
-    """Floyd and Warshall: distance from j to k, and the first answer on the way."""
+    """Floyd and Warshall: distance from j to k, and the first class on the way."""
     distance = cost.copy()
     np.fill_diagonal(distance, 0.0)
     via = np.tile(np.arange(len(cost)), (len(cost), 1))
@@ -191,7 +179,7 @@ def _shortest(cost: Floats) -> tuple[Floats, Ints]:
 
 
 def _middle(distance: Floats, counts: Ints) -> Floats:
-    """Offsets may rise to distance(r, k) above answer r's and fall to -distance(k, r)."""
+    """Offsets may rise to distance(r, k) above class r's and fall to -distance(k, r)."""
     used = counts > 0
     inner = distance[np.ix_(used, used)]
     offsets = np.full(len(counts), -np.inf)
@@ -202,12 +190,11 @@ def _middle(distance: Floats, counts: Ints) -> Floats:
 class RecentPredictions:
     """The student's logits and the weak labels of the last steps, and the offsets they give.
 
-    Ask for `offsets` before a step, and `add` the step's examples after it, in any order: offsets
-    depend on the mean of the labels and on the set of logits. Before the first step there are no
-    offsets, and a coefficient that rises from 0 needs none.
+    Call `offsets` before a step, and `add` the step's examples after it, in any order. Before the
+    first step there are no offsets, and a coefficient that rises from 0 needs none.
 
     Source: the rolling threshold of EleutherAI/w2s, `loss.py` (there the last 32 examples, with the
-        prior of the batch at hand; whole steps, and labels of the same examples: ours).
+        prior of the current batch; whole steps, and labels of the same examples: ours).
     """
 
     def __init__(self, size: int = 1024) -> None:
@@ -221,7 +208,7 @@ class RecentPredictions:
             self.steps.popleft()
 
     def offsets(self) -> Tensor | None:
-        """`prior_offsets` of what is remembered, (K,), or None if that is nothing."""
+        """`prior_offsets` of the remembered steps, (K,); None before the first step."""
         if not self.steps:
             return None
         logits, targets = (torch.cat(rows) for rows in zip(*self.steps, strict=True))

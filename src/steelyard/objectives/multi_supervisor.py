@@ -1,13 +1,18 @@
 """Objectives of several supervisors, each with a label for each example.
 
-They take a selection's labels per supervisor (`selection: per_supervisor`).
+They take a selection's labels per supervisor (`selection: per_supervisor`). Each function takes
 
-Sizes: B examples, M supervisors, K classes. Supervisor weights are (M,), or (B, M) where they
-differ between examples, such as a softmax over supervisors of the mean log-score of their answers;
-they sum to 1 over M. With one supervisor of weight 1 each objective is that of a single weak label.
+    logits              (B, K), any float type
+    targets             (B, M, K), rows sum to 1; any finite numbers of a supervisor that abstains
+    supervisor_weights  lambda, (M,) or (B, M), sum to 1 over M; 0 drops a supervisor
+    weights             (B,), not negative; None weighs each example 1
+
+for B examples, M supervisors and K classes. With one supervisor of weight 1 each objective is that
+of a single weak label.
 """
 
 from collections.abc import Callable
+from functools import partial
 from typing import ClassVar, Literal, TypeAlias
 
 import torch
@@ -20,14 +25,7 @@ from steelyard.objectives.dirichlet import Evidence, dirichlet_mean, expected_en
 from steelyard.objectives.evidential import SoftMode, evidential
 from steelyard.objectives.hardening import RecentPredictions, ramp
 from steelyard.objectives.one_label import cross_entropy
-from steelyard.objectives.pooling import (
-    label_entropies,
-    per_example,
-    pool_mean,
-    pool_product,
-    present_weights,
-)
-from steelyard.objectives.reduction import mean_over_examples
+from steelyard.objectives.reduction import mean_over_examples, widened
 from steelyard.objectives.state import ObjectiveState
 from steelyard.types import Floats
 
@@ -35,10 +33,55 @@ Loss: TypeAlias = Callable[[Tensor, Tensor, Tensor], Tensor]
 """Of logits (B, K), targets (B, K) and weights (B,), as `cross_entropy`."""
 
 
-class _MultiSupervisor(BaseObjective):
-    """What all of them share: the supervisors' weights."""
+def pool_mean(targets: Tensor, supervisor_weights: Tensor) -> Tensor:
+    """sum_m lambda_m targets_m, (B, K): the linear pool."""
+    return (per_example(supervisor_weights, targets)[..., None] * targets).sum(dim=1)
 
-    several: ClassVar[bool] = True
+
+def pool_product(targets: Tensor, supervisor_weights: Tensor) -> Tensor:
+    """prod_m targets_mk^lambda_m, scaled to sum to 1, (B, K): the logarithmic pool.
+
+    A supervisor that excludes a class excludes it from the pool, unless each class is excluded by
+    some supervisor: then the classes remain that the least weight of supervisors excludes.
+    """
+    targets = widened(targets)
+    shares = per_example(supervisor_weights, targets)[..., None]
+    excluded = (shares * (targets == 0)).sum(dim=1)
+    least = excluded.amin(dim=-1, keepdim=True) + 1e-6
+    logs = (shares * torch.where(targets > 0, targets, 1.0).log()).sum(dim=1)
+    return torch.softmax(logs.masked_fill(excluded > least, -torch.inf), dim=-1)
+
+
+def label_entropies(targets: Tensor) -> Tensor:
+    """Entropy of each supervisor's mean label, (M,), in nats.
+
+    Targets are those of the training set; a row sums to 0 where a supervisor abstains.
+    """
+    sums = widened(targets).sum(dim=0)
+    mean = sums / sums.sum(dim=-1, keepdim=True).clamp(min=1e-30)
+    entropies: Tensor = torch.special.entr(mean).sum(dim=-1)
+    return entropies
+
+
+def present_weights(supervisor_weights: Tensor, present: Tensor) -> Tensor:
+    """Weights of the supervisors that are `present` (B, M), scaled to sum to 1, (B, M).
+
+    A row of zeros where no supervisor answered: the example is not learned.
+    """
+    shares = supervisor_weights * present
+    total = shares.sum(dim=-1, keepdim=True)
+    return torch.where(total > 0, shares / total.clamp(min=torch.finfo(shares.dtype).tiny), 0.0)
+
+
+def per_example(supervisor_weights: Tensor, targets: Tensor) -> Tensor:
+    """Supervisor weights as (B, M)."""
+    return supervisor_weights.expand(targets.shape[:2])
+
+
+class _MultiSupervisor(BaseObjective):
+    """Keeps the supervisors' weights."""
+
+    per_supervisor: ClassVar[bool] = True
 
     def start(self, targets: Floats, supervisor_weights: Floats | None = None) -> ObjectiveState:
         if supervisor_weights is None:
@@ -72,7 +115,7 @@ class NaiveMultiWeak(_MultiSupervisor):
     learn_weights: bool = False
     """Learn lambda together with the student, from the selection's weights."""
     temperature: float = Field(0.1, gt=0)
-    """Of learned weights, in nats: so much worse a fit costs a supervisor a factor e."""
+    """Temperature of learned weights, in nats: a fit that is worse by this costs a factor e."""
 
     def start(self, targets: Floats, supervisor_weights: Floats | None = None) -> ObjectiveState:
         state = super().start(targets, supervisor_weights)
@@ -109,14 +152,7 @@ def naive_multi_weak(
     supervisor_weights: Tensor,
     weights: Tensor | None = None,
 ) -> Tensor:
-    """sum_m lambda_m * loss(logits, targets_m): the student learns every supervisor's label.
-
-    Args:
-        loss: of one label for each example, linear in the example weights.
-        logits: (B, K).
-        targets: (B, M, K), rows sum to 1; of a supervisor without an answer any finite numbers.
-        supervisor_weights: lambda, (M,) or (B, M); 0 drops a supervisor.
-        weights: (B,), not negative; None weighs each example 1.
+    """sum_m lambda_m * loss(logits, targets_m), of a `loss` that is linear in example weights.
 
     Source: Cui et al. 2024, arXiv:2406.03199, "Naive Multi-Weak".
     """
@@ -141,26 +177,19 @@ def learned_multi_weak(
 ) -> Tensor:
     """sum_m lambda_m loss_m - sum_m (lambda_m - prior_m) b_m + T KL(lambda || prior).
 
-    lambda = softmax(raw + ln prior) is learned together with the student, raw from zeros. Without
-    the second and third term the best lambda is one-hot at the supervisor that is the easiest to
-    imitate, say one who always gives the same answer: no loss, and nothing learned. b_m is the loss
-    of the best student that ignores the questions; b_m - loss_m is what this student explains of
-    m's labels, which is 0 for a supervisor with constant, random or uniform labels.
+    lambda = softmax(raw + ln prior) is learned together with the student, raw (M,) from zeros.
+    Without the second and third term the best lambda is one-hot at the supervisor that is the
+    easiest to imitate, such as one that always gives the same answer: no loss, and nothing learned.
+    b_m is the loss of the best student that ignores the questions; b_m - loss_m is what this
+    student explains of m's labels, which is 0 for constant, random or uniform labels.
     The best lambda is proportional to prior_m exp((b_m - loss_m) / T): explaining T nats less
-    costs a factor e, and no weight falls to 0. A supervisor who follows a superficial trait of the
+    costs a factor e, and no weight falls to 0. A supervisor that follows a superficial trait of the
     texts is explained well too; only a prior from trusted rows prevents that.
 
-    Args:
-        loss: of one label for each example, linear in the example weights.
-        logits: (B, K).
-        targets: (B, M, K), rows sum to 1.
-        raw: (M,), requires a gradient.
-        baselines: b, (M,), over the training set; for cross-entropy `label_entropies`.
-        prior: (M,), positive, sums to 1: uniform, or proportional to estimated accuracy.
-        temperature: T, > 0, in nats.
-        present: (B, M), whether a supervisor answered: lambda is then shared among those that did,
-            as `present_weights`, so that an abstention is no perfect fit. None: all did.
-        weights: (B,), not negative; None weighs each example 1.
+    `baselines` b (M,) are over the training set (for cross-entropy `label_entropies`). `prior` (M,)
+    is positive and sums to 1: uniform, or proportional to estimated accuracy. `temperature` T is in
+    nats. With `present` (B, M) lambda is shared among the supervisors that answered, so that an
+    abstention is no perfect fit.
 
     Source: Jeon et al. 2025, RAVEN, "Weak-to-Strong Generalization under Distribution Shifts",
         arXiv:2510.21332 (weights on the simplex learned by gradient with the student's; there
@@ -215,14 +244,14 @@ class Bayesian(_MultiSupervisor):
     cross-entropy, under `softplus` slowly; under `relu` an answer with a negative logit does not
     learn."""
     soft_mode: Literal["target", "expected", "argmax"] = "expected"
-    """How a supervisor's distribution is read: as it is, as labels drawn from it, or hardened."""
+    """How a supervisor's distribution is read: unchanged, as labels drawn from it, or hardened."""
     kl_weight: float = Field(0.1, ge=0)
-    """Of the divergence from no evidence, at the end of its rise (Sensoy et al.: 1)."""
+    """Weight of the divergence from no evidence, at the end of its rise (Sensoy et al.: 1)."""
     annealing: float = Field(1.0, ge=0, le=1)
-    """Share of training over which it rises."""
+    """Share of training over which that weight rises."""
     self_weight: float = Field(0.2, ge=0, le=1)
-    """g, of the student's prediction (the source: 1/2). Where supervisors are uncertain, a g
-    that is large before the student has learned something leaves it at one class."""
+    """Weight g of the student's own prediction (the source: 1/2). Where supervisors are uncertain,
+    a g that is large before the student has learned something leaves it at one class."""
     warmup: float = Field(1.0, ge=0, le=1)
     """Share of training over which g rises (the source: none)."""
     threshold: Literal["prior", "argmax"] = "prior"
@@ -274,30 +303,17 @@ def bayesian(
 ) -> Tensor:
     """(1 - g) sum_m lambda_m EDL(alpha ; targets_m) + g EDL(alpha ; the student's prediction).
 
-    Args:
-        logits: (B, K).
-        targets: (B, M, K), rows sum to 1.
-        supervisor_weights: lambda, (M,) or (B, M), sums to 1.
-        evidence: see `evidential`, as for what follows.
-        kl_weight: annealed by the caller.
-        soft_mode: how a soft label is read.
-        self_weight: g, in [0, 1].
-        offsets: (K,), of the student's prediction.
-        weights: (B,), not negative; None weighs each example 1.
+    g is `self_weight`, in [0, 1]; all options are those of `evidential`.
 
     Source: Cui et al. 2024, arXiv:2406.03199, equation 5.
     """
 
-    def loss(logits: Tensor, labels: Tensor, weights: Tensor) -> Tensor:
-        return evidential(
-            logits,
-            labels,
-            evidence=evidence,
-            kl_weight=kl_weight,
-            soft_mode=soft_mode,
-            self_weight=self_weight,
-            offsets=offsets,
-            weights=weights,
-        )
-
+    loss = partial(
+        evidential,
+        evidence=evidence,
+        kl_weight=kl_weight,
+        soft_mode=soft_mode,
+        self_weight=self_weight,
+        offsets=offsets,
+    )
     return naive_multi_weak(loss, logits, targets, supervisor_weights, weights)

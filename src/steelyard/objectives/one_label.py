@@ -1,7 +1,13 @@
-"""Objectives of one label for each example: they take a selection's targets.
+"""Objectives of one label for each example: cross-entropy, and losses against overfitting.
 
-Cross-entropy, and losses against overfitting weak labels. Sizes: B examples, K classes. A class
-that an example does not have carries a very low logit and target 0.
+Each function takes
+
+    logits   (B, K), any float type; the loss is computed in float32
+    targets  (B, K), rows sum to 1; a one-hot row is a hard label
+    weights  (B,), not negative; None weighs each example 1
+
+for B examples and K classes. A class that an example does not have has a very low logit and target
+0. p = softmax(logits).
 """
 
 from typing import Literal
@@ -45,11 +51,6 @@ def cross_entropy(logits: Tensor, targets: Tensor, weights: Tensor | None = None
     over the whole training set without bias. With all weights 1 it is the ordinary cross-entropy;
     scaling every weight by c scales the loss by c.
 
-    Args:
-        logits: (B, K), any float type; the loss is computed in float32.
-        targets: (B, K), rows sum to 1; a one-hot row is a hard label.
-        weights: (B,), not negative; None weighs each example 1.
-
     Source: Burns et al. 2023, arXiv:2312.09390 (soft labels); Guo and Yang 2024,
         arXiv:2406.19032, reliability re-weighting (example weights; theirs averages over padding
         too).
@@ -62,8 +63,7 @@ class ConfidenceLoss(BaseObjective):
     """The label mixed with the student's hardened prediction, (1 - c) q + c e: see `confidence`.
 
     c rises from 0 to `maximum` over the first `warmup` of training. The predictions are hardened so
-    that their shares over the last thousand or so examples match those of the weak labels: with
-    unbalanced or many classes, and whatever examples a step holds.
+    that the classes' shares in the last thousand or so examples match those of the weak labels.
 
     Source: Burns et al. 2023, arXiv:2312.09390, equation 1 and appendix A.4 (c of 0.75 for their
         largest students, 0.5 else; warm-up over a fifth of training).
@@ -73,8 +73,8 @@ class ConfidenceLoss(BaseObjective):
     maximum: float = Field(0.5, ge=0, le=1)
     """c after warm-up."""
     warmup: float = Field(0.2, ge=0, le=1)
-    """Share of training over which c rises (0.2 is the source's; with very weak labels and some
-    dozens of steps the student then learns its own first mistakes, and 1 is safer)."""
+    """Share of training over which c rises (0.2 is the source's; with very weak labels and a few
+    dozen steps the student then learns its own first mistakes, and 1 is safer)."""
     threshold: Literal["prior", "argmax"] = "prior"
     """Match the weak labels' shares, or take the student's most probable class."""
     legacy_ramp: bool = False
@@ -103,21 +103,14 @@ def confidence(
 ) -> Tensor:
     """(1/B) sum_i w_i * CE((1 - c) targets_i + c hard_i, softmax(logits_i)).
 
-    hard_i is the student's prediction, made one-hot by `harden` and without gradient: the student
-    learns the weak label and its own prediction at once, and may disagree with the label. With
-    c = 0 it is `cross_entropy`.
+    hard_i is the student's prediction, made one-hot by `harden` with `offsets` (K,) and without
+    gradient: the student may disagree with the label. c is `coefficient`, in [0, 1], see `ramp`;
+    with c = 0 it is `cross_entropy`.
 
-    Without `offsets` the predictions are hardened so that their shares match the mean of this
-    batch's targets. That needs the whole batch: the parts of a step that is split to fit in memory,
-    and batches whose examples resemble each other, need offsets from elsewhere
-    (`RecentPredictions`). Offsets of zeros take the argmax.
-
-    Args:
-        logits: (B, K), any float type; the loss is computed in float32.
-        targets: (B, K), rows sum to 1.
-        coefficient: c, in [0, 1]; see `ramp`.
-        offsets: (K,), added to the logits before the argmax; see `prior_offsets`.
-        weights: (B,), not negative; None weighs each example 1. They do not act on the shares.
+    Without `offsets` the shares of the predictions match the mean of this batch's targets. That
+    needs the whole batch: parts of a step, and batches whose examples resemble each other, need
+    offsets from elsewhere (`RecentPredictions`). Offsets of zeros take the argmax. `weights` do not
+    act on the shares.
 
     Source: Burns et al. 2023, arXiv:2312.09390, equation 1 and appendix A.4 (the share of each
         answer from the weak labels, as in the authors' code, and not half of the batch; more than
@@ -130,16 +123,16 @@ def confidence(
 
 
 class Product(BaseObjective):
-    """The label times the student's probabilities, scaled: see `product`.
+    """The label times the student's probabilities, scaled to sum to 1: see `product`.
 
     Source: Burns et al. 2023, arXiv:2312.09390, from the authors' code.
     """
 
     kind: Literal["product"] = "product"
     student_power: float = Field(1.0, ge=0)
-    """b of target proportional to p^b q^a."""
+    """Power b of the student's p in the target, which is proportional to p^b q^a."""
     label_power: float = Field(1.0, ge=0)
-    """a of target proportional to p^b q^a."""
+    """Power a of the label q in that target."""
 
     def loss(
         self, logits: Tensor, targets: Tensor, weights: Tensor, state: ObjectiveState
@@ -158,15 +151,8 @@ def product(
 ) -> Tensor:
     """(1/B) sum_i w_i * CE(t_i, p_i) with t_ik proportional to p_ik^b * targets_ik^a.
 
-    p = softmax(logits); no gradient flows through t. An answer with target 0 keeps target 0. With
-    b = 0 and a = 1 it is `cross_entropy`.
-
-    Args:
-        logits: (B, K), any float type; the loss is computed in float32.
-        targets: (B, K), rows sum to 1.
-        student_power: b, >= 0.
-        label_power: a, >= 0.
-        weights: (B,), not negative; None weighs each example 1.
+    No gradient flows through t. A class with target 0 keeps target 0. With `student_power` b = 0
+    and `label_power` a = 1 it is `cross_entropy`.
 
     Source: Burns et al. 2023, arXiv:2312.09390, from the authors' code, `loss.py` of
         openai/weak-to-strong.
@@ -207,13 +193,8 @@ def window(
     """(1/B) sum_i w_i * 1[max of p_i < 1/2 + radius] * CE(targets_i, p_i).
 
     A student that is certain of an example learns nothing from it. B counts all examples. Of more
-    than two classes, p is between the student's best two: p_1 / (p_1 + p_2).
-
-    Args:
-        logits: (B, K), any float type; the loss is computed in float32.
-        targets: (B, K), rows sum to 1.
-        radius: in (0, 1/2]; `midweak_radius` takes it from the weak labels.
-        weights: (B,), not negative; None weighs each example 1.
+    than two classes, p is between the student's best two: p_1 / (p_1 + p_2). `radius` is in
+    (0, 1/2]; `midweak_radius` takes it from the weak labels.
 
     Source: EleutherAI 2024, "Experiments in weak-to-strong generalization", from the authors' code,
         `loss.py` of EleutherAI/w2s (more than two answers: ours).
@@ -223,13 +204,9 @@ def window(
 
 
 def midweak_radius(targets: Tensor) -> float:
-    """Median over examples of q_1 / (q_1 + q_2) - 1/2, of the weak labels' two largest entries.
+    """Median over N training examples of q_1 / (q_1 + q_2) - 1/2, of a label's best two classes.
 
-    Of two answers that is the median of abs(q - 1/2). Take it over the training set: that of one
-    batch depends on how examples were grouped.
-
-    Args:
-        targets: (N, K), rows sum to 1.
+    Of two classes that is the median of abs(q - 1/2).
 
     Source: as `window`.
     """
@@ -243,7 +220,7 @@ def _lead(logs: Tensor) -> Tensor:
 
 
 class Entropy(BaseObjective):
-    """The label and low entropy of the student, (1 - c) CE + c H: see `entropy`.
+    """The label and low entropy of the student, (1 - c) CE + c H: see `entropy_loss`.
 
     Source: EleutherAI 2024, "Experiments in weak-to-strong generalization" (H's gradient: ours).
     """
@@ -258,10 +235,10 @@ class Entropy(BaseObjective):
         self, logits: Tensor, targets: Tensor, weights: Tensor, state: ObjectiveState
     ) -> Tensor:
         c = ramp(self.maximum, state.progress, self.warmup)
-        return entropy(logits, targets, c, weights=weights)
+        return entropy_loss(logits, targets, c, weights=weights)
 
 
-def entropy(
+def entropy_loss(
     logits: Tensor,
     targets: Tensor,
     coefficient: float,
@@ -269,17 +246,11 @@ def entropy(
     detached: bool = False,
     weights: Tensor | None = None,
 ) -> Tensor:
-    """(1/B) sum_i w_i * [(1 - c) CE(targets_i, p_i) + c H(p_i)], p = softmax(logits).
+    """(1/B) sum_i w_i * [(1 - c) CE(targets_i, p_i) + c H(p_i)], with c = `coefficient` in [0, 1].
 
-    Low entropy is a confident student: a soft form of `confidence`, without a threshold.
-
-    Args:
-        logits: (B, K), any float type; the loss is computed in float32.
-        targets: (B, K), rows sum to 1.
-        coefficient: c, in [0, 1]; see `ramp`.
-        detached: hold the p that weighs ln p in H fixed, as the source does. The value stays and
-            the gradient is (1 - c)(p - targets): cross-entropy with a smaller step and no more.
-        weights: (B,), not negative; None weighs each example 1.
+    Low entropy is a confident student: a soft form of `confidence`, without a threshold. `detached`
+    holds the p that weighs ln p in H fixed, as the source does: the gradient is then
+    (1 - c)(p - targets), cross-entropy with a smaller step and no more.
 
     Source: EleutherAI 2024, "Experiments in weak-to-strong generalization", `loss.py` of
         EleutherAI/w2s (the gradient of H: ours; `detached` is theirs).
@@ -309,17 +280,10 @@ class ReverseKl(BaseObjective):
 def reverse_kl(
     logits: Tensor, targets: Tensor, *, floor: float = 1e-4, weights: Tensor | None = None
 ) -> Tensor:
-    """(1/B) sum_i w_i * KL(p_i || targets_i), p = softmax(logits).
+    """(1/B) sum_i w_i * KL(p_i || targets_i), targets below `floor` (> 0) counting as `floor`.
 
-    The student's probability must lie where the label's does, but need not cover all of it.
-    Infinite where a target is 0: `floor` bounds the loss of a class that the label excludes at
-    -ln floor.
-
-    Args:
-        logits: (B, K), any float type; the loss is computed in float32.
-        targets: (B, K), rows sum to 1.
-        floor: > 0; smaller targets count as this.
-        weights: (B,), not negative; None weighs each example 1.
+    The student's probability must lie where the label's does, but need not cover all of it. The
+    floor bounds the loss of a class that the label excludes, which is infinite, at -ln floor.
 
     Source: Yao et al. 2025, "Revisiting Weak-to-Strong Generalization in Theory and Practice:
         Reverse KL vs. Forward KL", arXiv:2502.11107 (the floor as Wang et al. 2019,

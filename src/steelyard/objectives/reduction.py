@@ -1,4 +1,4 @@
-"""What every loss does first and last: widen its logits, and take the mean over examples.
+"""The first and last step of every loss: wider logits, and the mean over examples.
 
 Losses are in nats and divide by the number of examples B and not by the sum of weights, so that the
 mean over batches estimates the loss over the training set and parts of a batch add up to it.

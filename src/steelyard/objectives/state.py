@@ -1,4 +1,4 @@
-"""What one training run knows about its objective beyond the examples at hand."""
+"""The state of an objective during one training run."""
 
 from dataclasses import dataclass, field
 
@@ -28,7 +28,7 @@ class ObjectiveState:
         self.offsets = None if self.recent is None else self.recent.offsets()
 
     def tensors(self) -> dict[str, Tensor]:
-        """All that a resumed run must know; `restore` takes it back."""
+        """Everything that a resumed run needs, for `restore`."""
         steps = [] if self.recent is None else self.recent.steps
         return {
             **{name: tensor.detach().clone() for name, tensor in self.learned.items()},
@@ -37,7 +37,7 @@ class ObjectiveState:
         }
 
     def restore(self, tensors: dict[str, Tensor]) -> None:
-        """Go on from what `tensors` gave."""
+        """Resume from the result of `tensors`."""
         with torch.no_grad():
             for name, tensor in self.learned.items():
                 tensor.copy_(tensors[name])

@@ -1,25 +1,31 @@
-"""Objectives of single tokens, for a language model that learns open answers.
+"""Token-level objectives, for a language model that learns open answers.
 
-A supervisor says how probable each word of an answer is. The student's tokens of a word share that
-probability (`token_confidences`): s of each token. The loss of an example is the mean over the
-tokens of an answer, and the mean over its answers by their shares.
+A supervisor gives the probability of each word of an answer. The student's tokens of a word share
+it (`token_confidences`): s of each token. The loss of an example is the mean over the tokens of an
+answer, and the mean over its answers by their shares.
 
-Sizes: T answer tokens, whatever rows they come from; V words of the vocabulary. The functions give
-(T,) losses, so that tokens of many rows, hypotheses and supervisors go in one batch, and in as many
-parts as memory asks for. The soft target of a token with the weak label l is
+Sizes: T answer tokens of any number of rows; V tokens of the vocabulary. Each function takes
+
+    logits       (T, V), any float type; the loss is computed in float32
+    labels       (T,), token numbers l
+    confidences  (T,), s in [0, 1]
+    coefficient  c, see `ramp`
+
+and gives (T,) losses, which can be computed in as many parts as memory asks for. The soft target is
 
     t_l = s          t_k = p_k (1 - s) / (1 - p_l)   for k != l
 
-with p the student's softmax: the label's probability is the supervisor's, and the rest stays in the
+with p the student's softmax: the label has the supervisor's probability, and the rest stays in the
 student's proportions. e is one-hot at the student's argmax. Targets have no gradient.
 
 Source: Cui et al. 2024, "Bayesian WeakS-to-Strong from text classification to generation",
     arXiv:2406.03199, and the authors' code, `loss.py`.
 """
 
+from collections.abc import Callable
 from functools import partial
 from math import inf
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 import torch
 from pydantic import Field
@@ -36,9 +42,14 @@ from steelyard.objectives.state import ObjectiveState
 
 
 class TokenObjective(BaseObjective):
-    """A loss of single tokens, its mean over each answer's tokens, and over the answers."""
+    """A loss of single tokens, its mean over each answer's tokens, and over the answers.
 
-    tokens: ClassVar[bool] = True
+    A subclass names its function (`token_loss`), or has `token_losses`.
+    """
+
+    token_level: ClassVar[bool] = True
+    token_loss: ClassVar[Callable[..., Tensor]]
+    """Takes logits, labels, confidences and `options`."""
 
     def loss(
         self, logits: Tensor, targets: AnswerTargets, weights: Tensor, state: ObjectiveState
@@ -52,18 +63,15 @@ class TokenObjective(BaseObjective):
     def token_losses(
         self, logits: Tensor, labels: Tensor, confidences: Tensor, progress: float
     ) -> Tensor:
-        """Losses of T tokens, (T,).
+        """Losses of T tokens, (T,); `progress` is steps done over steps planned, in [0, 1)."""
+        return self.token_loss(logits, labels, confidences, **self.options(progress))
 
-        Args:
-            logits: (T, V).
-            labels: (T,), token numbers.
-            confidences: (T,), of `confidences`.
-            progress: steps done over steps planned, in [0, 1).
-        """
-        raise NotImplementedError
+    def options(self, progress: float) -> dict[str, Any]:
+        """Keyword arguments of `token_loss` at this point of training."""
+        return {}
 
     def confidences(self, logits: Tensor, targets: AnswerTargets) -> Tensor:
-        """How certain the supervisors are of each token, (T,); 1 where the loss ignores it."""
+        """The supervisors' confidence in each token, (T,); 1 where the loss ignores it."""
         return torch.ones(len(logits), device=logits.device)
 
 
@@ -87,8 +95,8 @@ class _WithConfidences(TokenObjective):
     """Takes the supervisors' probabilities of words, shared among the student's tokens."""
 
     temperature: float | None = Field(1.0, gt=0)
-    """Of a word's probability over its tokens: the lower, the more of the uncertainty goes to the
-    token of which the student is least certain; None shares it evenly."""
+    """Temperature of sharing a word's probability among its tokens: the lower, the more of the
+    uncertainty goes to the token of which the student is least certain; None shares it evenly."""
 
     def confidences(self, logits: Tensor, targets: AnswerTargets) -> Tensor:
         assert targets.word is not None  # as `finetune_lm` sees to
@@ -111,17 +119,16 @@ def _tops(logits: Tensor) -> Tensor:
 def token_confidences(
     tops: Tensor, word: Tensor, log_probs: Tensor, temperature: float = 1.0
 ) -> Tensor:
-    """How certain the supervisor is of each of the student's tokens, in (0, 1], (T,).
+    """The supervisor's confidence in each of the student's tokens, in (0, 1], (T,).
 
-        share_j = softmax over the tokens j of word w of (-m_j / T)
+        share_j = softmax over the tokens j of word w of (-m_j / temperature)
         s_j     = exp(share_j * ln P(w)),   so that the product of s_j over w is P(w)
 
-    m_j is the student's largest probability at the token's position: the token of which it is least
-    certain takes most of the word's improbability. A word that is one token has s = P(w). Shares
-    carry no gradient; all is computed in float32.
+    The token of which the student is least certain takes most of the word's improbability. A word
+    that is one token has s = P(w). Shares carry no gradient; all is computed in float32.
 
     Args:
-        tops: (T,), m_j, any float type.
+        tops: (T,), m_j, the student's largest probability at the token's position.
         word: (T,), number of each token's word.
         log_probs: (W,), ln P(w), finite; every word has a token.
         temperature: positive; `inf` shares evenly.
@@ -151,62 +158,38 @@ class _WithRamp(TokenObjective):
         """c at this point of training."""
         return (legacy_ramp if self.legacy_ramp else ramp)(self.maximum, progress, self.warmup)
 
-
-class Soft(_WithConfidences):
-    """KL(t || p) with t_l = s for the label's token: see `soft`.
-
-    What is left, 1 - s, stays with the other tokens in the student's own proportions. With s = 1 it
-    is the cross-entropy.
-
-    Source: Cui et al. 2024, arXiv:2406.03199 (`soft` in the authors' code; T = 1 there).
-    """
-
-    kind: Literal["soft"] = "soft"
-
-    def token_losses(
-        self, logits: Tensor, labels: Tensor, confidences: Tensor, progress: float
-    ) -> Tensor:
-        return soft(logits, labels, confidences)
+    def options(self, progress: float) -> dict[str, Any]:
+        return {**super().options(progress), "coefficient": self.coefficient(progress)}
 
 
 def soft(logits: Tensor, labels: Tensor, confidences: Tensor) -> Tensor:
     """KL(t || p) = s ln(s / p_l) + (1 - s) ln((1 - s) / (1 - p_l)), (T,).
 
-    With gradient p - t in the logits whether t is held fixed or not. Finite at s = 0 and 1
+    The gradient in the logits is p - t whether t is held fixed or not. Finite at s = 0 and 1
     (0 ln 0 = 0) and where p_l rounds to 1: with d = z_l - logsumexp of the other logits,
     p_l = sigmoid(d), and it is the binary cross-entropy of d less the entropy of s.
 
-    Args:
-        logits: (T, V), any float type; the loss is computed in float32.
-        labels: (T,), token numbers.
-        confidences: (T,), s, in [0, 1].
-
     Source: Cui et al. 2024, arXiv:2406.03199, the authors' `loss.py` (the closed form is ours).
     """
-    label, rest = _label_and_rest(widened(logits), labels)
-    s = confidences.to(label.dtype)
+    logits = widened(logits)
+    others = logits.scatter(1, labels[:, None], -torch.inf)
+    lead = logits.gather(1, labels[:, None])[:, 0] - torch.logsumexp(others, dim=1)
+    s = confidences.to(lead.dtype)
     entropy: Tensor = torch.special.entr(s) + torch.special.entr(1 - s)
-    return binary_cross_entropy_with_logits(label - rest, s, reduction="none") - entropy
+    return binary_cross_entropy_with_logits(lead, s, reduction="none") - entropy
 
 
-def _label_and_rest(logits: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
-    """z_l, and logsumexp of the other logits: ln(1 - p_l) without subtraction from 1, (T,) each."""
-    masked = logits.scatter(1, labels[:, None], -torch.inf)
-    return logits.gather(1, labels[:, None])[:, 0], torch.logsumexp(masked, dim=1)
+class Soft(_WithConfidences):
+    """KL(t || p) with t_l = s for the label's token: see `soft`.
 
+    The other tokens share 1 - s in the student's own proportions. With s = 1 it is the
+    cross-entropy.
 
-class SoftStep(_WithConfidences, _WithRamp):
-    """KL((1 - c) t + c e || p), e the student's own token: see `soft_step`.
-
-    Source: Cui et al. 2024, arXiv:2406.03199 (`soft_step` in the authors' code).
+    Source: Cui et al. 2024, arXiv:2406.03199 (`soft` in the authors' code; T = 1 there).
     """
 
-    kind: Literal["soft_step"] = "soft_step"
-
-    def token_losses(
-        self, logits: Tensor, labels: Tensor, confidences: Tensor, progress: float
-    ) -> Tensor:
-        return soft_step(logits, labels, confidences, self.coefficient(progress))
+    kind: Literal["soft"] = "soft"
+    token_loss = staticmethod(soft)
 
 
 def soft_step(logits: Tensor, labels: Tensor, confidences: Tensor, coefficient: float) -> Tensor:
@@ -214,12 +197,6 @@ def soft_step(logits: Tensor, labels: Tensor, confidences: Tensor, coefficient: 
 
     Over three outcomes, the label, the student's argmax and all others: among the others target and
     p are in proportion, so no target over the vocabulary is needed.
-
-    Args:
-        logits: (T, V).
-        labels: (T,).
-        confidences: (T,), in [0, 1].
-        coefficient: c, in [0, 1]; see `ramp`.
     """
     logits = widened(logits)
     best = logits.argmax(dim=-1)
@@ -238,6 +215,26 @@ def soft_step(logits: Tensor, labels: Tensor, confidences: Tensor, coefficient: 
     return -(target * log_probs).sum(dim=1) - entropy
 
 
+class SoftStep(_WithConfidences, _WithRamp):
+    """KL((1 - c) t + c e || p), e the student's own token: see `soft_step`.
+
+    Source: Cui et al. 2024, arXiv:2406.03199 (`soft_step` in the authors' code).
+    """
+
+    kind: Literal["soft_step"] = "soft_step"
+    token_loss = staticmethod(soft_step)
+
+
+def prediction_xent(logits: Tensor) -> Tensor:
+    """-ln max p, the cross-entropy of the student's own tokens, (T,)."""
+    return xent(logits, logits.argmax(dim=-1))
+
+
+def logconf_step(logits: Tensor, labels: Tensor, coefficient: float) -> Tensor:
+    """-(1 - c) ln p_l - c ln max p, (T,): the weak token and the student's own, no threshold."""
+    return (1 - coefficient) * xent(logits, labels) + coefficient * prediction_xent(logits)
+
+
 class LogconfStep(_WithRamp):
     """Cross-entropy with (1 - c) of the label's token and c of the student's own.
 
@@ -251,16 +248,4 @@ class LogconfStep(_WithRamp):
     def token_losses(
         self, logits: Tensor, labels: Tensor, confidences: Tensor, progress: float
     ) -> Tensor:
-        return logconf_step(logits, labels, self.coefficient(progress))
-
-
-def logconf_step(logits: Tensor, labels: Tensor, coefficient: float) -> Tensor:
-    """-(1 - c) ln p_l - c ln max p, (T,): the weak token and the student's own, no threshold.
-
-    Args:
-        logits: (T, V).
-        labels: (T,).
-        coefficient: c, in [0, 1]; see `ramp`.
-    """
-    prediction = xent(logits, logits.argmax(dim=-1))
-    return (1 - coefficient) * xent(logits, labels) + coefficient * prediction
+        return logconf_step(logits, labels, **self.options(progress))

@@ -1,7 +1,7 @@
 """Objectives that train on an answer only while the student is less certain than the supervisor.
 
 They compare the student's mean cross-entropy over the answer's tokens with the entropy H of the
-supervisor's list of answers, both in nats a token (each with its tokenizer). They take the
+supervisor's list of answers, both in nats per token (each with its own tokenizer). They take the
 supervisors' words, and not their probabilities. Sizes and arguments as in `objectives.tokens`;
 R answers.
 
@@ -17,11 +17,11 @@ from torch import Tensor
 
 from steelyard.objectives.answers import AnswerTargets, row_sums
 from steelyard.objectives.chunks import in_chunks
-from steelyard.objectives.tokens import TokenObjective, _WithRamp, xent
+from steelyard.objectives.tokens import TokenObjective, _WithRamp, prediction_xent, xent
 
 
 class _ByEntropy(TokenObjective):
-    by_entropy: ClassVar[bool] = True
+    uses_entropy: ClassVar[bool] = True
 
     def confidences(self, logits: Tensor, targets: AnswerTargets) -> Tensor:
         """Whether each token's answer is above the entropy of its list, (T,), true or false."""
@@ -44,6 +44,15 @@ def above_entropy(losses: Tensor, row: Tensor, entropies: Tensor) -> Tensor:
     return (row_sums(losses, row, len(entropies)) / count > entropies)[row]
 
 
+def logconf(logits: Tensor, labels: Tensor, above: Tensor) -> Tensor:
+    """-ln p_l of the tokens of an answer above H (`above_entropy`), 0 of all others, (T,).
+
+    Source: Cui et al. 2024, arXiv:2406.03199, the authors' `loss.py` (their mean is over the
+        answers of a batch that are learned; here each example counts, as in every other loss).
+    """
+    return torch.where(above, xent(logits, labels), 0.0)
+
+
 class Logconf(_ByEntropy):
     """Cross-entropy of an answer while the student's is above the entropy of the supervisor's list.
 
@@ -54,25 +63,12 @@ class Logconf(_ByEntropy):
     """
 
     kind: Literal["logconf"] = "logconf"
-
-    def token_losses(
-        self, logits: Tensor, labels: Tensor, confidences: Tensor, progress: float
-    ) -> Tensor:
-        return logconf(logits, labels, confidences)
+    token_loss = staticmethod(logconf)
 
 
-def logconf(logits: Tensor, labels: Tensor, above: Tensor) -> Tensor:
-    """-ln p_l of the tokens of an answer above H, 0 of all others, (T,).
-
-    Args:
-        logits: (T, V).
-        labels: (T,).
-        above: (T,), of `above_entropy`.
-
-    Source: Cui et al. 2024, arXiv:2406.03199, the authors' `loss.py` (their mean is over the
-        answers of a batch that are learned; here each example counts, as in every other loss).
-    """
-    return torch.where(above, xent(logits, labels), 0.0)
+def logconf_confer(logits: Tensor, labels: Tensor, above: Tensor, coefficient: float) -> Tensor:
+    """-ln p_l of the tokens of an answer above H, -c ln max p of all others, (T,), with c >= 0."""
+    return torch.where(above, xent(logits, labels), coefficient * prediction_xent(logits))
 
 
 class LogconfConfer(_ByEntropy, _WithRamp):
@@ -83,22 +79,5 @@ class LogconfConfer(_ByEntropy, _WithRamp):
 
     kind: Literal["logconf_confer"] = "logconf_confer"
     maximum: float = Field(0.25, ge=0)
-    """c after warm-up: a weight, and no share."""
-
-    def token_losses(
-        self, logits: Tensor, labels: Tensor, confidences: Tensor, progress: float
-    ) -> Tensor:
-        return logconf_confer(logits, labels, confidences, self.coefficient(progress))
-
-
-def logconf_confer(logits: Tensor, labels: Tensor, above: Tensor, coefficient: float) -> Tensor:
-    """-ln p_l of the tokens of an answer above H, -c ln max p of all others, (T,).
-
-    Args:
-        logits: (T, V).
-        labels: (T,).
-        above: (T,), of `above_entropy`.
-        coefficient: c, >= 0; see `ramp`.
-    """
-    prediction = xent(logits, logits.argmax(dim=-1))
-    return torch.where(above, xent(logits, labels), coefficient * prediction)
+    """c after warm-up: a weight, which may exceed 1."""
+    token_loss = staticmethod(logconf_confer)

@@ -1,4 +1,4 @@
-"""5. Questions and a Selection to a trained student. The ceiling is a student taught the truth."""
+"""5. Questions and a Selection to a trained student; the ceiling is trained on the truth."""
 
 from collections.abc import Mapping
 from typing import Annotated, TypeAlias, get_args
@@ -12,6 +12,7 @@ from steelyard.student.preference import PreferenceStudent, TrainedPreferenceStu
 from steelyard.student.probe import Probe, TrainedProbe
 from steelyard.student.protocol import (
     BaseStudent,
+    BaseTrainedStudent,
     Student,
     TrainedModel,
     TrainingData,
@@ -41,6 +42,7 @@ __all__ = [
     "Probe",
     "STUDENTS",
     "BaseStudent",
+    "BaseTrainedStudent",
     "Student",
     "StudentSettings",
     "TrainedModel",

@@ -14,7 +14,7 @@ from steelyard.types.task_kinds import AnswerForm, Kind
 
 
 class _Finetuned(Finetuning, BaseStudent):
-    """What classifier and chooser share: one loop, one loss."""
+    """Training, loading and checks of classifiers and choosers."""
 
     version: ClassVar[int] = 2 + TRAINING  # 2: smaller passes on a CPU
     libraries: ClassVar[tuple[str, ...]] = ("torch", "transformers")
@@ -22,13 +22,13 @@ class _Finetuned(Finetuning, BaseStudent):
     def fit(self, data: TrainingData, options: TrainingOptions) -> Finetuned:
         """Train on the examples with a weight; see `models.finetune`.
 
-        An objective of several supervisors takes their labels apart, (N, M, K), for targets.
+        An objective of several supervisors takes the labels of each, (N, M, K), for targets.
         """
         targets, per_supervisor = data.targets, data.per_supervisor
-        if data.objective.several and per_supervisor is not None:
+        if data.objective.per_supervisor and per_supervisor is not None:
             targets = per_supervisor.targets
         return finetune(
-            Finetuning(**self.model_dump(include=set(Finetuning.model_fields))),
+            self,
             data.questions,
             targets,
             data.weights,
@@ -42,10 +42,10 @@ class _Finetuned(Finetuning, BaseStudent):
 
     def load(self, folder: Path, kind: Kind, classes: tuple[str, ...]) -> Finetuned:
         """The trained model of a folder, with its adapters merged."""
-        settings = Finetuning(**self.model_dump(include=set(Finetuning.model_fields)))
-        settings = settings.model_copy(update={"lora": None, "model": str(folder), "layers": None})
+        saved = {"lora": None, "model": str(folder), "layers": None}
         tokenizer = load_tokenizer(Pretrained(model=str(folder)))
-        return Finetuned(settings, load_saved(folder), tokenizer, len(classes), None, 0)
+        model = (load_saved(folder), tokenizer, len(classes))
+        return Finetuned(self.model_copy(update=saved), *model, trunk=None, truncated=0)
 
     def frozen_settings(self) -> Mapping[str, Any] | None:
         """Layers and precision, where only the top is trained."""
@@ -55,15 +55,9 @@ class _Finetuned(Finetuning, BaseStudent):
         return {name: getattr(self, name) for name in names}
 
     def check_objective(self, objective: Objective) -> None:
-        """Refuse an objective that this student cannot have.
-
-        Raises:
-            ConfigError: naming it.
-        """
-        refuse_tokens(objective, type(self).__name__.lower())
+        refuse_tokens(objective, self.kind)
 
     def planned_steps(self, kept: int) -> int:
-        """Optimizer steps for so many kept examples."""
         return self.steps(kept)
 
 

@@ -13,40 +13,41 @@ from steelyard.errors import ConfigError
 from steelyard.io.renamed_settings import renamed
 from steelyard.models.finetune import StatesCache
 from steelyard.models.lm.beam_search import n_best
-from steelyard.models.lm.dpo import PreferenceTuning, train_dpo
+from steelyard.models.lm.dpo import train_dpo
 from steelyard.models.lm.finetune_lm import Completer, Tuning, finetune_lm
 from steelyard.models.lm.load_lm import load_causal
 from steelyard.models.lm.option_scores import Normalise, score_options
-from steelyard.models.lm.sampling import SampledReply, sample_replies
+from steelyard.models.lm.sampling import sample_replies
 from steelyard.models.lm.token_targets import shifted
 from steelyard.models.load import Pretrained, load_tokenizer
 from steelyard.models.train import VERSION as TRAINING
-from steelyard.models.train import TrainingLog, device
+from steelyard.models.train import device
 from steelyard.objectives import CROSS_ENTROPY, Objective, TokenObjective
 from steelyard.prompts import (
     AnswerFormat,
     PromptedQuestion,
     PromptSettings,
     PromptTemplate,
+    Reading,
     read,
 )
 from steelyard.student.preference_stage import PreferenceStage
 from steelyard.student.protocol import BaseStudent, TrainingData, TrainingOptions
-from steelyard.types import ABSTAIN, Floats, Ints, Question, one_hot
+from steelyard.types import ABSTAIN, Floats, Question, one_hot
 from steelyard.types.predictions import ModelAnswers
 from steelyard.types.task_kinds import KINDS, AnswerForm, Kind
 
-FRONT = " "  # of an open answer as it is taught, behind its prompt
+ANSWER_PREFIX = " "  # between a prompt and an open answer that is learned
 
 
 class LanguageModelStudent(Pretrained, Tuning, BaseStudent):
     """A language model trained on the answers that follow a prompt (see `models.lm.finetune_lm`).
 
-    Every arm, the ceiling and the test are asked with the same prompt: one template, options in
-    their original order.
+    Every arm, the ceiling and the test use the same prompt: one template, options in their original
+    order.
 
     Source: Guo and Yang 2024, arXiv:2406.19032 (completion loss, LoRA and its sizes; one prompt for
-        every arm, the end token taught and a mean over the answer alone: ours).
+        every arm, the end token learned and a mean over the answer only: ours).
     """
 
     version: ClassVar[int] = 1 + TRAINING
@@ -80,15 +81,11 @@ class LanguageModelStudent(Pretrained, Tuning, BaseStudent):
         return renamed(values, {"wording": "template", "reader": "answer_format"})
 
     def check_task(self, kind: str) -> None:
-        """Refuse a template or an answer format that does not suit the task.
-
-        Raises:
-            ConfigError: naming it.
-        """
+        """Raise ConfigError if a template or the answer format does not suit the task."""
         self.asking(kind).check_asking(kind)
 
     def asking(self, kind: str) -> PromptSettings:
-        """The one prompt with which this model is trained and tested."""
+        """Settings of the single prompt with which this model is trained and tested."""
         whole = PromptSettings(queries=1, orders=False, answer=self.answer)
         template = whole.templates_of(kind)[0] if self.template is None else self.template
         return whole.model_copy(
@@ -101,31 +98,25 @@ class LanguageModelStudent(Pretrained, Tuning, BaseStudent):
 
     @property
     def spelling(self) -> AnswerFormat:
-        """How open answers are read and compared."""
         return self.answer_format or "text"
 
     def check_objective(self, objective: Objective) -> None:
-        """Refuse any objective but the cross-entropy and those of single tokens.
-
-        Raises:
-            ConfigError: naming it.
-        """
-        if objective != CROSS_ENTROPY and not objective.tokens:
+        """Refuse any objective but the cross-entropy and those of single tokens."""
+        if objective != CROSS_ENTROPY and not objective.token_level:
             raise ConfigError(
                 f"`objective: {objective.kind}` is for a classifier or chooser; a language model "
                 "minimises the cross-entropy, or a loss of single tokens such as `soft`."
             )
 
     def planned_steps(self, kept: int) -> int:
-        """Optimizer steps for so many kept examples."""
         return self.steps(kept)
 
     def versions(self) -> int:
-        """Its own, and those of prompts and of the parsers of answers."""
+        """Versions of the student, of prompts and of the parsers of answers."""
         return self.version + PromptSettings().prompt_versions()
 
     def fit(self, data: TrainingData, options: TrainingOptions) -> "TrainedLanguageModel":
-        """Train on questions (N) with targets (N, K) and weights (N,).
+        """Train on the examples with a weight.
 
         An objective of single tokens takes the texts of `token_targets` for targets.
 
@@ -136,10 +127,10 @@ class LanguageModelStudent(Pretrained, Tuning, BaseStudent):
         objective, texts = data.objective, data.token_targets
         self.check_objective(objective)
         asking = self.asking(data.kind)
-        asked = [taught(asking, q, data.kind, data.classes) for q in data.questions]
+        asked = [training_prompt(asking, q, data.kind, data.classes) for q in data.questions]
         completer = finetune_lm(
             self.pretrained,
-            Tuning(**self.model_dump(include=set(Tuning.model_fields))),
+            self,
             asked,
             data.targets,
             data.weights,
@@ -147,9 +138,9 @@ class LanguageModelStudent(Pretrained, Tuning, BaseStudent):
             steps=options.steps,
             checkpoints=options.checkpoints,
             objective=objective if isinstance(objective, TokenObjective) else None,
-            token_targets=None if texts is None else shifted(texts, len(FRONT)),
+            token_targets=None if texts is None else shifted(texts, len(ANSWER_PREFIX)),
         )
-        return TrainedLanguageModel(self, data.kind, data.classes, completer)
+        return self._trained(completer, data.kind, data.classes)
 
     def fit_writer(self, data: TrainingData, options: TrainingOptions) -> "TrainedLanguageModel":
         """`fit`: the trained model writes lists of answers."""
@@ -161,31 +152,21 @@ class LanguageModelStudent(Pretrained, Tuning, BaseStudent):
         model = load_causal(saved).to(device())
         settings = self.model_copy(update={"lora": None, "model": str(folder), "layers": None})
         completer = Completer(model, load_tokenizer(saved), truncated=0, dropped=0)
-        return TrainedLanguageModel(settings, kind, classes, completer)
+        return settings._trained(completer, kind, classes)
+
+    def _trained(
+        self, completer: Completer, kind: Kind, classes: tuple[str, ...]
+    ) -> "TrainedLanguageModel":
+        return TrainedLanguageModel(**vars(completer), settings=self, kind=kind, classes=classes)
 
 
-@dataclass(frozen=True, eq=False)
-class TrainedLanguageModel:
-    """A taught language model that answers questions."""
+@dataclass(frozen=True, eq=False, kw_only=True)
+class TrainedLanguageModel(Completer):
+    """A trained language model that answers questions."""
 
     settings: LanguageModelStudent
     kind: Kind
     classes: tuple[str, ...]
-    completer: Completer
-
-    @property
-    def truncated(self) -> int:
-        """Training examples whose item was truncated."""
-        return self.completer.truncated
-
-    @property
-    def dropped(self) -> int:
-        """Training examples whose answer did not fit."""
-        return self.completer.dropped
-
-    @property
-    def log(self) -> TrainingLog:
-        return self.completer.log
 
     def predict(
         self, questions: Sequence[Question], states: StatesCache | None = None
@@ -197,24 +178,22 @@ class TrainedLanguageModel:
 
     def training_record(self) -> dict[str, Any]:
         """How many training examples were truncated and dropped."""
-        return {"cut": self.truncated, "left_out": self.dropped}
+        return {"truncated": self.truncated, "dropped": self.dropped}
 
     def probabilities(self, questions: Sequence[Question], states: Any = None) -> Floats:
         """Probabilities of each closed question's answers, (N, K).
 
-        Where some question has no readable answer, or does not fit, there is a further column for
-        it, (N, K + 1): such an answer is wrong, whatever the truth.
+        Where an answer is unreadable, or a question exceeds the context, there is a further column
+        for it, (N, K + 1): such an answer is wrong, whatever the truth.
         """
         asked = self._asked(questions)
         probs = np.zeros((len(asked), len(self.classes) + 1))
         if self.settings.evaluate_by == "generation":
-            answers = self._read(asked)
+            answers = np.array([parsed.answer for parsed in self._generate(asked, None)])
             probs[:] = one_hot(answers, probs.shape[1])  # ABSTAIN is -1, the last column
         else:
             scores = score_options(
-                self.completer.model,
-                self.completer.tokenizer,
-                asked,
+                *(self.model, self.tokenizer, asked),
                 normalise=self.settings.normalise,
                 precision=self.settings.precision,
                 max_tokens=self.settings.max_tokens,
@@ -224,29 +203,23 @@ class TrainedLanguageModel:
         return probs if probs[:, -1].any() else probs[:, :-1]
 
     def answers(self, questions: Sequence[Question]) -> tuple[str | None, ...]:
-        """Open answers in canonical spelling, None where there is none to read, (N,)."""
-        asked = self._asked(questions)
-        found = [
-            read(reply.text, one, self.settings.answer_format, reply.finish_reason)
-            for one, reply in zip(asked, self._replies(asked), strict=True)
-        ]
-        return tuple(None if one.answer == ABSTAIN else one.text for one in found)
+        """Open answers in canonical spelling, None where an answer is unreadable, (N,)."""
+        parsed = self._generate(self._asked(questions), self.settings.answer_format)
+        return tuple(None if answer.answer == ABSTAIN else answer.text for answer in parsed)
 
     def lists(self, questions: Sequence[Question], beams: int) -> list[tuple[str, ...]]:
         """The most probable open answers in canonical spelling, the best first, N lists."""
         asked = self._asked(questions)
-        found = n_best(
-            self.completer.model,
-            self.completer.tokenizer,
-            asked,
+        written = n_best(
+            *(self.model, self.tokenizer, asked),
             beams=beams,
             max_new_tokens=self.settings.max_new_tokens,
             normalise=self.settings.normalise,
             precision=self.settings.precision,
         )
         return [
-            tuple(dict.fromkeys(one.text for one in own if one.answer != ABSTAIN))
-            for own in found.read(asked, self.settings.answer_format, whole=True)
+            tuple(dict.fromkeys(answer.text for answer in answers if answer.answer != ABSTAIN))
+            for answers in written.read(asked, self.settings.answer_format, whole=True)
         ]
 
     def prefer(
@@ -265,55 +238,48 @@ class TrainedLanguageModel:
             targets: (N, 2), P(answer is the better one).
             weights: (N,), >= 0.
             stage: how it is tuned.
-            seed: of adapters, the order of pairs and dropout.
+            seed: random seed for adapters, the order of pairs and dropout.
 
         Returns:
-            The model, and its implicit rewards of the answers, (N, 2); nan of a pair without room.
+            The model, and its implicit rewards of the answers, (N, 2); nan of a pair that exceeds
+            the context.
         """
         pairs = [
-            Question(one.id, asked.prompt, tuple(f"{FRONT}{text}" for text in one.choices))
-            for one, asked in zip(questions, self._asked(questions), strict=True)
+            Question(question.id, asked.prompt, _prefixed(question.choices))
+            for question, asked in zip(questions, self._asked(questions), strict=True)
         ]
-        tuning = PreferenceTuning(**stage.model_dump(include=set(PreferenceTuning.model_fields)))
         with TemporaryDirectory() as folder:
-            self.completer.save(Path(folder))
-            taught = train_dpo(Pretrained(model=folder), tuning, pairs, targets, weights, seed=seed)
-            rewards = taught.rewards(pairs)
-        after = replace(self.completer, model=taught.model, tokenizer=taught.tokenizer)
-        return replace(self, completer=after), rewards
-
-    def save(self, folder: Path) -> None:
-        """Write weights, adapters merged, config and tokenizer in Hugging Face's format."""
-        self.completer.save(folder)
+            self.save(Path(folder))
+            tuned = train_dpo(Pretrained(model=folder), stage, pairs, targets, weights, seed=seed)
+            rewards = tuned.rewards(pairs)
+        return replace(self, model=tuned.model, tokenizer=tuned.tokenizer), rewards
 
     def _asked(self, questions: Sequence[Question]) -> list[PromptedQuestion]:
         asking = self.settings.asking(self.kind)
         return [asking.ask(question, self.kind, self.classes, 0, 0) for question in questions]
 
-    def _read(self, asked: Sequence[PromptedQuestion]) -> Ints:
-        return np.array(
-            [
-                read(reply.text, one, None, reply.finish_reason).answer
-                for one, reply in zip(asked, self._replies(asked), strict=True)
-            ],
-            dtype=np.int64,
-        )
-
-    def _replies(self, asked: Sequence[PromptedQuestion]) -> list[SampledReply]:
-        return sample_replies(
-            self.completer.model,
-            self.completer.tokenizer,
-            asked,
+    def _generate(
+        self, asked: Sequence[PromptedQuestion], answer_format: AnswerFormat | None
+    ) -> list[Reading]:
+        """The parsed replies that the model writes."""
+        replies = sample_replies(
+            *(self.model, self.tokenizer, asked),
             max_new_tokens=self.settings.max_new_tokens,
             precision=self.settings.precision,
         )
+        return [
+            read(reply.text, question, answer_format, reply.finish_reason)
+            for question, reply in zip(asked, replies, strict=True)
+        ]
 
 
-def taught(
+def training_prompt(
     asking: PromptSettings, question: Question, kind: str, classes: tuple[str, ...]
 ) -> PromptedQuestion:
-    """The question as it is asked; an open one with its candidates as answers to be taught."""
+    """The question with its prompt; an open one with its candidates as answers to learn."""
     asked = asking.ask(question, kind, classes, query=0, seed=0)
-    if not KINDS[kind].is_open:
-        return asked
-    return replace(asked, answers=tuple(f"{FRONT}{text}" for text in question.choices))
+    return replace(asked, answers=_prefixed(question.choices)) if KINDS[kind].is_open else asked
+
+
+def _prefixed(texts: Sequence[str]) -> tuple[str, ...]:
+    return tuple(f"{ANSWER_PREFIX}{text}" for text in texts)

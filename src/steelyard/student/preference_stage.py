@@ -11,9 +11,9 @@ from steelyard.models.lm.dpo import PreferenceTuning
 class PreferenceStage(PreferenceTuning):
     """After it has learned to answer, the student writes lists, and the supervisors order them.
 
-    Of each question's list the answer that the supervisors together find most probable is chosen,
-    the least probable one rejected, and the student is tuned by direct preference optimization,
-    with the student before this stage as the reference.
+    Of each question's list the answer that the supervisors together give the highest probability is
+    chosen, the least probable one rejected, and the student is tuned by direct preference
+    optimization, with the student before this stage as the reference.
 
     Source: Cui et al. 2024, arXiv:2406.03199, preference stage (from the authors' code: lists of
         10, beta = 0.1, one epoch, labels taken as certain).
@@ -22,9 +22,9 @@ class PreferenceStage(PreferenceTuning):
     version: ClassVar[int] = 2  # 2: supervisors are read back after training, as for their votes
 
     beams: int = Field(10, ge=2, le=64)
-    """Answers of a list."""
+    """Number of answers in a list."""
     questions: int | None = Field(None, ge=2)
-    """How many training questions get lists; null: all that the student is trained on."""
+    """How many training questions get lists; null takes all that the student is trained on."""
     conservative: bool = True
     """Give each pair a flip probability, the share of the supervisors that order it the other way;
     without it the labels are taken as certain."""

@@ -1,7 +1,7 @@
 """A logistic head on frozen features: the student that trains in seconds."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
@@ -15,10 +15,13 @@ from steelyard.models.finetune import StatesCache
 from steelyard.models.load import Pretrained, load_tokenizer
 from steelyard.models.logistic import Features, Head, HeadTargets, fit_heads
 from steelyard.models.score import Precision
-from steelyard.models.train import TrainingLog
-from steelyard.objectives import Objective, refuse_tokens
-from steelyard.student.protocol import BaseStudent, TrainingData, TrainingOptions
-from steelyard.types import Floats, Question
+from steelyard.student.protocol import (
+    BaseStudent,
+    BaseTrainedStudent,
+    TrainingData,
+    TrainingOptions,
+)
+from steelyard.types import Ints, Question
 from steelyard.types.predictions import ModelAnswers
 from steelyard.types.task_kinds import AnswerForm
 
@@ -39,34 +42,43 @@ class Probe(Pretrained, BaseStudent):
     answer_forms: ClassVar[tuple[AnswerForm, ...]] = ("classes",)
     answers_what: ClassVar[str] = "A probe answers classification"
     instead: ClassVar[str] = "`student: {kind: chooser, ...}`"
+    minimises: ClassVar[str] = "a probe student minimises the cross-entropy"
     fits_together: ClassVar[bool] = True
 
     kind: Literal["probe"] = "probe"
     regularization: float = Field(1.0, gt=0)
     """C of scikit-learn: larger trusts the labels more."""
     max_tokens: int = Field(128, ge=8)
-    """Longer inputs are cut, and counted."""
+    """Longer inputs are truncated, and counted."""
     precision: Precision = "bf16"
-    """Of the frozen model's matrix products."""
+    """Precision of the frozen model's matrix products."""
 
     def fit(self, data: TrainingData, options: TrainingOptions) -> "TrainedProbe":
-        """Fit the head; it is solved, so that seed, steps and checkpoints are not used."""
+        """Fit the head; seed, steps and checkpoints are not used."""
         return self.fit_all([data], options.states)[0]
 
     def fit_all(
         self, data: Sequence[TrainingData], states: StatesCache | None
     ) -> list["TrainedProbe"]:
-        """A probe for each training set, in one solve, on texts that are read once."""
+        """A probe for each training set, solved together on texts that are read once.
+
+        Raises:
+            InputError: a training set has a single class.
+            TrainingError: a head did not converge.
+        """
         row: dict[Question, int] = {}
-        targets = [
-            HeadTargets(
-                np.array([row.setdefault(q, len(row)) for q in part.questions], dtype=np.int64),
-                part.targets,
-                part.weights,
-            )
+        rows = [
+            np.array([row.setdefault(q, len(row)) for q in part.questions], dtype=np.int64)
             for part in data
         ]
-        return self.fit_together(tuple(row), targets, states)
+        questions = tuple(row)
+        training_sets = [
+            HeadTargets(index, part.targets, part.weights)
+            for index, part in zip(rows, data, strict=True)
+        ]
+        heads = fit_heads(self.features(questions, states), training_sets, self.regularization)
+        truncated = self._truncated(questions, rows)
+        return [TrainedProbe(self, *of_head) for of_head in zip(heads, truncated, strict=True)]
 
     def frozen_settings(self) -> Mapping[str, Any]:
         """Layers and precision of the features."""
@@ -78,80 +90,38 @@ class Probe(Pretrained, BaseStudent):
     def check_saved(self) -> None:
         raise ConfigError("A probe is not saved as a model; train a `classifier` student.")
 
-    def fit_together(
-        self,
-        questions: Sequence[Question],
-        lessons: Sequence[HeadTargets],
-        states: StatesCache | None = None,
-    ) -> list["TrainedProbe"]:
-        """A probe for each lesson, in one solve: arms, seeds, bootstraps of the same questions.
-
-        Args:
-            questions: N of them, each once.
-            lessons: what each probe is taught of which of them.
-            states: keeps features.
-
-        Raises:
-            InputError: a lesson of one class.
-            TrainingError: a head was not found.
-        """
-        heads = fit_heads(self.features(questions, states), lessons, self.regularization)
-        cut = self._cut(questions, lessons)
-        return [TrainedProbe(self, head, n) for head, n in zip(heads, cut, strict=True)]
-
     def features(self, questions: Sequence[Question], states: StatesCache | None) -> Features:
-        """What the heads see of each question, (N, d)."""
-        frozen = self.pretrained
-        return read_features(frozen, questions, self.max_tokens, states, self.precision)
+        """Inputs of the heads, (N, d)."""
+        return read_features(self.pretrained, questions, self.max_tokens, states, self.precision)
 
-    def check_objective(self, objective: Objective) -> None:
-        """Refuse any objective but the cross-entropy.
-
-        Raises:
-            ConfigError: naming it.
-        """
-        refuse_tokens(objective, self.kind)
-        raise ConfigError(
-            f"`objective: {objective.kind}` is for a classifier or chooser; a probe student "
-            "minimises the cross-entropy."
-        )
-
-    def _cut(self, questions: Sequence[Question], lessons: Sequence[HeadTargets]) -> list[int]:
-        """How many texts of each lesson are cut; lessons of a seed have the same."""
+    def _truncated(self, questions: Sequence[Question], rows: Sequence[Ints]) -> list[int]:
+        """How many texts of each training set are truncated; equal rows are counted once."""
         tokenizer = load_tokenizer(self)
-        found: dict[bytes, int] = {}
-        for lesson in lessons:
-            key = lesson.rows.tobytes()
-            if key not in found:
-                asked = [questions[int(i)] for i in lesson.rows]
-                found[key] = encode(tokenizer, asked, self.max_tokens).truncated
-        return [found[lesson.rows.tobytes()] for lesson in lessons]
+        counts: dict[bytes, int] = {}
+        for index in rows:
+            if index.tobytes() not in counts:
+                texts = [questions[int(i)] for i in index]
+                counts[index.tobytes()] = encode(tokenizer, texts, self.max_tokens).truncated
+        return [counts[index.tobytes()] for index in rows]
 
 
 @dataclass(frozen=True, eq=False)
-class TrainedProbe:
+class TrainedProbe(BaseTrainedStudent):
     """A probe that answers questions."""
 
     settings: Probe
     head: Head
     truncated: int = 0
-    log: TrainingLog = field(default_factory=TrainingLog)
-
-    def probabilities(
-        self, questions: Sequence[Question], states: StatesCache | None = None
-    ) -> Floats:
-        """Probabilities of each question's classes, (N, K)."""
-        return self.head.probabilities(self.settings.features(questions, states))
 
     def predict(
         self, questions: Sequence[Question], states: StatesCache | None = None
     ) -> ModelAnswers:
         """Probabilities of each question's classes, (N, K)."""
-        return ModelAnswers(self.probabilities(questions, states))
+        return ModelAnswers(self.head.probabilities(self.settings.features(questions, states)))
 
     def training_record(self) -> dict[str, Any]:
         """How many training texts were truncated."""
-        return {"cut": self.truncated}
+        return {"truncated": self.truncated}
 
     def save(self, folder: Path) -> None:
         raise ConfigError(

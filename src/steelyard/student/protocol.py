@@ -1,9 +1,9 @@
-"""What a student is to the stages that use it, what it is trained on, and what comes of it."""
+"""Students before and after training, and their training data."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeAlias
 
 from pydantic import BaseModel, ConfigDict
 
@@ -12,7 +12,7 @@ from steelyard.models.checkpoints import Checkpoints
 from steelyard.models.finetune import StatesCache
 from steelyard.models.load import Pretrained
 from steelyard.models.train import TrainingLog
-from steelyard.objectives import CROSS_ENTROPY, Objective
+from steelyard.objectives import CROSS_ENTROPY, Objective, refuse_tokens
 from steelyard.prompts import AnswerFormat
 from steelyard.types import Floats, Question, SupervisorTargets, TokenTargets
 from steelyard.types.predictions import ModelAnswers
@@ -38,16 +38,16 @@ class TrainingData:
 
 @dataclass(frozen=True, eq=False)
 class TrainingOptions:
-    """How one training run goes, apart from a student's settings."""
+    """Options of one training run, apart from a student's settings."""
 
     seed: int = 0  # random seed of the head or adapters, the order of examples and dropout
     steps: int | None = None  # optimizer steps; None takes `epochs` over the kept examples
-    checkpoints: Checkpoints | None = None  # where a killed run goes on
-    states: StatesCache | None = None  # keeps what frozen layers make of a text
+    checkpoints: Checkpoints | None = None  # from which a killed run resumes
+    states: StatesCache | None = None  # stores the states of frozen layers
 
 
 class TrainedModel(Protocol):
-    """A student after training."""
+    """A student after training. `BaseTrainedStudent` has the defaults."""
 
     @property
     def settings(self) -> BaseModel:
@@ -63,10 +63,30 @@ class TrainedModel(Protocol):
         """Answers to N questions: probabilities of closed ones, texts of open ones."""
 
     def training_record(self) -> dict[str, Any]:
-        """What became of the training rows: `cut`, and `left_out` where rows can be."""
+        """How many training rows were `truncated`, and `dropped`, where that can happen."""
 
     def save(self, folder: Path) -> None:
         """Write weights, config and tokenizer in Hugging Face's format."""
+
+
+class BaseTrainedStudent:
+    """Defaults of a trained student outside the package.
+
+    A subclass has `predict`; to be saved it also needs `settings` and `save`.
+    """
+
+    @property
+    def log(self) -> TrainingLog:
+        """Losses of optimizer steps: none."""
+        return TrainingLog()
+
+    def training_record(self) -> dict[str, Any]:
+        """Counts for the study's record, such as `truncated`: none."""
+        return {}
+
+    def save(self, folder: Path) -> None:
+        """Refuse to be saved."""
+        raise ConfigError(f"A {type(self).__name__} cannot be saved; give its class a `save`.")
 
 
 class AnswerWriter(TrainedModel, Protocol):
@@ -87,132 +107,98 @@ class AnswerWriter(TrainedModel, Protocol):
         """The model after preference training, and its implicit rewards, (N, 2)."""
 
 
-class Student(Protocol):
-    """A student: settings that are trained. `BaseStudent` has the defaults."""
-
-    version: ClassVar[int]
-    """Raised when results change without a change of settings."""
-    libraries: ClassVar[tuple[str, ...]]
-    """Distributions whose version may change the results."""
-    answer_forms: ClassVar[tuple[AnswerForm, ...]]
-    """Forms of answers that it can give."""
-    has_rewards: ClassVar[bool]
-    """Whether its probabilities are those of rewards, so that margins can be measured."""
-    knows_classes: ClassVar[bool]
-    """Whether results depend on the names of the classes."""
-    writes_lists: ClassVar[bool]
-    """Whether, trained, it writes lists of answers and can learn preferences between them."""
-    fits_together: ClassVar[bool]
-    """Whether all students of a study are trained in one call of `fit_all`."""
-
-    @property
-    def kind(self) -> str:
-        """Its name in study files."""
-
-    @property
-    def pretrained(self) -> Pretrained | None:
-        """The model whose weights it starts from."""
-
-    @property
-    def spelling(self) -> AnswerFormat:
-        """How open answers are read and compared."""
-
-    def versions(self) -> int:
-        """Sum of the versions of all that makes the results."""
-
-    def check_task(self, kind: str) -> None:
-        """Raise ConfigError if it cannot answer such a task."""
-
-    def check_objective(self, objective: Objective) -> None:
-        """Raise ConfigError if it cannot minimise the objective."""
-
-    def check_saved(self) -> None:
-        """Raise ConfigError if it cannot be saved after training."""
-
-    def planned_steps(self, kept: int) -> int:
-        """Optimizer steps for so many kept examples."""
-
-    def frozen_settings(self) -> Mapping[str, Any] | None:
-        """What decides the states of its frozen layers besides the weights; None without any."""
-
-    def fit(self, data: TrainingData, options: TrainingOptions) -> TrainedModel:
-        """Train on the examples with a weight."""
-
-    def fit_all(
-        self, data: Sequence[TrainingData], states: StatesCache | None
-    ) -> Sequence[TrainedModel]:
-        """Train a student on each of several training sets in one go."""
-
-    def fit_writer(self, data: TrainingData, options: TrainingOptions) -> AnswerWriter:
-        """`fit` of a student that `writes_lists`."""
-
-    def load(self, folder: Path, kind: Kind, classes: tuple[str, ...]) -> TrainedModel:
-        """The trained student that was saved to a folder."""
-
-    def model_dump(self, *, mode: str = ..., exclude: Any = ...) -> dict[str, Any]:
-        """Its settings."""
-
-
 class BaseStudent(BaseModel):
-    """Frozen settings of a student with the defaults of `Student`; `fit` is to be written.
+    """A student: frozen settings that are trained by `fit`.
 
-    A student outside the package is a subclass with a `kind` and `fit`.
+    A student outside the package is a subclass with a `kind` and `fit`; see
+    `examples/own_student.py`. Everything else has a default.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
     version: ClassVar[int] = 1
+    """Raised when results change without a change of settings."""
     libraries: ClassVar[tuple[str, ...]] = ()
+    """Distributions whose version may change the results."""
     answer_forms: ClassVar[tuple[AnswerForm, ...]] = ("classes",)
+    """Forms of answers that it can give."""
     answers_what: ClassVar[str] = "This student answers other tasks"
     """Begins the message about a task that it cannot answer."""
     instead: ClassVar[str] = "another student"
     """Ends that message."""
+    minimises: ClassVar[str] = "this student minimises the cross-entropy"
+    """Ends the message about an objective that it cannot minimise."""
     has_rewards: ClassVar[bool] = False
+    """Whether its probabilities are those of rewards, so that margins can be measured."""
     knows_classes: ClassVar[bool] = False
+    """Whether results depend on the names of the classes."""
     writes_lists: ClassVar[bool] = False
+    """Whether, trained, it writes lists of answers and can learn preferences between them."""
     fits_together: ClassVar[bool] = False
+    """Whether all students of a study are trained in one call of `fit_all`."""
+
+    if TYPE_CHECKING:
+        kind: str
+        """Its name in study files, a `Literal` with itself as the default."""
 
     @property
     def pretrained(self) -> Pretrained | None:
+        """The model whose weights it starts from."""
         return None
 
     @property
     def spelling(self) -> AnswerFormat:
+        """How open answers are read and compared."""
         return "text"
 
     def versions(self) -> int:
+        """Sum of the versions of all that makes the results."""
         return self.version
 
     def check_task(self, kind: str) -> None:
+        """Raise ConfigError if it cannot answer such a task."""
         refuse_kind(kind, self.answer_forms, self.answers_what, self.instead)
 
     def check_objective(self, objective: Objective) -> None:
-        """Refuse any objective but the cross-entropy."""
+        """Raise ConfigError if it cannot minimise the objective; all minimise the cross-entropy."""
+        refuse_tokens(objective, self.kind)
         if objective != CROSS_ENTROPY:
             raise ConfigError(
-                f"`objective: {objective.kind}` is for a classifier or chooser; this student "
-                "minimises the cross-entropy."
+                f"`objective: {objective.kind}` is for a classifier or chooser; {self.minimises}."
             )
 
     def check_saved(self) -> None:
-        """It can be saved."""
+        """Raise ConfigError if it cannot be saved after training: if it has no `load`."""
+        if type(self).load is BaseStudent.load:
+            raise ConfigError(
+                f"A {self.kind} student cannot be saved as a model: its class has no `load`."
+            )
 
     def planned_steps(self, kept: int) -> int:
+        """Optimizer steps for so many kept examples."""
         return 0
 
     def frozen_settings(self) -> Mapping[str, Any] | None:
+        """Settings that decide the states of its frozen layers besides the weights, or None."""
         return None
 
     def fit(self, data: TrainingData, options: TrainingOptions) -> TrainedModel:
+        """Train on the examples with a weight."""
         raise NotImplementedError
 
     def fit_all(
         self, data: Sequence[TrainingData], states: StatesCache | None
     ) -> Sequence[TrainedModel]:
+        """Train a student on each of several training sets in one call."""
         return [self.fit(part, TrainingOptions(states=states)) for part in data]
 
     def fit_writer(self, data: TrainingData, options: TrainingOptions) -> AnswerWriter:
+        """`fit` of a student that `writes_lists`."""
         raise NotImplementedError
 
     def load(self, folder: Path, kind: Kind, classes: tuple[str, ...]) -> TrainedModel:
+        """The trained student that was saved to a folder: the inverse of `TrainedModel.save`."""
         raise NotImplementedError
+
+
+Student: TypeAlias = BaseStudent
+"""Any student, of the package or not."""

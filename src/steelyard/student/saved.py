@@ -4,10 +4,10 @@ import json
 import tempfile
 from importlib.metadata import version
 from pathlib import Path
-from typing import cast
 
 from steelyard.errors import InputError
-from steelyard.io import atomic as sealed
+from steelyard.io import atomic
+from steelyard.io.plugins import find_plugin
 from steelyard.student import STUDENTS, Student, TrainedModel
 from steelyard.types.task_kinds import KINDS, Kind
 
@@ -34,32 +34,27 @@ def save_model(fitted: TrainedModel, folder: Path, task: str, classes: tuple[str
 
     if folder.exists():
         folder.rmdir()
-    sealed.publish(folder, write)
+    atomic.publish(folder, write)
 
 
 def check_free(folder: Path) -> None:
-    """Find out early whether a model can be written to the folder.
-
-    Raises:
-        InputError: the folder is not empty, or cannot be made.
-    """
+    """Raise InputError if the folder is not empty, or cannot be made; called before training."""
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         if folder.exists() and any(folder.iterdir()):
-            raise InputError(f"{folder} is not empty; give another folder with --out.")
+            raise InputError(f"{folder} is not empty; give another folder.")
         with tempfile.TemporaryFile(dir=folder.parent):
             pass
     except OSError as error:
         raise InputError(
-            f"The folder {folder} cannot be written ({error.strerror}); give another with --out."
+            f"The folder {folder} cannot be written ({error.strerror}); give another."
         ) from error
 
 
 def load_model(folder: Path) -> tuple[TrainedModel, Kind, tuple[str, ...]]:
     """A saved student, its task and its classes.
 
-    Of a preference student the model that it was made from is read as well: rewards are what
-    training changed.
+    A preference student loads the model from before its training as well, for its rewards.
 
     Raises:
         InputError: the folder holds no such model.
@@ -77,13 +72,18 @@ def read_card(folder: Path) -> tuple[Student, Kind, tuple[str, ...]]:
     try:
         card = json.loads((folder / CARD).read_text(encoding="utf-8"))
         settings, classes, kind = card["settings"], tuple(card["classes"]), KINDS[card["task"]].name
-        student = STUDENTS[settings.get("kind") or _kind_of(kind)]
+        name = settings.get("kind") or _kind_of(kind)
+        student = STUDENTS.get(name) or find_plugin(name, "fit")
+        if student is None:
+            raise InputError(
+                f"{folder} holds a student of kind `{name}`, which no installed package offers."
+            )
         given = {name: settings[name] for name in student.model_fields if name in settings}
-        return cast(Student, student.model_validate(given)), kind, classes
+        return student.model_validate(given), kind, classes
     except OSError as error:
         raise InputError(
             f"{folder} holds no model of `steelyard train`: {CARD} cannot be read "
-            f"({error.strerror}). Give the folder that `train --out` wrote."
+            f"({error.strerror}). Give a folder that `steelyard train` wrote."
         ) from error
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise InputError(

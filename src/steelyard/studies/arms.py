@@ -76,7 +76,7 @@ class Arm(BaseModel):
     @model_validator(mode="after")
     def _check_supervisors(self) -> "Arm":
         separate = self.selection.targets_per_supervisor
-        if self.objective.several and not separate:
+        if self.objective.per_supervisor and not separate:
             raise ValueError(
                 f"`objective: {self.objective.kind}` takes the labels of each supervisor and needs "
                 f"`selection: per_supervisor`, got `{self.selection.kind}`"

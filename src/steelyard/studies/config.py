@@ -123,7 +123,7 @@ class Study(BaseModel):
                 f"`balance` of arm `{arm.name}` weighs classes, and the questions of {self.task} "
                 "have no classes in common; remove the setting"
             )
-        if arm.objective.tokens and not kind.is_open:
+        if arm.objective.token_level and not kind.is_open:
             raise ValueError(
                 f"`objective: {arm.objective.kind}` of arm `{arm.name}` compares the tokens of "
                 f"open answers, and the task is {self.task}; use another objective"

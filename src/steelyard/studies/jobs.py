@@ -3,7 +3,7 @@
 from typing import TypeAlias
 
 from steelyard.errors import InputError
-from steelyard.models.load import check as check_model
+from steelyard.models.load import check_model
 from steelyard.studies.run import Run
 from steelyard.studies.selecting import select_labels, selected_labels
 from steelyard.studies.training import student_jobs, train_student, why_untrained

@@ -22,6 +22,8 @@ from steelyard.types.predictions import ModelAnswers
 from steelyard.types.task_kinds import KINDS
 
 CEILING = "ceiling"
+OLD_KEYS = {"cut": "truncated", "left_out": "dropped"}
+"""Keys in records that were stored before they were renamed."""
 
 
 class TrainedStudent(NamedTuple):
@@ -102,12 +104,13 @@ def _train(run: Run, seed: int, name: str) -> TrainedStudent:
         return {"test": predictions, "record": record, **answers.uncertainty}
 
     kept = run.store.keep(f"seed-{seed}/{name}/student", recipe, make)
+    record = {OLD_KEYS.get(key, key): value for key, value in kept["record"].items()}
     if "test" in kept:
         uncertainty = {key: kept[key] for key in kept if key not in ("test", "record")}
-        return TrainedStudent(kept["test"], kept["record"], uncertainty)
-    probs = grade(run, task.test, tuple(kept["record"]["answers"]), "accuracy")
+        return TrainedStudent(kept["test"], record, uncertainty)
+    probs = grade(run, task.test, tuple(record["answers"]), "accuracy")
     predictions = Predictions(f"{student.kind} {name}", task.test.ids, probs)
-    return TrainedStudent(predictions, kept["record"], {})
+    return TrainedStudent(predictions, record, {})
 
 
 def _fit(
@@ -158,8 +161,8 @@ def training_set(run: Run, seed: int, name: str) -> tuple[TrainingData, Selectio
         selection.targets,
         selection.weights,
         objective,
-        selection.per_supervisor if objective.several else None,
-        selection.token_targets if objective.tokens else None,
+        selection.per_supervisor if objective.per_supervisor else None,
+        selection.token_targets if objective.token_level else None,
     )
     return data, selection
 
@@ -194,11 +197,11 @@ def _objective_inputs(data: TrainingData) -> dict[str, str]:
         "version": objective.version,
     }
     inputs = {"objective": fingerprint(settings)}
-    if objective.several:
+    if objective.per_supervisor:
         inputs["apart"] = fingerprint(data.per_supervisor)
-    if objective.tokens:
+    if objective.token_level:
         targets: Any = data.token_targets
-        if targets is not None and not objective.by_entropy:
+        if targets is not None and not objective.uses_entropy:
             targets = {name: value for name, value in vars(targets).items() if name != "entropy"}
         inputs["written"] = fingerprint(targets)
     return inputs

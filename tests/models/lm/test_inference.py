@@ -5,7 +5,7 @@ from typing import Any
 import torch
 
 from drawn_models import questions
-from steelyard.models.lm.inference import reading
+from steelyard.models.lm.inference import inference
 from steelyard.models.lm.option_scores import fused_attention, score_options
 
 
@@ -15,7 +15,7 @@ def test_weights_are_cast_once_and_stay_frozen(llama: tuple[Any, Any]) -> None:
     frozen = next(model.parameters()).requires_grad_(False)
     ids = torch.tensor([[5, 6, 7]])
     counts = []
-    with reading(model, "bf16"):
+    with inference(model, "bf16"):
         for _ in range(2):
             with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU]) as seen:
                 model(input_ids=ids, use_cache=False)

@@ -7,18 +7,17 @@ from typing import Any
 import numpy as np
 import torch
 
-from steelyard.models.lm.option_scores import Normalise, inner_of
-from steelyard.models.lm.prompt_tokens import context_size, fit_prompt, prompt_tokens
-from steelyard.models.lm.sampling import _ends
+from steelyard.models.lm.option_scores import Normalise
+from steelyard.models.lm.prompt_tokens import context_size, fit_prompt, padded, prompt_tokens
+from steelyard.models.lm.sampling import end_tokens
 from steelyard.models.lm.sequence_scores import (
     TOO_LONG,
-    Bools,
     Scored,
-    like_sized,
-    padded,
+    batches_by_length,
     score_texts,
 )
-from steelyard.models.score import Precision, autocast
+from steelyard.models.lm.word_alignment import Bools
+from steelyard.models.score import Precision, autocast, without_adapters
 from steelyard.prompts import AnswerFormat, PromptedQuestion, Reading, read
 from steelyard.types import Floats, Ints
 
@@ -39,22 +38,11 @@ class NBest:
         *,
         whole: bool = False,
     ) -> list[list[Reading]]:
-        """The parsed answers to each of N open questions; those without an end are truncated.
-
-        Args:
-            asked: the N questions.
-            answer_format: of open answers.
-            whole: drop those that are truncated.
-        """
-        rows = self.scored.rows
+        """The parsed answers to each of N open questions; `whole` drops those without an end."""
+        rows, texts = self.scored.rows, self.scored.texts
         return [
             [
-                read(
-                    self.scored.texts[s],
-                    question,
-                    answer_format,
-                    None if self.ended[s] else "length",
-                )
+                read(texts[s], question, answer_format, None if self.ended[s] else "length")
                 for s in range(rows[i], rows[i + 1])
                 if self.ended[s] or not whole
             ]
@@ -81,58 +69,52 @@ def n_best(
     mean so far.
 
     Hypotheses with equal texts (white space at the ends aside) are one answer, of which the first
-    is kept; it is scored in the tokenizer's own spelling of its text, whatever spelling was found.
+    is kept; it is scored in the tokenizer's own spelling of its text.
 
     Args:
         model: a causal language model.
-        tokenizer: its own, a fast one.
+        tokenizer: a fast one.
         asked: N prompts.
-        beams: hypotheses that are followed, and at most returned.
+        beams: hypotheses that are followed; at most so many are returned.
         max_new_tokens: longest answer, at most half of the model's context.
         normalise: rank by the `sum` or the `mean` of an answer's log-probabilities.
-        empty: one word that stands for an answer without a letter or a digit, such as " []" for
-            slots; its log-probability is that of all the model wrote. None leaves it as it is.
+        empty: replaces an answer without a letter or a digit, such as " []" for slots; its
+            log-probability is that of all the model wrote.
         precision: of matrix products.
 
     Source: Cui et al. 2024, arXiv:2406.03199 (beam of 5, up to 64 tokens, empty output; from the
         authors' code).
     """
+
+    def shown(text: str) -> str:
+        return text if empty is None or any(map(str.isalnum, text)) else empty
+
     context = context_size(model, tokenizer)
     longest = min(max_new_tokens, context // 2)
     fitted = [fit_prompt(tokenizer, question, context - longest) for question in asked]
-    prompts = [
-        question if short is None else short for question, short in zip(asked, fitted, strict=True)
-    ]
-    put = [i for i, short in enumerate(fitted) if short is not None]
-    written = _search(
-        model, tokenizer, [prompts[i] for i in put], beams, longest, normalise, precision
-    )
+    prompts = [short or question for question, short in zip(asked, fitted, strict=True)]
+    rows = [i for i, short in enumerate(fitted) if short is not None]
+    search = (beams, longest, normalise, precision)
+    written = _search(model, tokenizer, [prompts[i] for i in rows], *search)
     answers: list[dict[str, tuple[str, bool]]] = [{} for _ in asked]
-    for i, hypotheses in zip(put, written, strict=True):
+    for i, hypotheses in zip(rows, written, strict=True):
         for text, ended in hypotheses:
-            spoken = empty if empty is not None and _says_nothing(text) else text
-            answers[i].setdefault(spoken.strip(), (text, ended))
-    scored = score_texts(
-        model,
-        tokenizer,
-        [
-            replace(question, answers=tuple(text for text, _ in texts_of.values()))
-            for question, texts_of in zip(prompts, answers, strict=True)
-        ],
-        precision=precision,
-    )
-    truncated = [
-        question.prompt != short.prompt for question, short in zip(asked, prompts, strict=True)
+            answers[i].setdefault(shown(text).strip(), (text, ended))
+    with_answers = [
+        replace(question, answers=tuple(text for text, _ in texts.values()))
+        for question, texts in zip(prompts, answers, strict=True)
     ]
-    texts = [empty if empty is not None and _says_nothing(text) else text for text in scored.texts]
+    scored = score_texts(model, tokenizer, with_answers, precision=precision)
+    pairs = zip(asked, prompts, strict=True)
+    truncated = np.array([question.prompt != short.prompt for question, short in pairs], dtype=bool)
     example = np.repeat(np.arange(len(asked)), np.diff(scored.rows))
     return NBest(
         scored=replace(
-            scored, texts=tuple(texts), truncated=scored.truncated | np.array(truncated, dtype=bool)
+            scored,
+            texts=tuple(map(shown, scored.texts)),
+            truncated=scored.truncated | truncated,
         ),
-        ended=np.array(
-            [ended for texts_of in answers for _, ended in texts_of.values()], dtype=bool
-        ),
+        ended=np.array([ended for texts in answers for _, ended in texts.values()], dtype=bool),
         entropy=beam_entropy(scored.log_probs, scored.lengths, example, len(asked)),
         reasons=tuple(TOO_LONG if short is None else "" for short in fitted),
     )
@@ -141,31 +123,24 @@ def n_best(
 def beam_entropy(log_probs: Floats, lengths: Ints, example: Ints, size: int) -> Floats:
     """H = -sum_b pi_b ln P_b / len_b with pi = softmax of ln P over an example's answers, nats.
 
-    Answers without a score (nan) take no part; an example without any has nan.
+    Answers without a score (nan) are ignored; an example without any has nan.
 
     Args:
         log_probs: (S,), ln P of each answer.
         lengths: (S,), tokens of each answer, positive.
         example: (S,), number of the example of each answer.
-        size: number of examples.
-
-    Returns:
-        (size,), not negative.
+        size: number of examples; the result is (size,), not negative.
 
     Source: Cui et al. 2024, arXiv:2406.03199 (from the authors' code).
     """
-    has = np.isfinite(log_probs)
-    of, logs = example[has], log_probs[has]
+    scored = np.isfinite(log_probs)
+    group, logs = example[scored], log_probs[scored]
     peak = np.full(size, -np.inf)
-    np.maximum.at(peak, of, logs)
-    power = np.exp(logs - peak[of])
-    total = np.bincount(of, weights=power, minlength=size)
-    sums = np.bincount(of, weights=-power * logs / lengths[has], minlength=size)
+    np.maximum.at(peak, group, logs)
+    power = np.exp(logs - peak[group])
+    total = np.bincount(group, weights=power, minlength=size)
+    sums = np.bincount(group, weights=-power * logs / lengths[scored], minlength=size)
     return np.asarray(np.divide(sums, total, out=np.full(size, np.nan), where=total > 0))
-
-
-def _says_nothing(text: str) -> bool:
-    return not any(character.isalnum() for character in text)
 
 
 def _search(
@@ -177,12 +152,12 @@ def _search(
     normalise: Normalise,
     precision: Precision,
 ) -> list[list[tuple[str, bool]]]:
-    """What beam search writes behind each prompt, best first, and whether it came to an end."""
+    """The texts that beam search writes behind each prompt, best first, and whether each ended."""
     from transformers import GenerationConfig
 
-    inner = inner_of(model)
-    ends = sorted(_ends(model, tokenizer))
-    # of our own: a checkpoint's generation_config may hold a repetition penalty or a temperature
+    inner = without_adapters(model)
+    ends = sorted(end_tokens(model, tokenizer))
+    # a new one: a checkpoint's generation_config may hold a repetition penalty or a temperature
     plain = GenerationConfig(
         num_beams=beams,
         num_return_sequences=beams,
@@ -198,9 +173,8 @@ def _search(
     original, inner.generation_config = inner.generation_config, plain
     model.eval()
     try:
-        for batch in like_sized(
-            np.arange(len(asked)), sizes * beams, np.full(len(sizes), longest * beams), 1
-        ):
+        behind = np.full(len(sizes), longest * beams)
+        for batch in batches_by_length(np.arange(len(asked)), sizes * beams, behind, 1):
             ids, mask = padded([prompts[i] for i in batch], left=True)
             with torch.inference_mode(), autocast(model.device.type, precision):
                 rows = inner.generate(
@@ -209,9 +183,8 @@ def _search(
             for number, row in enumerate(rows[:, ids.shape[1] :].tolist()):
                 stop = next((t for t, token in enumerate(row) if token in ends), len(row))
                 i = batch[number // beams]
-                replies[i].append(
-                    (_continuation(tokenizer, prompts[i], row[:stop]), stop < len(row))
-                )
+                text = _continuation(tokenizer, prompts[i], row[:stop])
+                replies[i].append((text, stop < len(row)))
     finally:
         inner.generation_config = original
     return replies

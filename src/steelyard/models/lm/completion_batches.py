@@ -1,33 +1,27 @@
 """Rows of prompt, answer and end token, and batches of them with their targets."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from steelyard.models.batches import Batcher, sequences_of
+from steelyard.models.batches import Batcher, ranges, sequences_of
 from steelyard.models.encode import Encoded, flat
-from steelyard.models.lm.prompt_tokens import (
-    answer_tokens,
-    end_token,
-    fit_prompt,
-    prompt_tokens,
-)
+from steelyard.models.lm.prompt_tokens import end_token, fitted_prompts, tokens_of_answers
 from steelyard.objectives.answers import AnswerTargets
 from steelyard.prompts import PromptedQuestion
 from steelyard.types import Floats, Ints
 
 Reduction = Literal["row_mean", "padded_mean"]
-Shorten = Callable[[int, int], list[int] | None]
-"""Tokens of example i's prompt truncated to so many, None if it cannot be that short."""
 
 
 @dataclass(frozen=True, eq=False)
 class RowWords:
-    """The words of the answers of S rows, and how probable the supervisors find them."""
+    """The words of the answers of S rows, and the supervisors' probabilities of them."""
 
     first: Ints  # (S,), where a row's answer begins in `word`
     word: Ints  # (T,), number of the word of each token, those of an answer together
@@ -60,71 +54,61 @@ def encode_answers(
 ) -> AnswerRows:
     """A row for each answer with a target above 0.
 
-    A prompt that is too long for its longest answer is truncated in its item. An example whose
-    answer and instruction alone are too long is dropped.
-
-    Args:
-        tokenizer: of the model that is trained.
-        prompted: N prompts with the texts of their answers.
-        targets: (N, K).
-        limit: most tokens of a row.
+    A row has at most `limit` tokens. A prompt that is too long for its longest answer is truncated
+    in its item. An example whose answer and instruction are too long together is dropped. Targets
+    are (N, K).
 
     Raises:
         ConfigError: the tokenizer has no end token.
     """
+    numbers = [np.flatnonzero(row) for row in targets]
+    texts = [
+        tuple(question.answers[k] for k in candidates)
+        for question, candidates in zip(prompted, numbers, strict=True)
+    ]
+    answers = ended_answers(tokenizer, [question.prompt for question in prompted], texts)
+    sizes = prompt_sizes(answers, limit)
+    return lay_out(tokenizer, *fitted_prompts(tokenizer, prompted, sizes), answers, numbers)
+
+
+def ended_answers(
+    tokenizer: Any, prompts: Sequence[str], answers: Sequence[tuple[str, ...]]
+) -> list[list[list[int]]]:
+    """Tokens of the answers to each prompt, the end token with them."""
     end = end_token(tokenizer)
-    cache: dict[tuple[str, tuple[str, ...]], list[list[int]]] = {}
-    answers, numbers = [], [np.flatnonzero(row) for row in targets]
-    for question, candidates in zip(prompted, numbers, strict=True):
-        texts = tuple(question.answers[k] for k in candidates)
-        key = (question.prompt[-64:], texts)  # closed questions have the same few answers
-        if key not in cache:
-            cache[key] = [[*ids, end] for ids in answer_tokens(tokenizer, question.prompt, texts)]
-        answers.append(cache[key])
-    prompts = prompt_tokens(tokenizer, [question.prompt for question in prompted])
-    return lay_out(tokenizer, prompts, answers, numbers, limit, in_item(tokenizer, prompted))
+    return [
+        [[*ids, end] for ids in tokens] for tokens in tokens_of_answers(tokenizer, prompts, answers)
+    ]
 
 
-def in_item(tokenizer: Any, prompted: Sequence[PromptedQuestion]) -> Shorten:
-    """Truncates a prompt in the item that it asks about."""
-
-    def shorten(i: int, size: int) -> list[int] | None:
-        shorter = fit_prompt(tokenizer, prompted[i], size)
-        return None if shorter is None else prompt_tokens(tokenizer, [shorter.prompt])[0]
-
-    return shorten
+def prompt_sizes(answers: Sequence[list[list[int]]], limit: int) -> list[int]:
+    """Tokens that each prompt may have in front of its longest answer."""
+    return [limit - max(map(len, tokens), default=0) for tokens in answers]
 
 
 def lay_out(
     tokenizer: Any,
-    prompts: Sequence[list[int]],
+    prompts: Sequence[list[int] | None],
+    truncated: npt.NDArray[np.bool_],
     answers: Sequence[list[list[int]]],
     numbers: Sequence[Ints],
-    limit: int,
-    shorten: Shorten,
 ) -> AnswerRows:
     """Rows of prompts and answers; an example without answers, or too long, is dropped.
 
     Args:
         tokenizer: of the model that is trained.
-        prompts: tokens of N prompts.
+        prompts: tokens of N prompts; None where a prompt is too long.
+        truncated: (N,), which prompts are truncated.
         answers: tokens of each example's answers, the end token with them.
         numbers: of the same answers, for `AnswerRows.candidate`.
-        limit: most tokens of a row.
-        shorten: truncates a prompt.
     """
     rows: list[list[int]] = []
-    sizes, counts, fit, truncated = [], [], [], 0
+    sizes, counts, fit = [], [], []
     for i, (prompt, texts) in enumerate(zip(prompts, answers, strict=True)):
-        if not texts:
+        if prompt is None or not texts:
             continue
-        size = limit - max(map(len, texts))
-        ids = prompt if len(prompt) <= size else shorten(i, size)
-        if ids is None:
-            continue
-        truncated += len(prompt) > size
-        rows += [ids + answer for answer in texts]
-        sizes += [len(ids)] * len(texts)
+        rows += [prompt + answer for answer in texts]
+        sizes += [len(prompt)] * len(texts)
         counts.append(len(texts))
         fit.append(i)
     encoded = Encoded(
@@ -133,17 +117,16 @@ def lay_out(
         starts=np.cumsum([0, *map(len, rows)]),
         rows=np.cumsum([0, *counts]),
         pad=int(tokenizer.pad_token_id),
-        truncated=truncated,
+        truncated=int(truncated[fit].sum()),
     )
     candidate = [number for i in fit for number in numbers[i]]
-    columns = (np.array(column, dtype=np.int64) for column in (sizes, candidate, fit))
-    prompt_sizes, candidates, examples = columns
-    return AnswerRows(encoded, prompt_sizes, candidates, examples)
+    columns = [np.array(column, dtype=np.int64) for column in (sizes, candidate, fit)]
+    return AnswerRows(encoded, columns[0], columns[1], columns[2])
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class AnswerBatcher(Batcher):
-    """Makes batches of rows; the logits that count are those of the answers' tokens."""
+    """Makes batches of rows; only the logits of the answers' tokens count."""
 
     answers: AnswerRows
     reduction: Reduction = "row_mean"
@@ -168,15 +151,10 @@ class AnswerBatcher(Batcher):
         start = self._start(rows) if self.trims else 0  # of the first logits that the model gives
         row = np.repeat(np.arange(len(sequences)), sizes)
         before = self.answers.prompt[sequences] - 1 - start  # logits that predict the first token
-        return logits[self._tensor(row), self._tensor(_ranges(before, sizes))]
+        return logits[self._tensor(row), self._tensor(ranges(before, sizes))]
 
     def targets(self, targets: Floats, rows: Ints) -> AnswerTargets:
-        """What those logits should predict.
-
-        Args:
-            targets: (N, K), of all N examples, by number of the answer.
-            rows: (B,), which of them.
-        """
+        """Targets of those logits, from targets (N, K) of all examples by number of the answer."""
         sequences, width = sequences_of(self.encoded, rows), targets.shape[-1]
         sizes = self.answers.answer_lengths[sequences]
         starts = self.encoded.starts[sequences] + self.answers.prompt[sequences]
@@ -185,7 +163,7 @@ class AnswerBatcher(Batcher):
             divisor = np.full(len(sequences), self.encoded.lengths.max() - 1)
         example = np.repeat(np.arange(len(rows)), np.diff(self.encoded.rows)[rows])
         return AnswerTargets(
-            tokens=self._tensor(self.encoded.tokens[_ranges(starts, sizes)].astype(np.int64)),
+            tokens=self._tensor(self.encoded.tokens[ranges(starts, sizes)].astype(np.int64)),
             row=self._tensor(np.repeat(np.arange(len(sequences)), sizes)),
             divisor=self._tensor(divisor),
             cell=self._tensor(example * width + self.answers.candidate[sequences]),
@@ -195,11 +173,11 @@ class AnswerBatcher(Batcher):
         )
 
     def _words(self, sequences: Ints, sizes: Ints) -> dict[str, Any]:
-        """The words of the answers' tokens, numbered anew, and what supervisors say of them."""
+        """The words of the answers' tokens, renumbered, with the supervisors' probabilities."""
         words = self.answers.words
         if words is None:
             return {}
-        tokens = words.word[_ranges(words.first[sequences], sizes)]
+        tokens = words.word[ranges(words.first[sequences], sizes)]
         numbers, word = np.unique(tokens, return_inverse=True)
         return {
             "word": self._tensor(word),
@@ -213,9 +191,3 @@ class AnswerBatcher(Batcher):
 
     def _tensor(self, values: Any) -> Tensor:
         return torch.from_numpy(values).to(self.device)
-
-
-def _ranges(starts: Ints, sizes: Ints) -> Ints:
-    """starts[0], starts[0] + 1, ... of each start, sizes[s] of them, one after the other."""
-    offsets: Ints = np.repeat(starts - (np.cumsum(sizes) - sizes), sizes)
-    return offsets + np.arange(len(offsets))

@@ -7,7 +7,6 @@ eps) is conservative DPO with a flip probability eps for each pair. The loss is 
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,7 +15,7 @@ from pydantic import Field
 
 from steelyard.errors import InputError
 from steelyard.models.checkpoints import Checkpoints
-from steelyard.models.finetune import save_pretrained
+from steelyard.models.finetune import PretrainedFormat
 from steelyard.models.lm.finetune_lm import (
     LmTraining,
     answer_batcher,
@@ -40,15 +39,16 @@ class PreferenceTuning(LmTraining):
     learning_rate: float = Field(1e-5, gt=0)
     """Peak of a linear warm-up and decay to zero; 1e-6 is usual where no adapters are trained."""
     max_tokens: int = Field(512, ge=8)
-    """Of prompt, answer and end together; a longer prompt loses its beginning, and is counted."""
+    """Most tokens of prompt, answer and end together; a longer prompt loses its beginning, and is
+    counted."""
     beta: float = Field(0.1, gt=0)
-    """How far the model is held to what it was before."""
+    """How strongly the model is held to what it was before."""
     loss: PairLoss = "sigmoid"
     """`sigmoid` (DPO, conservative where a target is soft), `robust`, `ipo` or `hinge`."""
 
 
 @dataclass(frozen=True, eq=False)
-class Preferrer:
+class Preferrer(PretrainedFormat):
     """A causal language model after preference training."""
 
     pretrained: Pretrained
@@ -62,7 +62,7 @@ class Preferrer:
     def rewards(self, questions: Sequence[Question]) -> Floats:
         """Implicit rewards beta * ln(pi / ref) of each question's two answers, (N, 2).
 
-        Of a question that does not fit they are NaN. For `ipo` they are per token, as trained.
+        NaN for a question that exceeds the context. For `ipo` they are per token, as trained.
         """
         limit = min(self.tuning.max_tokens, context_size(self.model, self.tokenizer))
         rows = encode_pairs(self.tokenizer, questions, limit)
@@ -77,19 +77,15 @@ class Preferrer:
     def probabilities(self, questions: Sequence[Question]) -> Floats:
         """P(answer is the better one) by Bradley and Terry's model of the rewards, (N, 2).
 
-        Where some question does not fit there is a third column for it, (N, 3): it is wrong,
+        If a question exceeds the context there is a third column for it, (N, 3): it is wrong,
         whatever the truth.
         """
         rewards = self.rewards(questions)
-        lost = np.isnan(rewards[:, 0])
+        unfit = np.isnan(rewards[:, 0])
         probs = np.zeros((len(rewards), 3))
-        probs[~lost, :2] = bradley_terry(rewards[~lost])
-        probs[lost, 2] = 1.0
-        return probs if lost.any() else probs[:, :2]
-
-    def save(self, folder: Path) -> None:
-        """Write weights (safetensors), config and tokenizer in Hugging Face's format."""
-        save_pretrained(self.model, self.tokenizer, folder)
+        probs[~unfit, :2] = bradley_terry(rewards[~unfit])
+        probs[unfit, 2] = 1.0
+        return probs if unfit.any() else probs[:, :2]
 
 
 def bradley_terry(rewards: Floats) -> Floats:
@@ -125,16 +121,16 @@ def train_dpo(
     Args:
         pretrained: which weights; unchanged, they are also the reference.
         tuning: how they are trained.
-        questions: N of them, with two choices each.
+        questions: N, with two choices each.
         targets: (N, 2), P(choice is the better one); rows sum to 1.
         weights: (N,), >= 0.
         seed: random seed for adapters, the order of pairs and dropout.
         steps: optimizer steps; None takes `tuning.epochs` over the pairs with a weight.
-        checkpoints: where a killed run goes on.
+        checkpoints: from which a killed run resumes.
 
     Raises:
-        InputError: a question has not two choices, no pair is left, or an undecided pair meets
-            the robust loss, which is not defined for it.
+        InputError: a question has not two choices, no pair can be learned, or the robust loss has
+            a pair with even targets, for which it is not defined.
         ConfigError: the tokenizer has no end token.
         TrainingError: as `models.train.train`.
     """
@@ -150,12 +146,8 @@ def train_dpo(
             f"{limit} tokens are needed; dropped are {_listed(dropped)}."
         )
     fit = kept[rows.fit]
-    even = fit[np.abs(targets[fit, 0] - 0.5) < 1e-6]
-    if tuning.loss == "robust" and len(even):
-        raise InputError(
-            f"`loss: robust` needs labels that are right more often than not; that of "
-            f"{questions[int(even[0])].id!r} is even. Drop such pairs, or use `sigmoid`."
-        )
+    if tuning.loss == "robust":
+        _refuse_even([questions[int(i)] for i in fit], targets[fit])
     mean = tuning.loss == "ipo"
     reference = pair_log_probs(model, answer_batcher(model, rows), tuning.precision, mean=mean)
     model, log = train_rows(
@@ -171,6 +163,16 @@ def train_dpo(
     )
     truncated = rows.encoded.truncated
     return Preferrer(pretrained, tuning, model, tokenizer, truncated, dropped, log)
+
+
+def _refuse_even(questions: Sequence[Question], targets: Floats) -> None:
+    """Refuse pairs with even targets, for which the robust loss is not defined."""
+    even = np.flatnonzero(np.abs(targets[:, 0] - 0.5) < 1e-6)
+    if len(even):
+        raise InputError(
+            f"`loss: robust` needs labels that are right more often than not; that of "
+            f"{questions[int(even[0])].id!r} is even. Drop such pairs, or use `sigmoid`."
+        )
 
 
 def usable_pairs(

@@ -6,7 +6,6 @@ The loss is that of the answer's tokens and of the end token behind them: the mo
 import inspect
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -14,7 +13,7 @@ from pydantic import Field
 
 from steelyard.errors import ConfigError, InputError
 from steelyard.models.checkpoints import Checkpoints
-from steelyard.models.finetune import Lora, save_pretrained, with_adapters
+from steelyard.models.finetune import Lora, PretrainedFormat, with_adapters
 from steelyard.models.frozen import Trunk
 from steelyard.models.lm.completion_batches import (
     AnswerBatcher,
@@ -26,6 +25,7 @@ from steelyard.models.lm.load_lm import load_causal
 from steelyard.models.lm.prompt_tokens import context_size
 from steelyard.models.lm.token_targets import encode_token_targets, of_examples
 from steelyard.models.load import Pretrained, load_tokenizer
+from steelyard.models.score import without_adapters
 from steelyard.models.train import Training, TrainingLog, device, train
 from steelyard.objectives.base import BaseObjective
 from steelyard.objectives.tokens import TokenCrossEntropy, TokenObjective
@@ -37,7 +37,7 @@ class Adapters(Lora):
     """Low-rank adapters of a language model, by default of the sizes of Guo and Yang 2024."""
 
     dropout: float = Field(0.05, ge=0, lt=1)
-    """Of an adapter's input."""
+    """Dropout of an adapter's input."""
     targets: Literal["all_linear", "query_value"] = "all_linear"
     """Every linear layer but the output's, or the attention's queries and values (the paper's)."""
 
@@ -46,7 +46,7 @@ class LmTraining(Training):
     """How a language model is trained, on answers or on preferences."""
 
     max_tokens: int = Field(512, ge=8)
-    """Of prompt, answer and end together; a longer prompt is truncated, and counted."""
+    """Most tokens of prompt, answer and end together; longer prompts are truncated, and counted."""
     lora: Adapters | None = Adapters()
     """Train adapters; `null` trains the weights themselves."""
 
@@ -55,25 +55,22 @@ class Tuning(LmTraining):
     """How a language model is trained on answers."""
 
     max_tokens: int = Field(512, ge=8)
-    """Of prompt, answer and end together; a longer prompt is truncated in its item, and counted."""
+    """Most tokens of prompt, answer and end together; a longer prompt is truncated in its item, and
+    counted."""
     reduction: Reduction = "row_mean"
     """A row's loss: the mean over its answer's tokens, or their sum over the length of the longest
-    row (`padded_mean`, as the paper's code has it: a long prompt takes weight off its answer)."""
+    row (`padded_mean`, as in the paper's code: a long prompt reduces the weight of its answer)."""
 
 
 @dataclass(frozen=True, eq=False)
-class Completer:
+class Completer(PretrainedFormat):
     """A causal language model after training."""
 
     model: Any
     tokenizer: Any
     truncated: int  # training examples whose item was truncated
-    dropped: int  # training examples whose answer did not fit; of a loss of tokens, answers
+    dropped: int  # training examples whose answer did not fit; of a token-level loss, answers
     log: TrainingLog = field(default_factory=TrainingLog)
-
-    def save(self, folder: Path) -> None:
-        """Write weights (safetensors), config and tokenizer in Hugging Face's format."""
-        save_pretrained(self.model, self.tokenizer, folder)
 
 
 def finetune_lm(
@@ -93,11 +90,10 @@ def finetune_lm(
 
     The loss of example i is sum_k targets_ik * (mean cross-entropy of the tokens of answer k and
     of the end behind it); that of a step is the mean of weights_i times it. Examples of weight 0
-    are dropped before anything else; those whose answer does not fit into the context as well,
-    and are counted.
+    are dropped first, then, counted, those whose answer exceeds the context.
 
-    With an objective of tokens the loss of example i is sum_s share_s * (mean loss of the tokens of
-    text s), over the texts of `token_targets`, and `targets` are ignored. See
+    With a token-level objective the loss of example i is sum_s share_s * (mean loss of the tokens
+    of text s), over the texts of `token_targets`, and `targets` are ignored. See
     `encode_token_targets` for what is dropped.
 
     Args:
@@ -108,13 +104,13 @@ def finetune_lm(
         weights: (N,), >= 0.
         seed: random seed for adapters, the order of examples and dropout.
         steps: optimizer steps; None takes `tuning.epochs` over the kept examples.
-        checkpoints: where a killed run goes on.
-        objective: of tokens; None is the cross-entropy.
+        checkpoints: from which a killed run resumes.
+        objective: a token-level one; None is the cross-entropy.
         token_targets: the texts of the N examples with their words, characters of which are those
-            of the answers of `prompted`; for an objective of tokens.
+            of the answers of `prompted`; for token-level objectives.
 
     Raises:
-        InputError: no example's answer fits, or an objective of tokens lacks words or entropies.
+        InputError: no example's answer fits, or the objective lacks words or entropies.
         ConfigError: the tokenizer has no end token.
         TrainingError: as `models.train.train`.
     """
@@ -122,17 +118,11 @@ def finetune_lm(
     model, tokenizer, limit = load_for_training(pretrained, tuning)
     prompted = [prompted[int(i)] for i in kept]
     if objective is None:
-        rows = encode_answers(tokenizer, prompted, targets[kept], limit)
-        shares, dropped = targets[kept][rows.fit], len(kept) - len(rows.fit)
+        rows, shares, dropped = _answer_rows(tokenizer, prompted, targets[kept], limit)
     else:
         texts = _kept_texts(objective, token_targets, kept)
-        rows = token_rows = encode_token_targets(tokenizer, prompted, texts, limit)
-        shares, dropped = token_rows.shares, token_rows.dropped
-    if not len(rows.fit):
-        raise InputError(
-            f"None of {len(kept)} answers fits into {limit} tokens together with its "
-            "instruction; raise `max_tokens`, or use a model with a longer context."
-        )
+        token_rows = encode_token_targets(tokenizer, prompted, texts, limit)
+        rows, shares, dropped = token_rows, token_rows.shares, token_rows.dropped
     _stop_at(model, tokenizer.eos_token_id)
     model, log = train_rows(
         model,
@@ -148,6 +138,23 @@ def finetune_lm(
     return Completer(model, tokenizer, rows.encoded.truncated, dropped, log)
 
 
+def _answer_rows(
+    tokenizer: Any, prompted: Sequence[PromptedQuestion], targets: Floats, limit: int
+) -> tuple[AnswerRows, Floats, int]:
+    """Rows of whole answers, the targets of the examples that fit, and how many do not.
+
+    Raises:
+        InputError: none fits.
+    """
+    rows = encode_answers(tokenizer, prompted, targets, limit)
+    if not len(rows.fit):
+        raise InputError(
+            f"None of {len(prompted)} answers fits into {limit} tokens together with its "
+            "instruction; raise `max_tokens`, or use a model with a longer context."
+        )
+    return rows, targets[rows.fit], len(prompted) - len(rows.fit)
+
+
 def load_for_training(pretrained: Pretrained, tuning: LmTraining) -> tuple[Any, Any, int]:
     """The model on the device, its tokenizer, and the most tokens of a row."""
     tokenizer = load_tokenizer(pretrained)
@@ -157,8 +164,7 @@ def load_for_training(pretrained: Pretrained, tuning: LmTraining) -> tuple[Any, 
 
 def answer_batcher(model: Any, rows: AnswerRows, **options: Any) -> AnswerBatcher:
     """Batches of the rows for the model; `options` are fields of `AnswerBatcher`."""
-    inner = model.get_base_model() if hasattr(model, "get_base_model") else model
-    trims = "logits_to_keep" in inspect.signature(inner.forward).parameters
+    trims = "logits_to_keep" in inspect.signature(without_adapters(model).forward).parameters
     return AnswerBatcher(rows.encoded, device=device(), answers=rows, trims=trims, **options)
 
 
@@ -197,11 +203,11 @@ def _kept_texts(objective: TokenObjective, texts: TokenTargets | None, kept: Int
     """The texts of the kept examples, which must have what the objective needs."""
     if texts is None:
         raise InputError(
-            "An objective of single tokens needs the words' probabilities; use `language_model` "
+            "A token-level objective needs the words' probabilities; use `language_model` "
             "supervisors with `beams`, or `api` supervisors with `words`."
         )
     texts = of_examples(texts, kept)
-    if objective.by_entropy and (texts.entropy is None or not np.isfinite(texts.entropy).all()):
+    if objective.uses_entropy and (texts.entropy is None or not np.isfinite(texts.entropy).all()):
         raise InputError(
             "This objective compares the student with the entropy of the supervisors' lists, and "
             "some answers have none; use `language_model` supervisors with `beams`."

@@ -1,4 +1,4 @@
-"""Keys and values of replies that grow by one token at a time, without copying the rest."""
+"""A key-value cache that grows by one token at a time without copying the others."""
 
 from typing import Any
 
@@ -8,17 +8,17 @@ from transformers.cache_utils import DynamicLayer
 
 
 class PreallocatedCache(DynamicLayer):  # type: ignore[misc]  # transformers has no types
-    """A layer of a cache with room for what will be written.
+    """A layer of a cache with memory for the tokens to come; attention reads a view of it.
 
-    Growing by concatenation copies every earlier token for each new one. Here a token is written
-    into its place, and attention reads a view.
+    Growing by concatenation would copy every earlier token for each new one.
     """
 
     def __init__(self, layer: DynamicLayer, rows: Tensor, size: int) -> None:
-        """Rows of a filled layer, each as often as it stands in `rows`, and `size` more places."""
+        """The given rows (repeatable) of a filled layer, and memory for `size` more tokens."""
         super().__init__()
         self.lazy_initialization(layer.keys, layer.values)
-        self._whole = [_preallocated(old[rows], size) for old in (layer.keys, layer.values)]
+        filled = (layer.keys[rows], layer.values[rows])
+        self._whole = [torch.nn.functional.pad(part, (0, 0, 0, size)) for part in filled]
         self._show(layer.keys.shape[-2])
 
     def update(
@@ -32,7 +32,7 @@ class PreallocatedCache(DynamicLayer):  # type: ignore[misc]  # transformers has
         return self.keys, self.values
 
     def reorder_cache(self, beam_idx: Tensor) -> None:
-        """Only these rows."""
+        """Keep the given rows."""
         self._whole = [whole[beam_idx] for whole in self._whole]
         self._show(self.keys.shape[-2])
 
@@ -41,9 +41,9 @@ class PreallocatedCache(DynamicLayer):  # type: ignore[misc]  # transformers has
 
 
 def with_preallocated_cache(cache: Any, rows: Tensor, size: int) -> Any:
-    """A prompt cache for replies: reply r goes on from prompt `rows[r]`, by `size` tokens at most.
+    """A prompt cache for replies: reply r continues prompt `rows[r]` by `size` tokens at most.
 
-    Layers of other kinds (sliding windows, recurrent states) are small and grow as they do.
+    Layers of other kinds (sliding windows, recurrent states) are small and stay what they are.
     """
     for i, layer in enumerate(cache.layers):
         if type(layer) is DynamicLayer:
@@ -51,7 +51,3 @@ def with_preallocated_cache(cache: Any, rows: Tensor, size: int) -> Any:
         else:
             layer.reorder_cache(rows)
     return cache
-
-
-def _preallocated(filled: Tensor, size: int) -> Tensor:
-    return torch.nn.functional.pad(filled, (0, 0, 0, size))

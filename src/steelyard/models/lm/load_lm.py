@@ -1,9 +1,9 @@
-"""Causal language models: loaded one way by supervisors and students."""
+"""Load causal language models."""
 
 from typing import Any
 
 from steelyard.errors import ConfigError
-from steelyard.models.load import Pretrained, _config, _reading, set_dropout
+from steelyard.models.load import Pretrained, load_config, load_weights, set_dropout
 
 
 def load_causal(pretrained: Pretrained, dropout: float = 0.0) -> Any:
@@ -17,25 +17,11 @@ def load_causal(pretrained: Pretrained, dropout: float = 0.0) -> Any:
     import torch
     from transformers import AutoModelForCausalLM
 
-    config = _config(pretrained)
+    config = load_config(pretrained)
     set_dropout(config, dropout)
-    attention = "sdpa" if torch.cuda.is_available() else "eager"
-    model = _reading(
-        pretrained,
-        AutoModelForCausalLM.from_pretrained,
-        config=config,
-        dtype=torch.float32,
-        attn_implementation=attention,
-    )
+    model = load_weights(pretrained, AutoModelForCausalLM, config=config)
     model.eval()
-    _refuse_foresight(pretrained, model)
-    return model
-
-
-def _refuse_foresight(pretrained: Pretrained, model: Any) -> None:
-    """An encoder loads as a language model too, and reads what it should predict."""
-    import torch
-
+    # an encoder loads as a language model too, and reads what it should predict
     ids = torch.tensor([[1, 2, 3], [1, 2, 4]])
     with torch.inference_mode():
         logits = model(input_ids=ids, attention_mask=torch.ones_like(ids)).logits[:, 0].float()
@@ -44,3 +30,4 @@ def _refuse_foresight(pretrained: Pretrained, model: Any) -> None:
             f"`model: {pretrained.model}` is no causal language model: its predictions depend on "
             "what comes after. Give a model that was made to write, such as a Llama or a GPT."
         )
+    return model

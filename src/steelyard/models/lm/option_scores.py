@@ -1,4 +1,4 @@
-"""How probable a language model finds each answer to a closed question."""
+"""Log-probabilities of the answers to closed questions under a language model."""
 
 import inspect
 from collections.abc import Iterator, Sequence
@@ -12,24 +12,26 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from steelyard.models.encode import CHARACTERS_PER_TOKEN
-from steelyard.models.lm.inference import reading
+from steelyard.models.batches import micro_batches
+from steelyard.models.lm.inference import inference
 from steelyard.models.lm.prefix_tree import Tree, tree_of
-from steelyard.models.lm.prompt_tokens import answer_tokens, context_size, fit_prompt, prompt_tokens
-from steelyard.models.score import Precision
+from steelyard.models.lm.prompt_tokens import context_size, fitted_prompts, tokens_of_answers
+from steelyard.models.score import Precision, without_adapters
 from steelyard.prompts import PromptedQuestion
-from steelyard.types import Floats
+from steelyard.types import Floats, Ints
 
 Normalise: TypeAlias = Literal["sum", "mean"]
 BATCH_TOKENS = 8192  # padded tokens in one forward pass
-BATCH_PAIRS = 2**18  # entries of the attention masks of one forward pass: what a cache holds
+BATCH_PAIRS = (
+    2**18
+)  # entries of the attention masks of one forward pass: they fit into a CPU's cache
 BATCH_PAIRS_GPU = 2**25
 TREE_TOKENS = 2048  # a question's prompts go into several trees above this
 
 
 @dataclass(frozen=True, eq=False)
 class OptionScores:
-    """What a model makes of N prompts with up to K answers each."""
+    """Log-probabilities of up to K answers to each of N prompts."""
 
     log_probs: Floats  # (N, K), ln P(answer | prompt), of all its tokens or their mean; -inf: none
     probs: Floats  # (N, K), their softmax over the answers; 0 where the prompt does not fit
@@ -51,21 +53,13 @@ def score_options(
 ) -> OptionScores:
     """Score every answer of every prompt, in one forward pass for a question's prompts together.
 
-    The tokens that prompts and answers of one question share are computed once (see `tree`); where
-    answers are single tokens, the prompts are all that is computed. Prompts of one question should
-    stand together.
+    The tokens that prompts and answers of one question share are computed once (see `prefix_tree`);
+    where answers are single tokens, only the prompts are computed. Prompts of one question should
+    be neighbours.
 
     P(answer k) = exp(s_k) / sum_l exp(s_l), where s is the sum of the log-probabilities of an
     answer's tokens given the prompt, or with `normalise: mean` their mean, which does not favour
-    short answers.
-
-    Args:
-        model: a causal language model.
-        tokenizer: its own.
-        asked: N prompts with the texts of their answers.
-        normalise: sum or mean over an answer's tokens.
-        precision: of matrix products.
-        max_tokens: of prompt and answer together; None takes the model's context.
+    short answers. `max_tokens` limits prompt and answer together; None takes the model's context.
 
     Source: sum and mean as `acc` and `acc_norm` of EleutherAI/lm-evaluation-harness (which divides
         by bytes, not tokens); Brown et al. 2020, arXiv:2005.14165, section 2.4 (per token).
@@ -78,7 +72,7 @@ def score_options(
     forests = _forests(asked, texts, fits)
     with fused_attention(model):
         reach = _reach(model) if reads_trees(model) else 0
-        with reading(model, precision):
+        with inference(model, precision):
             for batch in _batches([tree for tree, _ in forests], model.device.type):
                 trees = [forests[b][0] for b in batch]
                 fit = all(int(tree.depth.max()) < reach for tree in trees)
@@ -96,26 +90,15 @@ def score_options(
 def _tokens(
     tokenizer: Any, asked: Sequence[PromptedQuestion], limit: int
 ) -> tuple[list[tuple[list[int], list[list[int]]]], npt.NDArray[np.bool_], int]:
-    """Tokens of each prompt, with its item truncated where necessary, and of its answers."""
-    reach = CHARACTERS_PER_TOKEN * limit
-    short = [question.prompt if len(question.prompt) <= reach else "" for question in asked]
-    prompts = prompt_tokens(tokenizer, short) if asked else []
-    fits, truncated = np.ones(len(asked), dtype=bool), 0
-    cache: dict[tuple[str, tuple[str, ...]], list[list[int]]] = {}
-    texts = []
-    for i, question in enumerate(asked):
-        key = (question.prompt[-64:], question.answers)  # most questions have the same few answers
-        if key not in cache:
-            cache[key] = answer_tokens(tokenizer, question.prompt, question.answers)
-        size = limit - max(map(len, cache[key]))
-        if len(prompts[i]) > size or short[i] != question.prompt:
-            shorter = fit_prompt(tokenizer, question, size)
-            if shorter is None:
-                fits[i] = False
-            else:
-                prompts[i], truncated = prompt_tokens(tokenizer, [shorter.prompt])[0], truncated + 1
-        texts.append((prompts[i], cache[key]))
-    return texts, fits, truncated
+    """Tokens of each prompt and of its answers, which prompts fit, and how many are truncated."""
+    answers = tokens_of_answers(
+        tokenizer, [question.prompt for question in asked], [question.answers for question in asked]
+    )
+    sizes = [limit - max(map(len, tokens)) for tokens in answers]
+    prompts, truncated = fitted_prompts(tokenizer, asked, sizes)
+    texts = [(prompt or [], tokens) for prompt, tokens in zip(prompts, answers, strict=True)]
+    fits = np.array([prompt is not None for prompt in prompts], dtype=bool)
+    return texts, fits, int(truncated.sum())
 
 
 def _forests(
@@ -141,16 +124,12 @@ def _forests(
     return forests
 
 
-def _batches(trees: Sequence[Tree], device: str) -> list[list[int]]:
+def _batches(trees: Sequence[Tree], device: str) -> list[Ints]:
     """Numbers of trees of like size, as many as go into one forward pass."""
     pairs = BATCH_PAIRS if device == "cpu" else BATCH_PAIRS_GPU
-    parts: list[list[int]] = []
-    for b in sorted(range(len(trees)), key=lambda b: (len(trees[b]), b)):
-        size, rows = len(trees[b]), len(parts[-1]) + 1 if parts else 0
-        if not parts or size * rows > BATCH_TOKENS or size * size * rows > pairs:
-            parts.append([])
-        parts[-1].append(b)
-    return parts
+    sizes = np.array([len(tree) for tree in trees], dtype=np.int64)
+    shares = np.maximum(sizes / BATCH_TOKENS, sizes**2 / pairs)
+    return micro_batches(np.arange(len(trees)), shares, 1)
 
 
 def _log_probs(model: Any, trees: Sequence[Tree]) -> list[Floats]:
@@ -160,7 +139,7 @@ def _log_probs(model: Any, trees: Sequence[Tree]) -> list[Floats]:
     positions = np.zeros_like(ids)
     sees = np.zeros((len(trees), 1, width, width), dtype=bool)
     sees[:, :, np.arange(width), np.arange(width)] = True  # padding sees itself: no empty row
-    for row, tree in enumerate(trees):  # on the right, so that the tokens asked for are the last
+    for row, tree in enumerate(trees):  # on the right, so that the positions with logits are last
         ids[row, width - len(tree) :] = tree.tokens
         positions[row, width - len(tree) :] = tree.depth
         sees[row, 0, width - len(tree) :, width - len(tree) :] = tree.sees
@@ -184,63 +163,62 @@ def _log_probs(model: Any, trees: Sequence[Tree]) -> list[Floats]:
 
 
 def _log_probs_one_by_one(model: Any, trees: Sequence[Tree]) -> list[Floats]:
-    """The same for a model that cannot read trees: every text of a tree by itself."""
+    """The same for a model that cannot read trees: every text of a tree separately."""
     log_probs = []
     for tree in trees:
         logs = np.zeros(len(tree.node))
         last = np.append(np.flatnonzero(np.diff(tree.text)), len(tree.text) - 1)
-        for end in np.unique(tree.node[last]):  # texts that end alike are one
+        for end in np.unique(tree.node[last]):  # texts with the same last node are equal
             path = np.flatnonzero(tree.sees[end])
             path = path[np.argsort(tree.depth[path])]
-            here = np.isin(tree.text, tree.text[last][tree.node[last] == end])
-            position = tree.depth[tree.node[here]] - tree.depth[tree.node[here]].min()
+            is_here = np.isin(tree.text, tree.text[last][tree.node[last] == end])
+            position = tree.depth[tree.node[is_here]] - tree.depth[tree.node[is_here]].min()
             ids = torch.from_numpy(tree.tokens[path][None]).to(model.device)
             logits = _logits(model, int(position.max()) + 1, input_ids=ids)[0].float()
             table = torch.log_softmax(logits, dim=-1).double().cpu().numpy()
-            logs[here] = table[position, tree.following[here]]
+            logs[is_here] = table[position, tree.following[is_here]]
         log_probs.append(logs)
     return log_probs
 
 
 def _logits(model: Any, kept: int, **inputs: Tensor) -> Tensor:
-    """Logits of the last `kept` places."""
+    """Logits of the last `kept` positions."""
     parameters = inspect.signature(model.forward).parameters
     options = {"logits_to_keep": kept} if "logits_to_keep" in parameters else {}
     return torch.as_tensor(model(**inputs, **options, use_cache=False).logits)[:, -kept:]
 
 
 def reads_trees(model: Any) -> bool:
-    """Whether a model heeds positions and masks of its caller's, found out on a tree of 6 tokens.
+    """Whether a model follows given positions and masks, tried on a tree of 6 tokens.
 
-    Models with recurrent layers, or whose attention goes by the places of tokens in the row, do
-    not; they are asked text by text, as are texts that are longer than a model's sliding window.
+    Models with recurrent layers, or whose attention uses the positions of tokens in the row, do
+    not; they read text by text, as do texts that are longer than a model's sliding window.
     """
     tree = tree_of([[1, 2, 3], [1, 2, 4, 5]], [[2], [3]])
-    forward = getattr(inner_of(model), "forward", model.forward)
+    forward = getattr(without_adapters(model), "forward", model.forward)
     if "position_ids" not in inspect.signature(forward).parameters:
         return False
-    with reading(model, "fp32"):
+    with inference(model, "fp32"):
         try:
             (whole,) = _log_probs(model, [tree])
         except (RuntimeError, ValueError, TypeError, IndexError):
             return False
-        (alone,) = _log_probs_one_by_one(model, [tree])
-    return bool(np.allclose(whole, alone, atol=1e-3))
+        (separate,) = _log_probs_one_by_one(model, [tree])
+    return bool(np.allclose(whole, separate, atol=1e-3))
 
 
 def _reach(model: Any) -> float:
-    """Longest text that no window or chunk of attention cuts: a tree's mask has none."""
-    config = inner_of(model).config
+    """The longest text within every window or chunk of attention, which a tree's mask lacks."""
+    config = without_adapters(model).config
     limits = [getattr(config, name, None) for name in ("sliding_window", "attention_chunk_size")]
     return min((limit for limit in limits if limit), default=float("inf"))
 
 
 @contextmanager
 def fused_attention(model: Any) -> Iterator[None]:
-    """The fused kernel where the model has one: a tree's mask is large, and eager attention reads
-    and writes it once for each head."""
-    inner = inner_of(model)
-    capped = getattr(inner.config, "attn_logit_softcapping", None) is not None  # eager alone has it
+    """Inside, the fused kernel where the model has one: eager attention copies a tree's mask."""
+    inner = without_adapters(model)
+    capped = getattr(inner.config, "attn_logit_softcapping", None) is not None  # only eager has it
     before = inner.config._attn_implementation
     if before != "eager" or capped or not inner._supports_sdpa:
         yield
@@ -250,11 +228,6 @@ def fused_attention(model: Any) -> Iterator[None]:
         yield
     finally:
         inner.set_attn_implementation(before)
-
-
-def inner_of(model: Any) -> Any:
-    """The model below adapters."""
-    return model.get_base_model() if hasattr(model, "get_base_model") else model
 
 
 def _softmax(scores: Floats) -> Floats:

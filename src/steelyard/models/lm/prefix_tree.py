@@ -1,8 +1,8 @@
 """Prompts and answers of one question as a tree of tokens, read in one forward pass.
 
-Wordings share the item and options share the prompt. A common beginning is one path of the tree:
-its tokens are computed once, and each token attends to its ancestors only, at the position that it
-has in its own text. The result is that of reading every text alone.
+Texts with a common beginning share one path of the tree: its tokens are computed once, and each
+token attends to its ancestors only, at the position that it has in its own text. The result is that
+of reading every text alone.
 """
 
 from collections.abc import Sequence
@@ -16,22 +16,22 @@ from steelyard.types import Ints
 
 @dataclass(frozen=True, eq=False)
 class Tree:
-    """S tokens; those whose next token is asked for stand last."""
+    """S tokens; those whose next token is predicted come last."""
 
     tokens: Ints  # (S,)
     depth: Ints  # (S,), position of each token in its text
     sees: npt.NDArray[np.bool_]  # (S, S), itself and its ancestors
-    asked: int  # how many of the last tokens are asked for their next one
-    node: Ints  # (A,) place in the tree of the token before an answer's token
+    asked: int  # how many of the last tokens predict the next one
+    node: Ints  # (A,) node of the token before an answer's token
     following: Ints  # (A,) that answer's token
-    text: Ints  # (A,) number of the text that it belongs to
+    text: Ints  # (A,) number of its text
 
     def __len__(self) -> int:
         return len(self.tokens)
 
 
 def tree_of(prompts: Sequence[Sequence[int]], answers: Sequence[Sequence[int]]) -> Tree:
-    """The tree of texts `prompts[i] + answers[i]`; an answer's last token is asked for, not read.
+    """The tree of texts `prompts[i] + answers[i]`; an answer's last token is predicted, not read.
 
     Args:
         prompts: token ids, at least one each.
@@ -44,9 +44,9 @@ def tree_of(prompts: Sequence[Sequence[int]], answers: Sequence[Sequence[int]]) 
     ends: dict[tuple[int, ...], int] = {}  # node at the end of each distinct prompt
     for i, (prompt, answer) in enumerate(zip(prompts, answers, strict=True)):
         start = tuple(prompt)
-        here = ends.get(start, -1)
-        rest = answer[:-1] if here >= 0 else [*prompt, *answer[:-1]]
-        path = [here]
+        end = ends.get(start, -1)
+        rest = answer[:-1] if end >= 0 else [*prompt, *answer[:-1]]
+        path = [end]
         for token in rest:
             following = child.setdefault((path[-1], token), len(tokens))
             if following == len(tokens):
@@ -59,7 +59,7 @@ def tree_of(prompts: Sequence[Sequence[int]], answers: Sequence[Sequence[int]]) 
 
 
 def _arranged(tokens: Ints, parent: Ints, wanted: Ints) -> Tree:
-    """The tree with the nodes that are asked for behind the others."""
+    """The tree with the nodes that predict behind the others."""
     size = len(tokens)
     depth = np.zeros(size, dtype=np.int64)
     sees = np.zeros((size, size), dtype=bool)

@@ -4,13 +4,22 @@ A prompt that leaves no space for the answer is truncated in the item that it as
 its instruction, and never in the answer.
 """
 
+import functools
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
 from steelyard.errors import ConfigError
 from steelyard.models.encode import CHARACTERS_PER_TOKEN
 from steelyard.prompts import PromptedQuestion
+from steelyard.types import Ints
+
+TAIL = 64  # characters before an answer that may change how it is tokenised
 
 
 def context_size(model: Any, tokenizer: Any) -> int:
@@ -34,9 +43,9 @@ def end_token(tokenizer: Any) -> int:
 
 
 def prompt_tokens(tokenizer: Any, prompts: Sequence[str]) -> list[list[int]]:
-    """Token ids of each prompt, with what the tokenizer puts in front and nothing behind.
+    """Token ids of each prompt, with the tokenizer's tokens in front and none at the end.
 
-    Control tokens that stand in a prompt are read as plain text.
+    Control tokens in a prompt are read as plain text.
     """
     front = _front(tokenizer)
     return [front + ids for ids in _ids(tokenizer, prompts)]
@@ -45,10 +54,10 @@ def prompt_tokens(tokenizer: Any, prompts: Sequence[str]) -> list[list[int]]:
 def answer_tokens(tokenizer: Any, prompt: str, answers: Sequence[str]) -> list[list[int]]:
     """Token ids of each answer where it follows the prompt.
 
-    They are what the tokens of prompt and answer together have beyond the prompt's. Where the
-    tokenizer joins the two at their border, the answer is tokenised alone.
+    The tokens of prompt and answer together without the prompt's. Where the tokenizer joins the two
+    at their border, the answer is tokenised without the prompt.
     """
-    tail = prompt[-64:]  # tokens do not reach further back
+    tail = prompt[-TAIL:]
     before, *whole = _ids(tokenizer, [tail, *(tail + answer for answer in answers)])
     size = len(before)
     if all(ids[:size] == before and len(ids) > size for ids in whole):
@@ -56,16 +65,46 @@ def answer_tokens(tokenizer: Any, prompt: str, answers: Sequence[str]) -> list[l
     return _ids(tokenizer, answers)
 
 
-def fit_prompt(tokenizer: Any, question: PromptedQuestion, size: int) -> PromptedQuestion | None:
-    """The same with its item truncated to the longest that fits, unchanged if it fits.
+def tokens_of_answers(
+    tokenizer: Any, prompts: Sequence[str], answers: Sequence[tuple[str, ...]]
+) -> list[list[list[int]]]:
+    """`answer_tokens` of each of N prompts; closed questions share their answers' tokens."""
+    tokens = functools.cache(functools.partial(answer_tokens, tokenizer))
+    return [tokens(prompt[-TAIL:], texts) for prompt, texts in zip(prompts, answers, strict=True)]
+
+
+def fitted_prompts(
+    tokenizer: Any, asked: Sequence[PromptedQuestion], sizes: Sequence[int]
+) -> tuple[list[list[int] | None], npt.NDArray[np.bool_]]:
+    """Token ids of each prompt, None where it is too long even without its item.
 
     Args:
         tokenizer: of the model that is asked.
-        question: the prompt, and where its item stands.
-        size: tokens that the prompt may have.
+        asked: N prompts; items are truncated as by `fit_prompt`.
+        sizes: tokens that each prompt may have.
 
     Returns:
-        None if the prompt is too long even without its item.
+        Also whether each prompt's item was truncated, (N,).
+    """
+    short = [
+        question.prompt if len(question.prompt) <= CHARACTERS_PER_TOKEN * size else ""
+        for question, size in zip(asked, sizes, strict=True)
+    ]
+    tokens: list[list[int] | None] = [*prompt_tokens(tokenizer, short)] if asked else []
+    truncated = np.zeros(len(asked), dtype=bool)
+    for i, (question, size) in enumerate(zip(asked, sizes, strict=True)):
+        if len(tokens[i] or ()) <= size and short[i] == question.prompt:
+            continue
+        shorter = fit_prompt(tokenizer, question, size)
+        tokens[i] = None if shorter is None else prompt_tokens(tokenizer, [shorter.prompt])[0]
+        truncated[i] = shorter is not None and shorter.prompt != question.prompt
+    return tokens, truncated
+
+
+def fit_prompt(tokenizer: Any, question: PromptedQuestion, size: int) -> PromptedQuestion | None:
+    """The prompt with its item truncated so that it has at most `size` tokens.
+
+    None if it is too long even without its item.
     """
 
     def truncated(characters: int) -> PromptedQuestion:
@@ -92,8 +131,19 @@ def fit_prompt(tokenizer: Any, question: PromptedQuestion, size: int) -> Prompte
     return truncated(low)
 
 
+def padded(sequences: Sequence[Sequence[int] | Ints], left: bool) -> tuple[Tensor, Tensor]:
+    """Token ids and their mask, (rows, longest), padded with 0 on the left or right."""
+    width = max(map(len, sequences))
+    lengths = np.array([len(ids_of) for ids_of in sequences])[:, None]
+    position = np.arange(width)
+    mask = position >= width - lengths if left else position < lengths
+    ids = np.zeros(mask.shape, dtype=np.int64)
+    ids[mask] = np.concatenate([np.asarray(ids_of, dtype=np.int64) for ids_of in sequences])
+    return torch.from_numpy(ids), torch.from_numpy(mask.astype(np.int64))
+
+
 def _front(tokenizer: Any) -> list[int]:
-    """What the tokenizer puts before a text, such as <s>; an end that it puts behind is not."""
+    """The tokens that the tokenizer puts in front of a text, such as <s>."""
     plain, whole = (_ids(tokenizer, ["a"], special=special)[0] for special in (False, True))
     for start in range(len(whole) - len(plain) + 1):
         if whole[start : start + len(plain)] == plain:
@@ -102,11 +152,6 @@ def _front(tokenizer: Any) -> list[int]:
 
 
 def _ids(tokenizer: Any, texts: Sequence[str], special: bool = False) -> list[list[int]]:
-    encoded = tokenizer(
-        list(texts),
-        add_special_tokens=special,
-        split_special_tokens=True,
-        return_attention_mask=False,
-        verbose=False,
-    )
+    plain = {"split_special_tokens": True, "return_attention_mask": False, "verbose": False}
+    encoded = tokenizer(list(texts), add_special_tokens=special, **plain)
     return [list(ids) for ids in encoded["input_ids"]]

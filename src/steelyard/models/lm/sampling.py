@@ -1,6 +1,5 @@
 """Replies that a language model writes."""
 
-import inspect
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -9,21 +8,20 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from steelyard.models.encode import CHARACTERS_PER_TOKEN
-from steelyard.models.lm.inference import reading
+from steelyard.models.batches import micro_batches
+from steelyard.models.lm.inference import inference, read_on
 from steelyard.models.lm.kv_cache import with_preallocated_cache
-from steelyard.models.lm.option_scores import inner_of
-from steelyard.models.lm.prompt_tokens import context_size, fit_prompt, prompt_tokens
+from steelyard.models.lm.prompt_tokens import context_size, fitted_prompts, padded
 from steelyard.models.score import Precision
 from steelyard.prompts import PromptedQuestion
 from steelyard.types import Floats, Ints
 
-BATCH_TOKENS = 16384  # of prompts and replies that are held in the cache at once
+BATCH_TOKENS = 16384  # tokens of prompts and replies in the cache at once
 
 
 @dataclass(frozen=True, slots=True)
 class SampledReply:
-    """What a model wrote behind a prompt."""
+    """The reply of a model to a prompt."""
 
     text: str
     finish_reason: str  # "stop", "length", or "too long" for a prompt that does not fit
@@ -40,137 +38,89 @@ def sample_replies(
     top_p: float = 1.0,
     precision: Precision = "fp32",
 ) -> list[SampledReply]:
-    """One reply to each prompt; equal prompts are read once and continued as often as they stand.
+    """One reply to each prompt; equal prompts are read once and continued for each reply.
 
     A reply ends at the model's end token. Token t of a reply is the one at which the probability,
-    cumulated in the vocabulary's order, passes u_t, with u_0, u_1, ... drawn from
-    `default_rng(asked.seed)`: what else is in the batch changes a reply only as far as it changes
-    the logits' last digits.
+    cumulated in the vocabulary's order, exceeds u_t, with u_0, u_1, ... drawn from
+    `default_rng(asked.seed)`: the other prompts of the batch change a reply only by the rounding of
+    logits. Temperature 0 takes the most probable token; `top_p` samples from the fewest tokens of
+    at least this probability.
 
-    Args:
-        model: a causal language model.
-        tokenizer: its own.
-        asked: prompts, each with the seed of its reply.
-        max_new_tokens: longest reply.
-        temperature: of the logits; 0 takes the most probable token.
-        top_p: the fewest tokens of at least this probability take part (Holtzman et al. 2020,
-            arXiv:1904.09751).
-        precision: of matrix products.
+    Source: Holtzman et al. 2020, arXiv:1904.09751 (`top_p`).
     """
     context = context_size(model, tokenizer)
     size = max(1, context - min(max_new_tokens, context // 2))
-    reach = CHARACTERS_PER_TOKEN * size
     distinct = list({question.prompt: question for question in asked}.values())
-    tokens: dict[str, list[int]] = {}
-    truncated: set[str] = set()
-    short = [question.prompt if len(question.prompt) <= reach else "" for question in distinct]
-    for question, text, ids in zip(distinct, short, prompt_tokens(tokenizer, short), strict=True):
-        if len(ids) > size or text != question.prompt:
-            shorter = fit_prompt(tokenizer, question, size)
-            if shorter is None:
-                continue
-            truncated.add(question.prompt)
-            ids = prompt_tokens(tokenizer, [shorter.prompt])[0]
-        tokens[question.prompt] = ids
+    fitted, truncated = fitted_prompts(tokenizer, distinct, [size] * len(distinct))
+    tokens = {
+        question.prompt: (ids, bool(was_truncated))
+        for question, ids, was_truncated in zip(distinct, fitted, truncated, strict=True)
+        if ids is not None
+    }
     replies = [SampledReply("", "too long")] * len(asked)
     fit = [i for i, question in enumerate(asked) if question.prompt in tokens]
-    fit.sort(key=lambda i: (len(tokens[asked[i].prompt]), asked[i].prompt, i))
-    ends = _ends(model, tokenizer)
-    with reading(model, precision):
-        for rows in _batches([len(tokens[asked[i].prompt]) + max_new_tokens for i in fit]):
+    fit.sort(key=lambda i: (len(tokens[asked[i].prompt][0]), asked[i].prompt, i))
+    costs = np.array([len(tokens[asked[i].prompt][0]) + max_new_tokens for i in fit])
+    options = (end_tokens(model, tokenizer), context, temperature, top_p)
+    with inference(model, precision):
+        for rows in micro_batches(np.arange(len(fit)), costs, BATCH_TOKENS):
             part = [fit[r] for r in rows]
             prompts = list(dict.fromkeys(asked[i].prompt for i in part))
-            draws = np.stack(
-                [np.random.default_rng(asked[i].seed).random(max_new_tokens) for i in part]
-            )
+            prompt_of = np.array([prompts.index(asked[i].prompt) for i in part])
+            draws = [np.random.default_rng(asked[i].seed).random(max_new_tokens) for i in part]
             written = _continue(
-                model,
-                [tokens[prompt] for prompt in prompts],
-                np.array([prompts.index(asked[i].prompt) for i in part]),
-                draws,
-                ends,
-                context,
-                temperature,
-                top_p,
+                model, [tokens[text][0] for text in prompts], prompt_of, np.stack(draws), *options
             )
-            for i, (ids, done) in zip(part, written, strict=True):
+            for i, (ids, ended) in zip(part, written, strict=True):
                 text = tokenizer.decode(ids, skip_special_tokens=True)
-                replies[i] = SampledReply(
-                    text, "stop" if done else "length", asked[i].prompt in truncated
-                )
+                reason = "stop" if ended else "length"
+                replies[i] = SampledReply(text, reason, tokens[asked[i].prompt][1])
     return replies
 
 
 def _continue(
     model: Any,
     prompts: Sequence[Sequence[int]],
-    of: Ints,
+    prompt_of: Ints,
     draws: Floats,
     ends: set[int],
     context: int,
     temperature: float,
     top_p: float,
 ) -> list[tuple[list[int], bool]]:
-    """Tokens of each reply, and whether it ended.
+    """Tokens of R replies, and whether each ended.
 
-    Args:
-        model: a causal language model.
-        prompts: P token sequences.
-        of: (R,), the prompt of each reply.
-        draws: (R, T) numbers in [0, 1).
-        ends: tokens that end a reply.
-        context: most tokens of prompt and reply.
-        temperature: as in `sample_replies`.
-        top_p: as in `sample_replies`.
+    `prompt_of` (R,) is the prompt of each reply; `draws` (R, T) are in [0, 1); tokens in `ends` end
+    a reply, and so does the `context`.
     """
-    written: list[list[int]] = [[] for _ in of]
-    done = np.zeros(len(of), dtype=bool)
-    width = max(map(len, prompts))
-    ids = np.zeros((len(prompts), width), dtype=np.int64)
-    mask = np.zeros_like(ids)
-    for row, prompt in enumerate(prompts):  # padded on the left: all go on at the same place
-        ids[row, width - len(prompt) :] = prompt
-        mask[row, width - len(prompt) :] = 1
-    device = model.device
-    attention = torch.from_numpy(mask).to(device)
-    logits, cache = _step(model, torch.from_numpy(ids).to(device), attention, None)
-    index = torch.from_numpy(of).to(device)
+    written: list[list[int]] = [[] for _ in prompt_of]
+    ended = np.zeros(len(prompt_of), dtype=bool)
+    ids, attention = (part.to(model.device) for part in padded(prompts, left=True))
+    logits, cache = read_on(model, ids, attention, None, keep=1)
+    index = torch.from_numpy(prompt_of).to(model.device)
     cache = with_preallocated_cache(cache, index, draws.shape[1])
-    logits, attention = logits[index], attention[index]
-    rows = np.arange(len(of))  # the replies that go on
+    logits, attention = logits[:, -1].float()[index], attention[index]
+    rows = np.arange(len(prompt_of))  # the replies that are not finished
     for t in range(draws.shape[1]):
         chosen = _choose(logits, draws[rows, t], temperature, top_p)
-        going = np.ones(len(rows), dtype=bool)
-        for at, (row, token) in enumerate(zip(rows.tolist(), chosen.tolist(), strict=True)):
+        unfinished = np.ones(len(rows), dtype=bool)
+        for position, (row, token) in enumerate(zip(rows.tolist(), chosen.tolist(), strict=True)):
             if token in ends:
-                done[row], going[at] = True, False
+                ended[row], unfinished[position] = True, False
             else:
                 written[row].append(token)
-                going[at] = len(prompts[int(of[row])]) + len(written[row]) < context
-        if t + 1 == draws.shape[1] or not going.any():
+                size = len(prompts[int(prompt_of[row])]) + len(written[row])
+                unfinished[position] = size < context
+        if t + 1 == draws.shape[1] or not unfinished.any():
             break
-        if not going.all():  # finished rows leave
-            stay = torch.from_numpy(np.flatnonzero(going)).to(device)
+        if not unfinished.all():
+            stay = torch.from_numpy(np.flatnonzero(unfinished)).to(model.device)
             cache.reorder_cache(stay)
-            attention, chosen, rows = attention[stay], chosen[stay], rows[going]
+            attention, chosen, rows = attention[stay], chosen[stay], rows[unfinished]
         attention = torch.cat([attention, attention.new_ones(len(rows), 1)], dim=1)
-        logits, cache = _step(model, chosen[:, None], attention, cache)
-    return list(zip(written, done.tolist(), strict=True))
-
-
-def _step(model: Any, ids: Tensor, attention: Tensor, cache: Any) -> tuple[Tensor, Any]:
-    """Logits of the next token (B, vocabulary), and the cache with `ids` in it."""
-    parameters = inspect.signature(inner_of(model).forward).parameters
-    options: dict[str, Any] = {"logits_to_keep": 1} if "logits_to_keep" in parameters else {}
-    if "position_ids" in parameters:
-        positions = (attention.cumsum(dim=1) - 1).clamp(min=0)
-        options["position_ids"] = positions[:, -ids.shape[1] :]
-    name = "past_key_values" if "past_key_values" in parameters else "cache_params"
-    options[name] = cache
-    if name == "past_key_values" or cache is None:  # a recurrent state has left the padding behind
-        options["attention_mask"] = attention
-    out = model(input_ids=ids, use_cache=True, **options)
-    return out.logits[:, -1].float(), out[name]
+        logits, cache = read_on(model, chosen[:, None], attention, cache, keep=1)
+        logits = logits[:, -1].float()
+    return list(zip(written, ended.tolist(), strict=True))
 
 
 def _choose(logits: Tensor, draws: Floats, temperature: float, top_p: float) -> Tensor:
@@ -189,17 +139,7 @@ def _choose(logits: Tensor, draws: Floats, temperature: float, top_p: float) -> 
     return torch.searchsorted(passed, level, right=True)[:, 0]
 
 
-def _batches(costs: Sequence[int]) -> list[list[int]]:
-    """Rows, sorted by cost, in parts of at most BATCH_TOKENS padded tokens."""
-    parts: list[list[int]] = []
-    for row, cost in enumerate(costs):
-        if not parts or cost * (len(parts[-1]) + 1) > BATCH_TOKENS:
-            parts.append([])
-        parts[-1].append(row)
-    return parts
-
-
-def _ends(model: Any, tokenizer: Any) -> set[int]:
+def end_tokens(model: Any, tokenizer: Any) -> set[int]:
     """Tokens that end a reply: the model's and the tokenizer's."""
     stops = getattr(getattr(model, "generation_config", None), "eos_token_id", None)
     ends = set(stops if isinstance(stops, list) else [stops]) | {tokenizer.eos_token_id}

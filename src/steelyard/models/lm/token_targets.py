@@ -5,12 +5,16 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from steelyard.errors import InputError
-from steelyard.models.lm.completion_batches import AnswerRows, RowWords, in_item, lay_out
-from steelyard.models.lm.prompt_tokens import fit_prompt, prompt_tokens
-from steelyard.models.lm.word_alignment import answer_spans, bridge
+from steelyard.models.lm.completion_batches import (
+    AnswerRows,
+    RowWords,
+    lay_out,
+    prompt_sizes,
+)
+from steelyard.models.lm.prompt_tokens import fit_prompt, fitted_prompts, prompt_tokens
+from steelyard.models.lm.word_alignment import Bools, Tokens, answer_spans, bridge
 from steelyard.prompts import PromptedQuestion
 from steelyard.types import Floats, Ints, TokenTargets, WordProbabilities
 
@@ -19,8 +23,8 @@ from steelyard.types import Floats, Ints, TokenTargets, WordProbabilities
 class TokenTargetRows(AnswerRows):
     """A row for each text that is learned, with the words of its tokens."""
 
-    shares: Floats = field(kw_only=True)  # (F, K), of the examples that fit, by number of the text
-    dropped: int = field(kw_only=True)  # texts that are not learned
+    shares: Floats = field(kw_only=True)  # (F, K), of the examples that fit
+    dropped: int = field(kw_only=True)  # number of texts that are not learned
 
 
 def encode_token_targets(
@@ -55,29 +59,15 @@ def encode_token_targets(
         for question, start, n in zip(prompted, starts, counts, strict=True)
     ]
     tokens = answer_spans(tokenizer, prompted)
-    joined, word = bridge(targets.words, tokens.spans)
-    edges, sizes = tokens.spans.rows, np.diff(tokens.spans.rows)
-    prompts = prompt_tokens(tokenizer, [question.prompt for question in prompted])
-    lengths = np.array([len(ids) for ids in prompts], dtype=np.int64)[targets.example]
-    usable = tokens.spelled.copy()
-    for s in np.flatnonzero(usable & (lengths > limit - sizes)):
-        question = prompted[targets.example[s]]
-        usable[s] = fit_prompt(tokenizer, question, int(limit - sizes[s])) is not None
-    _check_usable(usable, tokens.spelled, limit)
+    usable = _usable(tokenizer, prompted, targets, tokens, limit)
+    rows = _rows(tokenizer, prompted, tokens, usable, starts, limit)
     kept = np.flatnonzero(usable)
-    numbers = [
-        np.flatnonzero(usable[start : start + n]) for start, n in zip(starts, counts, strict=True)
-    ]
-    texts = [
-        [tokens.ids[edges[s] : edges[s + 1]].tolist() for s in start + number]
-        for start, number in zip(starts, numbers, strict=True)
-    ]
-    rows = lay_out(tokenizer, prompts, texts, numbers, limit, in_item(tokenizer, prompted))
     shares = np.zeros((len(prompted), int(counts.max(initial=1))))
     number = np.arange(len(usable)) - starts[targets.example]
     shares[targets.example[kept], number[kept]] = targets.share[kept]
+    joined, word = bridge(targets.words, tokens.spans)
     words = RowWords(
-        first=edges[kept],
+        first=tokens.spans.rows[kept],
         word=word,
         log_probs=np.minimum(joined.log_probs, 0),
         entropy=None if targets.entropy is None else targets.entropy[kept],
@@ -89,8 +79,56 @@ def encode_token_targets(
     )
 
 
+def _usable(
+    tokenizer: Any,
+    prompted: Sequence[PromptedQuestion],
+    targets: TokenTargets,
+    tokens: Tokens,
+    limit: int,
+) -> Bools:
+    """Which texts can be spelled and fit behind their prompt, (S,).
+
+    Raises:
+        InputError: none.
+    """
+    sizes = np.diff(tokens.spans.rows)
+    prompts = prompt_tokens(tokenizer, [question.prompt for question in prompted])
+    lengths = np.array([len(ids) for ids in prompts], dtype=np.int64)[targets.example]
+    usable = tokens.spelled.copy()
+    for s in np.flatnonzero(usable & (lengths > limit - sizes)):
+        question = prompted[targets.example[s]]
+        usable[s] = fit_prompt(tokenizer, question, int(limit - sizes[s])) is not None
+    if not usable.any():
+        unspelled = int((~tokens.spelled).sum())
+        raise InputError(
+            f"None of {len(usable)} texts can be learned: the tokenizer cannot spell {unspelled}, "
+            f"and {len(usable) - unspelled} are too long for {limit} tokens with their "
+            "instruction. Use another `model`, or raise `max_tokens`."
+        )
+    return usable
+
+
+def _rows(
+    tokenizer: Any,
+    prompted: Sequence[PromptedQuestion],
+    tokens: Tokens,
+    usable: Bools,
+    starts: Ints,
+    limit: int,
+) -> AnswerRows:
+    """A row for each usable text, numbered within its example."""
+    numbers = [np.flatnonzero(part) for part in np.split(usable, starts[1:])]
+    edges = tokens.spans.rows
+    texts = [
+        [tokens.ids[edges[s] : edges[s + 1]].tolist() for s in start + number]
+        for start, number in zip(starts, numbers, strict=True)
+    ]
+    fitted = fitted_prompts(tokenizer, prompted, prompt_sizes(texts, limit))
+    return lay_out(tokenizer, *fitted, texts, numbers)
+
+
 def of_examples(targets: TokenTargets, examples: Ints) -> TokenTargets:
-    """The texts of some of the examples, ascending, which are numbered anew."""
+    """The texts of some examples (ascending), which are renumbered."""
     texts = np.flatnonzero(np.isin(targets.example, examples))
     return TokenTargets(
         np.searchsorted(examples, targets.example[texts]),
@@ -102,14 +140,14 @@ def of_examples(targets: TokenTargets, examples: Ints) -> TokenTargets:
 
 
 def shifted(targets: TokenTargets, characters: int) -> TokenTargets:
-    """The same texts with so many characters in front of each, which belong to no word."""
+    """The same texts behind a prefix of so many characters, which belongs to no word."""
     spans = targets.words.spans
     moved = replace(spans, begin=spans.begin + characters, end=spans.end + characters)
     return replace(targets, words=WordProbabilities(moved, targets.words.log_probs))
 
 
 def _check(prompted: Sequence[PromptedQuestion], targets: TokenTargets, counts: Ints) -> None:
-    """Refuse what would give a wrong number, or an unclear error later."""
+    """Refuse examples without texts, and numbers that are no log-probabilities."""
     if not counts.all():
         name = prompted[int(counts.argmin())].id
         raise InputError(
@@ -124,17 +162,4 @@ def _check(prompted: Sequence[PromptedQuestion], targets: TokenTargets, counts: 
         raise InputError(
             f"ln P of a word must be a finite number, 0 at most; a word of {name!r} has {logs[w]}. "
             "Check the supervisor's log-probabilities."
-        )
-
-
-def _check_usable(
-    usable: npt.NDArray[np.bool_], spelled: npt.NDArray[np.bool_], limit: int
-) -> None:
-    """Refuse a training set without any text that can be learned."""
-    if not usable.any():
-        unspelled = int((~spelled).sum())
-        raise InputError(
-            f"None of {len(usable)} texts can be learned: the tokenizer cannot spell {unspelled}, "
-            f"and {len(usable) - unspelled} are too long for {limit} tokens with their "
-            "instruction. Use another `model`, or raise `max_tokens`."
         )

@@ -2,11 +2,11 @@
 
 The two have different tokenizers, so that their tokens cannot be compared; the characters of the
 text can. A supervisor's token log-probabilities are summed over words; a student's tokens share the
-probability of the word that they stand in.
+probability of their word.
 """
 
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from re import finditer
 from typing import Any
@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from steelyard.errors import ConfigError
-from steelyard.models.lm.prompt_tokens import answer_tokens, end_token
+from steelyard.models.lm.prompt_tokens import TAIL, answer_tokens, end_token
 from steelyard.prompts import PromptedQuestion
 from steelyard.types import Floats, Ints, Spans, WordProbabilities
 
@@ -24,7 +24,7 @@ Bools = npt.NDArray[np.bool_]
 
 @dataclass(frozen=True, eq=False)
 class Tokens:
-    """The tokens of S answers, each with the end token last, and the characters they stand for."""
+    """The tokens of S answers, each with the end token last, and their characters."""
 
     ids: Ints  # (T,)
     spans: Spans
@@ -32,9 +32,7 @@ class Tokens:
 
 
 def words_of(texts: Sequence[str]) -> Spans:
-    """The words of each text: what stands between white space.
-
-    A text without a word is one word, to which its end token belongs.
+    """The words of each text, separated by white space; a text without a word is a single word.
 
     >>> spans = words_of(("set  alarm", ""))
     >>> spans.rows, spans.begin, spans.end
@@ -48,15 +46,9 @@ def words_of(texts: Sequence[str]) -> Spans:
 def answer_spans(tokenizer: Any, prompted: Sequence[PromptedQuestion]) -> Tokens:
     """Tokens of every answer of N prompts as they follow the prompt, with the end token.
 
-    The tokens are those of `prompt_tokens.answer_tokens`. Their characters
-    are the fast tokenizer's offsets: a character of several tokens belongs to each of them.
-
-    A text that does not come back when its tokens are decoded (white space and compatibility forms
-    aside) is not `spelled`: the tokenizer lost characters, or has a token for all that it lacks.
-
-    Args:
-        tokenizer: a fast one.
-        prompted: N prompts, each with the texts that may follow it.
+    The tokens are those of `prompt_tokens.answer_tokens`, their characters the offsets of the fast
+    tokenizer: a character of several tokens belongs to each of them. A text that differs from its
+    decoded tokens (white space and compatibility forms aside) is not `spelled`.
 
     Raises:
         ConfigError: the tokenizer has no end token, or gives no offsets.
@@ -69,22 +61,11 @@ def answer_spans(tokenizer: Any, prompted: Sequence[PromptedQuestion]) -> Tokens
         )
     ids: list[list[int]] = []
     spans: list[list[tuple[int, int]]] = []
-    texts = [text for question in prompted for text in question.answers]
     for question in prompted:
-        if not question.answers:
-            continue
-        tail = question.prompt[-64:]
-        tokens = answer_tokens(tokenizer, question.prompt, question.answers)
-        whole = _encoded(tokenizer, [tail + text for text in question.answers])
-        alone = _encoded(tokenizer, question.answers)
-        for k, text in enumerate(question.answers):
-            size, shift = len(tokens[k]), len(tail)
-            offsets = whole[k][1][len(whole[k][0]) - size :]
-            if whole[k][0][len(whole[k][0]) - size :] != tokens[k]:  # they were tokenised alone
-                offsets, shift = alone[k][1], 0
-            ids.append([*tokens[k], end])
-            spans.append([(max(a - shift, 0), max(b - shift, 0)) for a, b in offsets])
-            spans[-1].append((len(text), len(text)))
+        for tokens, characters in _answer_characters(tokenizer, question):
+            ids.append([*tokens, end])
+            spans.append(characters)
+    texts = [text for question in prompted for text in question.answers]
     decoded = tokenizer.batch_decode([row[:-1] for row in ids]) if ids else []
     return Tokens(
         ids=np.array([token for row in ids for token in row], dtype=np.int64),
@@ -93,58 +74,72 @@ def answer_spans(tokenizer: Any, prompted: Sequence[PromptedQuestion]) -> Tokens
     )
 
 
+def _answer_characters(
+    tokenizer: Any, question: PromptedQuestion
+) -> Iterator[tuple[list[int], list[tuple[int, int]]]]:
+    """Tokens of each answer without the end, and the characters of each token and of the end."""
+    if not question.answers:
+        return
+    tail = question.prompt[-TAIL:]
+    tokens = answer_tokens(tokenizer, question.prompt, question.answers)
+    joined = _encoded(tokenizer, [tail + text for text in question.answers])
+    separate = _encoded(tokenizer, question.answers)
+    for k, text in enumerate(question.answers):
+        start, shift = len(joined[k][0]) - len(tokens[k]), len(tail)
+        offsets = joined[k][1][start:]
+        if joined[k][0][start:] != tokens[k]:  # the answer was tokenised without the prompt
+            offsets, shift = separate[k][1], 0
+        characters = [(max(a - shift, 0), max(b - shift, 0)) for a, b in offsets]
+        yield tokens[k], [*characters, (len(text), len(text))]
+
+
 def word_log_probs(words: Spans, tokens: Spans, log_probs: Floats) -> WordProbabilities:
     """ln P(word) = sum of the log-probabilities of its tokens.
 
-    White space before a word belongs to it, and the end token (and what white space stands before
-    it) to the last word. Words that a token joins are one, and so is a word that no token stands
-    for with the word before it (the first: behind it): no probability is split or made up, and the
-    words' sum is the text's.
-
-    Args:
-        words: of S texts.
-        tokens: of the same texts.
-        log_probs: (T,), of the tokens, in nats.
+    White space before a word belongs to it, and the end token (with white space before it) to the
+    last word. Words that share a token are joined, and a word without a token is joined to the word
+    before it (the first: to the next): no probability is split or invented, and the words' sum is
+    the text's. Words and tokens are of the same S texts, `log_probs` (T,) of the tokens, in nats.
 
     Source: Cui et al. 2024, arXiv:2406.03199 (from the authors' code, whose matching of word
         endings is replaced by character offsets).
     """
     word, joined, _ = _join(words, tokens)
-    sums = np.asarray(
-        np.bincount(word, weights=log_probs, minlength=len(joined.begin)), dtype=np.float64
-    )
-    return WordProbabilities(joined, sums)
+    return _summed(joined, word, log_probs)
 
 
 def bridge(words: WordProbabilities, tokens: Spans) -> tuple[WordProbabilities, Ints]:
     """A supervisor's words for the tokens of another tokenizer.
 
     Returns:
-        The words, those that one of the tokens joins as one, and the word of each token, (T,).
+        The words, joined where they share a token, and the word of each token, (T,).
     """
-    word, joined, of = _join(words.spans, tokens)
-    sums = np.asarray(
-        np.bincount(of, weights=words.log_probs, minlength=len(joined.begin)), dtype=np.float64
-    )
-    return WordProbabilities(joined, sums), word
+    word, joined, group = _join(words.spans, tokens)
+    return _summed(joined, group, words.log_probs), word
+
+
+def _summed(words: Spans, index: Ints, log_probs: Floats) -> WordProbabilities:
+    """Words with the sums of the log-probabilities that `index` assigns to them."""
+    sums = np.bincount(index, weights=log_probs, minlength=len(words.begin))
+    return WordProbabilities(words, np.asarray(sums, dtype=np.float64))
 
 
 def _join(words: Spans, tokens: Spans) -> tuple[Ints, Spans, Ints]:
-    """Words joined so far that every token stands in one and every word has a token.
+    """Words joined until every token is within a single word and every word has a token.
 
     Returns:
         The joined word of each token (T,), the joined words, the joined word of each word (W,).
     """
     size = len(words.begin)
     stride = 2 + max(int(part.end.max(initial=0)) for part in (words, tokens))
-    base, of = stride * words.text, tokens.text
-    # the first word that ends behind the token's beginning: white space goes to what follows
-    first = np.searchsorted(base + words.end, stride * of + tokens.begin, side="right")
-    last = np.searchsorted(base + words.begin, stride * of + tokens.end, side="left") - 1
-    first = np.clip(first, words.rows[of], words.rows[of + 1] - 1)
-    last = np.clip(last, first, words.rows[of + 1] - 1)
+    base, text = stride * words.text, tokens.text
+    # the first word that ends behind the token's beginning: white space belongs to the next word
+    first = np.searchsorted(base + words.end, stride * text + tokens.begin, side="right")
+    last = np.searchsorted(base + words.begin, stride * text + tokens.end, side="left") - 1
+    first = np.clip(first, words.rows[text], words.rows[text + 1] - 1)
+    last = np.clip(last, first, words.rows[text + 1] - 1)
     starts = np.bincount(first, minlength=size)
-    closed = (starts - np.bincount(last, minlength=size)).cumsum() > 0  # to the word behind it
+    closed = (starts - np.bincount(last, minlength=size)).cumsum() > 0  # joined to the next word
     before = np.concatenate([[False], closed[:-1]])
     empty = (starts == 0) & ~before
     seen = starts.cumsum()

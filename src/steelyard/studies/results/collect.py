@@ -83,7 +83,8 @@ def _other_metrics(scores: StudyScores) -> tuple[dict[str, Any], list[str]]:
 def _data(run: Run, scores: StudyScores) -> dict[str, Any]:
     task, leaks = run.splits(run.study.seed_list[0])
     counts = np.bincount(task.test.truth, minlength=task.num_classes)[: task.num_classes]
-    truncated = max(trained.record["cut"] for trained in scores.students[CEILING].values())
+    ceilings = scores.students[CEILING].values()
+    truncated = max(trained.record.get("truncated", 0) for trained in ceilings)
     return {
         "name": run.source.name,
         "weak_train": len(task.weak_train.truth),

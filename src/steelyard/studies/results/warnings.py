@@ -50,7 +50,7 @@ def of_language_models(scores: StudyScores) -> list[str]:
     records = [
         student.record for by_seed in scores.students.values() for student in by_seed.values()
     ]
-    too_long = max(record.get("left_out", 0) for record in records)
+    too_long = max(record.get("dropped", 0) for record in records)
     if too_long:
         messages.append(
             f"Dropped: up to {counted(too_long, 'training answer')} longer than `max_tokens`, "
