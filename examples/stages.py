@@ -46,8 +46,8 @@ def main() -> None:
     voters = [test_votes.of_voter(v).means() for v in range(len(test_votes.voters))]
     answers: dict[str, list[np.ndarray]] = {
         "weak": voters,  # the floor is the mean score of single voters
-        "student": [models[0].probabilities(test)],
-        "ceiling": [models[1].probabilities(test)],
+        "student": [models[0].predict(test).probs],
+        "ceiling": [models[1].predict(test).probs],
     }
     scores = {
         name: measure("accuracy", task.test.truth, [members], resamples)
