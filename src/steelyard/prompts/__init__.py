@@ -3,23 +3,14 @@
 Supervisors and students share the same prompts: every prompt is made here.
 """
 
-from steelyard.prompts.escaping import escape
-from steelyard.prompts.paraphrases import read_paraphrases
-from steelyard.prompts.parse_answer import AnswerFormat, Reading, canonical, read, spelling
-from steelyard.prompts.prompted_question import PromptedQuestion
-from steelyard.prompts.settings import PromptSettings
-from steelyard.prompts.templates import PromptTemplate, default_templates
-
-__all__ = [
-    "PromptedQuestion",
-    "PromptSettings",
-    "AnswerFormat",
-    "Reading",
-    "PromptTemplate",
-    "canonical",
-    "default_templates",
-    "escape",
-    "read",
-    "read_paraphrases",
-    "spelling",
-]
+from steelyard.prompts.escaping import escape_tokens as escape_tokens
+from steelyard.prompts.paraphrases import read_paraphrases as read_paraphrases
+from steelyard.prompts.parse_answer import AnswerFormat as AnswerFormat
+from steelyard.prompts.parse_answer import ParsedAnswer as ParsedAnswer
+from steelyard.prompts.parse_answer import canonical as canonical
+from steelyard.prompts.parse_answer import read as read
+from steelyard.prompts.parse_answer import spelling as spelling
+from steelyard.prompts.prompted_question import PromptedQuestion as PromptedQuestion
+from steelyard.prompts.settings import PromptSettings as PromptSettings
+from steelyard.prompts.templates import PromptTemplate as PromptTemplate
+from steelyard.prompts.templates import default_templates as default_templates

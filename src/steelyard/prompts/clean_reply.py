@@ -26,10 +26,10 @@ STATEMENT = re.compile(
     r"(?::|=|(?:is|was|would\s+be|should\s+be|must\s+be)\b)[*_\s:]*(?=\S)",
     re.IGNORECASE,
 )
-REACH = 500  # characters of a statement, and of the sentence before it
-MOST = 100  # statements of a reply that are looked at, the last ones
+REACH = 500  # characters that are read of a statement, and of the sentence before it
+MOST = 100  # statements of a reply that are read, the last ones
 ANSWER_KEYS = ("answer", "final_answer", "label", "choice", "option", "category", "class")
-DOUBT = re.compile(
+HEDGES = re.compile(
     r"\b(?:not|never|neither|nor|if|whether|unless|suppose|supposing|assume|assuming|doubt|wrong"
     r"|incorrect|false|perhaps|maybe|might|could|cannot|isn't|wasn't|don't|doesn't|didn't|can't"
     r"|won't|wouldn't|shouldn't|aren't|hardly|previous|other|another)\b",
@@ -46,16 +46,17 @@ class Unreadable(Exception):
         self.reason = reason
 
 
-def cleaned(reply: str | None, cut: bool) -> str:
+def cleaned(reply: str | None, truncated: bool) -> str:
     """The part of a reply that answers, as plain text.
 
-    Thoughts before the answer go; so does all behind the first end of turn. Compatibility forms
-    become the usual characters (NFKC: full-width and mathematical letters), invisible ones go.
+    Thoughts before the answer are removed, and everything after the first end of turn.
+    Compatibility forms become the usual characters (NFKC: full-width and mathematical letters);
+    invisible characters are removed.
 
     Raises:
         Unreadable: nothing is left.
     """
-    text = plain(reply or "")
+    text = plain_characters(reply or "")
     marks = list(THOUGHT.finditer(text))
     closed = [mark for mark in marks if mark.group(1)]
     if closed:  # a chat template may have opened the thoughts itself
@@ -63,16 +64,16 @@ def cleaned(reply: str | None, cut: bool) -> str:
         text = behind if behind.strip() else text[: marks[0].start()]
     opened = THOUGHT.search(text)
     if opened:
-        text, cut = text[: opened.start()], True
+        text, truncated = text[: opened.start()], True
     text = TURN_ENDS.split(text.strip(), maxsplit=1)[0] if text.strip() else ""
     text = FENCE.sub("", text).strip()
     if not text:
-        raise Unreadable("cut off" if cut else "empty")
+        raise Unreadable("cut off" if truncated else "empty")
     return text
 
 
-def plain(text: str) -> str:
-    """Usual characters for their compatibility forms; invisible ones and half characters go."""
+def plain_characters(text: str) -> str:
+    """Usual characters for compatibility forms, without invisible ones and lone surrogates."""
     text = FRACTIONS.sub(r" \1", text)  # else NFKC makes 21/2 of 2½
     text = RAISED.sub(r"^\1", text)  # and 102 of 10²
     text = unicodedata.normalize("NFKC", text).replace("\u2044", "/")
@@ -83,15 +84,15 @@ def plain(text: str) -> str:
 
 
 def key(text: str) -> str:
-    """Text as it is compared: case folded, underscores and white space as single spaces."""
-    return " ".join(plain(text).casefold().replace("_", " ").split())
+    """The form in which texts are compared: case folded, underscores and white space as a space."""
+    return " ".join(plain_characters(text).casefold().replace("_", " ").split())
 
 
 def statements(text: str, words: tuple[str, ...] = ANSWER_KEYS) -> list[str]:
-    """What follows "the answer is", "Label:", ..., each up to its line's end.
+    """What follows "the answer is", "Label:", ..., each up to the end of its line.
 
-    Of a JSON object it is the value under such a key. A statement in a sentence that doubts it
-    ("I don't think the answer is A", "if the answer is A") is none.
+    In a JSON object it is the value under such a key. A statement in a sentence that negates or
+    hedges it ("I don't think the answer is A", "if the answer is A") does not count.
     """
     if text.startswith("{"):
         try:
@@ -99,14 +100,14 @@ def statements(text: str, words: tuple[str, ...] = ANSWER_KEYS) -> list[str]:
         except (ValueError, RecursionError):
             row = None
         if isinstance(row, dict):
-            given = {str(name).casefold(): value for name, value in row.items()}
-            return [str(given[name]) for name in words if isinstance(given.get(name), str | int)]
-    found = []
+            values = {str(name).casefold(): value for name, value in row.items()}
+            return [str(values[name]) for name in words if isinstance(values.get(name), str | int)]
+    stated = []
     for match in list(STATEMENT.finditer(text))[-MOST:]:
         before = SENTENCE_ENDS.split(text[max(0, match.start() - REACH) : match.start()])[-1]
-        if match.group(1).casefold() in words and not DOUBT.search(before):
-            found.append(text[match.end() : match.end() + REACH].split("\n", 1)[0])
-    return found
+        if match.group(1).casefold() in words and not HEDGES.search(before):
+            stated.append(text[match.end() : match.end() + REACH].split("\n", 1)[0])
+    return stated
 
 
 def refused(text: str) -> bool:
@@ -114,18 +115,18 @@ def refused(text: str) -> bool:
     return bool(REFUSAL.search(text[:300].casefold()))
 
 
-def canonical_text(text: str, cut: bool) -> str:
-    """A free answer as it is compared: case, white space, quotes and end punctuation aside.
+def canonical_text(text: str, truncated: bool) -> str:
+    """A free answer without case, quotes, end punctuation and extra white space.
 
     Raises:
-        Unreadable: refused, cut off, or nothing but punctuation.
+        Unreadable: refused, truncated, or nothing but punctuation.
     """
-    if cut:
+    if truncated:
         raise Unreadable("cut off")
-    said = statements(text)
-    if not said and refused(text):
+    stated = statements(text)
+    if not stated and refused(text):
         raise Unreadable("refused")
-    answers = {_bare(part) for part in said} - {""}
+    answers = {_bare(part) for part in stated} - {""}
     if len(answers) > 1:
         raise Unreadable("two answers")
     answer = answers.pop() if answers else _bare(text)

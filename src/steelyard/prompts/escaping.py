@@ -1,4 +1,4 @@
-"""Text from the data, escaped: it cannot close its delimiters or end a turn of a chat."""
+"""Escapes for text from the data, which must not close its delimiters or end a chat turn."""
 
 import re
 from collections.abc import Iterable
@@ -14,20 +14,20 @@ CONTROL = re.compile(
     """,
     re.VERBOSE | re.IGNORECASE,
 )
-"""Tokens that chat templates and tokenizers give a meaning; a space after the first
-character takes it away."""
+"""Tokens with a meaning in chat templates and tokenizers; a space after the first character
+removes it."""
 TAG = re.compile(r"<\s*/?\s*(\w+)\s*>")
 
 
-def escape(text: str, tokens: Iterable[str] = (), tags: Iterable[str] = ()) -> str:
+def escape_tokens(text: str, tokens: Iterable[str] = (), tags: Iterable[str] = ()) -> str:
     """The text with a space inside every control token and delimiter, so that it has no effect.
 
     Args:
-        text: from the data.
+        text: a text from the data.
         tokens: control tokens of a tokenizer, besides those of CONTROL.
         tags: names of the prompt's delimiters: for "text", `<text>` and `</text>` are escaped.
 
-    >>> escape("fine</text><|im_end|>", tags=["text"])
+    >>> escape_tokens("fine</text><|im_end|>", tags=["text"])
     'fine< /text>< |im_end|>'
     """
     text = text.encode("utf-8", "replace").decode("utf-8")  # lone surrogates break tokenizers
@@ -39,7 +39,7 @@ def escape(text: str, tokens: Iterable[str] = (), tags: Iterable[str] = ()) -> s
     parts += [re.escape(token) for token in control]
     pattern = re.compile("|".join(f"(?:{part}\n)" for part in parts), CONTROL.flags)
     previous = ""
-    while previous != text:  # an escape may leave another token behind: "<|a<|b|>"
+    while previous != text:  # an escape may form another token: "<|a<|b|>"
         previous = text
         text = pattern.sub(_broken, text)
     return text

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-LISTED = 720  # orders of up to 6 options are drawn from the list of all
+LISTED = 720  # up to so many orders (6 options) are drawn from the list of all orders
 
 
 def draw_seed(*parts: str | int) -> int:
@@ -19,8 +19,8 @@ def draw_seed(*parts: str | int) -> int:
 def order_of(seed: int, question: str, size: int, number: int) -> tuple[int, ...]:
     """Order `number` of a question's options: order[i] is the option shown at position i.
 
-    Orders 0, 1, ... of a question are random permutations without replacement; after size! of them
-    they start again. They depend on the seed and the question's id, not on its position in a list.
+    Orders 0, 1, ... of a question are random permutations without replacement, repeated after
+    size! of them. They depend on the seed and the question's id, not on its position in a list.
 
     Source: Guo and Yang 2024, arXiv:2406.19032 (k distinct permutations of four options out of 24,
         from the authors' code, Irenehere/ReliableAlignment).

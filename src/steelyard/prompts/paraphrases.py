@@ -1,4 +1,4 @@
-"""Questions in other words, read from a file."""
+"""Paraphrases of questions, read from a file."""
 
 import functools
 from collections.abc import Mapping
@@ -9,7 +9,7 @@ from steelyard.io.rows import read_rows
 
 
 def read_paraphrases(path: str) -> Mapping[str, tuple[str, ...]]:
-    """Texts of each question id, from rows `id, texts`.
+    """Paraphrases by question id, from rows `id, texts`; a file is read again once it changes.
 
     Raises:
         InputError: a row has no `id` or no list of texts, or an id occurs twice.
@@ -19,12 +19,12 @@ def read_paraphrases(path: str) -> Mapping[str, tuple[str, ...]]:
 
 
 @functools.lru_cache(maxsize=8)
-def _read(path: str, changed: int | None, size: int | None) -> Mapping[str, tuple[str, ...]]:
+def _read(path: str, modified: int | None, size: int | None) -> Mapping[str, tuple[str, ...]]:
     table: dict[str, tuple[str, ...]] = {}
     for location, row in read_rows(Path(path)):
         texts = row.get("texts")
         good = isinstance(texts, list) and all(isinstance(t, str) and t.strip() for t in texts)
-        if "id" not in row or not good or not texts:
+        if "id" not in row or not texts or not good:
             raise InputError(f"{location}: a paraphrase has `id` and `texts`, a list of texts.")
         if str(row["id"]) in table:
             raise InputError(

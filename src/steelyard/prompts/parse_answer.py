@@ -13,14 +13,21 @@ from steelyard.prompts.prompted_question import PromptedQuestion
 from steelyard.types import ABSTAIN
 
 VERSION = 0
-"""Of all parsers of replies; raised when any of them reads a reply otherwise."""
+"""Version of all parsers of replies: raised when any of them reads a reply differently."""
 AnswerFormat: TypeAlias = Literal["number", "json", "text", "slots"]
+PARSERS = {
+    "number": canonical_number,
+    "json": canonical_json,
+    "slots": canonical_slots,
+    "text": canonical_text,
+}
+"""Parser of each format of open answers: (cleaned reply, whether truncated) -> canonical text."""
 UNANSWERED = {"content_filter": "refused", "too long": "too long"}
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
-    """What a reply says."""
+class ParsedAnswer:
+    """The answer in a reply."""
 
     answer: int  # a candidate's number, or ABSTAIN; 0 for an open answer that was read
     reason: str  # why it abstains: "empty", "refused", "cut off", "two answers", ...
@@ -30,22 +37,22 @@ class Reading:
 def read(
     reply: str | None,
     asked: PromptedQuestion,
-    reader: AnswerFormat | None = None,
+    answer_format: AnswerFormat | None = None,
     finish_reason: str | None = None,
-) -> Reading:
+) -> ParsedAnswer:
     """The answer in a reply.
 
-    Closed questions are answered by a candidate's letter, text or label name, whatever the
-    reader. Of an open question the canonical text is returned; which candidate that is, is decided
-    when all replies to the question are there.
+    Closed questions are answered by a candidate's letter, text or label name, whatever the format.
+    For an open question the canonical text is returned; which candidate that is, is decided when
+    all replies to the question are available.
 
     Args:
-        reply: as it came; None is an empty one.
-        asked: what was asked.
-        reader: of open answers; None is "text".
-        finish_reason: "length" where the reply was cut at its longest, "content_filter" where it
-            was withheld (the words of OpenAI-compatible servers); "too long" where the prompt did
-            not fit and was not put.
+        reply: unchanged; None is an empty one.
+        asked: the query that was sent.
+        answer_format: format of open answers; None is "text".
+        finish_reason: "length" where the reply was truncated at its largest length,
+            "content_filter" where it was withheld (the words of OpenAI-compatible servers);
+            "too long" where the prompt exceeded the context and was not sent.
     """
     truncated = finish_reason == "length"
     try:
@@ -54,26 +61,26 @@ def read(
         text = cleaned(reply, truncated)
         if asked.answers:
             answer = read_closed(text, asked, truncated)
-            return Reading(answer, "", asked.options[answer])
-        return Reading(0, "", _canonical(text, reader or "text", truncated))
-    except Unreadable as why:
-        return Reading(ABSTAIN, why.reason, "")
+            return ParsedAnswer(answer, "", asked.options[answer])
+        return ParsedAnswer(0, "", PARSERS[answer_format or "text"](text, truncated))
+    except Unreadable as error:
+        return ParsedAnswer(ABSTAIN, error.reason, "")
 
 
-def canonical(reply: str | None, reader: AnswerFormat = "text") -> str | None:
+def canonical(reply: str | None, answer_format: AnswerFormat = "text") -> str | None:
     """One spelling for equal open answers; None where there is no answer.
 
     >>> canonical("The answer is $1,200.00.", "number")
     '1200'
     """
     try:
-        return _canonical(cleaned(reply, False), reader, False)
+        return PARSERS[answer_format](cleaned(reply, False), False)
     except Unreadable:
         return None
 
 
-def spelling(answer: str, reader: AnswerFormat | None) -> str:
-    """How a true answer is taught: slots in their one spelling, other answers as they stand.
+def spelling(answer: str, answer_format: AnswerFormat | None) -> str:
+    """A true answer as a training target: slots in canonical spelling, other answers unchanged.
 
     >>> spelling('[{"type": "date", "filler": "Today"}]', "slots"), spelling(" 1,200", "number")
     ('{"date": "today"}', ' 1,200')
@@ -81,22 +88,12 @@ def spelling(answer: str, reader: AnswerFormat | None) -> str:
     Raises:
         InputError: slots that cannot be read.
     """
-    if reader != "slots":
+    if answer_format != "slots":
         return answer
-    text = canonical(answer, reader)
+    text = canonical(answer, answer_format)
     if text is None:
         raise InputError(
             f"The true answer {answer[:60]!r} cannot be read as slots; correct it, or choose "
             "another `answer_format`."
         )
     return text
-
-
-def _canonical(text: str, reader: AnswerFormat, truncated: bool) -> str:
-    if reader == "number":
-        return canonical_number(text, truncated)
-    if reader == "json":
-        return canonical_json(text, truncated)
-    if reader == "slots":
-        return canonical_slots(text, truncated)
-    return canonical_text(text, truncated)

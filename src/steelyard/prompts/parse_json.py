@@ -14,15 +14,15 @@ def canonical_json(text: str, truncated: bool) -> str:
     """The JSON object or list in a reply, in one spelling.
 
     Keys are sorted, lists of objects too (slots have no order); other lists keep their order.
-    Texts are compared without case and white space. A text around the value is left aside.
+    Texts are compared without case and white space. Text around the value is ignored.
 
     Raises:
-        Unreadable: no JSON value, two different ones, or a key that stands twice with different
+        Unreadable: no JSON value, two different ones, or a key that occurs twice with different
             values.
     """
     spellings = {
         json.dumps(_plain(value), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-        for value in _values(text)
+        for value in json_values(text)
     }
     if len(spellings) > 1:
         raise Unreadable("two answers")
@@ -32,14 +32,14 @@ def canonical_json(text: str, truncated: bool) -> str:
     return spellings.pop()
 
 
-def _values(text: str) -> list[Any]:
-    """Every JSON object or list that stands in a text."""
+def json_values(text: str) -> list[Any]:
+    """Every JSON object or list in a text."""
     decoder = json.JSONDecoder(
-        object_pairs_hook=_once, parse_float=_number, parse_int=_number, parse_constant=_no_number
+        object_pairs_hook=_object, parse_float=_number, parse_int=_number, parse_constant=_constant
     )
     values: list[Any] = []
     position = failures = 0
-    while failures < 50:  # an opening bracket of prose costs a look; thousands would cost minutes
+    while failures < 50:  # thousands of opening brackets of prose would cost minutes
         starts = [i for i in (text.find("{", position), text.find("[", position)) if i >= 0]
         if not starts:
             return values
@@ -53,7 +53,7 @@ def _values(text: str) -> list[Any]:
     raise Unreadable("not an answer")
 
 
-def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     row: dict[str, Any] = {}
     for name, value in pairs:
         if row.setdefault(name, value) != value:
@@ -62,7 +62,7 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _number(text: str) -> Any:
-    """A whole number or the text of a decimal; what has too many digits is no answer."""
+    """A whole number or the text of a decimal; a number of too many digits is no answer."""
     try:
         value = Decimal(text) if len(text) <= MAX_DIGITS else None
     except InvalidOperation:  # an exponent such as 1e999999999999999999999
@@ -72,7 +72,7 @@ def _number(text: str) -> Any:
     return int(value) if value == value.to_integral_value() else str(value.normalize())
 
 
-def _no_number(text: str) -> Any:
+def _constant(text: str) -> Any:
     raise Unreadable("not an answer")
 
 

@@ -1,16 +1,18 @@
 """Reading numbers: currency, thousands, units, fractions, "#### 42", boxed."""
 
 import re
+from decimal import Decimal, localcontext
 from fractions import Fraction
 
 from steelyard.prompts.clean_reply import MOST, Unreadable, refused, statements
 
-MAX_DIGITS = 40  # of a number; longer ones are no answers, and exact arithmetic stays fast
+MAX_DIGITS = 40  # longer numbers are no answers, and exact arithmetic stays fast
 MAX_POWER = 30
 MARKED = re.compile(r"#{2,}[ \t]*([^\n#]+)")
 BOXED = re.compile(r"\\boxed\s*\{((?:[^{}]|\{[^{}]*\})*)\}")
 ANSWER_LINE = re.compile(r"^[ \t]*(?:A|Ans)[ \t]*[:=][ \t]*([^\n]+)", re.MULTILINE | re.IGNORECASE)
 CONCLUDES = re.compile(r"(?:so|thus|therefore|hence|altogether|in total|finally)\b", re.IGNORECASE)
+STATED_AS = ("answer", "final_answer")
 CALCULATION = re.compile(r"<<[^<>\n]*>>")
 LATEX = re.compile(
     r"\\(?:text|mathrm|mbox)\s*\{[^{}]*\}|\\[,!;: ]|\\(?=[$%])|\$(?!\s?-?[\d.])|\*\*"
@@ -18,15 +20,15 @@ LATEX = re.compile(
 FRAC = re.compile(r"\\[dt]?frac\s*\{\s*(-?\d+)\s*\}\s*\{\s*(\d+)\s*\}")
 UNIT_POWER = re.compile(r"(?<=[A-Za-z])\s?\^\s?\{?[23]\}?(?!\d)")
 SENTENCE = re.compile(r"[.!?](?=\s|$)")
-SOLE_WORDS = 12  # a reply without any sign of where its answer is may have so many words
-OTHERWISE = re.compile(
+SOLE_WORDS = 12  # longest reply, in words, that is read without a sign of where its answer is
+CHANGES = re.compile(
     r"\b(?:not|nor|neither|or|if|wrong|incorrect|zero|none|nothing|two|three|four|five|six|seven"
     r"|eight|nine|ten|eleven|twelve|twenty|thirty|forty|fifty|half|thirds?|quarters?|double|twice"
     r"|triple|squared|cubed|than|at least|at most|between|sqrt|pi|plus)\b"
     r"|n't\b|√|π|±|\\(?:sqrt|pi|pm)|[-\u2013]\s+\d|[?]",
     re.IGNORECASE,
 )
-"""Words beside a number that make another number of it, or none."""
+"""Words beside a number that change or negate it."""
 SCALES = {"hundred": 10**2, "thousand": 10**3, "million": 10**6, "billion": 10**9}
 SCALES |= {"trillion": 10**12, "dozen": 12, "k": 10**3}
 NUMBER = re.compile(
@@ -46,24 +48,25 @@ NUMBER = re.compile(
     re.VERBOSE | re.IGNORECASE,
 )
 OPERATOR = re.compile(r"[+*^<>|]|-\s*0|0\s*-(?!\w)")
-"""What is left of an expression, "x-8" or "192+", once each number is written 0."""
+"""What remains of an expression, "x-8" or "192+", once each number is replaced by 0."""
 UNCLEAR = {"x", "y", "z", "n", "i", "a", "b", "m", "bn", "mn", "t"}
-"""Letters behind a number that are a variable or a scale as well as a unit."""
+"""Letters after a number that may be a variable or a scale instead of a unit."""
 
 
 def canonical_number(text: str, truncated: bool) -> str:
     """The number that a reply gives as its answer, in one spelling: "1200", "-0.5", "2/3".
 
-    Looked for behind "####"; else in \\boxed{}; else behind "the answer is" or "A:"; else in a last
-    line that concludes ("So she has 12 left"); else alone in a short reply. Percent signs,
-    currencies and units are left aside. Where the places that count have two different numbers, as
-    "5 or 6", there is no answer; behind an equals sign only the last number counts.
+    It is looked for after "####"; else in \\boxed{}; else after "the answer is" or "A:"; else in a
+    last line that concludes ("So she has 12 left"); else alone in a short reply. Percent signs,
+    currencies and units are ignored. Where these places have two different numbers, as "5 or 6",
+    there is no answer; after an equals sign only the last number counts.
 
     Raises:
-        Unreadable: no number, several, or one at the end of a reply that was cut off.
+        Unreadable: no number, several, or one at the end of a truncated reply.
     """
     text = CALCULATION.sub("", text)
-    stated = [SENTENCE.split(s)[0] for s in [*statements(text, SAYS), *ANSWER_LINE.findall(text)]]
+    lines = [*statements(text, STATED_AS), *ANSWER_LINE.findall(text)]
+    stated = [SENTENCE.split(line)[0] for line in lines]
     for spans in (MARKED.findall(text), BOXED.findall(text), stated):
         if spans:
             return _agreed(spans, text, truncated)
@@ -73,25 +76,17 @@ def canonical_number(text: str, truncated: bool) -> str:
         raise Unreadable("refused")
     line = text.splitlines()[-1]
     last = SENTENCE.split(line.rstrip(" .!"))[-1].strip()
-    if CONCLUDES.match(last) and not re.search(
-        r"(?:\d|\bis|\bare)$", line
-    ):  # "= 6" may have become "= 60"
+    unfinished = re.search(r"(?:\d|\bis|\bare)$", line)  # "= 6" may have become "= 60"
+    if CONCLUDES.match(last) and not unfinished:
         return _agreed([last], text, truncated)
     if len(text.split()) > SOLE_WORDS or SENTENCE.search(text.rstrip(".! ")):
-        several = len(set(re.findall(r"\d+", text))) > 1
-        raise Unreadable("two answers" if several else "not an answer")
+        numbers = set(re.findall(r"\d+", text))
+        raise Unreadable("two answers" if len(numbers) > 1 else "not an answer")
     return _agreed([text], text, truncated)
 
 
-SAYS = ("answer", "final_answer")
-
-
 def _agreed(spans: list[str], text: str, truncated: bool) -> str:
-    """The number that every place has.
-
-    Raises:
-        Unreadable: a place has none or several, or they differ.
-    """
+    """The number of every span; Unreadable where a span has no single number, or they differ."""
     values = {_only(span) for span in spans[-MOST:]}
     if len(values) > 1:
         raise Unreadable("two answers")
@@ -105,7 +100,7 @@ def _only(span: str) -> Fraction:
     span = FRAC.sub(r" \1/\2 ", span)
     span = UNIT_POWER.sub("", LATEX.sub(" ", span)).strip(" *_`\"'()[]{}")
     span = re.split(r"[=≈]", span)[-1]
-    if OTHERWISE.search(span):
+    if CHANGES.search(span):
         raise Unreadable("not an answer")
     matches = [m for m in NUMBER.finditer(span) if m.group("whole") or m.group("part")]
     seen = sum(sum(c.isdigit() for c in m.group()) for m in matches)
@@ -126,9 +121,8 @@ def _zero(match: re.Match[str]) -> str:
 def _value(match: re.Match[str]) -> Fraction:
     part = match.groupdict()
     unit = (part["unit"] or "").casefold()
-    if len(match.group()) > MAX_DIGITS or (unit in UNCLEAR and (part["money"] or unit != "m")):
-        raise Unreadable("not an answer")
-    if part["unit"] == "M":
+    unclear = part["unit"] == "M" or (unit in UNCLEAR and (part["money"] or unit != "m"))
+    if unclear or len(match.group()) > MAX_DIGITS:
         raise Unreadable("not an answer")
     value = Fraction((part["whole"] or "0").replace(",", "") + (part["part"] or ""))
     if part["below"] is not None:
@@ -149,16 +143,11 @@ def spelled(value: Fraction) -> str:
     >>> spelled(Fraction(12, 10)), spelled(Fraction(2, 6))
     ('1.2', '1/3')
     """
-    below, spans = value.denominator, 0
+    rest = value.denominator
     for prime in (2, 5):
-        count = 0
-        while below % prime == 0:
-            below //= prime
-            count += 1
-        spans = max(spans, count)
-    if below != 1:
-        return f"{value.numerator}/{value.denominator}"
-    digits = str(abs(value.numerator) * 10**spans // value.denominator).rjust(spans + 1, "0")
-    whole, part = digits[: len(digits) - spans], digits[len(digits) - spans :]
-    sign = "-" if value < 0 else ""
-    return f"{sign}{whole}.{part}" if part else f"{sign}{whole}"
+        while rest % prime == 0:
+            rest //= prime
+    if rest != 1:
+        return str(value)
+    with localcontext(prec=10_000):  # exact: denominators have far fewer digits
+        return f"{Decimal(value.numerator) / value.denominator:f}"

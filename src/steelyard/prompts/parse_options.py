@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator
-from functools import cached_property
+from operator import itemgetter
 
 from steelyard.prompts.clean_reply import SENTENCE_ENDS, Unreadable, key, refused, statements
 from steelyard.prompts.prompted_question import PromptedQuestion
@@ -38,60 +38,56 @@ MENTION_WORDS = 20  # a label named once is the answer of a reply of at most so 
 def read_closed(text: str, asked: PromptedQuestion, truncated: bool) -> int:
     """The candidate that a cleaned reply names.
 
-    An answer is what the reply is as a whole, what it begins with ("B. Because ...") and what
-    "the answer is" precedes. Failing these, a single label in one short sentence that denies
-    and doubts nothing. Labels inside longer words and numbers do not count; of labels that
-    contain each other ("spam", "not spam") the longest does.
+    An answer is the whole reply, its beginning ("B. Because ...") or what follows "the answer is".
+    Without these, it is a single label in one short sentence that neither negates nor hedges it.
+    Labels inside longer words and numbers do not count; of labels that contain each other ("spam",
+    "not spam") the longest counts.
 
     Raises:
-        Unreadable: none or several candidates, or one that a cut reply may not have ended.
+        Unreadable: no candidate, several, or one that a truncated reply may not have completed.
     """
     names = _Names(asked)
     whole = names.exact(text)
-    if whole and truncated:
-        raise Unreadable("cut off")  # "B" may have become "Because"
-    if len(whole) == 1:
-        return whole.pop()
-    if len(whole) > 1:
-        raise Unreadable("two answers")
-    matches = set(names.begins(text, truncated))
-    for stated in statements(text):
-        matches |= set(names.begins(stated, truncated))
-    if len(matches) == 1:
-        if names.turned(text, matches):
+    if whole:
+        if truncated:
+            raise Unreadable("cut off")  # "B" may have become "Because"
+        return _single(whole)
+    parts = (text, *statements(text))
+    matches = {c for part in parts for c in names.begins(part, truncated)}
+    if matches:
+        if names.retracted(text, matches):
             raise Unreadable("two answers")
-        return matches.pop()
-    if len(matches) > 1:
-        raise Unreadable("two answers")
+        return _single(matches)
     if truncated:
         raise Unreadable("cut off")
     if refused(text):
         raise Unreadable("refused")
-    mentioned = names.mentioned(key(text))
-    if len(mentioned) > 1:
-        raise Unreadable("two answers")
+    line = key(text)
+    mentioned = names.mentioned(line)
     short = len(text.split()) <= MENTION_WORDS and not SENTENCE_ENDS.search(text.strip())
-    if not mentioned or not short or DENIES.search(names.without(key(text))):
+    if len(mentioned) <= 1 and (not mentioned or not short or DENIES.search(names.without(line))):
         raise Unreadable("not an answer")
-    return mentioned.pop()
+    return _single(mentioned)
+
+
+def _single(candidates: set[int]) -> int:
+    if len(candidates) > 1:
+        raise Unreadable("two answers")
+    return candidates.pop()
 
 
 class _Names:
-    """The ways each candidate may be written, longest first."""
+    """Letters and texts of a question's candidates; texts with their numbers, longest first."""
 
     def __init__(self, asked: PromptedQuestion) -> None:
-        self.asked = asked
         self.marks: dict[str, int] = {}
         if asked.lettered:
             self.marks = {key(answer): c for c, answer in enumerate(asked.answers)}
-
-    @cached_property
-    def texts(self) -> list[tuple[str, int]]:
-        texts = [(key(text), c) for c, text in enumerate(self.asked.options)]
-        return sorted((pair for pair in texts if pair[0]), key=lambda pair: (-len(pair[0]), pair))
+        texts = [(key(text), c) for c, text in enumerate(asked.options)]
+        self.texts = sorted(filter(itemgetter(0), texts), key=lambda pair: (-len(pair[0]), pair))
 
     def exact(self, text: str) -> set[int]:
-        """Candidates that the whole reply is, give or take its end punctuation and quotes."""
+        """Candidates that the whole reply equals, without its end punctuation and quotes."""
         plain = key(text)
         if plain in self.marks:
             return {self.marks[plain]}
@@ -122,16 +118,16 @@ class _Names:
     def _at(
         self, line: str, start: int, complete: bool, joined: bool = False
     ) -> tuple[set[int], int] | None:
-        """The candidates written at a place of a line, and where they end."""
+        """The candidates written at a position of a line, and where they end."""
         for mark, c in self.marks.items():
             end = start + len(mark)
             if line.startswith(mark, start) and _ended(line, end, mark, complete, joined):
                 rest = re.match(r"[\s*`\"')\]}.:\u2013\u2014-]*", line[end:])
                 after = end + (rest.end() if rest else 0)
                 text = self._text_at(line, after, complete, joined)
-                if text is not None:  # "B. blue": letter and text, alike or not
-                    return ({c} if c in text[0] else {c, *text[0]}), text[1]
-                return {c}, end
+                if text is None:
+                    return {c}, end
+                return ({c} if c in text[0] else {c, *text[0]}), text[1]  # "B. blue"
         return self._text_at(line, start, complete, joined)
 
     def _text_at(
@@ -140,25 +136,21 @@ class _Names:
         for name, _ in self.texts:
             for form in dict.fromkeys((name, _stripped(name))):
                 end = start + len(form)
-                if (
-                    form
-                    and line.startswith(form, start)
-                    and _ended(line, end, form, complete, joined)
-                ):
+                if not form or not line.startswith(form, start):
+                    continue
+                if _ended(line, end, form, complete, joined):
                     return {c for other, c in self.texts if form in (other, _stripped(other))}, end
         return None
 
     def mentioned(self, line: str) -> set[int]:
-        """Candidates whose text stands anywhere in a line as whole words; the longest counts."""
+        """Candidates whose text occurs in a line as whole words; the longest counts."""
         matches: set[int] = set()
-        for name, c in self.texts:
+        for name, _ in self.texts:
             if name[-1].isdigit():
                 continue
             pattern = _whole_words(name)
             if re.search(pattern, line):
-                matches.add(c)
-                twins = {d for other, d in self.texts if other == name}
-                matches |= twins
+                matches |= {d for other, d in self.texts if other == name}
                 line = re.sub(pattern, " ", line)
         for mark, c in self.marks.items():
             word = r"\b(?:option|choice|letter|answer|choose|pick|select|go (?:with|for))"
@@ -167,28 +159,25 @@ class _Names:
         return matches
 
     def without(self, line: str) -> str:
-        """A line without the candidates' texts, whose own "not" denies nothing."""
+        """A line without the candidates' texts, whose own "not" negates nothing."""
         for name, _ in self.texts:
             line = re.sub(_whole_words(name), " ", line)
         return line
 
-    def turned(self, text: str, matches: set[int]) -> bool:
+    def retracted(self, text: str, matches: set[int]) -> bool:
         """Whether a reply takes its answer back: "A. No, wait: B"."""
         line = key(text)
         turn = TURNS.search(line)
         if turn is None:
             return False
-        marks = {
-            c
-            for m, c in self.marks.items()
-            if re.search(rf"\b{re.escape(m)}\b", line[turn.end() :])
-        }
-        return bool((self.mentioned(line[turn.end() :]) | marks) - matches)
+        rest = line[turn.end() :]
+        marks = {c for m, c in self.marks.items() if re.search(rf"\b{re.escape(m)}\b", rest)}
+        return bool((self.mentioned(rest) | marks) - matches)
 
 
 def _ended(line: str, end: int, form: str, complete: bool, joined: bool) -> bool:
     if end == len(line):
-        return complete  # a reply that was cut here may have gone on
+        return complete  # a reply truncated here may have gone on
     ends = DIGIT_ENDS if form[-1].isdigit() else ENDS
     if ends.match(line, end):
         return True

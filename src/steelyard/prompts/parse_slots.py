@@ -5,20 +5,20 @@ import json
 from typing import Any, TypeAlias
 
 from steelyard.prompts.clean_reply import Unreadable, cleaned, key, refused
-from steelyard.prompts.parse_json import _values
+from steelyard.prompts.parse_json import json_values
 
 Slot: TypeAlias = tuple[str, str]
-"""Type and filler, both as they are compared: case and white space aside."""
+"""Type and filler, without case and extra white space."""
 
 
 @functools.lru_cache(maxsize=2**15)  # a study grades the same answers by several metrics
 def read_slots(reply: str | None) -> tuple[Slot, ...] | None:
-    """The slots of a reply in the order in which they stand; None where it cannot be read.
+    """The slots of a reply in their order; None where it cannot be read.
 
-    Read are a list of objects with `type` and `filler`, one such object, an object of types and
-    their filler or list of fillers, and any of these under the one key `slots`. An empty list or
-    object says that there is no slot, which is an answer. A list that breaks off is none; equal
-    slots that are said again are one answer.
+    Accepted are a list of objects with `type` and `filler`, one such object, an object of types and
+    their filler or list of fillers, and any of these under the single key `slots`. An empty list or
+    object is an answer: there is no slot. A list that breaks off is no answer; a reply that repeats
+    equal slots gives one answer.
 
     >>> read_slots('[{"type": "date", "filler": "Next  Friday"}]')
     (('date', 'next friday'),)
@@ -36,21 +36,21 @@ def read_slots(reply: str | None) -> tuple[Slot, ...] | None:
 def canonical_slots(text: str, truncated: bool) -> str:
     """The slots of a reply in one spelling: a JSON object of types and their filler.
 
-    A type that stands more than once has the list of its fillers. Types are sorted, and so are the
+    A type that occurs more than once has the list of its fillers. Types are sorted, and so are the
     fillers of one type; an utterance without a slot is `{}`.
 
     >>> canonical_slots('{"person": "Bob", "date": ["today", "now"]}', False)
     '{"date": ["now", "today"], "person": "bob"}'
 
     Raises:
-        Unreadable: no slots, two different answers, or slots that would be read as others in this
-            spelling (of the types `type` and `filler` alone).
+        Unreadable: no slots, two different answers, or slots that this spelling would change
+            (those whose only types are `type` and `filler`).
     """
     slots = sorted(_read(text, truncated))
     fillers: dict[str, list[str]] = {}
     for kind, filler in slots:
         fillers.setdefault(kind, []).append(filler)
-    row = {kind: many if len(many) > 1 else many[0] for kind, many in fillers.items()}
+    row = {kind: texts if len(texts) > 1 else texts[0] for kind, texts in fillers.items()}
     spelled = json.dumps(row, ensure_ascii=False)
     if read_slots(spelled) != tuple(slots):
         raise Unreadable("not an answer")
@@ -60,19 +60,19 @@ def canonical_slots(text: str, truncated: bool) -> str:
 def _read(text: str, truncated: bool) -> list[Slot]:
     """The slots of a cleaned reply."""
     try:
-        values = _values(text)
+        values = json_values(text)
         if values and _first_bracket_opens(text, values[0]):
             readings = [_slots(value) for value in values]
             if any(sorted(slots) != sorted(readings[0]) for slots in readings):
                 raise Unreadable("two answers")
             return readings[0]
-    except Unreadable as why:
-        raise Unreadable("cut off" if truncated else why.reason) from None
+    except Unreadable as error:
+        raise Unreadable("cut off" if truncated else error.reason) from None
     raise Unreadable("cut off" if truncated else "refused" if refused(text) else "not an answer")
 
 
 def _first_bracket_opens(text: str, value: Any) -> bool:
-    """Whether the value is what the text's first bracket opens: else an outer one broke off."""
+    """Whether the text's first bracket opens the value; if not, an outer value broke off."""
     bracket = next(c for c in text if c in "[{")
     return (bracket == "[") == isinstance(value, list)
 

@@ -8,8 +8,8 @@ class PromptedQuestion:
     """One query about one question: the exact prompt, and the text of each possible answer.
 
     `prompt` ends where the model continues. `answers` are the texts that may follow it, one for
-    each candidate in the order of the candidates (class numbers, option numbers), in whichever
-    order the options are shown; open questions have none.
+    each candidate, ordered by class or option number whatever the order shown; open questions have
+    none.
     """
 
     id: str  # of the question
@@ -18,12 +18,9 @@ class PromptedQuestion:
     answers: tuple[str, ...] = ()  # such as (" A", " B"): with their leading white space
     order: tuple[int, ...] = ()  # order[i] is the candidate shown at position i; empty: unchanged
     options: tuple[str, ...] = ()  # each candidate's text or class name as shown
-    item: tuple[int, int] = (
-        0,
-        0,
-    )  # prompt[start:end] is the text from the data: truncated here only
+    item: tuple[int, int] = (0, 0)  # prompt[start:end] is from the data; only it is truncated
     keeps_end: bool = False  # truncation drops the item's beginning, because its end is answered
-    seed: int = 0  # of a sampled reply: depends on the study's seed, the question and the query
+    seed: int = 0  # random seed of a sampled reply, from the study's seed, question and query
 
     @property
     def lettered(self) -> bool:

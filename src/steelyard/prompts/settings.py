@@ -2,14 +2,16 @@
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from steelyard.errors import ConfigError, InputError
+from steelyard.io.atomic import file_sum
 from steelyard.io.renamed_settings import renamed
 from steelyard.prompts import parse_answer, templates
-from steelyard.prompts.escaping import escape, tags_of
+from steelyard.prompts.escaping import escape_tokens, tags_of
 from steelyard.prompts.option_orders import draw_seed, num_orders, order_of
 from steelyard.prompts.paraphrases import read_paraphrases
 from steelyard.prompts.parse_answer import AnswerFormat
@@ -24,11 +26,11 @@ LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 class PromptSettings(BaseModel):
     """K queries for each question: templates x option orders x class aliases x paraphrases.
 
-    Query q uses template q mod W, then the next class names, then the next paraphrase (the template
-    varies fastest), and the option order (q + q // lcm(S, O)) mod O, where S is the number of such
-    combinations and O the number of orders: both vary with every query, and no two of the first
-    S x O queries are alike. Each query is sent `samples` times. Its exact text, order and seed
-    follow from its name, the seed and the question.
+    Query q uses template q mod T (of T), then the next class names, then the next paraphrase (the
+    template varies fastest), and the option order (q + q // lcm(S, O)) mod O, where S is the number
+    of such combinations and O the number of orders: both vary with every query, and no two of the
+    first S x O queries are equal. Each query is sent `samples` times. Its exact text, order and
+    seed follow from its name, the seed and the question.
 
     Source: Guo and Yang 2024, arXiv:2406.19032 (variations of the input); option orders, the order
         of the two answer words and paraphrases are theirs, templates and class aliases ours.
@@ -70,13 +72,13 @@ class PromptSettings(BaseModel):
 
     @field_validator("orders")
     @classmethod
-    def _some_orders(cls, value: bool | int) -> bool | int:
+    def _check_orders(cls, value: bool | int) -> bool | int:
         if value is not False and value < 1:
             raise ValueError(f"must be true, false or a number from 1, got {value}")
         return value
 
     @model_validator(mode="after")
-    def _fits(self) -> "PromptSettings":
+    def _check_combination(self) -> "PromptSettings":
         if self.samples > 1 and self.temperature == 0:
             raise ValueError(
                 f"`samples: {self.samples}` at `temperature: 0` are copies of one reply; "
@@ -97,6 +99,10 @@ class PromptSettings(BaseModel):
         """The changed path of the file of paraphrases; nothing where there is none."""
         return {} if self.paraphrases is None else {"paraphrases": change(self.paraphrases)}
 
+    def prompt_inputs(self) -> dict[str, str]:
+        """Fingerprint of the file of paraphrases; nothing where there is none."""
+        return {} if self.paraphrases is None else {"paraphrases": file_sum(Path(self.paraphrases))}
+
     def check_asking(self, kind: str, classes: Sequence[str] = ()) -> None:
         """Refuse settings that do not fit the task, before any prompt is made.
 
@@ -108,26 +114,26 @@ class PromptSettings(BaseModel):
             ConfigError: an unknown template, one that lists no options, aliases of other classes,
                 or fewer prompt variants than queries.
         """
-        templates = self.templates_of(kind)
-        if self.aliases is not None and not KINDS[kind].has_classes:
+        task, templates = KINDS[kind], self.templates_of(kind)
+        if self.aliases is not None and not task.has_classes:
             raise ConfigError(f"`aliases` rename classes, and the task is {kind}; remove them.")
-        if self.answer_format is not None and not KINDS[kind].is_open:
+        if self.answer_format is not None and not task.is_open:
             raise ConfigError(
                 f"`answer_format: {self.answer_format}` is for open answers, and the task is "
                 f"{kind}; remove it."
             )
-        for template in templates:
-            if self._lettered(kind) and not KINDS[kind].is_open and not template.lists:
-                raise ConfigError(
-                    f"Template {template.name!r} must list {{options}} or {{answers}} to be "
-                    "answered by letter; add them, or set `answer: text`."
-                )
+        unlisted = [] if task.is_open else [t.name for t in templates if not t.lists]
+        if unlisted and self._lettered(kind):
+            raise ConfigError(
+                f"Template {unlisted[0]!r} must list {{options}} or {{answers}} to be answered by "
+                "letter; add them, or set `answer: text`."
+            )
         if self.aliases is not None and classes and set(self.aliases) != set(classes):
             raise ConfigError(
                 f"`aliases` must name the classes {', '.join(classes)}; "
                 f"got {', '.join(self.aliases)}."
             )
-        listed = not KINDS[kind].is_open and all(template.lists for template in templates)
+        listed = not task.is_open and not unlisted
         if self.paraphrases is not None or (listed and self._orders > 1 and not classes):
             return  # the number of variants depends on the question
         most = self._styles(kind) * (min(self._orders, num_orders(len(classes))) if listed else 1)
@@ -162,13 +168,15 @@ class PromptSettings(BaseModel):
             return tuple(names)
         return tuple(f"{name}/{s}" for name in names for s in range(self.samples))
 
+    def ask_all(
+        self, questions: Sequence[Question], kind: str, classes: Sequence[str], seed: int
+    ) -> list[PromptedQuestion]:
+        """Every query about the first question, then about the second, ..."""
+        queries = range(len(self.query_names(kind)))
+        return [self.ask(q, kind, classes, query, seed) for q in questions for query in queries]
+
     def ask(
-        self,
-        question: Question,
-        kind: str,
-        classes: Sequence[str],
-        query: int,
-        seed: int,
+        self, question: Question, kind: str, classes: Sequence[str], query: int, seed: int
     ) -> PromptedQuestion:
         """One query about one question.
 
@@ -182,31 +190,25 @@ class PromptSettings(BaseModel):
         Raises:
             InputError: a paraphrase is missing.
         """
-        prompt_number = query // self.samples
-        templates = self.templates_of(kind)
-        texts = self._texts(question)
-        styles = self._styles(kind) * len(texts)
-        style = prompt_number % styles
-        template = templates[style % len(templates)]
-        style //= len(templates)
-        names = self._names(question, kind, classes, style % self._alias_sets())
-        style //= self._alias_sets()
-        item = texts[style % len(texts)]
+        templates, texts = self.templates_of(kind), self._texts(question)
+        variant, styles = query // self.samples, self._styles(kind) * len(texts)
+        rest, template_number = divmod(variant % styles, len(templates))
+        text_number, alias = divmod(rest, self._alias_sets())
+        template, item = templates[template_number], texts[text_number]
         if question.context:
             item = f"{question.context}\n{item}"
-        order = self._order(question, len(names), prompt_number, styles, seed)
+        names = self._names(question, kind, classes, alias)
+        order = self._order(question, len(names), variant, styles, seed)
         tags = tags_of(template.template)
-        shown = tuple(" ".join(escape(name, tags=tags).split()) for name in names)
+        shown = tuple(" ".join(escape_tokens(name, tags=tags).split()) for name in names)
         options, answers = self._listed(shown, order, kind)
-        prompt, span = fill(
-            template, escape(item, tags=tags), options, _either([answers[c].strip() for c in order])
-        )
+        either = _either([answers[c].strip() for c in order])
+        prompt, span = fill(template, escape_tokens(item, tags=tags), options, either)
         if self._follows(kind):
-            answers = tuple(set_off(prompt, escape(text)) for text in names)
-        name = self.query_names(kind)[query]
+            answers = tuple(set_off(prompt, escape_tokens(text)) for text in names)
         return PromptedQuestion(
             id=question.id,
-            query=name,
+            query=self.query_names(kind)[query],
             prompt=prompt,
             answers=answers,
             order=order,
@@ -225,7 +227,7 @@ class PromptSettings(BaseModel):
         return KINDS[kind].is_pair and not self._lettered(kind)
 
     def _alias_sets(self) -> int:
-        """Number of lists of class names: the original one and one for each alias."""
+        """Number of lists of class names: the original names, and each list of aliases."""
         return 1 + (len(next(iter(self.aliases.values()))) if self.aliases else 0)
 
     def _styles(self, kind: str) -> int:
@@ -256,17 +258,17 @@ class PromptSettings(BaseModel):
 
     @property
     def _orders(self) -> int:
-        """The largest number of orders, for a question that has as many."""
+        """Largest number of option orders; a question of few options has fewer."""
         return num_orders(20) if self.orders is True else int(self.orders) or 1
 
     def _order(
-        self, question: Question, size: int, prompt_number: int, styles: int, seed: int
+        self, question: Question, size: int, variant: int, styles: int, seed: int
     ) -> tuple[int, ...]:
         if self.orders is False or size == 0:
             return tuple(range(size))
         count = min(num_orders(size), self._orders)
-        turn = prompt_number // math.lcm(styles, count)
-        return order_of(seed, question.id, size, (prompt_number + turn) % count)
+        cycle = variant // math.lcm(styles, count)
+        return order_of(seed, question.id, size, (variant + cycle) % count)
 
     def _listed(
         self, shown: tuple[str, ...], order: tuple[int, ...], kind: str
@@ -275,9 +277,8 @@ class PromptSettings(BaseModel):
         if not self._lettered(kind):
             return "\n".join(f"- {shown[c]}" for c in order), tuple(f" {text}" for text in shown)
         marks = LETTERS if len(shown) <= len(LETTERS) else tuple(map(str, range(1, len(shown) + 1)))
-        mark = {c: marks[position] for position, c in enumerate(order)}
-        lines = [f"{mark[c]}. {shown[c]}" for c in order]
-        return "\n".join(lines), tuple(f" {mark[c]}" for c in range(len(shown)))
+        lines = [f"{mark}. {shown[c]}" for mark, c in zip(marks, order, strict=False)]
+        return "\n".join(lines), tuple(f" {marks[order.index(c)]}" for c in range(len(shown)))
 
 
 def set_off(prompt: str, answer: str) -> str:

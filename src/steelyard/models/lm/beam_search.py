@@ -18,7 +18,7 @@ from steelyard.models.lm.sequence_scores import (
 )
 from steelyard.models.lm.word_alignment import Bools
 from steelyard.models.score import Precision, autocast, without_adapters
-from steelyard.prompts import AnswerFormat, PromptedQuestion, Reading, read
+from steelyard.prompts import AnswerFormat, ParsedAnswer, PromptedQuestion, read
 from steelyard.types import Floats, Ints
 
 
@@ -37,7 +37,7 @@ class NBest:
         answer_format: AnswerFormat | None,
         *,
         whole: bool = False,
-    ) -> list[list[Reading]]:
+    ) -> list[list[ParsedAnswer]]:
         """The parsed answers to each of N open questions; `whole` drops those without an end."""
         rows, texts = self.scored.rows, self.scored.texts
         return [
