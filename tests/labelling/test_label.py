@@ -109,7 +109,7 @@ def test_a_plan_asks_nothing_and_writes_nothing(tmp_path: Path) -> None:
         supervisor = api(server, price_prompt=0.5, price_completion=2, max_new_tokens=10)
         (found,) = plan(ITEMS, [supervisor], tmp_path / "votes.jsonl")
         assert (server.requests, list(tmp_path.iterdir())) == (0, [])
-        asked = supervisor.queries_about("classification", QUESTIONS, CLASSES, 0)
+        asked = supervisor.ask_all(QUESTIONS, "classification", CLASSES, 0)
         prompts = [query.prompt for query in asked]
         tokens = sum(len(prompt) // 4 + 1 for prompt in prompts)
         assert (found.queries, found.stored, found.to_ask) == (24, 0, 24)
@@ -125,7 +125,7 @@ def test_a_limit_leaves_the_votes_there_are(tmp_path: Path) -> None:
         result = label(
             ITEMS, [api(server)], tmp_path / "votes.jsonl", limits=Limits(max_requests=7)
         )
-    assert result.stopped_by == "`--max-requests 7`"
+    assert result.stopped_by == "`max_requests=7`"
     rows = rows_in(tmp_path / "votes.jsonl")
     assert len(rows) == result.votes == 7
     assert "not asked" not in {row["reason"] for row in rows}

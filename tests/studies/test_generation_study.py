@@ -20,7 +20,7 @@ from steelyard.studies.selecting import select_labels
 from steelyard.studies.study import STORE, study
 from steelyard.studies.training import train_student
 from steelyard.studies.votes import collect_votes, list_writers
-from steelyard.supervision.nbest import weigh_answers
+from steelyard.supervision.nbest import score_answers
 
 ASKED = {"one": "a", "two": "b", "three": "go a"}
 WORDING = {"name": "s", "template": "{item}:"}
@@ -163,7 +163,7 @@ def test_a_student_that_writes_nothing_readable_has_no_pairs(run: Run) -> None:
     weak, seeds = list_writers(run, 0)
     questions = run.task(0).strong_train.questions[:2]
     labelled = run.task(0).weak_train
-    scores = weigh_answers(weak, labelled, questions, [(), ()], seeds=seeds)
+    scores = score_answers(weak, labelled, questions, [(), ()], seeds=seeds)
     assert [table.shape for table in scores] == [(0, 3), (0, 3)]
     assert best_and_worst([(), ()], scores).dropped["fewer than two distinct answers"] == 2
 
@@ -172,7 +172,7 @@ def test_given_answers_are_weighed_by_every_voter_as_their_votes_were(run: Run) 
     weak, seeds = list_writers(run, 0)
     votes, questions = collect_votes(run, 0).strong_train, run.task(0).strong_train.questions[:3]
     texts = votes.candidate_texts[:3]
-    scores = weigh_answers(weak, run.task(0).weak_train, questions, texts, seeds=seeds)
+    scores = score_answers(weak, run.task(0).weak_train, questions, texts, seeds=seeds)
     assert votes.probs is not None
     for i, table in enumerate(scores):
         said = votes.probs[votes.example == i, : len(texts[i])]

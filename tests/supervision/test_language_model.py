@@ -187,7 +187,7 @@ def test_a_model_must_be_named() -> None:
 
 def test_closed_answers_are_not_sampled() -> None:
     weak = supervisor("nowhere", samples=2, temperature=1.0)
-    with pytest.raises(ConfigError, match="are weighed, not drawn"):
+    with pytest.raises(ConfigError, match="are scored, not drawn"):
         weak.check_task("classification")
     weak.check_task("generation")
 

@@ -132,7 +132,7 @@ def test_lists_of_several_prompts_meet_in_their_question() -> None:
     ("kind", "settings"), [("classification", {}), ("generation", {"temperature": 1})]
 )
 def test_lists_are_of_open_answers_that_are_not_drawn(model: str, kind: str, settings: Any) -> None:
-    with pytest.raises(ConfigError, match="`beams: 3` are of open answers"):
+    with pytest.raises(ConfigError, match="`beams: 3` is for open answers"):
         weak(model, **settings).check_task(kind)
 
 

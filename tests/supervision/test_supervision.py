@@ -9,8 +9,8 @@ import pytest
 from requests_for_tests import vote
 from steelyard.errors import ConfigError, InputError
 from steelyard.supervision import ChooserVoters, Tfidf, VotesFile
-from steelyard.supervision.finetuned import listed
-from steelyard.supervision.tfidf import bootstrap
+from steelyard.supervision.finetuned import with_listed_options
+from steelyard.supervision.trained_voters import bootstrap
 from steelyard.types import ABSTAIN, PAIR, Question, Split
 
 LABELLED = Split(
@@ -53,11 +53,11 @@ def test_a_one_sided_sample_is_refused() -> None:
 
 def test_options_are_listed_in_other_orders_and_stay_the_same_options() -> None:
     question = Question("q", "which?", ("one", "two", "three"))
-    shown = [listed([question], seed=0, order=o)[0] for o in range(6)]
+    shown = [with_listed_options([question], seed=0, order=o)[0] for o in range(6)]
     assert len({q.text for q in shown}) > 1
     assert {q.choices for q in shown} == {question.choices}
     assert all(sorted(q.text[8:-1].split(" / ")) == ["one", "three", "two"] for q in shown)
-    assert listed([question], seed=0, order=2) == (shown[2],)
+    assert with_listed_options([question], seed=0, order=2) == (shown[2],)
 
 
 def test_a_chooser_is_asked_in_each_order() -> None:

@@ -83,7 +83,7 @@ def test_replies_are_what_the_model_writes_here(served: tuple[str, Path], tmp_pa
 
     result = label(ITEMS, [api(served)], tmp_path / "votes.jsonl")
     with Ledger(result.ledger) as ledger:
-        asked = api(served).queries_about("generation", ITEMS.questions, (), 0)
+        asked = api(served).ask_all(ITEMS.questions, "generation", (), 0)
         queries = [api(served).query(one) for one in asked]
         kept = ledger.get([query.key for query in queries])
     tokenizer = AutoTokenizer.from_pretrained(served[1])

@@ -164,6 +164,6 @@ def test_the_old_name_of_answer_format_is_read_with_a_note(
 ) -> None:
     old = VotesFile.model_validate({"path": "v.csv", "reader": "number"})
     assert old == VotesFile(path="v.csv", answer_format="number")
-    assert "`reader` of a votes file is called `answer_format` now" in caplog.text
-    with pytest.raises(ValueError, match="Extra inputs"):
+    assert "`reader` is called `answer_format` now" in caplog.text
+    with pytest.raises(ValueError, match="`reader` is the old name of `answer_format`"):
         VotesFile.model_validate({"path": "v.csv", "reader": "text", "answer_format": "text"})

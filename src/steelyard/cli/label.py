@@ -137,8 +137,9 @@ def label(
         print(line)
     if result.stopped_by:
         higher = " with a higher limit" if "cost" in result.stopped_by else ""
+        limit = result.stopped_by.replace("max_", "--max-").replace("=", " ")
         raise SteelyardError(
-            f"{result.stopped_by} is reached: {result.votes:,} votes are in {out}, and the "
+            f"{limit} is reached: {result.votes:,} votes are in {out}, and the "
             f"remaining queries were not sent. Run the same command{higher} to continue; "
             "answers already paid for are reused."
         )
@@ -199,14 +200,14 @@ def _plan_lines(plans: list[Any], questions: int) -> list[str]:
 
 
 def _summary(result: "LabellingResult", supervisors: list[Any]) -> list[str]:
-    from steelyard.supervision.parsed_replies import counted as with_counts
+    from steelyard.supervision.parsed_replies import counted_reasons
 
     abstained = result.abstained.total()
     share = abstained / max(result.votes, 1)
     lines = [
         f"{counted(result.votes, 'vote')} of {counted(len(result.voters), 'voter')} on "
         f"{counted(result.items, 'question')}; {abstained:,} abstain ({share:.1%})"
-        + (f": {with_counts(result.abstained)}" if abstained else "")
+        + (f": {counted_reasons(result.abstained)}" if abstained else "")
     ]
     if result.requests or result.cost:
         lines.append(
@@ -222,8 +223,8 @@ def _summary(result: "LabellingResult", supervisors: list[Any]) -> list[str]:
         lines.append(f"note: the name of the served model changed: {names}")
     if result.lost:
         lines.append(
-            f"note: {result.lost.total():,} queries got no answer ({with_counts(result.lost)}); "
-            "the same command sends them again"
+            f"note: {result.lost.total():,} queries got no answer "
+            f"({counted_reasons(result.lost)}); the same command sends them again"
         )
     lines.append(f"votes: {result.out}")
     arguments = ["steelyard", "weigh", str(result.out)]

@@ -4,7 +4,7 @@ import sys
 import time
 from collections import Counter
 
-from steelyard.supervision.parsed_replies import counted
+from steelyard.supervision.parsed_replies import counted_reasons
 
 PERIOD = 2.0  # seconds between lines of progress
 
@@ -59,5 +59,5 @@ class StderrRequestProgress:
         if left:
             parts.append(f"{left:.0f} s left")
         if self.reasons:
-            parts.append(f"abstained {self.reasons.total():,} ({counted(self.reasons)})")
+            parts.append(f"abstained {self.reasons.total():,} ({counted_reasons(self.reasons)})")
         print("  ".join(parts) + suffix, file=sys.stderr, flush=True)

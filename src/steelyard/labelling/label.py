@@ -160,7 +160,7 @@ def plan(
             count = queries_each * len(items.questions) * supervisor.num_voters
             plans.append(Plan(supervisor.kind, count))
             continue
-        asked = server.queries_about(items.kind, items.questions, items.classes, seed)
+        asked = server.ask_all(items.questions, items.kind, items.classes, seed)
         queries = {query.key: query for query in map(server.query, asked)}
         stored: dict[str, Any] = {}
         if place.exists():
@@ -243,7 +243,7 @@ def _ask(
     if budget is None:
         replies = {}
         for n, server in servers.items():
-            queries = server.queries_about(items.kind, items.questions, items.classes, seed)
+            queries = server.ask_all(items.questions, items.kind, items.classes, seed)
             replies[n] = server.replies(queries, batches[n])
     else:
         pairs = [(server, batches[n]) for n, server in servers.items()]

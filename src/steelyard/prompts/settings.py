@@ -1,14 +1,12 @@
 """How many prompts a language model gets for each question, and how they vary."""
 
 import math
-from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from steelyard.errors import ConfigError, InputError
-from steelyard.io.atomic import file_sum
 from steelyard.io.renamed_settings import renamed
 from steelyard.prompts import parse_answer, templates
 from steelyard.prompts.escaping import escape_tokens, tags_of
@@ -94,14 +92,6 @@ class PromptSettings(BaseModel):
     def prompt_versions(self) -> int:
         """Sum of the versions of the prompts' texts and of the parsers of replies."""
         return templates.VERSION + parse_answer.VERSION
-
-    def changed_paths(self, change: Callable[[str], str]) -> dict[str, str]:
-        """The changed path of the file of paraphrases; nothing where there is none."""
-        return {} if self.paraphrases is None else {"paraphrases": change(self.paraphrases)}
-
-    def prompt_inputs(self) -> dict[str, str]:
-        """Fingerprint of the file of paraphrases; nothing where there is none."""
-        return {} if self.paraphrases is None else {"paraphrases": file_sum(Path(self.paraphrases))}
 
     def check_asking(self, kind: str, classes: Sequence[str] = ()) -> None:
         """Refuse settings that do not fit the task, before any prompt is made.

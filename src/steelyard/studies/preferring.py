@@ -11,7 +11,7 @@ from steelyard.student.preference_stage import PreferenceStage
 from steelyard.student.protocol import AnswerWriter, TrainedModel
 from steelyard.studies.run import Run
 from steelyard.studies.votes import list_writers, trained_writers, writer_fingerprints
-from steelyard.supervision.nbest import weigh_answers
+from steelyard.supervision.nbest import score_answers
 from steelyard.types import Question
 
 
@@ -35,7 +35,7 @@ def prefer(
     texts = student.lists(asked, stage.beams)
     writers, seeds = list_writers(run, seed)
     labelled, models = run.task(seed).weak_train, trained_writers(run, seed)
-    scores = weigh_answers(writers, labelled, asked, texts, seeds=seeds, models=models)
+    scores = score_answers(writers, labelled, asked, texts, seeds=seeds, models=models)
     ordered = best_and_worst(texts, scores)
     pairs, selection = ordered.training_set(asked)
     sure = ordered.flip_probability <= stage.max_flip_probability

@@ -90,8 +90,8 @@ def trained_writers(run: Run, seed: int) -> TrainedFolder | None:
         task = run.task(seed)
 
         def write(draft: Path) -> None:
-            trained = writer.voter(task.weak_train, run.study.task, (), seed_of(seed, n), voter)
-            trained.save(draft)
+            kind, voter_seed = run.study.task, seed_of(seed, n)
+            writer.load_voter(task.weak_train, kind, (), voter_seed, voter).save(draft)
 
         return run.store.keep_files(replace(recipe, kind=MODELS), write)
 

@@ -8,36 +8,22 @@ torch, and `steelyard weigh` reads votes without it.
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from steelyard.supervision.protocol import BaseSupervisor, Supervisor, VoteRequest
+from steelyard.supervision.protocol import BaseSupervisor as BaseSupervisor
+from steelyard.supervision.protocol import Supervisor as Supervisor
+from steelyard.supervision.protocol import VoteRequest as VoteRequest
 
 if TYPE_CHECKING:
-    from steelyard.supervision.kinds import (
-        Api,
-        ChooserVoters,
-        ClassifierVoters,
-        LanguageModelVoters,
-        PreferenceVoters,
-        SupervisorSettings,
-        Tfidf,
-        VotesFile,
-    )
-
-__all__ = [
-    "Api",
-    "ChooserVoters",
-    "ClassifierVoters",
-    "LanguageModelVoters",
-    "PreferenceVoters",
-    "BaseSupervisor",
-    "Supervisor",
-    "SupervisorSettings",
-    "VoteRequest",
-    "Tfidf",
-    "VotesFile",
-]
+    from steelyard.supervision.kinds import Api as Api
+    from steelyard.supervision.kinds import ChooserVoters as ChooserVoters
+    from steelyard.supervision.kinds import ClassifierVoters as ClassifierVoters
+    from steelyard.supervision.kinds import LanguageModelVoters as LanguageModelVoters
+    from steelyard.supervision.kinds import PreferenceVoters as PreferenceVoters
+    from steelyard.supervision.kinds import SupervisorSettings as SupervisorSettings
+    from steelyard.supervision.kinds import Tfidf as Tfidf
+    from steelyard.supervision.kinds import VotesFile as VotesFile
 
 
 def __getattr__(name: str) -> Any:
-    if name not in __all__:
-        raise AttributeError(f"module 'steelyard.supervision' has no attribute {name!r}")
-    return getattr(importlib.import_module("steelyard.supervision.kinds"), name)
+    if name[0].isupper():  # a kind; modules of this package begin with a small letter
+        return getattr(importlib.import_module("steelyard.supervision.kinds"), name)
+    raise AttributeError(f"module 'steelyard.supervision' has no attribute {name!r}")

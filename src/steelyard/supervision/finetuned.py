@@ -7,82 +7,48 @@ from typing import ClassVar, Literal
 import numpy as np
 from pydantic import Field
 
-from steelyard.models.finetune import Finetuned, Finetuning, finetune
+from steelyard.models.finetune import Finetuning, finetune
 from steelyard.models.load import identity
 from steelyard.models.train import VERSION as TRAINING
-from steelyard.supervision.protocol import BaseSupervisor, VoteRequest
-from steelyard.supervision.tfidf import bootstrap
-from steelyard.types import Floats, Question, Split, Votes, one_hot
-from steelyard.types.build_votes import votes_from_probabilities
+from steelyard.supervision.protocol import VoteRequest
+from steelyard.supervision.trained_voters import TrainedVoters, Voter, model_name, training_rows
+from steelyard.types import Question, one_hot
 from steelyard.types.task_kinds import AnswerForm
 
 
-class _Finetuned(Finetuning, BaseSupervisor):
+class _Finetuned(Finetuning, TrainedVoters):
     """What classifier and chooser supervisors share."""
 
     version: ClassVar[int] = 2 + TRAINING  # 2: smaller passes on a CPU
     libraries: ClassVar[tuple[str, ...]] = ("torch", "transformers")
 
-    voters: int = Field(5, ge=1)
-    """Each has a seed and a bootstrap sample of weak_train of its own."""
+    def inputs(self) -> dict[str, str]:
+        """Fingerprint of the weights."""
+        return {"model": identity(self.pretrained)}
 
-    def _train(self, labelled: Split, answers: int, seed: int, voter: int) -> Finetuned:
-        rng = np.random.default_rng([seed, voter])
-        rows = np.arange(len(labelled.truth))
-        if self.voters > 1:
-            rows = bootstrap(labelled.truth, rng)
-        settings = Finetuning(**self.model_dump(include=set(Finetuning.model_fields)))
-        return finetune(
-            settings,
-            [labelled.questions[i] for i in rows],
-            one_hot(labelled.truth[rows], answers),
+    def voter_names(self) -> list[str]:
+        return [f"{model_name(self)}/{v}" for v in range(self.voters)]
+
+    def _train(self, request: VoteRequest, voter: int) -> Voter:
+        labelled, seed = request.labelled, request.seed
+        rows, rng = training_rows(labelled, self.voters, seed, voter)
+        shown = self._shown(labelled.questions, seed, 0)
+        model = finetune(
+            Finetuning(**self.model_dump(include=set(Finetuning.model_fields))),
+            [shown[i] for i in rows],
+            one_hot(labelled.truth[rows], len(request.classes)),
             np.ones(len(rows)),
             seed=int(rng.integers(2**31)),
         )
-
-    @property
-    def needs_labels(self) -> bool:
-        return True
-
-    @property
-    def num_voters(self) -> int:
-        return self.voters
-
-    def vote(self, request: VoteRequest) -> list[Votes]:
-        """Train on the labelled rows and answer each list of questions, once for each query."""
-        labelled, asked = request.labelled, request.questions
-        classes, seed = request.classes, request.seed
-        queries = self._queries()
-        labelled = Split(self._shown(labelled.questions, seed, 0), labelled.truth)
-        answers: list[list[Floats]] = [[] for _ in asked]
-        for v in range(self.voters):
-            model = self._train(labelled, len(classes), seed, v)
-            for part, questions in zip(answers, asked, strict=True):
-                for q in range(len(queries)):
-                    part.append(model.probabilities(self._shown(questions, seed, q)))
-        names = [self._name(v) for v in range(self.voters)]
-        return [
-            votes_from_probabilities(questions, classes, names, part, queries)
-            for questions, part in zip(asked, answers, strict=True)
-        ]
-
-    def inputs(self) -> dict[str, str]:
-        """What the votes depend on besides settings and questions: the weights."""
-        return {"model": identity(self.pretrained)}
-
-    def _queries(self) -> tuple[str, ...]:
-        return ("unchanged",)
+        queries = range(len(self._queries()))
+        return lambda asked: [model.probabilities(self._shown(asked, seed, q)) for q in queries]
 
     def _shown(self, questions: Sequence[Question], seed: int, query: int) -> tuple[Question, ...]:
         return tuple(questions)
 
-    def _name(self, voter: int) -> str:
-        layers = "" if self.layers is None else f"-{self.layers}l"
-        return f"{self.model.rstrip('/').split('/')[-1]}{layers}/{voter}"
-
 
 class ClassifierVoters(_Finetuned):
-    """V classifiers, each of a seed and a bootstrap sample of its own."""
+    """Fine-tuned classifiers, each with its own random seed and bootstrap sample."""
 
     answer_forms: ClassVar[tuple[AnswerForm, ...]] = ("classes",)
     answers_what: ClassVar[str] = "A classifier supervisor answers classification"
@@ -92,11 +58,11 @@ class ClassifierVoters(_Finetuned):
 
 
 class ChooserVoters(_Finetuned):
-    """V choosers: a score for each question-option pair, a softmax over the options.
+    """Fine-tuned choosers: a score for each question-option pair, a softmax over the options.
 
-    With `orders: n` each voter sees all options listed behind the question, and is asked n times
+    With `orders: n` each voter sees all options listed after the question, and is asked n times
     with the list in n random orders; votes are about option numbers, so that the order shown and
-    the options' text play no part in counting them. Of a preference this is a weak reward model:
+    the options' text play no part in counting them. For a preference this is a weak reward model:
     the softmax over two scores is the model of Bradley and Terry.
     """
 
@@ -106,20 +72,22 @@ class ChooserVoters(_Finetuned):
 
     kind: Literal["chooser"] = "chooser"
     orders: int = Field(0, ge=0)
-    """How many option orders each voter is asked; 0 shows it one option at a time."""
+    """Number of option orders in which each voter is asked; 0 shows it one option at a time."""
 
     def _queries(self) -> tuple[str, ...]:
         return tuple(f"order-{o}" for o in range(self.orders)) or super()._queries()
 
     def _shown(self, questions: Sequence[Question], seed: int, query: int) -> tuple[Question, ...]:
-        return listed(questions, seed, query) if self.orders else tuple(questions)
+        return with_listed_options(questions, seed, query) if self.orders else tuple(questions)
 
 
-def listed(questions: Sequence[Question], seed: int, order: int) -> tuple[Question, ...]:
-    """Questions with their options listed in a random order behind the text.
+def with_listed_options(
+    questions: Sequence[Question], seed: int, order: int
+) -> tuple[Question, ...]:
+    """Questions with their options listed in a random order after the text.
 
-    The order of a question depends on the seed, the order's number and the question's place in
-    the list; `choices` stay as they are, so that answers need no mapping back.
+    The order depends on the seed, the order's number and the question's position in the list;
+    `choices` are unchanged, so that answers need no mapping back.
     """
     shown = []
     for i, question in enumerate(questions):

@@ -4,12 +4,13 @@ from typing import Annotated, TypeAlias
 
 from pydantic import Field
 
-from steelyard.supervision.api import Api
-from steelyard.supervision.finetuned import ChooserVoters, ClassifierVoters
-from steelyard.supervision.language_model import LanguageModelVoters
-from steelyard.supervision.preference import PreferenceVoters
-from steelyard.supervision.tfidf import Tfidf
-from steelyard.supervision.votes_file import VotesFile
+from steelyard.supervision.api import Api as Api
+from steelyard.supervision.finetuned import ChooserVoters as ChooserVoters
+from steelyard.supervision.finetuned import ClassifierVoters as ClassifierVoters
+from steelyard.supervision.language_model import LanguageModelVoters as LanguageModelVoters
+from steelyard.supervision.preference import PreferenceVoters as PreferenceVoters
+from steelyard.supervision.tfidf import Tfidf as Tfidf
+from steelyard.supervision.votes_file import VotesFile as VotesFile
 
 SupervisorSettings: TypeAlias = Annotated[
     Tfidf
@@ -20,15 +21,4 @@ SupervisorSettings: TypeAlias = Annotated[
     | VotesFile
     | Api,
     Field(discriminator="kind"),
-]
-
-__all__ = [
-    "Api",
-    "ChooserVoters",
-    "ClassifierVoters",
-    "LanguageModelVoters",
-    "PreferenceVoters",
-    "SupervisorSettings",
-    "Tfidf",
-    "VotesFile",
 ]

@@ -1,16 +1,14 @@
-"""A language model on this machine, asked in K ways, as a weak supervisor."""
+"""A language model on this machine, asked with K prompts per question, as a weak supervisor."""
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 import numpy as np
 from pydantic import Field, model_validator
 
 from steelyard.errors import ConfigError
-from steelyard.io.atomic import file_sum
 from steelyard.models.lm.finetune_lm import Completer, Tuning, finetune_lm
 from steelyard.models.lm.load_lm import load_causal
 from steelyard.models.lm.option_scores import Normalise, score_options
@@ -19,32 +17,33 @@ from steelyard.models.load import Pretrained, identity, load_tokenizer
 from steelyard.models.score import Precision
 from steelyard.models.train import VERSION as TRAINING
 from steelyard.models.train import device
-from steelyard.prompts import PromptedQuestion, PromptSettings, read, spelling
+from steelyard.prompts import PromptedQuestion, read, spelling
 from steelyard.prompts.option_orders import draw_seed
 from steelyard.supervision import nbest
 from steelyard.supervision.nbest import vote_by_beam
-from steelyard.supervision.protocol import BaseSupervisor, ListWriter, VoteRequest
-from steelyard.supervision.tfidf import bootstrap
-from steelyard.types import ABSTAIN, Floats, Question, Split, Votes, one_hot
-from steelyard.types.build_votes import open_votes, votes_from_probabilities
+from steelyard.supervision.parsed_replies import ParsedReply, votes_of
+from steelyard.supervision.protocol import ListWriter, PromptedSupervisor, VoteRequest
+from steelyard.supervision.trained_voters import abstaining, model_name, training_rows
+from steelyard.types import Floats, Question, Split, Votes, one_hot
+from steelyard.types.build_votes import votes_from_probabilities
 from steelyard.types.task_kinds import KINDS
 
 log = logging.getLogger(__name__)
 
 
-class LanguageModelVoters(Pretrained, PromptSettings, BaseSupervisor):
-    """A causal language model, asked as it is or first taught the answers of weak_train.
+class LanguageModelVoters(Pretrained, PromptedSupervisor):
+    """A causal language model, asked unchanged or first trained on the answers of weak_train.
 
-    Closed answers are not written but weighed: a vote's distribution is the softmax of the
-    log-probabilities of the answers' texts behind the prompt, so every vote is readable. Open
-    answers are written and parsed by `answer_format`; equal ones of a question are one
-    candidate. With `beams` they are lists, and every voter weighs the answers of all (see
-    `beams.vote_by_beam`). Of a preference the letter of the better answer is weighed, or with
-    `answer: text` and `queries: 1` both answers behind their prompt, as a model of the language
+    Closed answers are scored and not generated: a vote's distribution is the softmax of the
+    log-probabilities of the answers' texts after the prompt, so every vote is readable. Open
+    answers are generated and parsed by `answer_format`; equal ones of a question are one
+    candidate. With `beams` they are lists, and every voter scores the answers of all (see
+    `nbest.vote_by_beam`). For a preference the letter of the better answer is scored, or with
+    `answer: text` and `queries: 1` both answers after their prompt, as a model of the language
     alone would choose.
 
     Source: Guo and Yang 2024, arXiv:2406.19032 (fine-tuned weak supervisor, asked about
-        variations of each question); theirs writes its letter, ours weighs all letters.
+        variations of each question); theirs generates its letter, ours scores all letters.
     """
 
     version: ClassVar[int] = 2 + TRAINING  # 2: draws go through the vocabulary in its own order
@@ -54,23 +53,24 @@ class LanguageModelVoters(Pretrained, PromptSettings, BaseSupervisor):
     model: str
     """A Hub name or a folder of a causal language model."""
     voters: int = Field(1, ge=1)
-    """Models taught with a seed and a bootstrap sample of weak_train of their own."""
+    """Number of voters; several need `finetune`, and each then has its own random seed and its own
+    bootstrap sample of weak_train."""
     finetune: Tuning | None = None
-    """How the model is taught the true answers of weak_train first; None asks it as it is."""
+    """How the model is first trained on the true answers of weak_train; null asks it unchanged."""
     normalise: Normalise = "sum"
-    """Weigh an answer by the `sum` or the `mean` of its tokens' log-probabilities."""
+    """Score an answer by the `sum` or the `mean` of its tokens' log-probabilities."""
     precision: Precision = "bf16"
-    """Of matrix products while it is asked."""
+    """Precision of matrix products while the model is asked."""
     beams: int | None = Field(None, ge=1, le=64)
-    """Write open answers as lists of the most probable ones, by beam search, and weigh the answers
-    of all voters that do so: for `joint_decoding`, and for objectives of single tokens."""
+    """Generate open answers as lists of this many most probable ones, by beam search, and score the
+    answers of all voters that do so: for `joint_decoding`, and for objectives of single tokens."""
 
     @model_validator(mode="after")
-    def _taught(self) -> "LanguageModelVoters":
+    def _check_voters(self) -> "LanguageModelVoters":
         if self.voters > 1 and self.finetune is None:
             raise ValueError(
                 f"`voters: {self.voters}` without `finetune` are copies of one model; "
-                "use `queries`, or teach them"
+                "use `queries`, or train them with `finetune`"
             )
         return self
 
@@ -87,126 +87,102 @@ class LanguageModelVoters(Pretrained, PromptSettings, BaseSupervisor):
         return self.voters
 
     @property
-    def prompts(self) -> PromptSettings:
-        return self
-
-    @property
     def list_writer(self) -> ListWriter | None:
         return None if self.beams is None else self
 
     def versions(self) -> int:
-        """Its own, those of prompts and parsers, and that of lists."""
+        """Sum of its version and those of prompts, of parsers and, with `beams`, of lists."""
         return super().versions() + (0 if self.beams is None else nbest.VERSION)
 
-    def with_paths(self, change: Callable[[str], str]) -> "LanguageModelVoters":
-        return self.model_copy(update=self.changed_paths(change))
-
     def sample_seed(self, seed: int, voter: int) -> int:
-        """Each voter draws samples of its own."""
+        """Each voter draws its own samples."""
         return draw_seed(seed, voter)
 
     def check_task(self, kind: str) -> None:
         self.check_asking(kind)
         is_open = KINDS[kind].is_open
         if self.beams is not None and (not is_open or self.temperature > 0):
-            wrong = "`temperature` draws them" if is_open else f"the task is {kind}"
-            raise ConfigError(f"`beams: {self.beams}` are of open answers, and {wrong}.")
+            problem = "`temperature` draws them" if is_open else f"the task is {kind}"
+            raise ConfigError(f"`beams: {self.beams}` is for open answers, and {problem}.")
         if not is_open and self.samples > 1:
             raise ConfigError(
-                f"`samples: {self.samples}` are of open answers; the answers of {kind} are "
-                "weighed, not drawn. Leave it out."
+                f"`samples: {self.samples}` is for open answers; the answers of {kind} are "
+                "scored, not drawn. Remove it."
             )
 
     def inputs(self) -> dict[str, str]:
-        """The weights and the paraphrases."""
-        found = {"model": identity(self.pretrained)}
-        if self.paraphrases is not None:
-            found["paraphrases"] = file_sum(Path(self.paraphrases))
-        return found
+        """Fingerprints of the weights and of the paraphrases."""
+        return {"model": identity(self.pretrained), **super().inputs()}
 
     def vote(self, request: VoteRequest) -> list[Votes]:
         """Train the model, if it is to be trained, and ask it about each list of questions.
 
         Raises:
-            ConfigError: fewer ways of asking than queries, or aliases of other classes.
+            ConfigError: fewer prompt variants than queries, or aliases of other classes.
         """
         kind, classes, seed = request.kind, request.classes, request.seed
-        labelled, asked = request.labelled, request.questions
         self.check_asking(kind, classes if KINDS[kind].has_classes else ())
         if self.beams is not None:
-            return vote_by_beam([self], labelled, asked, seeds=[seed])
-        prompts = [self.prompts_of(questions, kind, classes, seed) for questions in asked]
-        found: list[list[Any]] = [[] for _ in asked]
+            return vote_by_beam([self], request.labelled, request.questions, seeds=[seed])
+        prompts = [self.ask_all(questions, kind, classes, seed) for questions in request.questions]
+        answers: list[list[Any]] = [[] for _ in prompts]
         for v in range(self.voters):
-            voter = self.voter(labelled, kind, classes, seed, v)
-            for part, prompt in zip(found, prompts, strict=True):
-                own = [replace(a, seed=self.sample_seed(a.seed, v)) for a in prompt]
-                part.append(self._answers(voter.model, voter.tokenizer, own, kind))
+            voter = self.load_voter(request.labelled, kind, classes, seed, v)
+            for part, asked in zip(answers, prompts, strict=True):
+                seeded = [replace(query, seed=self.sample_seed(query.seed, v)) for query in asked]
+                part.append(self._answers(voter.model, voter.tokenizer, seeded, kind))
         table = self._open if KINDS[kind].is_open else self._closed
         return [
-            table(questions, prompt, part, classes, self.query_names(kind))
-            for questions, prompt, part in zip(asked, prompts, found, strict=True)
+            table(questions, asked, part, classes, self.query_names(kind))
+            for questions, asked, part in zip(request.questions, prompts, answers, strict=True)
         ]
 
-    def prompts_of(
-        self, questions: Sequence[Question], kind: str, classes: tuple[str, ...], seed: int
-    ) -> list[PromptedQuestion]:
-        """Every query about the first question, then about the second, ..."""
-        queries = range(len(self.query_names(kind)))
-        return [self.ask(one, kind, classes, query, seed) for one in questions for query in queries]
-
-    def voter(
+    def load_voter(
         self, labelled: Split, kind: str, classes: tuple[str, ...], seed: int, voter: int
     ) -> Completer:
-        """Voter number `voter`, taught if it is to be."""
+        """Voter number `voter`, trained on the labelled rows if there is `finetune`."""
         if self.finetune is None:
             return Completer(
                 load_causal(self.pretrained).to(device()), load_tokenizer(self.pretrained), 0, 0
             )
-        rng = np.random.default_rng([seed, voter])
-        rows = np.arange(len(labelled.questions))
-        if self.voters > 1 and KINDS[kind].is_open:
-            rows = rng.integers(0, len(rows), len(rows))
-        elif self.voters > 1:
-            rows = bootstrap(labelled.truth, rng)
+        rows, rng = training_rows(labelled, self.voters, seed, voter)
         count = len(self.query_names(kind))
-        lesson = [  # the prompts take turns, so that the model has met each of them
-            self.ask(labelled.questions[i], kind, classes, place % count, seed)
-            for place, i in enumerate(rows)
+        examples = [  # the prompts alternate, so that the model is trained on each of them
+            self.ask(labelled.questions[i], kind, classes, position % count, seed)
+            for position, i in enumerate(rows)
         ]
         if KINDS[kind].is_open:
-            lesson = [
-                replace(
-                    one, answers=(f" {spelling(labelled.reference_texts[i], self.answer_format)}",)
-                )
-                for one, i in zip(lesson, rows, strict=True)
+            texts = (spelling(labelled.reference_texts[i], self.answer_format) for i in rows)
+            examples = [
+                replace(example, answers=(f" {text}",))
+                for example, text in zip(examples, texts, strict=True)
             ]
         return finetune_lm(
             self.pretrained,
             self.finetune,
-            lesson,
-            one_hot(labelled.truth[rows], max(len(one.answers) for one in lesson)),
+            examples,
+            one_hot(labelled.truth[rows], max(len(example.answers) for example in examples)),
             np.ones(len(rows)),
             seed=int(rng.integers(2**31)),
         )
 
+    def voter_names(self) -> list[str]:
+        """A name for each voter."""
+        return [f"{model_name(self)}/{v}" for v in range(self.voters)]
+
     def _answers(
         self, model: Any, tokenizer: Any, asked: Sequence[PromptedQuestion], kind: str
     ) -> Any:
+        """Sampled replies to open questions, scores of the options of closed ones."""
         if KINDS[kind].is_open:
-            return sample_replies(
-                model,
-                tokenizer,
-                asked,
-                max_new_tokens=self.max_new_tokens,
-                temperature=self.temperature,
-                top_p=self.top_p,
-                precision=self.precision,
+            settings = self.model_dump(
+                include={"max_new_tokens", "temperature", "top_p", "precision"}
             )
+            return sample_replies(model, tokenizer, asked, **settings)
         scores = score_options(
             model, tokenizer, asked, normalise=self.normalise, precision=self.precision
         )
-        _say_cut(scores.truncated, len(asked))
+        _warn_truncated(scores.truncated, len(asked))
         return scores
 
     def _closed(
@@ -217,8 +193,8 @@ class LanguageModelVoters(Pretrained, PromptSettings, BaseSupervisor):
         classes: tuple[str, ...],
         queries: tuple[str, ...],
     ) -> Votes:
-        """Votes of M = N x V x Q answers that were weighed."""
-        counts = np.array([len(one.answers) for one in asked], dtype=np.int64)
+        """Votes of M = N x V x Q answers that were scored."""
+        counts = np.array([len(query.answers) for query in asked], dtype=np.int64)
         even = (np.arange(len(classes)) < counts[:, None]) / np.maximum(counts, 1)[:, None]
         probs: list[Floats] = []
         fits = []
@@ -230,14 +206,7 @@ class LanguageModelVoters(Pretrained, PromptSettings, BaseSupervisor):
             probs += [rows[q :: len(queries)] for q in range(len(queries))]
             fits += [score.fits[q :: len(queries)] for q in range(len(queries))]
         votes = votes_from_probabilities(questions, classes, self.voter_names(), probs, queries)
-        fit = np.stack(fits, axis=1).reshape(-1) if fits else np.ones(0, dtype=bool)
-        if fit.all():
-            return votes
-        return replace(
-            votes,
-            answer=np.where(fit, votes.answer, ABSTAIN),
-            reasons=tuple("" if good else "too long" for good in fit),
-        )
+        return abstaining(votes, fits)
 
     def _open(
         self,
@@ -247,32 +216,19 @@ class LanguageModelVoters(Pretrained, PromptSettings, BaseSupervisor):
         classes: tuple[str, ...],
         queries: tuple[str, ...],
     ) -> Votes:
-        """Votes of M = N x V x Q answers that were written."""
-        flat = [reply for part in written for reply in part]
-        _say_cut(sum(reply.truncated for reply in flat), len(flat))
-        found = [
-            read(reply.text, one, self.answer_format, reply.finish_reason)
-            for reply, one in zip(flat, [*asked] * len(written), strict=True)
-        ]
-        place = np.arange(len(flat))
-        return open_votes(
-            ids=tuple(question.id for question in questions),
-            voters=tuple(self.voter_names()),
-            queries=queries,
-            example=place % len(asked) // len(queries) if len(asked) else place,
-            voter=place // max(len(asked), 1),
-            query=place % len(queries),
-            answers=[None if one.answer == ABSTAIN else one.text for one in found],
-            texts=tuple(reply.text for reply in flat),
-            reasons=tuple(one.reason for one in found),
-        )
-
-    def voter_names(self) -> list[str]:
-        """A name for each voter."""
-        layers = "" if self.layers is None else f"-{self.layers}l"
-        return [f"{self.model.rstrip('/').split('/')[-1]}{layers}/{v}" for v in range(self.voters)]
+        """Votes of M = N x V x Q answers that were generated."""
+        truncated = sum(reply.truncated for replies in written for reply in replies)
+        _warn_truncated(truncated, len(asked) * len(written))
+        parsed = []
+        for v, replies in enumerate(written):
+            for query, reply in zip(asked, replies, strict=True):
+                read_as = read(reply.text, query, self.answer_format, reply.finish_reason)
+                answer, reason, text = read_as.answer, read_as.reason, read_as.text
+                parsed.append(ParsedReply(query, answer, reason, text, reply.text, voter=v))
+        names = tuple(self.voter_names())
+        return votes_of("generation", questions, classes, names, queries, parsed)
 
 
-def _say_cut(cut: int, asked: int) -> None:
-    if cut:
-        log.warning("%d of %d prompts were too long: their items were cut at the end.", cut, asked)
+def _warn_truncated(truncated: int, asked: int) -> None:
+    if truncated:
+        log.warning("%d of %d prompts were too long and were truncated.", truncated, asked)

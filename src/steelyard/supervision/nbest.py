@@ -1,7 +1,7 @@
-"""Language models that answer open questions with lists, and weigh each other's answers.
+"""Language models that answer open questions with lists, and score each other's answers.
 
-First every voter writes the most probable answers it finds, then every voter weighs the answers of
-all. One model is in memory at a time; taught ones wait on disk.
+First every voter generates the most probable answers it finds, then every voter scores the answers
+of all. One model is in memory at a time; trained ones are kept on disk.
 """
 
 import logging
@@ -39,23 +39,26 @@ VERSION = 1
 """Raised when lists or scores change without a change of settings; 1: voters are read from disk."""
 TrainedFolder: TypeAlias = Callable[[int, int], Path]
 """Folder of a trained voter, by the numbers of its supervisor and of the voter."""
+VoterLoader: TypeAlias = Callable[[int], Iterator[Completer]]
+"""The voters of a supervisor, by its number, one after the other."""
 NOTHING = "no answer"
 UNSCORED = "its tokenizer cannot spell its answers"
+OPEN = "generation"
 
 
 class Lists(NamedTuple):
-    """What one voter wrote behind P prompts."""
+    """What one voter generated for P prompts."""
 
-    answers: list[tuple[str, ...]]  # as they are read, the most probable first
-    entropy: Floats  # (P,), of its list, in nats a token; nan where it wrote nothing
-    reasons: list[str]  # why a prompt has no answer that can be read, else ""
+    answers: list[tuple[str, ...]]  # parsed answers, the most probable first
+    entropy: Floats  # (P,), entropy of the list in nats per token; nan without answers
+    reasons: list[str]  # why a prompt has no readable answer, else ""
 
 
 class ScoredLists(NamedTuple):
-    """What one voter thinks of the candidates of P prompts."""
+    """One voter's scores of the candidates of P prompts."""
 
     scores: Floats  # (P, K), -inf beyond the candidates and where it cannot spell one
-    words: WordProbabilities  # of each prompt's candidates in turn
+    words: WordProbabilities  # words of each prompt's candidates, prompt by prompt
 
 
 def vote_by_beam(
@@ -70,63 +73,65 @@ def vote_by_beam(
 
     A question's candidates are the readable answers in the lists of all voters. A vote names the
     candidate of the voter's own list that it finds most probable; its distribution is the softmax
-    over all candidates of the voter's log-probabilities (`normalise`), and its words are theirs.
+    over all candidates of the voter's log-probabilities (`normalise`), and it has the candidates'
+    words.
 
     Args:
         supervisors: those that have `beams`.
-        labelled: what they are taught, as in `Supervisor.vote`.
+        labelled: rows that they are trained on, as in `Supervisor.vote`.
         asked: lists of questions.
         seeds: one for each supervisor.
-        models: where trained voters are; None trains them for this call.
+        models: where trained voters are stored; None trains them for this call.
 
     Source: Cui et al. 2024, arXiv:2406.03199, joint decoding (n-best lists of all, each scored by
         all; from the authors' code).
     """
     prompts = [
-        [weak.prompts_of(questions, "generation", (), seed) for questions in asked]
+        [weak.ask_all(questions, OPEN, (), seed) for questions in asked]
         for weak, seed in zip(supervisors, seeds, strict=True)
     ]
-    voters = [(s, v) for s, weak in enumerate(supervisors) for v in range(weak.voters)]
-    with _trained(supervisors, labelled, seeds, models) as load:
-        lists: list[list[Lists]] = []
-        for s, v in voters:
-            voter = load(s, v)
-            lists.append([_write(supervisors[s], voter, part) for part in prompts[s]])
-        ways = [len(weak.query_names("generation")) for weak in supervisors]
-        candidates = [
-            _candidates(
-                [(own[part].answers, ways[s]) for (s, _), own in zip(voters, lists, strict=True)],
-                len(questions),
-            )
-            for part, questions in enumerate(asked)
+    queries = [len(weak.query_names(OPEN)) for weak in supervisors]
+    with _loader(supervisors, labelled, seeds, models) as load:
+        lists = [
+            [[_write(weak, voter, part) for part in prompts[s]] for voter in load(s)]
+            for s, weak in enumerate(supervisors)
         ]
-        weighed = []
-        for s, v in voters:
-            voter = load(s, v)
-            weighed.append(
+        candidates = []
+        for part, questions in enumerate(asked):
+            answers = [
+                (of_voter[part].answers, queries[s])
+                for s, of_supervisor in enumerate(lists)
+                for of_voter in of_supervisor
+            ]
+            candidates.append(_candidates(answers, len(questions)))
+        scored = [
+            [
                 [
-                    _weigh(supervisors[s], voter, own, texts, ways[s])
-                    for own, texts in zip(prompts[s], candidates, strict=True)
+                    _score(weak, voter, part, texts, queries[s])
+                    for part, texts in zip(prompts[s], candidates, strict=True)
                 ]
-            )
-    found = []
+                for voter in load(s)
+            ]
+            for s, weak in enumerate(supervisors)
+        ]
+    tables = []
     for part, questions in enumerate(asked):
-        tables = []
-        for s, weak in enumerate(supervisors):
-            mine = [n for n, (own, _) in enumerate(voters) if own == s]
-            table = _votes(
+        ids = tuple(question.id for question in questions)
+        parts = [
+            _votes(
                 weak,
-                tuple(question.id for question in questions),
+                ids,
                 candidates[part],
-                [lists[n][part] for n in mine],
-                [weighed[n][part] for n in mine],
+                [of_voter[part] for of_voter in lists[s]],
+                [of_voter[part] for of_voter in scored[s]],
             )
-            tables.append(table)
-        found.append(join_votes(tables) if len(tables) > 1 else tables[0])
-    return found
+            for s, weak in enumerate(supervisors)
+        ]
+        tables.append(join_votes(parts) if len(parts) > 1 else parts[0])
+    return tables
 
 
-def weigh_answers(
+def score_answers(
     supervisors: Sequence[ListWriter],
     labelled: Split,
     questions: Sequence[Question],
@@ -137,37 +142,69 @@ def weigh_answers(
 ) -> list[Floats]:
     """How probable every voter finds given answers, ln P or its mean over tokens (`normalise`).
 
-    The voters are those of `vote_by_beam` with the same settings, labelled rows and seeds. Where
-    one is asked with several prompts, it is the mean over them.
+    The voters are those of `vote_by_beam` with the same settings, labelled rows and seeds. Of a
+    voter that is asked with several prompts, it is the mean over them.
 
     Args:
         supervisors: those that have `beams`.
-        labelled: what they are taught.
-        questions: N of them.
-        texts: of each question, H_i answers.
+        labelled: rows that they are trained on.
+        questions: N questions.
+        texts: H_i answers of each question.
         seeds: one for each supervisor.
-        models: where trained voters are; None trains them for this call.
+        models: where trained voters are stored; None trains them for this call.
 
     Returns:
-        Of each question (H_i, V); nan where a voter cannot spell an answer or has no room for it.
+        (H_i, V) for each question; nan where a voter cannot spell an answer or fit it into its
+        context.
     """
-    found: list[Floats] = []
-    with _trained(supervisors, labelled, seeds, models) as load:
+    columns: list[Floats] = []
+    candidates = [tuple(answers) for answers in texts]
+    with _loader(supervisors, labelled, seeds, models) as load:
         for s, weak in enumerate(supervisors):
-            prompts = weak.prompts_of(questions, "generation", (), seeds[s])
-            ways = len(weak.query_names("generation"))
-            for v in range(weak.voters):
-                candidates = [tuple(answers) for answers in texts]
-                scores = _weigh(weak, load(s, v), prompts, candidates, ways).scores
-                found.append(scores.reshape(len(questions), ways, scores.shape[1]).mean(axis=1))
-    table = np.stack(found, axis=2)
+            prompts = weak.ask_all(questions, OPEN, (), seeds[s])
+            queries = len(weak.query_names(OPEN))
+            for voter in load(s):
+                scores = _score(weak, voter, prompts, candidates, queries).scores
+                by_query = scores.reshape(len(questions), queries, scores.shape[1])
+                columns.append(by_query.mean(axis=1))
+    table = np.stack(columns, axis=2)
     table[~np.isfinite(table)] = np.nan
-    return [table[i, : len(own)] for i, own in enumerate(texts)]
+    return [table[i, : len(answers)] for i, answers in enumerate(texts)]
+
+
+@contextmanager
+def _loader(
+    supervisors: Sequence[ListWriter],
+    labelled: Split,
+    seeds: Sequence[int],
+    models: TrainedFolder | None,
+) -> Iterator[VoterLoader]:
+    """A function that loads a supervisor's voters from disk, so that all uses see equal weights.
+
+    Those that `models` does not keep are trained when they are first loaded, and then removed.
+    """
+    with TemporaryDirectory() as temporary:
+
+        def train(s: int, v: int) -> Path:
+            folder = Path(temporary) / f"{s}-{v}"
+            if not folder.exists():
+                supervisors[s].load_voter(labelled, OPEN, (), seeds[s], v).save(folder)
+            return folder
+
+        def load(s: int) -> Iterator[Completer]:
+            for v in range(supervisors[s].voters):
+                if supervisors[s].finetune is None:
+                    yield supervisors[s].load_voter(NO_LABELS, OPEN, (), 0, 0)
+                else:
+                    saved = Pretrained(model=str((models or train)(s, v)))
+                    yield Completer(load_causal(saved).to(device()), load_tokenizer(saved), 0, 0)
+
+        yield load
 
 
 def _write(weak: ListWriter, voter: Completer, prompts: Sequence[PromptedQuestion]) -> Lists:
     assert weak.beams is not None
-    found = n_best(
+    best = n_best(
         voter.model,
         voter.tokenizer,
         prompts,
@@ -177,71 +214,42 @@ def _write(weak: ListWriter, voter: Completer, prompts: Sequence[PromptedQuestio
         empty=" {}" if weak.answer_format in ("json", "slots") else None,
         precision=weak.precision,
     )
-    if (cut := int(found.scored.truncated.sum())) > 0:
-        log.warning("%d of %d prompts were too long: cut.", cut, len(prompts))
+    if (truncated := int(best.scored.truncated.sum())) > 0:
+        log.warning("%d of %d prompts were too long and were truncated.", truncated, len(prompts))
     answers, reasons = [], []
-    for readings, lack in zip(found.read(prompts, weak.answer_format), found.reasons, strict=True):
-        texts = tuple(dict.fromkeys(r.text for r in readings if r.answer != ABSTAIN))
-        why = lack or (readings[0].reason if readings else NOTHING)
+    for parsed, reason in zip(best.read(prompts, weak.answer_format), best.reasons, strict=True):
+        texts = tuple(dict.fromkeys(a.text for a in parsed if a.answer != ABSTAIN))
         answers.append(texts)
-        reasons.append("" if texts else why)
-    return Lists(answers, found.entropy, reasons)
+        reasons.append("" if texts else reason or (parsed[0].reason if parsed else NOTHING))
+    return Lists(answers, best.entropy, reasons)
 
 
 def _candidates(
     lists: Sequence[tuple[Sequence[tuple[str, ...]], int]], size: int
 ) -> list[tuple[str, ...]]:
-    """The answers that any voter gave to each question, sorted; ("",) where nobody gave one.
+    """The distinct answers of all voters to each question, sorted; ("",) where there is none.
 
     Args:
-        lists: of each voter: answers to each prompt, and how many prompts a question has.
+        lists: for each voter its answers to each prompt, and how many prompts a question has.
         size: number of questions.
     """
-    own: list[set[str]] = [set() for _ in range(size)]
-    for answers, ways in lists:
+    distinct: list[set[str]] = [set() for _ in range(size)]
+    for answers, queries in lists:
         for p, texts in enumerate(answers):
-            own[p // ways].update(texts)
-    return [tuple(sorted(texts)) or ("",) for texts in own]
+            distinct[p // queries].update(texts)
+    return [tuple(sorted(texts)) or ("",) for texts in distinct]
 
 
-@contextmanager
-def _trained(
-    supervisors: Sequence[ListWriter],
-    labelled: Split,
-    seeds: Sequence[int],
-    models: TrainedFolder | None,
-) -> Iterator[Callable[[int, int], Completer]]:
-    """What loads a voter, (supervisor, voter): from disk, so that all uses see equal weights.
-
-    Those that `models` does not keep are trained when they are first loaded, and then removed.
-    """
-    with TemporaryDirectory() as temporary:
-
-        def train(s: int, v: int) -> Path:
-            folder = Path(temporary) / f"{s}-{v}"
-            if not folder.exists():
-                supervisors[s].voter(labelled, "generation", (), seeds[s], v).save(folder)
-            return folder
-
-        def load(s: int, v: int) -> Completer:
-            if supervisors[s].finetune is None:
-                return supervisors[s].voter(NO_LABELS, "generation", (), 0, 0)
-            saved = Pretrained(model=str((models or train)(s, v)))
-            return Completer(load_causal(saved).to(device()), load_tokenizer(saved), 0, 0)
-
-        yield load
-
-
-def _weigh(
+def _score(
     weak: ListWriter,
     voter: Completer,
     prompts: Sequence[PromptedQuestion],
     candidates: Sequence[tuple[str, ...]],
-    ways: int,
+    queries: int,
 ) -> ScoredLists:
     asked = [
-        replace(one, answers=tuple(f" {text}" for text in candidates[p // ways]))
-        for p, one in enumerate(prompts)
+        replace(prompt, answers=tuple(f" {text}" for text in candidates[p // queries]))
+        for p, prompt in enumerate(prompts)
     ]
     scored = score_texts(voter.model, voter.tokenizer, asked, precision=weak.precision)
     scores = scored.table(weak.normalise)
@@ -258,23 +266,23 @@ def _votes(
     ids: tuple[str, ...],
     candidates: Sequence[tuple[str, ...]],
     lists: Sequence[Lists],
-    weighed: Sequence[ScoredLists],
+    scored: Sequence[ScoredLists],
 ) -> Votes:
     """Votes of one supervisor's V voters with Q prompts for each of N questions, (N * V * Q)."""
-    names, voters = weak.query_names("generation"), len(lists)
-    ways, size = len(names), len(ids)
+    names, queries = weak.query_names(OPEN), len(weak.query_names(OPEN))
     example, voter, query = (
-        index.ravel() for index in np.indices((size, voters, ways), dtype=np.int64)
+        index.ravel() for index in np.indices((len(ids), len(lists), queries), dtype=np.int64)
     )
-    prompt = example * ways + query
-    scores = np.stack([one.scores for one in weighed])[voter, prompt]
-    own = _own(candidates, lists, ways, scores.shape[1])[voter, prompt]
-    answer = np.where(own, scores, -np.inf).argmax(axis=1)
-    reasons = np.array([one.reasons for one in lists], dtype=object)[voter, prompt]
-    deaf = ~np.isfinite(np.where(own, scores, -np.inf)).any(axis=1)
-    reasons[deaf & (reasons == "")] = UNSCORED
+    prompt = example * queries + query
+    scores = np.stack([part.scores for part in scored])[voter, prompt]
+    listed = _listed(candidates, lists, queries, scores.shape[1])[voter, prompt]
+    listed_scores = np.where(listed, scores, -np.inf)
+    unscored = ~np.isfinite(listed_scores).any(axis=1)
+    reasons = np.array([part.reasons for part in lists], dtype=object)[voter, prompt]
+    reasons[unscored & (reasons == "")] = UNSCORED
     counts = np.array([len(texts) for texts in candidates], dtype=np.int64)
     even = (np.arange(scores.shape[1]) < counts[:, None]) / counts[:, None]
+    words = WordProbabilities.stack([part.words for part in scored])
     return Votes(
         ids=ids,
         voters=tuple(weak.voter_names()),
@@ -282,47 +290,42 @@ def _votes(
         example=example,
         voter=voter,
         query=query,
-        answer=np.where(deaf, ABSTAIN, answer),
+        answer=np.where(unscored, ABSTAIN, listed_scores.argmax(axis=1)),
         candidates=counts,
         candidate_texts=tuple(candidates),
         probs=_softmax(scores, even[example]),
         reasons=tuple(reasons),
-        word_probs=WordProbabilities.stack([one.words for one in weighed]).take(
-            _texts(counts, ways, voter, prompt, example)
-        ),
-        entropy=np.array([one.entropy for one in lists])[voter, prompt],
+        word_probs=words.take(_text_numbers(counts, queries, voter, prompt, example)),
+        entropy=np.array([part.entropy for part in lists])[voter, prompt],
     )
 
 
-def _own(
-    candidates: Sequence[tuple[str, ...]], lists: Sequence[Lists], ways: int, width: int
+def _listed(
+    candidates: Sequence[tuple[str, ...]], lists: Sequence[Lists], queries: int, width: int
 ) -> np.ndarray:
-    """Which candidates stand in the voter's own list, (V, P, K)."""
-    mask = np.zeros((len(lists), len(candidates) * ways, width), dtype=bool)
+    """Which candidates are in each voter's own list, (V, P, K)."""
+    mask = np.zeros((len(lists), len(candidates) * queries, width), dtype=bool)
     number = [{text: k for k, text in enumerate(texts)} for texts in candidates]
-    for v, one in enumerate(lists):
-        for p, texts in enumerate(one.answers):
-            mask[v, p, [number[p // ways][text] for text in texts]] = True
+    for v, part in enumerate(lists):
+        for p, texts in enumerate(part.answers):
+            mask[v, p, [number[p // queries][text] for text in texts]] = True
     return mask
 
 
 def _softmax(scores: Floats, otherwise: Floats) -> Floats:
     """Rows of probabilities; `otherwise` where no candidate has a score."""
     peak = scores.max(axis=1, keepdims=True, initial=-np.inf)
-    known = np.isfinite(peak[:, 0])
-    power = np.exp(scores[known] - peak[known])
+    finite = np.isfinite(peak[:, 0])
+    power = np.exp(scores[finite] - peak[finite])
     rows = otherwise.copy()
-    rows[known] = power / power.sum(axis=1, keepdims=True)
+    rows[finite] = power / power.sum(axis=1, keepdims=True)
     return rows
 
 
-def _texts(counts: Ints, ways: int, voter: Ints, prompt: Ints, example: Ints) -> Ints:
-    """Numbers of the texts of each vote's candidates among all voters', prompt by prompt."""
-    each = np.repeat(counts, ways)  # texts of a prompt
-    starts = np.cumsum(each) - each
-    first = starts[prompt] + voter * each.sum()
+def _text_numbers(counts: Ints, queries: int, voter: Ints, prompt: Ints, example: Ints) -> Ints:
+    """Numbers of each vote's candidates among the texts of all voters, prompt by prompt."""
+    each = np.repeat(counts, queries)  # texts of a prompt
+    first = (np.cumsum(each) - each)[prompt] + voter * each.sum()
     many = counts[example]
-    return np.asarray(
-        np.arange(int(many.sum())) + np.repeat(first - (np.cumsum(many) - many), many),
-        dtype=np.int64,
-    )
+    shift = np.repeat(first - (np.cumsum(many) - many), many)
+    return np.asarray(np.arange(int(many.sum())) + shift, dtype=np.int64)

@@ -1,4 +1,4 @@
-"""Answers, query by query, and the votes they make."""
+"""Parsed replies, query by query, and the votes made of them."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -8,7 +8,7 @@ from typing import TypeAlias
 import numpy as np
 
 from steelyard.prompts import PromptedQuestion
-from steelyard.types import ABSTAIN, Floats, Question, Votes
+from steelyard.types import ABSTAIN, Floats, Ints, Question, Votes
 from steelyard.types.build_votes import candidates_of, open_votes, vote_order
 from steelyard.types.task_kinds import KINDS
 
@@ -18,18 +18,18 @@ Logprobs: TypeAlias = tuple[tuple[str, float | None], ...]
 
 @dataclass(frozen=True, slots=True)
 class ParsedReply:
-    """One query and what came of it."""
+    """One query and the answer in its reply."""
 
     asked: PromptedQuestion
     answer: int  # a candidate's number, or ABSTAIN; 0 for an open answer
     reason: str  # why it abstains, else ""
-    canonical: str = ""  # an open answer in its one spelling
-    text: str = ""  # as it came
-    probs: Floats | None = None  # (K,) of closed answers
+    canonical: str = ""  # an open answer in canonical spelling
+    text: str = ""  # the reply, unchanged
+    probs: Floats | None = None  # (K,), probabilities of closed answers
     served_model: str = ""
-    voter: int = 0  # its number among those who were asked
+    voter: int = 0  # number of the voter
     retryable: bool = False  # there was no reply; asking again may give one
-    tokens: Logprobs = ()  # of an open answer, with ln P of each, if asked for
+    tokens: Logprobs = ()  # tokens of an open answer with ln P of each, if requested
 
 
 def votes_of(
@@ -38,37 +38,35 @@ def votes_of(
     classes: tuple[str, ...],
     voters: tuple[str, ...],
     queries: tuple[str, ...],
-    answered: Sequence[ParsedReply],
+    replies: Sequence[ParsedReply],
 ) -> Votes:
-    """Answers, in any order and not of every query, as votes about the questions.
+    """Replies, in any order and not of every query, as votes about the questions.
 
-    Distributions are kept if any answer has one; an answer without is taken as one-hot, an
-    abstention as uniform.
+    Distributions are kept if any answer has one; then an answer without a distribution is one-hot,
+    and an abstention uniform.
     """
     ids = tuple(question.id for question in questions)
     row = {name: i for i, name in enumerate(ids)}
     number = {name: q for q, name in enumerate(queries)}
-    example = np.array([row[one.asked.id] for one in answered], dtype=np.int64)
-    query = np.array([number[one.asked.query] for one in answered], dtype=np.int64)
-    voter = np.array([one.voter for one in answered], dtype=np.int64)
-    texts = tuple(one.text for one in answered)
-    reasons = tuple(one.reason for one in answered)
+    example, voter, query, answer = (
+        np.array(column, dtype=np.int64)
+        for column in (
+            [row[reply.asked.id] for reply in replies],
+            [reply.voter for reply in replies],
+            [number[reply.asked.query] for reply in replies],
+            [reply.answer for reply in replies],
+        )
+    )
+    texts = tuple(reply.text for reply in replies)
+    reasons = tuple(reply.reason for reply in replies)
     if KINDS[kind].is_open:
-        given = [None if one.answer == ABSTAIN else one.canonical for one in answered]
-        return open_votes(*(ids, voters, queries, example, voter, query, given, texts, reasons))
+        answers = [None if reply.answer == ABSTAIN else reply.canonical for reply in replies]
+        return open_votes(ids, voters, queries, example, voter, query, answers, texts, reasons)
     order, _ = vote_order(example, voter, query)
     candidates = candidates_of(questions, len(classes))
-    answer = np.array([one.answer for one in answered], dtype=np.int64)
     probs = None
-    if any(one.probs is not None for one in answered):
-        possible = np.arange(int(candidates.max())) < candidates[example][:, None]
-        probs = possible / possible.sum(axis=1, keepdims=True)
-        for m, one in enumerate(answered):
-            if one.probs is not None:
-                probs[m] = 0.0
-                probs[m, : len(one.probs)] = one.probs
-            elif one.answer != ABSTAIN:
-                probs[m] = np.arange(probs.shape[1]) == one.answer
+    if any(reply.probs is not None for reply in replies):
+        probs = _distributions(replies, candidates[example])[order]
     return Votes(
         ids=ids,
         voters=voters,
@@ -79,13 +77,26 @@ def votes_of(
         answer=answer[order],
         candidates=candidates,
         classes=classes,
-        probs=None if probs is None else probs[order],
+        probs=probs,
         texts=tuple(texts[i] for i in order),
         reasons=tuple(reasons[i] for i in order),
     )
 
 
-def counted(reasons: Counter[str]) -> str:
+def _distributions(replies: Sequence[ParsedReply], candidates: Ints) -> Floats:
+    """Distribution of each reply over its candidates, (M, K)."""
+    possible = np.arange(int(candidates.max())) < candidates[:, None]
+    probs: Floats = possible / possible.sum(axis=1, keepdims=True)
+    for m, reply in enumerate(replies):
+        if reply.probs is not None:
+            probs[m] = 0.0
+            probs[m, : len(reply.probs)] = reply.probs
+        elif reply.answer != ABSTAIN:
+            probs[m] = np.arange(probs.shape[1]) == reply.answer
+    return probs
+
+
+def counted_reasons(reasons: Counter[str]) -> str:
     """Reasons with their counts, the most frequent first: "timeout 3, refused 1"."""
     ranked = sorted(reasons.items(), key=lambda item: (-item[1], item[0]))
     return ", ".join(f"{reason} {count}" for reason, count in ranked)

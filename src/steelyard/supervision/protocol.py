@@ -2,18 +2,18 @@
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict
 
+from steelyard.io.atomic import file_sum
 from steelyard.prompts import AnswerFormat, PromptedQuestion, PromptSettings
 from steelyard.types import Question, Split, Votes
 from steelyard.types.task_kinds import AnswerForm, Kind, refuse_kind
 
 if TYPE_CHECKING:
-    from typing import Self
-
     from steelyard.models.lm.finetune_lm import Completer, Tuning
     from steelyard.models.lm.option_scores import Normalise
     from steelyard.models.load import Pretrained
@@ -30,9 +30,9 @@ class VoteRequest:
     """Lists of questions to vote on, and what a supervisor is trained on first."""
 
     kind: Kind
-    classes: tuple[str, ...]  # names; of multiple choice option numbers, of open answers none
-    questions: tuple[Sequence[Question], ...]  # lists; each has votes of its own
-    labelled: Split = field(default=NO_LABELS)  # with true answers
+    classes: tuple[str, ...]  # names; option numbers for multiple choice, none for open answers
+    questions: tuple[Sequence[Question], ...]  # lists of questions; each gets a table of votes
+    labelled: Split = field(default=NO_LABELS)  # rows with true answers
     seed: int = 0  # random seed of samples, option orders and training
     replies: "ReplyCache | None" = None  # where replies of servers are kept; None: in memory
 
@@ -69,7 +69,7 @@ class Supervisor(Protocol):
 
     @property
     def prompts(self) -> PromptSettings | None:
-        """How it puts questions; None if it asks nobody."""
+        """How it phrases questions as prompts; None without prompts."""
 
     @property
     def server(self) -> "Api | None":
@@ -86,13 +86,13 @@ class Supervisor(Protocol):
         """Raise InputError if it has votes about other questions."""
 
     def inputs(self) -> Mapping[str, str]:
-        """What votes depend on besides settings and questions: name -> fingerprint."""
+        """Fingerprints, by name, of what votes depend on besides settings and questions."""
 
     def versions(self) -> int:
-        """Sum of the versions of all that makes the votes."""
+        """Sum of the versions of all code that makes the votes."""
 
-    def with_paths(self, change: Callable[[str], str]) -> "Self":
-        """The same with its paths of files changed."""
+    def with_paths(self, change: Callable[[str], str]) -> Self:
+        """The same settings with changed paths of files."""
 
     def sample_seed(self, seed: int, voter: int) -> int:
         """Random seed of a voter's reply to a query of seed `seed`."""
@@ -105,9 +105,9 @@ class Supervisor(Protocol):
 
 
 class BaseSupervisor(BaseModel):
-    """Frozen settings of a supervisor with the defaults of `Supervisor`; `vote` is to be written.
+    """Frozen settings of a supervisor with the defaults of `Supervisor`, all but `vote`.
 
-    A supervisor outside the package is a subclass with a `kind` and `vote`.
+    A supervisor outside the package is a subclass with a `kind` and a method `vote`.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -117,9 +117,9 @@ class BaseSupervisor(BaseModel):
     answer_forms: ClassVar[tuple[AnswerForm, ...]] = ("classes", "options", "pair", "texts")
     """Forms of answers that it can give."""
     answers_what: ClassVar[str] = "This supervisor answers other tasks"
-    """Begins the message about a task that it cannot answer."""
+    """Beginning of the error message about a task that it cannot answer."""
     instead: ClassVar[str] = "another supervisor"
-    """Ends that message."""
+    """End of that message."""
 
     @property
     def needs_labels(self) -> bool:
@@ -159,14 +159,30 @@ class BaseSupervisor(BaseModel):
         return {}
 
     def versions(self) -> int:
-        prompts = 0 if self.prompts is None else self.prompts.prompt_versions()
-        return self.version + prompts
+        return self.version + (0 if self.prompts is None else self.prompts.prompt_versions())
 
-    def with_paths(self, change: Callable[[str], str]) -> "Self":
+    def with_paths(self, change: Callable[[str], str]) -> Self:
         return self
 
     def sample_seed(self, seed: int, voter: int) -> int:
         return seed
+
+
+class PromptedSupervisor(PromptSettings, BaseSupervisor):
+    """A supervisor that asks a language model with prompts of its own settings."""
+
+    @property
+    def prompts(self) -> PromptSettings:
+        return self
+
+    def inputs(self) -> dict[str, str]:
+        """Fingerprint of the paraphrases."""
+        return {} if self.paraphrases is None else {"paraphrases": file_sum(Path(self.paraphrases))}
+
+    def with_paths(self, change: Callable[[str], str]) -> Self:
+        if self.paraphrases is None:
+            return self
+        return self.model_copy(update={"paraphrases": change(self.paraphrases)})
 
 
 class ListWriter(Protocol):
@@ -197,10 +213,10 @@ class ListWriter(Protocol):
 
     def voter_names(self) -> list[str]: ...
 
-    def prompts_of(
-        self, questions: Sequence[Question], kind: str, classes: tuple[str, ...], seed: int
+    def ask_all(
+        self, questions: Sequence[Question], kind: str, classes: Sequence[str], seed: int
     ) -> list[PromptedQuestion]: ...
 
-    def voter(
+    def load_voter(
         self, labelled: Split, kind: str, classes: tuple[str, ...], seed: int, voter: int
     ) -> "Completer": ...

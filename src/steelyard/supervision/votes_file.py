@@ -1,6 +1,5 @@
 """Votes from a file: of people, labelling functions, or language models."""
 
-import logging
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -11,6 +10,7 @@ from pydantic import model_validator
 
 from steelyard.errors import ConfigError, InputError
 from steelyard.io.atomic import file_sum
+from steelyard.io.renamed_settings import renamed
 from steelyard.io.row_source import FileRows
 from steelyard.prompts import parse_answer
 from steelyard.prompts.parse_answer import AnswerFormat
@@ -23,8 +23,6 @@ from steelyard.votes_io.raw_votes import RawVotes, read_raw_votes
 from steelyard.votes_io.read_votes import not_a_class, open_answers
 from steelyard.votes_io.tabulate import given_probabilities, tabulate
 
-log = logging.getLogger(__name__)
-
 
 class VotesFile(BaseSupervisor):
     """Votes read from a file (JSON lines, CSV or Parquet).
@@ -33,8 +31,8 @@ class VotesFile(BaseSupervisor):
     class; ignored where questions differ in their number of options); nested rows are
     `{"id", "votes": [{"annotator", "label"}]}`; wide rows are `id` and a column for each voter. An
     answer is a class name or number; 1, "1" and 1.0 are one answer; null, NaN, an empty cell and -1
-    abstain. In a preference task it is `chosen` or `rejected`, as the data has the two answers, or
-    their position, `first` or `second`.
+    abstain. In a preference task it is `chosen` or `rejected`, as in the data, or the answer's
+    position, `first` or `second`.
     """
 
     version: ClassVar[int] = 3  # answers are read as `weigh` reads them
@@ -43,21 +41,18 @@ class VotesFile(BaseSupervisor):
     path: str
     """Path of the file, relative to the study file's folder."""
     answer_format: AnswerFormat | None = None
-    """Format that open answers are parsed as: `number`, `json`, `slots` or `text`; None is text."""
+    """Format of open answers: `number`, `json`, `slots` or `text`; null is `text`."""
 
     @model_validator(mode="before")
     @classmethod
-    def _accept_the_old_name(cls, values: Any) -> Any:
-        if not isinstance(values, dict) or "reader" not in values or "answer_format" in values:
-            return values
-        log.warning("`reader` of a votes file is called `answer_format` now; rename it.")
-        return {"answer_format" if k == "reader" else k: value for k, value in values.items()}
+    def _old_names(cls, values: Any) -> Any:
+        return renamed(values, {"reader": "answer_format"})
 
     def check_task(self, kind: str) -> None:
         """Refuse a format of open answers for a task with closed ones.
 
         Raises:
-            ConfigError: naming both.
+            ConfigError: the task has closed answers.
         """
         if self.answer_format is not None and not KINDS[kind].is_open:
             raise ConfigError(
@@ -68,19 +63,19 @@ class VotesFile(BaseSupervisor):
     def _read(self) -> RawVotes:
         return read_raw_votes(FileRows(Path(self.path)))
 
-    def check_ids(self, known: Collection[str]) -> None:
+    def check_ids(self, ids: Collection[str]) -> None:
         """Refuse votes about questions that the data does not have.
 
         Raises:
             InputError: naming the first such vote.
         """
         raw = self._read()
-        unknown = np.array([name not in known for name in raw.ids])[raw.example]
+        unknown = np.array([name not in ids for name in raw.ids])[raw.example]
         if unknown.any():
             vote = int(np.argmax(unknown))
             raise InputError(
                 f"{raw.location(vote)}: id {raw.ids[raw.example[vote]]!r} is not among the "
-                f"{len(known)} ids of the data. Votes and data must come from the same set."
+                f"{len(ids)} ids of the data. Votes and data must come from the same set."
             )
 
     def vote(self, request: VoteRequest) -> list[Votes]:
@@ -97,15 +92,15 @@ class VotesFile(BaseSupervisor):
         return tables
 
     def inputs(self) -> dict[str, str]:
-        """The file's content."""
+        """Fingerprint of the file."""
         return {"votes": file_sum(Path(self.path))}
 
     def versions(self) -> int:
-        """Its own, and that of the parsers of answers."""
+        """Sum of its version and that of the parsers of answers."""
         return self.version + parse_answer.VERSION
 
     def with_paths(self, change: Callable[[str], str]) -> "VotesFile":
-        """The same with its file's path changed."""
+        """The same settings with a changed path."""
         return self.model_copy(update={"path": change(self.path)})
 
 

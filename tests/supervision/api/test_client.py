@@ -54,7 +54,10 @@ def test_a_completion_with_anything_anywhere(
     inner[last] = value
     reply = tried(json.dumps(words["whole"]).encode(), each)
     if reply is not None:  # it can be written down and read back
-        assert ServerReply.of(json.loads(json.dumps(reply.record(), allow_nan=False))) == reply
+        assert (
+            ServerReply.from_record(json.loads(json.dumps(reply.record(), allow_nan=False)))
+            == reply
+        )
         reply.text.encode()
         probs = option_probabilities(reply.logprobs, (" A", " B"))
         assert probs is None or abs(probs.sum() - 1) < 1e-9

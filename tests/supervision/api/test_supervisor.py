@@ -245,7 +245,7 @@ def test_a_model_that_changes_its_name_is_counted() -> None:
     with FaultyServer(answer, script) as server:
         settings = api(server)
         batch = settings.batch(InMemory())
-        settings.replies(settings.queries_about("classification", QUESTIONS, CLASSES, 0), batch)
+        settings.replies(settings.ask_all(QUESTIONS, "classification", CLASSES, 0), batch)
     assert batch.models == {"org/m": 9, "another-model": 3}
 
 
@@ -364,17 +364,17 @@ def test_retry_after() -> None:
 def test_caps_on_requests_and_cost(ledger: Ledger) -> None:
     with FaultyServer(answer) as server:
         settings = api(server, price_prompt=1.0, price_completion=2.0, max_new_tokens=2)
-        asked = settings.queries_about("classification", QUESTIONS, CLASSES, 0)
+        asked = settings.ask_all(QUESTIONS, "classification", CLASSES, 0)
         batch = settings.batch(ledger, limits := Limits(max_requests=5))
         heard = settings.replies(asked, batch)
         assert (server.requests, limits.requests, ledger.count()) == (5, 5, 5)
-        assert batch.stopped_by == "`--max-requests 5`"
+        assert batch.stopped_by == "`max_requests=5`"
         assert Counter(one.reason for one in heard) == {"": 5, "not asked": 7}
         # an answer costs (10 x 1 + 2 x 2) / 1000 = 0.014; the estimate is a little more
         assert limits.cost == pytest.approx(5 * 0.014)
         batch = settings.batch(ledger, limits := Limits(max_cost=8.9 * 0.014))
         settings.replies(asked, batch)
-        assert batch.stopped_by == "`--max-cost 0.1246`"
+        assert batch.stopped_by == "`max_cost=0.1246`"
         assert 5 * 0.014 < limits.cost <= 8.9 * 0.014
         settings.replies(asked, settings.batch(ledger))
     assert server.requests == 12  # nothing was paid for twice
@@ -383,7 +383,7 @@ def test_caps_on_requests_and_cost(ledger: Ledger) -> None:
 def test_tokens_are_estimated_where_a_server_counts_none(ledger: Ledger) -> None:
     with FaultyServer(lambda body: completion("ham", body, usage=None)) as server:
         ask(server, ledger, price_prompt=1.0)
-    query = api(server).query(api(server).queries_about("classification", QUESTIONS, CLASSES, 0)[0])
+    query = api(server).query(api(server).ask_all(QUESTIONS, "classification", CLASSES, 0)[0])
     record = ledger.get([api(server, price_prompt=1.0).query(query.asked).key])
     assert [one["prompt_tokens"] for one in record.values()] == [None]
     (one,) = record.values()

@@ -19,12 +19,12 @@ SECRET = 8  # a key this long or longer is removed from replies; a shorter one m
 
 @dataclass(frozen=True, slots=True)
 class ServerReply:
-    """A server's reply, as it is kept."""
+    """A server's reply, as it is stored."""
 
     text: str
     finish_reason: str  # "stop", "length", "content_filter", ...; empty if it gave none
     refusal: str  # the server's explanation, or empty
-    logprobs: Logprobs  # the most probable first tokens, or every token; None for NaN
+    logprobs: Logprobs  # the most probable first tokens, or every token
     served_model: str
     fingerprint: str
     prompt_tokens: int | None
@@ -32,11 +32,11 @@ class ServerReply:
     seconds: float
 
     def record(self) -> dict[str, Any]:
-        """Plain values, which `of` reads back."""
+        """Plain values, which `from_record` reads."""
         return asdict(self)
 
     @classmethod
-    def of(cls, record: Mapping[str, Any]) -> "ServerReply":
+    def from_record(cls, record: Mapping[str, Any]) -> "ServerReply":
         fields = {name: record[name] for name in cls.__slots__}
         pairs = tuple((token, value) for token, value in fields["logprobs"] or ())
         return cls(**{**fields, "logprobs": pairs})
@@ -129,7 +129,7 @@ class Chat:
             raise RequestError("wrong reply", "retry", "its JSON is no chat completion") from error
 
     def _logprobs(self, logprobs: Any) -> Logprobs:
-        """The most probable first tokens; none where the server gives none or something else."""
+        """The most probable first tokens; empty where the server gives none or something else."""
         try:
             top = logprobs["content"][0]["top_logprobs"]
             pairs = [(self._text(entry["token"]), entry["logprob"]) for entry in top]
@@ -160,7 +160,7 @@ class Chat:
         return tuple(tokens)
 
     def _text(self, value: Any) -> str:
-        """A text of the server without lone surrogates, which no file takes, and the key."""
+        """A text of the server without the key and without lone surrogates, which break files."""
         if value is None:
             return ""
         if not isinstance(value, str):
@@ -173,7 +173,7 @@ class Chat:
 
 
 def _content(content: Any) -> Any:
-    """Some servers give a list of parts."""
+    """The text of a message, which some servers give as a list of parts."""
     if isinstance(content, list):
         return "".join(part.get("text", "") for part in content)
     return content

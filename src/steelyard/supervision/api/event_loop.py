@@ -10,7 +10,7 @@ from typing import Any
 
 
 class Received:
-    """A signal that arrived while requests were under way, and its handler."""
+    """A signal that arrived while requests were pending, and the handlers of signals."""
 
     def __init__(self) -> None:
         self.number: int | None = None
@@ -53,7 +53,7 @@ def signals_to(stop: asyncio.Event) -> Iterator[Received]:
             signal.signal(number, handler)
 
 
-def run(make: Callable[[], Coroutine[Any, Any, None]]) -> None:
+def run_coroutine(make: Callable[[], Coroutine[Any, Any, None]]) -> None:
     """Run a coroutine to its end; in a thread where a loop runs already, as in a notebook."""
     try:
         asyncio.get_running_loop()

@@ -1,4 +1,4 @@
-"""What went wrong with a request, and what to do: HTTP statuses such as 429, timeouts, headers.
+"""Errors of requests, and how to react: HTTP statuses such as 429, timeouts, headers.
 
 How long to wait before a request is sent again is in `retries.py`.
 """
@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any, Literal, TypeAlias
 
-SHOWN = 300  # characters of a server's message that are repeated
+SHOWN = 300  # characters of a server's message that are shown
 TOO_LONG = re.compile(
     r"context.?length|context window|too long|too many tokens|maximum.{0,20}token"
 )
@@ -23,8 +23,8 @@ class RequestError(Exception):
 
     Args:
         reason: a few words for tables, such as "timeout" or "rate limit".
-        action: "retry"; "skip", this question cannot be answered; "ambiguous", either the question
-            or the settings are wrong; "stop", nothing can be answered.
+        action: "retry"; "skip" where this question cannot be answered; "ambiguous" where either
+            the question or the settings are wrong; "stop" where nothing can be answered.
         detail: the message of the server or the network.
         wait: seconds that the server asks to wait.
     """
@@ -43,22 +43,23 @@ def error_of_status(
 
     429 is retried after the time in `Retry-After`, unless the account has no quota left; so are
     408, 409, 425 and the server's own errors. A refused key, an unknown address or model and
-    redirects stop everything. What remains is the question (too long, refused) or the settings.
+    redirects stop everything. All other errors are due to the question (too long, refused) or to
+    the settings.
 
     Args:
-        status: of the response.
-        headers: of the response.
-        raw: its body.
+        status: the response's status.
+        headers: the response's headers.
+        raw: the response's body.
         clean: removes the key from a text.
     """
     message, code = error_message(raw, clean)
     detail = f"{status} {message}".strip()
+    wait = retry_after(headers.get("Retry-After"))
     if status == 429 and code == "insufficient_quota":
         return RequestError("no quota", "stop", detail)
     if status == 429:
-        return RequestError("rate limit", "retry", detail, retry_after(headers.get("Retry-After")))
+        return RequestError("rate limit", "retry", detail, wait)
     if status in (408, 409, 425) or (status >= 500 and status not in (501, 505)):
-        wait = retry_after(headers.get("Retry-After"))
         return RequestError(f"server error {status}", "retry", message, wait)
     if status in (401, 403):
         return RequestError("key refused", "stop", detail)
@@ -72,14 +73,8 @@ def error_of_status(
 
 
 def error_message(raw: bytes, clean: Callable[[str], str]) -> tuple[str, str]:
-    """An error's message and code, from the usual shapes of its JSON, else its first characters.
-
-    Args:
-        raw: body of the response.
-        clean: removes the key from a text.
-    """
-    text = raw[:20_000].decode("utf-8", "replace")
-    code = ""
+    """An error's message and code, from the usual shapes of its JSON, else its first characters."""
+    text, code = raw[:20_000].decode("utf-8", "replace"), ""
     try:
         record = json.loads(text)
     except (ValueError, RecursionError):

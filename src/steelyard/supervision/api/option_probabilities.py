@@ -1,4 +1,4 @@
-"""From the log-probabilities of a reply's first token to a distribution over the options."""
+"""A distribution over the options, from the log-probabilities of a reply's first token."""
 
 from collections.abc import Sequence
 
@@ -8,27 +8,28 @@ from steelyard.supervision.parsed_replies import Logprobs
 from steelyard.types import Floats
 
 MIN_OPTION_MASS = 0.5
-"""Share of the first token that must be an option's; below it, something else comes first."""
+"""Least probability of first tokens that begin an option; below it the reply begins otherwise."""
 MAX_AMBIGUOUS_MASS = 0.05
-"""Share of the first token that may begin two options."""
+"""Largest probability of first tokens that begin two options."""
 MARKS = " \t\n*\"'`([{_"
-"""What may stand before an answer in the token that begins it."""
+"""Characters that may precede an answer in its first token."""
 
 
 def option_probabilities(top: Logprobs, answers: Sequence[str]) -> Floats | None:
-    """P(option) of a closed question, (K,), sums to 1; None where the first token does not show it.
+    """P(option) of a closed question, (K,), sums to 1; None if the first token does not show it.
 
-    A token counts for the option that it is, begins, or ends with punctuation ("A", " A", "A.",
+    A token counts for the option that it equals, begins, or ends with punctuation ("A", " A", "A.",
     "spa" of "spam"); all tokens of one option are added up. An option that no listed token begins
     has the smaller of the smallest listed probability and an equal share of what is not listed.
 
-    None if there are no log-probabilities, one is NaN or above 0, less than half of the mass is on
-    options, or more than a twentieth on tokens that begin two of them ("not" of "not so" and "not
-    yet").
-
     Args:
         top: the most probable first tokens and their natural log-probabilities.
-        answers: K texts that may be replied, such as " A" or " spam".
+        answers: K possible replies, such as " A" or " spam".
+
+    Returns:
+        None if there are no log-probabilities, one is NaN or above 0, less than half of the mass is
+        on options, or more than a twentieth on tokens that begin two of them ("not" of "not so" and
+        "not yet").
     """
     values = [value for _, value in top]
     if not top or any(value is None or value > 1e-3 for value in values):

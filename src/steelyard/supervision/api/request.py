@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 from steelyard.prompts import PromptedQuestion
 
-CHARACTERS_PER_TOKEN = 4  # of English text; for estimates only
+CHARACTERS_PER_TOKEN = 4  # in English text; for estimates only
 
 
 def request_key(content: Mapping[str, Any]) -> str:
@@ -54,12 +54,12 @@ class Query:
     """A request, and the name of its reply."""
 
     key: str
-    body: Mapping[str, Any]  # as it is sent
-    asked: PromptedQuestion  # the question it asks
+    body: Mapping[str, Any]  # the request's JSON
+    asked: PromptedQuestion
 
     @property
     def tokens(self) -> int:
-        """An estimate of the prompt's tokens: a quarter of its characters."""
+        """Estimated number of tokens of the prompt: a quarter of its characters."""
         texts = (message["content"] for message in self.body["messages"])
         return sum(len(text) // CHARACTERS_PER_TOKEN + 1 for text in texts)
 
@@ -90,8 +90,8 @@ class ServerConfig:
 class Limits:
     """What may be spent, and what was spent. Several batches may share it."""
 
-    max_requests: int | None = None  # sent from now on, repeated ones included
-    max_cost: float | None = None  # of all answers that are used, earlier ones included
+    max_requests: int | None = None  # limit of requests sent from now on, retries included
+    max_cost: float | None = None  # limit of the cost of all answers, earlier runs' included
     requests: int = 0
     cost: float = 0.0
     promised: float = 0.0  # estimated cost of requests under way
@@ -99,14 +99,14 @@ class Limits:
     def reached(self, price: float) -> str:
         """The limit that a request of an estimated price would exceed; empty if it may be sent."""
         if self.max_requests is not None and self.requests >= self.max_requests:
-            return f"`--max-requests {self.max_requests}`"
+            return f"`max_requests={self.max_requests}`"
         if self.max_cost is not None and self.cost + self.promised + price > self.max_cost:
-            return f"`--max-cost {self.max_cost:g}`"
+            return f"`max_cost={self.max_cost:g}`"
         return ""
 
 
 class RequestProgress(Protocol):
-    """Is told what happens to the queries."""
+    """Receives what happens to the queries."""
 
     def begin(self, queries: int) -> None:
         """Queries are added to those that are to be answered."""
@@ -118,11 +118,5 @@ class RequestProgress(Protocol):
         """A request waits before it is sent again."""
 
 
-class NoRequestProgress:
+class NoRequestProgress(RequestProgress):
     """Shows nothing."""
-
-    def begin(self, queries: int) -> None: ...
-
-    def answered(self, reason: str, price: float, stored: bool) -> None: ...
-
-    def waits(self, seconds: float, reason: str) -> None: ...

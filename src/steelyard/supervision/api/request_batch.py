@@ -1,7 +1,8 @@
-"""Many queries to one server: several at the same time, retried, and none paid for twice."""
+"""Many queries to one server: concurrent, retried, and none paid for twice."""
 
 import asyncio
 import contextlib
+import functools
 from collections import Counter, deque
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
@@ -10,7 +11,7 @@ from typing import Any, TypeAlias
 from steelyard.errors import ConfigError, SteelyardError
 from steelyard.prompts import PromptedQuestion
 from steelyard.supervision.api.client import Chat, ServerReply
-from steelyard.supervision.api.event_loop import run, signals_to
+from steelyard.supervision.api.event_loop import run_coroutine, signals_to
 from steelyard.supervision.api.http_errors import RequestError
 from steelyard.supervision.api.request import (
     CHARACTERS_PER_TOKEN,
@@ -25,14 +26,14 @@ from steelyard.supervision.api.retries import RetryWaits
 
 FIRST_FAILURES = 3  # queries that may fail before the first reply; then the settings are wrong
 FAILURES_IN_A_ROW = 25  # queries without a reply, one after the other; then the server is down
-GRACE = 10.0  # seconds that requests under way may take after a stop, because they are paid for
+GRACE = 10.0  # seconds that pending requests may take after a stop, because they are paid for
 NOT_ASKED = "not asked"
 CLAIM_PERIOD = 0.5  # seconds between checks of queries that another process is asking
 
 
 @dataclass(frozen=True, slots=True)
 class Unanswered:
-    """A query without a reply. It is not kept: the next run asks again."""
+    """A query without a reply. It is not stored: the next run asks again."""
 
     reason: str  # such as "timeout"; NOT_ASKED where a limit was reached
     retryable: bool = True  # asking again may help; not for a text that is too long
@@ -41,21 +42,22 @@ class Unanswered:
 Outcomes: TypeAlias = dict[str, ServerReply | Unanswered]
 """Replies by the key of their query."""
 Queue: TypeAlias = deque[Query]
+Ask: TypeAlias = Callable[[Query], Coroutine[Any, Any, None]]
 
 
 class RequestBatch:
     """Asks a server, and stores every reply before it is used.
 
     Until the first reply one query is sent at a time, so that wrong settings cost one request
-    and not eight. Failed requests are sent again after a wait (see `RetryWaits`). What ends the
-    batch at once is a refused key, a wrong address or model, a request that the server calls bad
-    before it has answered any, and a server that no longer answers.
+    and not eight. Failed requests are sent again after a wait (see `RetryWaits`). The batch ends at
+    once if the key is refused, the address or model is wrong, the server calls a request bad before
+    it has answered any, or no longer answers.
 
     Args:
-        config: of the server.
+        config: the server's settings.
         cache: where replies are stored.
-        limits: of requests and cost.
-        watch: is told of progress.
+        limits: limits of requests and cost.
+        watch: receives progress.
         abstains_because: why a reply abstains, or "", for the watch.
     """
 
@@ -78,7 +80,7 @@ class RequestBatch:
         self._failed = 0  # queries without a reply since the last reply
         self._waits = RetryWaits(config.first_wait, config.longest_wait)
 
-    def ask(self, queries: Sequence[Query]) -> dict[str, ServerReply | Unanswered]:
+    def ask(self, queries: Sequence[Query]) -> Outcomes:
         """Replies by key. Equal keys are asked once.
 
         Raises:
@@ -92,7 +94,7 @@ class RequestBatch:
             outcomes[key] = self._use(distinct[key], record, stored=True)
         queue = deque(query for key, query in distinct.items() if key not in outcomes)
         if queue:
-            run(lambda: self._all(queue, outcomes))
+            run_coroutine(lambda: self._all(queue, outcomes))
         return {key: outcomes.get(key, Unanswered(NOT_ASKED)) for key in distinct}
 
     async def _all(self, queue: Queue, outcomes: Outcomes) -> None:
@@ -103,11 +105,11 @@ class RequestBatch:
             async with Chat(
                 config.base_url, config.key, config.concurrency, config.timeout
             ) as chat:
-                shared = (chat, queue, outcomes, claimed)
-                await self._finish([self._until_first(*shared)])
+                ask = functools.partial(self._ask, chat, outcomes, claimed)
+                await self._finish([self._work(ask, queue, until_first=True)])
                 workers = min(config.concurrency, len(queue))
-                await self._finish([self._work(*shared) for _ in range(workers)])
-                await self._finish([self._wait_for_others(*shared)])
+                await self._finish([self._work(ask, queue) for _ in range(workers)])
+                await self._finish([self._wait_for_others(ask, claimed)])
         received.raise_again()
 
     @property
@@ -115,20 +117,20 @@ class RequestBatch:
         return self._stop.is_set() or bool(self.stopped_by)
 
     async def _finish(self, work: Sequence[Coroutine[Any, Any, None]]) -> None:
-        """Wait for all; after a stop or an error only for requests that are under way."""
+        """Wait for all; after a stop or an error only for requests that are pending."""
         workers = [asyncio.ensure_future(coroutine) for coroutine in work]
         if not workers:
             return
         stop: asyncio.Future[Any] = asyncio.ensure_future(self._stop.wait())
         try:
-            left: set[Any] = set(workers)
-            while left:
-                done, _ = await asyncio.wait({*left, stop}, return_when=asyncio.FIRST_COMPLETED)
-                left -= done
+            pending: set[Any] = set(workers)
+            while pending:
+                done, _ = await asyncio.wait({*pending, stop}, return_when=asyncio.FIRST_COMPLETED)
+                pending -= done
                 if stop in done or any(worker.exception() for worker in done if worker is not stop):
                     self._stop.set()
-                    if left:
-                        await asyncio.wait(left, timeout=GRACE)
+                    if pending:
+                        await asyncio.wait(pending, timeout=GRACE)
                     break
         finally:
             stop.cancel()
@@ -139,27 +141,19 @@ class RequestBatch:
             if isinstance(error, BaseException) and not isinstance(error, asyncio.CancelledError):
                 raise error
 
-    async def _until_first(
-        self, chat: Chat, queue: Queue, outcomes: Outcomes, claimed: Queue
-    ) -> None:
-        while queue and not self._replies and not self._halted:
-            await self._ask(chat, queue.popleft(), outcomes, claimed)
+    async def _work(self, ask: Ask, queue: Queue, until_first: bool = False) -> None:
+        while queue and not self._halted and not (until_first and self._replies):
+            await ask(queue.popleft())
 
-    async def _work(self, chat: Chat, queue: Queue, outcomes: Outcomes, claimed: Queue) -> None:
-        while queue and not self._halted:
-            await self._ask(chat, queue.popleft(), outcomes, claimed)
-
-    async def _wait_for_others(
-        self, chat: Chat, queue: Queue, outcomes: Outcomes, claimed: Queue
-    ) -> None:
+    async def _wait_for_others(self, ask: Ask, claimed: Queue) -> None:
         while claimed and not self._halted:
             query = claimed.popleft()
-            await self._ask(chat, query, outcomes, claimed)
+            await ask(query)
             if claimed and claimed[-1] is query:
                 await self._pause(CLAIM_PERIOD)
 
-    async def _ask(self, chat: Chat, query: Query, outcomes: Outcomes, claimed: Queue) -> None:
-        """Ask one query: a reply, none, or postponed because another process is asking it."""
+    async def _ask(self, chat: Chat, outcomes: Outcomes, claimed: Queue, query: Query) -> None:
+        """Ask one query; it is postponed if another process is asking it."""
         key = query.key
         if not self.cache.claim(key):
             record = self.cache.get([key]).get(key)
@@ -220,16 +214,14 @@ class RequestBatch:
             "price": self.config.price(prompt, completion),
         }
         self._to_store[query.key] = record
-        async with (
-            self._storing
-        ):  # replies that arrive while others are written are stored together
+        async with self._storing:  # replies that arrive meanwhile are stored together
             if self._to_store:
                 batch, self._to_store = self._to_store, {}
                 await asyncio.to_thread(self.cache.put, batch)
         return self._use(query, record, stored=False)
 
     def _use(self, query: Query, record: Mapping[str, Any], stored: bool) -> ServerReply:
-        reply, key = ServerReply.of(record), query.key
+        reply, key = ServerReply.from_record(record), query.key
         self.models[reply.served_model] += 1
         if key not in self._counted:  # equal queries of several rounds are paid for once
             self._counted.add(key)

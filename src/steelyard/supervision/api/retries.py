@@ -1,4 +1,4 @@
-"""How long to wait before a request is sent again: exponential backoff, and Retry-After."""
+"""Waiting times before a request is sent again: exponential backoff, and Retry-After."""
 
 import random
 import time
@@ -10,13 +10,9 @@ class RetryWaits:
     """Waiting times of all requests to one server.
 
     Before its second try a request waits `first_wait` seconds, then twice as long each time, up
-    to `longest_wait`; a random part of up to half of each wait is left out, so that requests
-    that failed together are not sent together again. Where the server asks for a wait
-    (`Retry-After`), no request at all is sent before that time.
-
-    Args:
-        first_wait: seconds.
-        longest_wait: seconds; limits the server's wish too.
+    to `longest_wait`; each wait is shortened at random by up to half, so that requests that failed
+    together are not sent together again. Where the server asks for a wait (`Retry-After`, also
+    limited to `longest_wait`), no request at all is sent before that time.
     """
 
     def __init__(self, first_wait: float, longest_wait: float) -> None:

@@ -2,8 +2,7 @@
 
 import os
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Literal
 from urllib.parse import urlsplit
 
@@ -11,7 +10,6 @@ from pydantic import Field, JsonValue, field_validator
 
 from steelyard.errors import ConfigError, SteelyardError
 from steelyard.extras import require
-from steelyard.io.atomic import file_sum
 from steelyard.prompts import PromptedQuestion, PromptSettings, read
 from steelyard.supervision.api.client import ServerReply
 from steelyard.supervision.api.option_probabilities import option_probabilities
@@ -26,16 +24,16 @@ from steelyard.supervision.api.request import (
 )
 from steelyard.supervision.api.request_batch import RequestBatch, Unanswered
 from steelyard.supervision.api.token_logprobs import with_word_probs
-from steelyard.supervision.parsed_replies import ParsedReply, counted, votes_of
-from steelyard.supervision.protocol import BaseSupervisor, VoteRequest
-from steelyard.types import ABSTAIN, Question, Votes
+from steelyard.supervision.parsed_replies import ParsedReply, counted_reasons, votes_of
+from steelyard.supervision.protocol import PromptedSupervisor, VoteRequest
+from steelyard.types import ABSTAIN, Votes
 from steelyard.types.task_kinds import KINDS
 
 KEY_ENV = "STEELYARD_API_KEY"
 RESERVED = ("messages", "model", "stream", "n", "seed", "temperature", "top_p", "max_tokens")
 
 
-class Api(PromptSettings, BaseSupervisor):
+class Api(PromptedSupervisor):
     """Asks a server's chat/completions, K queries for each question, several at the same time.
 
     A closed question is answered by the text of the reply. Where the server gives
@@ -114,15 +112,8 @@ class Api(PromptSettings, BaseSupervisor):
         return value
 
     @property
-    def prompts(self) -> PromptSettings:
-        return self
-
-    @property
     def server(self) -> "Api":
         return self
-
-    def with_paths(self, change: Callable[[str], str]) -> "Api":
-        return self.model_copy(update=self.changed_paths(change))
 
     def check_task(self, kind: str) -> None:
         self.check_asking(kind)
@@ -135,10 +126,6 @@ class Api(PromptSettings, BaseSupervisor):
         if self.word_probs:
             require("`word_probs: true`", "torch")
 
-    def inputs(self) -> dict[str, str]:
-        """Fingerprint of the paraphrases; the model's weights are known to the server only."""
-        return {} if self.paraphrases is None else {"paraphrases": file_sum(Path(self.paraphrases))}
-
     @property
     def voter(self) -> str:
         return self.name or self.model.rstrip("/").split("/")[-1]
@@ -148,38 +135,30 @@ class Api(PromptSettings, BaseSupervisor):
 
         Raises:
             ConfigError: the server refuses the key, the model or the settings.
-            SteelyardError: the server no longer answers, or left queries without a reply that
-                it may answer later.
+            SteelyardError: the server no longer answers, or has not answered queries that it may
+                answer later.
         """
         kind, classes, asked = request.kind, request.classes, request.questions
         batch = self.batch(InMemory() if request.replies is None else request.replies)
-        prompts = [self.queries_about(kind, part, classes, request.seed) for part in asked]
+        prompts = [self.ask_all(part, kind, classes, request.seed) for part in asked]
         flat = iter(self.replies([prompt for part in prompts for prompt in part], batch))
         replies = [[next(flat) for _ in part] for part in prompts]
         lost = Counter(reply.reason for part in replies for reply in part if reply.retryable)
         if lost:
             raise SteelyardError(
                 f"{lost.total()} of {sum(map(len, prompts))} queries got no answer from "
-                f"{self.base_url} ({counted(lost)}). Replies so far are stored; run the same "
-                "command again to ask the rest."
+                f"{self.base_url} ({counted_reasons(lost)}). Replies so far are stored; run the "
+                "same command again to ask the rest."
             )
-        tables = []
-        for questions, part in zip(asked, replies, strict=True):
-            names = self.query_names(kind)
-            votes = votes_of(kind, questions, classes, (self.voter,), names, part)
-            tables.append(
-                with_word_probs(votes, part, self.answer_format) if self.word_probs else votes
-            )
-        return tables
-
-    def queries_about(
-        self, kind: str, questions: Sequence[Question], classes: tuple[str, ...], seed: int
-    ) -> list[PromptedQuestion]:
-        """All queries about each question, in their order."""
-        numbers = range(len(self.query_names(kind)))
-        return [
-            self.ask(question, kind, classes, q, seed) for question in questions for q in numbers
+        names = self.query_names(kind)
+        tables = [
+            votes_of(kind, questions, classes, (self.voter,), names, part)
+            for questions, part in zip(asked, replies, strict=True)
         ]
+        if not self.word_probs:
+            return tables
+        pairs = zip(tables, replies, strict=True)
+        return [with_word_probs(votes, part, self.answer_format) for votes, part in pairs]
 
     def batch(
         self,
@@ -190,8 +169,8 @@ class Api(PromptSettings, BaseSupervisor):
         """An empty batch of requests to this server.
 
         Raises:
-            ConfigError: the environment has no key under a name other than the default one, or
-                one that cannot be sent.
+            ConfigError: an environment variable other than the default one has no key, or the key
+                cannot be sent.
         """
         key = os.environ.get(self.api_key_env, "").strip()
         if not key and self.api_key_env != KEY_ENV:
@@ -201,23 +180,21 @@ class Api(PromptSettings, BaseSupervisor):
             )
         if not all("!" <= c <= "~" for c in key):
             raise ConfigError(
-                f"{self.api_key_env} has a character that no key has; set it to the key only."
+                f"The environment variable {self.api_key_env} has a character that no key has; set "
+                "it to the key only."
             )
+        names = {"concurrency", "timeout", "tries", "first_wait", "longest_wait"}
+        names |= {"base_url", "price_prompt", "price_completion"}
         config = ServerConfig(
             key=key,
             key_env=self.api_key_env,
             max_tokens=self.max_new_tokens,
-            **self.model_dump(
-                include={
-                    *("base_url", "concurrency", "timeout", "tries"),
-                    *("first_wait", "longest_wait", "price_prompt", "price_completion"),
-                }
-            ),
+            **self.model_dump(include=names),
         )
         return RequestBatch(config, cache, limits, watch, lambda *pair: self._parse(*pair).reason)
 
     def query(self, asked: PromptedQuestion) -> Query:
-        """The request of one query; its key is a hash of all that decides the reply."""
+        """The request of a query; its key is a hash of everything that decides the reply."""
         messages = [{"role": "user", "content": asked.prompt}]
         if self.system is not None:
             messages.insert(0, {"role": "system", "content": self.system})
@@ -248,9 +225,8 @@ class Api(PromptSettings, BaseSupervisor):
         if isinstance(reply, Unanswered):
             return ParsedReply(asked, ABSTAIN, reply.reason, retryable=reply.retryable)
         finish = "content_filter" if reply.refusal else reply.finish_reason
-        reading = read(reply.text, asked, self.answer_format, finish)
-        answer, reason = reading.answer, reading.reason
-        probs = None
+        parsed = read(reply.text, asked, self.answer_format, finish)
+        answer, reason, probs = parsed.answer, parsed.reason, None
         if asked.answers and reason in ("", "cut off"):
             probs = option_probabilities(reply.logprobs, asked.answers)
         if probs is not None and answer == ABSTAIN:  # the first token shows the answer
@@ -258,6 +234,6 @@ class Api(PromptSettings, BaseSupervisor):
         if probs is not None and probs[answer] < probs.max():
             probs = None  # the rest of the reply contradicts the first token
         return ParsedReply(
-            *(asked, answer, reason, reading.text, reply.text, probs, reply.served_model),
+            *(asked, answer, reason, parsed.text, reply.text, probs, reply.served_model),
             tokens=reply.logprobs if self.word_probs else (),
         )

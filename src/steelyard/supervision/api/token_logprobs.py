@@ -11,7 +11,7 @@ from steelyard.supervision.parsed_replies import Logprobs, ParsedReply
 from steelyard.types import ABSTAIN, Floats, Spans, Votes, WordProbabilities
 
 WHOLE = ("json", "slots", "text")
-"""Answer formats in which the answer is all of the reply, in another spelling."""
+"""Answer formats in which the answer is the whole reply, in another spelling."""
 
 
 class AnswerWords(NamedTuple):
@@ -33,7 +33,7 @@ def with_word_probs(
     Args:
         votes: M votes on open questions.
         replies: the M replies they are made of, in the same order.
-        answer_format: of the answers.
+        answer_format: format of the answers.
     """
     from steelyard.models.lm.beam_search import beam_entropy
 
@@ -41,9 +41,8 @@ def with_word_probs(
     for m, reply in enumerate(replies):
         key = int(votes.example[m]), int(votes.voter[m]), reply.canonical
         if reply.answer != ABSTAIN and key not in by_answer:
-            words = answer_words(
-                reply.canonical, reply.text, reply.tokens, whole=answer_format in WHOLE
-            )
+            whole = answer_format in WHOLE
+            words = answer_words(reply.canonical, reply.text, reply.tokens, whole=whole)
             if words is not None:
                 by_answer[key] = words
     voters = len(votes.voters)
@@ -53,22 +52,22 @@ def with_word_probs(
     entropy = beam_entropy(logs, lengths, lists, len(votes.ids) * voters)
     return replace(
         votes,
-        word_probs=_of_candidates(votes, by_answer),
+        word_probs=_candidate_words(votes, by_answer),
         entropy=entropy[votes.example * voters + votes.voter],
     )
 
 
 def answer_words(answer: str, reply: str, tokens: Logprobs, *, whole: bool) -> AnswerWords | None:
-    """ln P of each word of an answer, at its last occurrence in the reply, white space aside.
+    """ln P of each word of an answer, at its last occurrence in the reply, ignoring white space.
 
-    Words that share a token are one. An answer with another spelling in the reply is one word,
-    as probable as all of the reply, if the reply holds nothing else.
+    Words that share a token are joined. An answer with another spelling in the reply is one word,
+    as probable as the whole reply, if the reply holds nothing else.
 
     Args:
         answer: in canonical spelling.
         reply: the server's text, unchanged.
-        tokens: of the reply, with their natural log-probabilities.
-        whole: the reply holds nothing but the answer.
+        tokens: the reply's tokens with their natural log-probabilities.
+        whole: whether the reply holds nothing but the answer.
 
     Returns:
         None where the tokens are not those of the reply, or a log-probability is missing.
@@ -85,12 +84,10 @@ def answer_words(answer: str, reply: str, tokens: Logprobs, *, whole: bool) -> A
         if not whole:
             return None
         return AnswerWords(_single_word(answer, sum(values)), len(tokens))
-    return _where_it_stands(
-        answer, inner, there[start : start + len(inner)], ends, np.array(values)
-    )
+    return _aligned(answer, inner, there[start : start + len(inner)], ends, np.array(values))
 
 
-def _where_it_stands(
+def _aligned(
     answer: str, inner: np.ndarray, there: np.ndarray, ends: np.ndarray, values: Floats
 ) -> AnswerWords:
     """Words of an answer whose characters `inner` are the reply's characters `there`."""
@@ -98,7 +95,7 @@ def _where_it_stands(
 
     begins = np.concatenate([[0], ends[:-1]])
     inside = np.flatnonzero((ends > there[0]) & (begins <= there[-1]))
-    first = np.searchsorted(there, begins[inside])  # white space goes to what follows
+    first = np.searchsorted(there, begins[inside])  # white space belongs to what follows
     last = np.maximum(np.searchsorted(there, ends[inside]), first)
     begin = inner[np.minimum(first, len(inner) - 1)]
     end = np.where(last > first, inner[np.maximum(last, 1) - 1] + 1, begin)
@@ -106,10 +103,10 @@ def _where_it_stands(
     return AnswerWords(word_log_probs(words_of((answer,)), spans, values[inside]), len(inside))
 
 
-def _of_candidates(
+def _candidate_words(
     votes: Votes, by_answer: Mapping[tuple[int, int, str], AnswerWords]
 ) -> WordProbabilities:
-    """Words of each vote's candidates in turn; nan where its voter did not give it."""
+    """Words of each vote's candidates, vote by vote; nan where its voter did not give them."""
     parts = []
     for m, i in enumerate(votes.example.tolist()):
         for text in votes.candidate_texts[i]:
