@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from steelyard.student import TrainingData, TrainingOptions
-from steelyard.supervision import Supervisor, VoteRequest
+from steelyard.supervision import BaseSupervisor, VoteRequest
 from steelyard.types import PAIR, Floats, Question, Split, Votes
 from steelyard.types.task_kinds import Kind
 
@@ -19,7 +19,7 @@ def kind_of(questions: Sequence[Question], classes: tuple[str, ...]) -> Kind:
 
 
 def vote(
-    supervisor: Supervisor,
+    supervisor: BaseSupervisor,
     labelled: Split | None,
     asked: Sequence[Sequence[Question]],
     classes: tuple[str, ...],

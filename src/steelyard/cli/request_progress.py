@@ -4,12 +4,13 @@ import sys
 import time
 from collections import Counter
 
+from steelyard.supervision.api.request import RequestProgress
 from steelyard.supervision.parsed_replies import counted_reasons
 
 PERIOD = 2.0  # seconds between lines of progress
 
 
-class StderrRequestProgress:
+class StderrRequestProgress(RequestProgress):
     """Lines on stderr: queries done, rate, cost, time left, abstentions by reason."""
 
     def __init__(self) -> None:

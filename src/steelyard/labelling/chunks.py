@@ -7,13 +7,13 @@ from steelyard.labelling.items import Items
 from steelyard.labelling.rows import Row, rows_of
 from steelyard.store.store import fingerprint, library_versions
 from steelyard.supervision.api.request import ReplyCache, RequestProgress, request_key
-from steelyard.supervision.protocol import Supervisor, VoteRequest
+from steelyard.supervision.protocol import BaseSupervisor, VoteRequest
 
 CHUNK = 500  # questions; the model is loaded once for each part
 
 
 def chunked_rows(
-    supervisor: Supervisor,
+    supervisor: BaseSupervisor,
     items: Items,
     seed: int,
     answers: ReplyCache,

@@ -19,13 +19,12 @@ from steelyard.store.ledger import Ledger
 from steelyard.supervision.api.request import (
     InMemory,
     Limits,
-    NoRequestProgress,
     ReplyCache,
     RequestProgress,
 )
 from steelyard.supervision.api.request_batch import NOT_ASKED, RequestBatch
 from steelyard.supervision.parsed_replies import ParsedReply, votes_of
-from steelyard.supervision.protocol import NO_LABELS, Supervisor, VoteRequest
+from steelyard.supervision.protocol import NO_LABELS, BaseSupervisor, VoteRequest
 from steelyard.types.task_kinds import KINDS
 
 ENDING = ".jsonl"
@@ -77,7 +76,7 @@ class Plan:
 
 def label(
     items: Items,
-    supervisors: Sequence[Supervisor],
+    supervisors: Sequence[BaseSupervisor],
     out: Path,
     *,
     seed: int = 0,
@@ -111,7 +110,7 @@ def label(
     """
     check_out(out)
     check(items, supervisors, limits, budget)
-    limits, watch = limits or Limits(), watch or NoRequestProgress()
+    limits, watch = limits or Limits(), watch or RequestProgress()
     place = ledger or out.with_name(f"{stem(out)}.ledger.sqlite")
     result = LabellingResult(out, place, len(items.questions), None)
     kept = any(supervisor.prompts is not None for supervisor in supervisors)
@@ -144,7 +143,7 @@ def label(
 
 def plan(
     items: Items,
-    supervisors: Sequence[Supervisor],
+    supervisors: Sequence[BaseSupervisor],
     out: Path,
     seed: int = 0,
     ledger: Path | None = None,
@@ -176,7 +175,7 @@ def plan(
 
 
 def check(
-    items: Items, supervisors: Sequence[Supervisor], limits: Limits | None, budget: int | None
+    items: Items, supervisors: Sequence[BaseSupervisor], limits: Limits | None, budget: int | None
 ) -> None:
     """Say early what cannot work.
 
@@ -233,7 +232,7 @@ def check_out(out: Path) -> None:
 
 def _ask(
     items: Items,
-    supervisors: Sequence[Supervisor],
+    supervisors: Sequence[BaseSupervisor],
     batches: Mapping[int, RequestBatch],
     budget: int | None,
     seed: int,
@@ -255,7 +254,7 @@ def _ask(
 
 def _rows(
     items: Items,
-    supervisors: Sequence[Supervisor],
+    supervisors: Sequence[BaseSupervisor],
     said: Mapping[int, Sequence[ParsedReply]],
     seed: int,
     answers: ReplyCache,
@@ -272,7 +271,7 @@ def _rows(
 
 
 def _rows_of(
-    supervisor: Supervisor,
+    supervisor: BaseSupervisor,
     items: Items,
     replies: Sequence[ParsedReply] | None,
     seed: int,

@@ -8,7 +8,7 @@ from typing import Any
 from steelyard.io import atomic as sealed
 from steelyard.labelling.items import Items
 from steelyard.prompts import PromptedQuestion
-from steelyard.supervision.protocol import Supervisor
+from steelyard.supervision.protocol import BaseSupervisor
 from steelyard.types import ABSTAIN, Votes
 from steelyard.types.task_kinds import KINDS, TaskKind
 
@@ -16,7 +16,7 @@ Row = dict[str, Any]
 DIGITS = 6  # of probabilities in the file
 
 
-def rows_of(votes: Votes, supervisor: Supervisor, items: Items, seed: int) -> Iterator[Row]:
+def rows_of(votes: Votes, supervisor: BaseSupervisor, items: Items, seed: int) -> Iterator[Row]:
     """One row for each vote: `id, voter, query, answer`, and what is known of it."""
     by_id = {question.id: question for question in items.questions}
     number = {name: q for q, name in enumerate(votes.queries)}
@@ -53,7 +53,7 @@ def _answer(votes: Votes, m: int, kind: TaskKind) -> str | int | None:
     return answer if kind.has_options else votes.classes[answer]
 
 
-def _reproduced(asked: PromptedQuestion, supervisor: Supervisor, voter: int) -> Row:
+def _reproduced(asked: PromptedQuestion, supervisor: BaseSupervisor, voter: int) -> Row:
     seed = supervisor.sample_seed(asked.seed, voter)
     return {"seed": seed, "order": list(asked.order), "prompt": asked.prompt}
 

@@ -16,7 +16,7 @@ from steelyard.objectives import Objective, ObjectiveSettings
 from steelyard.reliability import BaseEstimator, EstimatorSettings
 from steelyard.selection import BaseSelector, SelectorSettings
 from steelyard.student import Student, StudentSettings
-from steelyard.supervision import Supervisor, SupervisorSettings
+from steelyard.supervision import BaseSupervisor, SupervisorSettings
 
 CLASSES = "classes"
 """Key of a validation context: classes of objects that were given in Python."""
@@ -82,7 +82,7 @@ if TYPE_CHECKING:
     AnyObjective: TypeAlias = Objective
     AnySelector: TypeAlias = BaseSelector
     AnyStudent: TypeAlias = Student
-    AnySupervisor: TypeAlias = Supervisor
+    AnySupervisor: TypeAlias = BaseSupervisor
 else:
     AnyMetric = Annotated[str, WrapValidator(_metric), PlainSerializer(_plain_metric)]
     AnyEstimator = _open(EstimatorSettings, "estimate_from", "VoteEstimator")

@@ -9,7 +9,6 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 from steelyard.supervision.protocol import BaseSupervisor as BaseSupervisor
-from steelyard.supervision.protocol import Supervisor as Supervisor
 from steelyard.supervision.protocol import VoteRequest as VoteRequest
 
 if TYPE_CHECKING:

@@ -78,7 +78,7 @@ def vote_by_beam(
 
     Args:
         supervisors: those that have `beams`.
-        labelled: rows that they are trained on, as in `Supervisor.vote`.
+        labelled: rows that they are trained on, as in `BaseSupervisor.vote`.
         asked: lists of questions.
         seeds: one for each supervisor.
         models: where trained voters are stored; None trains them for this call.

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self
+from typing import TYPE_CHECKING, ClassVar, Protocol, Self
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict
@@ -37,83 +37,19 @@ class VoteRequest:
     replies: "ReplyCache | None" = None  # where replies of servers are kept; None: in memory
 
 
-class Supervisor(Protocol):
-    """A weak supervisor: settings that vote on questions. `BaseSupervisor` has the defaults."""
-
-    version: ClassVar[int]
-    """Raised when votes change without a change of settings."""
-    libraries: ClassVar[tuple[str, ...]]
-    """Distributions whose version may change the votes."""
-    uses_ledger: ClassVar[bool]
-    """Whether it asks a server, whose replies are paid for and kept."""
-
-    @property
-    def kind(self) -> str:
-        """Its name in study files."""
-
-    @property
-    def needs_labels(self) -> bool:
-        """Whether it is trained on labelled rows before it votes."""
-
-    @property
-    def asks_in_parts(self) -> bool:
-        """Whether votes on a question depend on that question alone and take long to make."""
-
-    @property
-    def num_voters(self) -> int:
-        """How many voters it has."""
-
-    @property
-    def pretrained(self) -> "Pretrained | None":
-        """The model whose weights it uses."""
-
-    @property
-    def prompts(self) -> PromptSettings | None:
-        """How it phrases questions as prompts; None without prompts."""
-
-    @property
-    def server(self) -> "Api | None":
-        """Itself, where it asks a server query by query."""
-
-    @property
-    def list_writer(self) -> "ListWriter | None":
-        """Itself, where it answers with lists and scores the lists of others."""
-
-    def check_task(self, kind: str) -> None:
-        """Raise ConfigError if it cannot vote on such a task."""
-
-    def check_ids(self, ids: Collection[str]) -> None:
-        """Raise InputError if it has votes about other questions."""
-
-    def inputs(self) -> Mapping[str, str]:
-        """Fingerprints, by name, of what votes depend on besides settings and questions."""
-
-    def versions(self) -> int:
-        """Sum of the versions of all code that makes the votes."""
-
-    def with_paths(self, change: Callable[[str], str]) -> Self:
-        """The same settings with changed paths of files."""
-
-    def sample_seed(self, seed: int, voter: int) -> int:
-        """Random seed of a voter's reply to a query of seed `seed`."""
-
-    def vote(self, request: VoteRequest) -> list[Votes]:
-        """Votes on each list of questions."""
-
-    def model_dump(self, *, mode: str = ..., exclude: Any = ...) -> dict[str, Any]:
-        """Its settings."""
-
-
 class BaseSupervisor(BaseModel):
-    """Frozen settings of a supervisor with the defaults of `Supervisor`, all but `vote`.
+    """Frozen settings of a weak supervisor, which votes on questions.
 
     A supervisor outside the package is a subclass with a `kind` and a method `vote`.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
     version: ClassVar[int] = 1
+    """Raised when votes change without a change of settings."""
     libraries: ClassVar[tuple[str, ...]] = ()
+    """Distributions whose version may change the votes."""
     uses_ledger: ClassVar[bool] = False
+    """Whether it asks a server, whose replies are paid for and kept."""
     answer_forms: ClassVar[tuple[AnswerForm, ...]] = ("classes", "options", "pair", "texts")
     """Forms of answers that it can give."""
     answers_what: ClassVar[str] = "This supervisor answers other tasks"
@@ -121,50 +57,71 @@ class BaseSupervisor(BaseModel):
     instead: ClassVar[str] = "another supervisor"
     """End of that message."""
 
+    if TYPE_CHECKING:
+
+        @property
+        def kind(self) -> str:
+            """Its name in study files."""
+
+        def vote(self, request: VoteRequest) -> list[Votes]:
+            """Votes on each list of questions; every supervisor defines it."""
+
     @property
     def needs_labels(self) -> bool:
+        """Whether it is trained on labelled rows before it votes."""
         return False
 
     @property
     def asks_in_parts(self) -> bool:
+        """Whether votes on a question depend on that question alone and take long to make."""
         return False
 
     @property
     def num_voters(self) -> int:
+        """How many voters it has."""
         return 1
 
     @property
     def pretrained(self) -> "Pretrained | None":
+        """The model whose weights it uses."""
         return None
 
     @property
     def prompts(self) -> PromptSettings | None:
+        """How it phrases questions as prompts; None without prompts."""
         return None
 
     @property
     def server(self) -> "Api | None":
+        """Itself, where it asks a server query by query."""
         return None
 
     @property
     def list_writer(self) -> "ListWriter | None":
+        """Itself, where it answers with lists and scores the lists of others."""
         return None
 
     def check_task(self, kind: str) -> None:
+        """Raise ConfigError if it cannot vote on such a task."""
         refuse_kind(kind, self.answer_forms, self.answers_what, self.instead)
 
     def check_ids(self, ids: Collection[str]) -> None:
-        """Nothing to check: it has no votes yet."""
+        """Raise InputError if it has votes about other questions."""
 
     def inputs(self) -> Mapping[str, str]:
+        """Fingerprints, by name, of what votes depend on besides settings and questions."""
         return {}
 
     def versions(self) -> int:
+        """Sum of the versions of all code that makes the votes."""
         return self.version + (0 if self.prompts is None else self.prompts.prompt_versions())
 
     def with_paths(self, change: Callable[[str], str]) -> Self:
+        """The same settings with changed paths of files."""
         return self
 
     def sample_seed(self, seed: int, voter: int) -> int:
+        """Random seed of a voter's reply to a query of seed `seed`."""
         return seed
 
 

@@ -105,8 +105,8 @@ class Limits:
         return ""
 
 
-class RequestProgress(Protocol):
-    """Receives what happens to the queries."""
+class RequestProgress:
+    """Receives what happens to the queries; a subclass may show it."""
 
     def begin(self, queries: int) -> None:
         """Queries are added to those that are to be answered."""
@@ -116,7 +116,3 @@ class RequestProgress(Protocol):
 
     def waits(self, seconds: float, reason: str) -> None:
         """A request waits before it is sent again."""
-
-
-class NoRequestProgress(RequestProgress):
-    """Shows nothing."""

@@ -16,7 +16,6 @@ from steelyard.supervision.api.http_errors import RequestError
 from steelyard.supervision.api.request import (
     CHARACTERS_PER_TOKEN,
     Limits,
-    NoRequestProgress,
     Query,
     ReplyCache,
     RequestProgress,
@@ -70,7 +69,7 @@ class RequestBatch:
         abstains_because: Callable[[PromptedQuestion, ServerReply], str] = lambda asked, reply: "",
     ) -> None:
         self.config, self.cache = config, cache
-        self.limits, self.watch = limits or Limits(), watch or NoRequestProgress()
+        self.limits, self.watch = limits or Limits(), watch or RequestProgress()
         self._abstains_because = abstains_because
         self.stopped_by = ""  # the limit that was reached
         self.models: Counter[str] = Counter()  # names of the model in the server's replies
