@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from steelyard.diagnostics.relabel import expected_gain
-from steelyard.labelling.adaptive import ask_next
+from steelyard.labelling.rounds import ask_next
 from steelyard.reliability.hierarchical import Hierarchical
 from steelyard.studies.results import environment
 from steelyard.types import ABSTAIN, Floats, Ints, Reliability, Votes

@@ -138,7 +138,7 @@ WRONG: dict[str, tuple[tuple[object, ...], list[str]]] = {
         ["The environment variable NO_SUCH_KEY is not set"],
     ),
     "no server": ((*LABEL, API), ["does not answer (no connection", "is it running"]),
-    "no classes": ((*LABEL, WITHOUT_CLASSES), ["The classes are not known", "--labelled"]),
+    "no classes": ((*LABEL, WITHOUT_CLASSES), ["The classes are not known", "`labelled`"]),
     "one class": (
         (*LABEL, API.replace(", trip", "")),
         ["must be a list of at least two"],
@@ -151,7 +151,7 @@ WRONG: dict[str, tuple[tuple[object, ...], list[str]]] = {
         (*LABEL, API, "--supervisor", API.replace("cook", "eat")),
         ["different `classes`"],
     ),
-    "nothing to learn from": ((*LABEL, TFIDF), ["learns from labelled rows", "--labelled"]),
+    "nothing to learn from": ((*LABEL, TFIDF), ["is trained on labelled rows", "`labelled`"]),
     "the answers are in the question": (
         (*LABEL, TFIDF, "--labelled", "train.jsonl"),
         ["--labelled and DATA are the same file"],
@@ -160,10 +160,13 @@ WRONG: dict[str, tuple[tuple[object, ...], list[str]]] = {
         (*LABEL, "{kind: chooser}", "--task", "classification", "--labelled", "test.jsonl"),
         ["A chooser supervisor answers multiple choice"],
     ),
-    "unknown task": ((*LABEL, API, "--task", "ranking"), ["`--task` must be one of", "'ranking'"]),
+    "unknown task": ((*LABEL, API, "--task", "ranking"), ["`task` must be one of", "'ranking'"]),
     "no columns that tell": (
         ("label", "odd.jsonl", "--out", "v.jsonl", "--supervisor", API),
-        ["odd.jsonl line 1: the columns 'a' do not tell the task", "--column text=sentence"],
+        [
+            "odd.jsonl line 1: the columns 'a' do not show the task",
+            "`columns`, such as text=sentence",
+        ],
     ),
     "no data": (
         ("label", "trian.jsonl", "--out", "v.jsonl", "--supervisor", API),
@@ -172,7 +175,7 @@ WRONG: dict[str, tuple[tuple[object, ...], list[str]]] = {
     "column": ((*LABEL, API, "--column", "sentence"), ["`--column` takes NAME=COLUMN"]),
     "csv": (
         ("label", "train.jsonl", "--out", "v.csv", "--supervisor", API),
-        ["`--out` must end in .jsonl", "v.csv"],
+        ["`out` must end in .jsonl", "v.csv"],
     ),
     "onto the data": (
         ("label", "train.jsonl", "--out", "./train.jsonl", "--supervisor", API),
@@ -195,7 +198,7 @@ WRONG: dict[str, tuple[tuple[object, ...], list[str]]] = {
     "empty budget": ((*LABEL, API, "--adaptive", "--budget", 0), ["at least 1 query, got 0"]),
     "no requests": ((*LABEL, API, "--max-requests", 0), ["`--max-requests` must be at least 1"]),
     "cost": ((*LABEL, API, "--max-cost", "nan"), ["`--max-cost` must be a number above 0"]),
-    "cost without prices": ((*LABEL, API, "--max-cost", 1), ["`--max-cost` needs prices"]),
+    "cost without prices": ((*LABEL, API, "--max-cost", 1), ["`max_cost` needs prices"]),
     "seed": ((*LABEL, API, "--seed", -1), ["`--seed` must be from 0"]),
     "votes of other ids": (
         (*LABEL, "{kind: votes, path: other.csv, classes: [cook, trip]}"),
@@ -209,7 +212,7 @@ WRONG: dict[str, tuple[tuple[object, ...], list[str]]] = {
             "--budget",
             9,
         ),
-        ["`--adaptive` decides query by query, and a votes supervisor"],
+        ["With `budget` each query depends on earlier answers, and a votes supervisor"],
     ),
 }
 FILES = {

@@ -147,7 +147,7 @@ def test_an_unknown_class_is_answered_with_the_nearest(tmp_path: Path) -> None:
 def test_labels_of_two_sorts_are_refused(tmp_path: Path) -> None:
     assert refusal(tmp_path, changed(TRAIN, label=0)) == (
         "`label` must be all names or all integers; train.jsonl line 1, id 'a' has 'pos', "
-        "train.jsonl line 2, id 'b' has 0. Write all of them one way."
+        "train.jsonl line 2, id 'b' has 0. Make them all names or all integers."
     )
     assert (
         "train.jsonl line 2, id 'b': `label` 'Pos ' differs only in case or white space from "
@@ -348,7 +348,7 @@ def test_preferences_are_pairs_of_both_files(tmp_path: Path) -> None:
     assert [question.choices[truth] for question, truth in pairs] == [f"yes {i}" for i in range(6)]
     assert len(set(source.groups)) == 3  # pairs of one prompt stay together
     assert source.test.ids == ("u",)
-    assert source.left_out == {"empty answer": 1, "equal answers": 0}
+    assert source.dropped == {"empty answer": 1, "equal answers": 0}
     with pytest.raises(InputError, match=r"id 'a0' is also the id of .*train\.jsonl line 1"):
         loaded(tmp_path, train, [train[0]], "preference")
     with pytest.raises(ConfigError, match="is a classification task"):

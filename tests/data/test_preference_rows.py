@@ -47,8 +47,8 @@ def test_rows_that_say_nothing_are_counted() -> None:
     ]
     found = read(pair(), *useless)
     assert [question.id for question in found.split.questions] == ["a"]
-    assert found.left_out == {"empty answer": 2, "equal answers": 1}
-    with pytest.raises(InputError, match=r"No pair is left up to pairs\.jsonl line 3"):
+    assert found.dropped == {"empty answer": 2, "equal answers": 1}
+    with pytest.raises(InputError, match=r"No pair remains up to pairs\.jsonl line 3"):
         read(*useless)
 
 
@@ -77,5 +77,5 @@ def test_real_pairs(shared_data: Path) -> None:
     rows = read_rows(shared_data / "hh_harmless_single" / "test.jsonl.gz")
     found = read_pairs(rows, RowParser("preference", "test", {}, 1_000_000))
     assert len(found.split.questions) == 3000
-    assert sum(found.left_out.values()) == 0
+    assert sum(found.dropped.values()) == 0
     assert 0.45 < found.split.truth.mean() < 0.55

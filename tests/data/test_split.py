@@ -72,7 +72,7 @@ def test_too_few_rows_are_refused_with_the_numbers() -> None:
     with pytest.raises(InputError) as error:
         drawn(made([0, 1] * 50), weak_train=80, strong_train=30)
     assert str(error.value) == (
-        "'made' has 100 train rows, asked are 80 for `weak_train` and 30 for `strong_train`. "
+        "'made' has 100 train rows; `weak_train` needs 80 and `strong_train` 30. "
         "Lower `data.weak_train` or `data.strong_train`, or give more rows."
     )
     with pytest.raises(InputError, match="99 for `weak_train` and at least 2 for `strong_train`"):

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from steelyard.labelling.adaptive import ask_next
+from steelyard.labelling.rounds import ask_next
 
 POSTERIOR = np.array(
     [[0.9, 0.1], [0.5, 0.5], [0.9995, 0.0005], [0.3, 0.7], [0.5, 0.5], [0.6, 0.4], [0.5, 0.5]]

@@ -11,7 +11,7 @@ import pytest
 from faulty_server import Body, FaultyServer, completion, top
 from requests_for_tests import vote
 from steelyard.errors import ConfigError, InputError
-from steelyard.labelling import Items, label, plan, read_items
+from steelyard.labelling import Items, label, plan_queries, read_items
 from steelyard.supervision import LanguageModelVoters, Tfidf, VotesFile
 from steelyard.supervision.api.request import Limits
 from steelyard.types import PAIR, Question, Split
@@ -107,7 +107,7 @@ def test_the_file_is_made_from_the_ledger_byte_for_byte(tmp_path: Path) -> None:
 def test_a_plan_asks_nothing_and_writes_nothing(tmp_path: Path) -> None:
     with FaultyServer(answer) as server:
         supervisor = api(server, price_prompt=0.5, price_completion=2, max_new_tokens=10)
-        (found,) = plan(ITEMS, [supervisor], tmp_path / "votes.jsonl")
+        (found,) = plan_queries(ITEMS, [supervisor], tmp_path / "votes.jsonl")
         assert (server.requests, list(tmp_path.iterdir())) == (0, [])
         asked = supervisor.ask_all(QUESTIONS, "classification", CLASSES, 0)
         prompts = [query.prompt for query in asked]
@@ -116,7 +116,7 @@ def test_a_plan_asks_nothing_and_writes_nothing(tmp_path: Path) -> None:
         assert (found.prompt_tokens, found.completion_tokens) == (tokens, 240)
         assert found.price == pytest.approx((tokens * 0.5 + 240 * 2) / 1000)
         label(ITEMS, [supervisor], tmp_path / "votes.jsonl", limits=Limits(max_requests=10))
-        (found,) = plan(ITEMS, [supervisor], tmp_path / "votes.jsonl")
+        (found,) = plan_queries(ITEMS, [supervisor], tmp_path / "votes.jsonl")
         assert (found.stored, found.to_ask, server.requests) == (10, 14, 10)
 
 
@@ -134,7 +134,7 @@ def test_a_limit_leaves_the_votes_there_are(tmp_path: Path) -> None:
 def test_faults_are_told_from_abstentions(tmp_path: Path) -> None:
     with FaultyServer(answer, lambda p, _: "500" if "text 5" in p else "answer") as server:
         result = label(ITEMS, [api(server, tries=2)], tmp_path / "votes.jsonl")
-    assert result.lost == {"server error 500": 2}
+    assert result.unanswered == {"server error 500": 2}
     assert result.abstained == {"server error 500": 2, "refused": 6}
     rows = [row for row in rows_in(tmp_path / "votes.jsonl") if row["id"] == "q5"]
     assert [(row["answer"], row["reason"]) for row in rows] == [(None, "server error 500")] * 2
@@ -164,7 +164,7 @@ def test_several_supervisors_of_several_kinds(tmp_path: Path) -> None:
 def test_a_local_language_model_is_kept_part_by_part(
     tmp_path: Path, tiny_llama: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("steelyard.labelling.chunks.CHUNK", 5)
+    monkeypatch.setattr("steelyard.labelling.rows.CHUNK", 5)
     supervisor = LanguageModelVoters(model=str(tiny_llama), queries=2, templates=("short",))
     calls = []
     whole = LanguageModelVoters.vote
@@ -181,7 +181,7 @@ def test_a_local_language_model_is_kept_part_by_part(
     assert not (tmp_path / "one.jsonl").exists()
     label(ITEMS, [supervisor], tmp_path / "one.jsonl")
     assert calls == [5, 5, 5, 2]  # the first part was kept
-    monkeypatch.setattr("steelyard.labelling.chunks.CHUNK", 100)
+    monkeypatch.setattr("steelyard.labelling.rows.CHUNK", 100)
     monkeypatch.setattr(LanguageModelVoters, "vote", whole)
     label(ITEMS, [supervisor], tmp_path / "two.jsonl")
     one, two = (rows_in(tmp_path / f"{name}.jsonl") for name in ("one", "two"))
@@ -195,14 +195,14 @@ def test_what_cannot_work_is_said_before_anything_is_asked(tmp_path: Path) -> No
     out = tmp_path / "votes.jsonl"
     with FaultyServer(answer) as server:
         cases: list[tuple[Any, dict[str, Any], type[Exception], str]] = [
-            ([Tfidf()], {}, ConfigError, "A tfidf supervisor learns from labelled rows"),
+            ([Tfidf()], {}, ConfigError, "A tfidf supervisor is trained on labelled rows"),
             (
                 [LanguageModelVoters(model="m")],
                 {"budget": 5},
                 ConfigError,
-                "`--adaptive` decides query by query, and a language_model supervisor",
+                "With `budget` each query depends on earlier answers, and a language_model",
             ),
-            ([api(server)], {"limits": Limits(max_cost=1)}, ConfigError, "`--max-cost` needs pr"),
+            ([api(server)], {"limits": Limits(max_cost=1)}, ConfigError, "`max_cost` needs pr"),
             (
                 [api(server, answer_format="number")],
                 {},

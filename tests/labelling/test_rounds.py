@@ -62,7 +62,7 @@ def test_a_budget_takes_the_same_way_after_a_stop(tmp_path: Path) -> None:
 def test_a_budget_above_all_there_is_to_ask(tmp_path: Path) -> None:
     with FaultyServer(answer) as server:
         result = label(ITEMS, [api(server)], tmp_path / "votes.jsonl", budget=100)
-    assert (result.votes, result.spare) == (24, 76)
+    assert (result.votes, result.unused_budget) == (24, 76)
 
 
 @pytest.mark.parametrize("kind", ["generation", "multiple_choice"])

@@ -110,16 +110,17 @@ def label(
     columns = dict(_column(text) for text in column)
     from steelyard.cli.request_progress import StderrRequestProgress
     from steelyard.cli.supervisor_file import read_supervisor, same_classes
-    from steelyard.labelling import check_out, label, plan, read_items
+    from steelyard.labelling import check_output, label, plan_queries, read_items
     from steelyard.supervision.api.request import Limits
 
-    check_out(out)
+    check_output(out)
     specs = [read_supervisor(text) for text in supervisor]
     supervisors = [settings for settings, _ in specs]
     classes = same_classes([names for _, names in specs])
     items = read_items(data, task=task, classes=classes, labelled=labelled, columns=columns)
     if dry_run:
-        for line in _plan_lines(plan(items, supervisors, out, seed, ledger), len(items.questions)):
+        plans = plan_queries(items, supervisors, out, seed, ledger)
+        for line in _plan_lines(plans, len(items.questions)):
             print(line)
         return
     with StderrRequestProgress() as watch:
@@ -213,18 +214,18 @@ def _summary(result: "LabellingResult", supervisors: list[Any]) -> list[str]:
         lines.append(
             f"{counted(result.requests, 'request')}, cost of all answers {result.cost:.4f}"
         )
-    if result.spare and not result.stopped_by:
+    if result.unused_budget and not result.stopped_by:
         lines.append(
-            f"note: {result.spare:,} queries of the budget are left: every question was asked "
-            "with every prompt variant"
+            f"note: {result.unused_budget:,} queries of the budget are left: every question was "
+            "asked with every prompt variant"
         )
     if len(result.models) > len(supervisors):
         names = ", ".join(f"{name} {count:,}" for name, count in result.models.most_common(5))
         lines.append(f"note: the name of the served model changed: {names}")
-    if result.lost:
+    if result.unanswered:
         lines.append(
-            f"note: {result.lost.total():,} queries got no answer "
-            f"({counted_reasons(result.lost)}); the same command sends them again"
+            f"note: {result.unanswered.total():,} queries got no answer "
+            f"({counted_reasons(result.unanswered)}); the same command sends them again"
         )
     lines.append(f"votes: {result.out}")
     arguments = ["steelyard", "weigh", str(result.out)]

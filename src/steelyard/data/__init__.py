@@ -1,22 +1,14 @@
 """Data: read, check, split, and look for leaks."""
 
-from steelyard.data.generated import generate
-from steelyard.data.leaks import Leak, apply_leak_policy, find_leaks
-from steelyard.data.load import LoadedData, load, read_labelled, read_questions
-from steelyard.data.settings import Data
-from steelyard.data.split import split
-from steelyard.io.rows import read_rows
-
-__all__ = [
-    "Data",
-    "Leak",
-    "LoadedData",
-    "apply_leak_policy",
-    "find_leaks",
-    "generate",
-    "load",
-    "read_labelled",
-    "read_questions",
-    "read_rows",
-    "split",
-]
+from steelyard.data.generated import generate as generate
+from steelyard.data.leaks import Leak as Leak
+from steelyard.data.leaks import apply_leak_policy as apply_leak_policy
+from steelyard.data.leaks import find_leaks as find_leaks
+from steelyard.data.load import LoadedData as LoadedData
+from steelyard.data.load import load as load
+from steelyard.data.load import read_class_names as read_class_names
+from steelyard.data.load import read_labelled as read_labelled
+from steelyard.data.load import read_questions as read_questions
+from steelyard.data.settings import Data as Data
+from steelyard.data.split import split as split
+from steelyard.io.rows import read_rows as read_rows

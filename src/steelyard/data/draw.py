@@ -9,7 +9,7 @@ from steelyard.types import Ints
 
 
 def largest_remainder(counts: Ints, total: int) -> Ints:
-    """`total` shared out in proportion to `counts`, whole numbers, never above them.
+    """Whole numbers in proportion to `counts` that add up to `total`, never above the counts.
 
     >>> largest_remainder(np.array([50, 30, 20]), 7)
     array([4, 2, 1])
@@ -28,17 +28,17 @@ def draw_groups(
     """Two disjoint sets of rows, each in random order.
 
     Groups of several rows are placed first, from large to small, in a set drawn in proportion to
-    its free places; rows without company then fill both sets class by class. What stays open is
-    filled without regard to class.
+    its free places; single rows then fill both sets class by class. Remaining places are filled
+    regardless of class.
 
     Args:
         truth: (N,), class numbers.
         groups: (N,), group numbers; rows of one number stay together.
         sizes: rows of the two sets.
-        rng: source of the draw.
+        rng: random generator.
 
     Raises:
-        InputError: no choice of whole groups was found that gives these sizes.
+        InputError: no choice of whole groups gives these sizes.
     """
     members = _members(groups, rng)
     counts = np.bincount(truth)
@@ -46,10 +46,10 @@ def draw_groups(
     second = largest_remainder(counts - first, sizes[1])
     free = [first.tolist(), second.tolist()]
     chosen: tuple[list[int], list[int]] = ([], [])
-    left = _place_large(members, truth, free, chosen, len(truth), rng)
-    left += _place_single(members, truth, free, chosen)
+    unplaced = _place_large(members, truth, free, chosen, rng)
+    unplaced += _place_single(members, truth, free, chosen)
     for part, size in zip(chosen, sizes, strict=True):
-        left = _fill(part, size, left)
+        unplaced = _fill(part, size, unplaced)
     if (len(chosen[0]), len(chosen[1])) != sizes:
         chosen = _exact(members, sizes)
     first_rows, second_rows = (np.array(rows, dtype=np.int64) for rows in chosen)
@@ -73,26 +73,25 @@ def _place_large(
     truth: Ints,
     free: list[list[int]],
     chosen: tuple[list[int], list[int]],
-    size: int,
     rng: np.random.Generator,
 ) -> list[list[int]]:
-    """Place groups of two rows and more where their classes have room; return the others."""
-    left, open_rows = [], size
+    """Place groups of several rows where their classes have free places; return the others."""
+    unplaced, open_rows = [], len(truth)
     for rows in members:
         if len(rows) == 1:
             break
         need = np.bincount(truth[rows]).tolist()
-        room = [sum(free[0]), sum(free[1])]
+        places = [sum(free[0]), sum(free[1])]
         spot = int(rng.integers(open_rows))
         open_rows -= len(rows)
-        part = 0 if spot < room[0] else 1 if spot < sum(room) else None
+        part = 0 if spot < places[0] else 1 if spot < sum(places) else None
         if part is None or any(n > free[part][label] for label, n in enumerate(need)):
-            left.append(rows)
+            unplaced.append(rows)
             continue
         chosen[part].extend(rows)
         for label, n in enumerate(need):
             free[part][label] -= n
-    return left
+    return unplaced
 
 
 def _place_single(
@@ -101,7 +100,7 @@ def _place_single(
     free: list[list[int]],
     chosen: tuple[list[int], list[int]],
 ) -> list[list[int]]:
-    left = []
+    unplaced = []
     labels = truth.tolist()
     for rows in members:
         if len(rows) > 1:
@@ -112,14 +111,14 @@ def _place_single(
             free[part][label] -= 1
             chosen[part].append(rows[0])
         else:
-            left.append(rows)
-    return left
+            unplaced.append(rows)
+    return unplaced
 
 
-def _fill(part: list[int], size: int, left: list[list[int]]) -> list[list[int]]:
+def _fill(part: list[int], size: int, groups: list[list[int]]) -> list[list[int]]:
     """Add whole groups, the largest that fit first, up to `size` rows; return the others."""
     unused = []
-    for rows in left:
+    for rows in groups:
         if len(part) + len(rows) <= size:
             part.extend(rows)
         else:
@@ -130,18 +129,18 @@ def _fill(part: list[int], size: int, left: list[list[int]]) -> list[list[int]]:
 def _exact(members: list[list[int]], sizes: tuple[int, int]) -> tuple[list[int], list[int]]:
     """Subset sums, for groups so large that filling up misses the sizes."""
     chosen: list[list[int]] = []
-    left: Sequence[list[int]] = members
+    rest: Sequence[list[int]] = members
     for name, size in zip(("weak_train", "strong_train"), sizes, strict=True):
-        everything = sum(len(rows) for rows in left)
-        picked = set(range(len(left))) if everything == size else _subset([*map(len, left)], size)
+        total = sum(len(rows) for rows in rest)
+        picked = set(range(len(rest))) if total == size else _subset([*map(len, rest)], size)
         if picked is None:
             raise InputError(
                 f"No choice of whole groups gives exactly {size:,} rows for `{name}`: rows with "
                 f"the same question or context stay together, the largest group has "
-                f"{len(members[0])}. Ask for another number, or leave `data.strong_train` out."
+                f"{len(members[0])}. Set another number, or remove `data.strong_train`."
             )
-        chosen.append([row for i, rows in enumerate(left) if i in picked for row in rows])
-        left = [rows for i, rows in enumerate(left) if i not in picked]
+        chosen.append([row for i, rows in enumerate(rest) if i in picked for row in rows])
+        rest = [rows for i, rows in enumerate(rest) if i not in picked]
     return chosen[0], chosen[1]
 
 

@@ -1,6 +1,6 @@
 """Words of the embedded task "errands": four topics of everyday talk.
 
-Every word stands after "the" in any sentence of `generated.py`, so only its meaning tells the
+Every word fits after "the" in any sentence of `generated.py`, so that only its meaning tells the
 topic. No word is in two topics.
 """
 

@@ -13,7 +13,7 @@ from steelyard.data.errands import CLASSES, words
 from steelyard.data.normalize_text import normalise
 from steelyard.errors import InputError
 
-ONE: tuple[str, ...] = (
+ONE_WORD: tuple[str, ...] = (
     "I still have to ask about the {x}.",
     "Could you look into the {x} for me?",
     "Please remind me about the {x} tomorrow.",
@@ -28,7 +28,7 @@ ONE: tuple[str, ...] = (
     "Let me know what happens with the {x}.",
 )
 
-TWO: tuple[str, ...] = (
+TWO_WORDS: tuple[str, ...] = (
     "First the {x}, then the {y}, please.",
     "We need to discuss the {x} and the {y}.",
     "Is there any news about the {x} or the {y}?",
@@ -59,14 +59,14 @@ def generate(rows: int, seed: int) -> tuple[tuple[str, ...], list[tuple[str, int
     """Distinct sentences with their class numbers; class sizes differ by at most one.
 
     Args:
-        rows: how many, up to 20,000.
-        seed: of the draw, >= 0. Fewer rows of one seed are the first of more rows.
+        rows: number of sentences, up to 20,000.
+        seed: random seed, >= 0. Fewer rows of one seed are the first of more rows.
 
     Returns:
-        Class names, and (text, class number) pairs with classes in turn.
+        Class names, and (text, class number) pairs whose classes alternate.
 
     Raises:
-        InputError: more sentences are asked than the grammar is made for.
+        InputError: more sentences than the grammar is made for.
     """
     if not 0 < rows <= MOST_ROWS:
         raise InputError(f"`rows` must be from 1 to {MOST_ROWS:,}, got {rows:,}.")
@@ -77,7 +77,7 @@ def generate(rows: int, seed: int) -> tuple[tuple[str, ...], list[tuple[str, int
     while len(made) < rows:
         label = len(made) % len(CLASSES)
         text = _sentence(lexicon, label, rng)
-        same = " ".join(sorted(normalise(text).split()))  # two words in turn are no new sentence
+        same = " ".join(sorted(normalise(text).split()))  # swapped words make no new sentence
         if (label, same) not in seen:
             seen.add((label, same))
             made.append((text, label))
@@ -88,17 +88,17 @@ def _sentence(lexicon: tuple[tuple[str, ...], ...], label: int, rng: np.random.G
     draw = rng.random()
     x, y = _draw_words(lexicon[label], rng)
     z, _ = _draw_words(lexicon[(label + rng.integers(1, len(lexicon))) % len(lexicon)], rng)
-    frames = ONE
+    frames = ONE_WORD
     if draw < DISTRACTED_SHARE:
         frames = DISTRACTED
     elif draw < DISTRACTED_SHARE + TWO_SHARE:
-        frames = TWO
+        frames = TWO_WORDS
     frame = frames[rng.integers(len(frames))]
     return frame.format(x=x, y=y, z=z)
 
 
 def _draw_words(topic: tuple[str, ...], rng: np.random.Generator) -> tuple[str, str]:
-    """Two different words; words early in the list are common, as in real talk some are."""
+    """Two different words; words early in the list are more common."""
     shares = 1 / (np.arange(len(topic)) + COMMON)
     first, second = rng.choice(len(topic), size=2, replace=False, p=shares / shares.sum())
     return topic[first], topic[second]

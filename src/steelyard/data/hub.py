@@ -45,6 +45,6 @@ def table_rows(table: Any, name: str) -> Iterator[LocatedRow]:
 
 
 def class_names(table: Any, column: str) -> tuple[str, ...] | None:
-    """The names a `ClassLabel` column brings with it, if it is one."""
+    """The class names of a `ClassLabel` column; None for other columns."""
     names = getattr(table.features.get(column), "names", None)
     return tuple(names) if names else None

@@ -20,18 +20,18 @@ PAIRS = (("weak_train", "strong_train"), ("weak_train", "test"), ("strong_train"
 class Leak:
     """A row of one split whose text is also in another."""
 
-    left: str  # id in the first split of `where`, the one that can be dropped
-    right: str  # id of its most similar row in the second
-    where: str  # "strong_train/test"
-    similarity: float  # Jaccard of 5-character runs; the same text has 1
+    left: str  # id in the first split of `where`, whose row can be dropped
+    right: str  # id of the most similar row in the second split
+    where: str  # such as "strong_train/test"
+    similarity: float  # Jaccard similarity of the sets of 5-character runs; 1 for the same text
 
 
 def find_leaks(task: Task, threshold: float = 0.8) -> tuple[Leak, ...]:
-    """Same and nearly same texts in two splits, at most one leak for a left row and a pair.
+    """Equal and nearly equal texts in two splits, at most one leak per left row and pair of splits.
 
     A text is the context, question and options together, in lower case without punctuation.
-    Same texts are all found; of pairs exactly at the threshold 99 % or more are expected to be,
-    and more of those above it.
+    All equal texts are found; of pairs exactly at the threshold 99 % or more are expected to be
+    found, and more of those above it.
 
     Args:
         task: three splits.
@@ -53,10 +53,10 @@ def find_leaks(task: Task, threshold: float = 0.8) -> tuple[Leak, ...]:
 def apply_leak_policy(
     task: Task, leaks: Sequence[Leak], policy: Literal["report", "error", "drop"]
 ) -> Task:
-    """The task as the policy wants it; "drop" removes the left row of each leak, never test rows.
+    """The task after the policy; "drop" removes the left row of each leak, never test rows.
 
     Raises:
-        InputError: the policy is "error" and there are leaks, or dropping leaves one class only.
+        InputError: the policy is "error" and there are leaks, or only one class would remain.
     """
     if not leaks or policy == "report":
         return task
@@ -75,17 +75,18 @@ def apply_leak_policy(
 
 
 def _without(task: Task, name: str, leaks: Sequence[Leak]) -> Split:
-    gone = {leak.left for leak in leaks if leak.where.startswith(f"{name}/")}
+    leaking = {leak.left for leak in leaks if leak.where.startswith(f"{name}/")}
     part: Split = getattr(task, name)
-    if not gone:
+    if not leaking:
         return part
-    rows = [i for i, question in enumerate(part.questions) if question.id not in gone]
+    rows = [i for i, question in enumerate(part.questions) if question.id not in leaking]
     kept = take(part, rows)
     classes = task.classes and not KINDS[task.kind].is_pair
     if not rows or (classes and len(np.unique(kept.truth)) < 2):
         raise InputError(
-            f"Without its {len(gone):,} leaking rows `{name}` of {task.name!r} has {len(rows):,} "
-            "rows of fewer than two classes. Give other data, or set `data.leaks: report`."
+            f"Without its {len(leaking):,} leaking rows `{name}` of {task.name!r} has "
+            f"{len(rows):,} rows of fewer than two classes. Give other data, or set "
+            "`data.leaks: report`."
         )
     return kept
 

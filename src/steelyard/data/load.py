@@ -1,7 +1,7 @@
 """Read a data set: two checked splits, before anything is drawn."""
 
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -9,10 +9,16 @@ import numpy as np
 
 from steelyard.data.generated import generate
 from steelyard.data.hub import class_names, open_hub, table_rows
-from steelyard.data.labels import Classes, LabelledRow, find_classes, option_number, read_names
+from steelyard.data.labels import (
+    Classes,
+    LabelledRow,
+    classes_of_labels,
+    option_number,
+    read_names,
+)
 from steelyard.data.normalize_text import group_keys
 from steelyard.data.preference_rows import PairRows, read_pairs
-from steelyard.data.row_fields import RowParser, shown
+from steelyard.data.row_fields import RowParser, abridged
 from steelyard.data.settings import Data
 from steelyard.errors import ConfigError, InputError
 from steelyard.io.files import check_file
@@ -32,8 +38,8 @@ class LoadedData:
     classes: tuple[str, ...]
     train: Split
     test: Split
-    groups: tuple[str, ...]  # (N,) of train: rows of one key ask about the same thing
-    left_out: dict[str, int] = field(default_factory=dict)  # reason -> rows that say nothing
+    groups: tuple[str, ...]  # (N,), keys of train rows: equal ones ask about the same thing
+    dropped: dict[str, int] = field(default_factory=dict)  # reason -> rows without information
 
 
 @dataclass(frozen=True)
@@ -41,19 +47,18 @@ class _File:
     """Rows of one split, and how they are read."""
 
     rows: Iterable[LocatedRow]
-    reader: RowParser
+    parser: RowParser
 
     def read(self) -> list[LabelledRow]:
-        labelled = []
+        parser, labelled = self.parser, []
         for number, (location, row) in enumerate(self.rows, start=1):
-            question = self.reader.question(row, location, number)
-            labelled.append(
-                LabelledRow(location, question, self.reader.label(row, location, question.id))
-            )
+            question = parser.question(row, location, number)
+            label = parser.label(row, location, question.id)
+            labelled.append(LabelledRow(location, question, label, parser.from_csv))
         return labelled
 
     def read_pairs(self) -> PairRows:
-        return read_pairs(self.rows, self.reader)
+        return read_pairs(self.rows, self.parser)
 
 
 def load(kind: Kind, data: Data, base: Path = Path()) -> LoadedData:
@@ -65,49 +70,34 @@ def load(kind: Kind, data: Data, base: Path = Path()) -> LoadedData:
         base: folder that relative paths start from.
 
     Raises:
-        InputError: a file, a row, a label or an id does not fit; the first culprit is named.
-        ConfigError: the embedded task is asked for as multiple choice.
+        InputError: a file, a row, a label or an id does not fit; the first one is named.
+        ConfigError: the embedded task is loaded as another kind than classification.
     """
     if data.generated:
         return _generated(kind, data.generated)
-    if data.hub:
-        name, names, train_file, test_file = _open_hub(kind, data, base)
-    else:
-        name, names, train_file, test_file = _open_files(kind, data, base)
+    opened = _open_hub(kind, data, base) if data.hub else _open_files(kind, data, base)
+    name, names, train_file, test_file = opened
     if KINDS[kind].is_pair:
         return _pairs(name, kind, train_file.read_pairs(), test_file.read_pairs())
     train, test = train_file.read(), test_file.read()
     _check_ids([*train, *test])
     if KINDS[kind].is_open:
-        first, second = _open_split(train), _open_split(test)
-        return LoadedData(name, kind, (), first, second, group_keys(first.questions))
-    from_csv = (train_file.reader.from_csv, test_file.reader.from_csv)
+        splits = _open_split(train), _open_split(test)
+        return LoadedData(name, kind, (), *splits, group_keys(splits[0].questions))
     if KINDS[kind].has_options:
         classes = KINDS[kind].names([row.question for row in train + test])
-        truths = [_options(rows, csv) for rows, csv in zip((train, test), from_csv, strict=True)]
+        splits = _closed_split(train, option_number), _closed_split(test, option_number)
     else:
-        named = find_classes(train, from_csv[0]) if names is None else Classes(names, False)
+        named = classes_of_labels(train) if names is None else Classes(names, False)
         classes = named.names
-        truths = [_answers(r, named, csv) for r, csv in zip((train, test), from_csv, strict=True)]
-        _check_classes_seen(truths[0], test, truths[1], classes)
-    _check_two_answers(train, truths[0])
-    questions = tuple(row.question for row in train)
-    return LoadedData(
-        name=name,
-        kind=kind,
-        classes=classes,
-        train=Split(questions, truths[0]),
-        test=Split(tuple(row.question for row in test), truths[1]),
-        groups=group_keys(questions),
-    )
+        splits = _closed_split(train, named.answer), _closed_split(test, named.answer)
+        _check_classes_seen(splits[0].truth, test, splits[1].truth, classes)
+    _check_two_answers(train, splits[0].truth)
+    return LoadedData(name, kind, classes, *splits, group_keys(splits[0].questions))
 
 
 def read_labelled(
-    kind: Kind,
-    path: Path,
-    classes: tuple[str, ...],
-    columns: Mapping[str, str] | None = None,
-    max_characters: int = 1_000_000,
+    kind: Kind, path: Path, classes: tuple[str, ...], columns: Mapping[str, str] | None = None
 ) -> Split:
     """Rows of one more file with the classes of a model that is already trained.
 
@@ -117,51 +107,61 @@ def read_labelled(
     Raises:
         InputError: the file does not fit, or its `labels.json` has other classes.
     """
-    reader = RowParser(kind, stem(path), dict(columns or {}), max_characters, is_csv(path))
+    file = _open_file(kind, path, columns)
     if KINDS[kind].is_pair:
-        return _one_file_of_pairs(path, reader)
-    rows = _File(read_rows(path), reader).read()
+        return _one_file_of_pairs(file, path)
+    rows = file.read()
     _check_ids(rows)
     if KINDS[kind].is_open:
         return _open_split(rows)
-    questions = tuple(row.question for row in rows)
     if KINDS[kind].has_options:
-        return Split(questions, _options(rows, reader.from_csv))
+        return _closed_split(rows, option_number)
     names = read_names(path.parent)
     if names is None:
         integers = all(name.removeprefix("-").isdecimal() for name in classes)
-        return Split(questions, _answers(rows, Classes(classes, integers), reader.from_csv))
+        return _closed_split(rows, Classes(classes, integers).answer)
     if sorted(names) != sorted(classes):
         raise InputError(
             f"{path.parent / 'labels.json'} must name the model's classes {list(classes)}, "
             f"in any order; got {list(names)}."
         )
-    truth = _answers(rows, Classes(names, False), reader.from_csv)
-    return Split(questions, np.array([classes.index(name) for name in names])[truth])
+    split = _closed_split(rows, Classes(names, False).answer)
+    return Split(split.questions, np.array([classes.index(name) for name in names])[split.truth])
+
+
+def read_class_names(
+    kind: Kind, path: Path, columns: Mapping[str, str] | None = None
+) -> tuple[str, ...]:
+    """Class names of a labelled file: of the `labels.json` next to it, or of its labels."""
+    names = read_names(path.parent)
+    return names or classes_of_labels(_open_file(kind, path, columns).read()).names
 
 
 def read_questions(
-    kind: Kind,
-    path: Path,
-    columns: Mapping[str, str] | None = None,
-    max_characters: int = 1_000_000,
+    kind: Kind, path: Path, columns: Mapping[str, str] | None = None
 ) -> tuple[Question, ...]:
-    """Questions of a file; labels, if it has any, are not looked at.
+    """Questions of a file; labels, if it has any, are not read.
 
-    Of preferences the two answers are, and pairs that say nothing are left out.
+    For preferences the two answers are read, and pairs without information are dropped.
 
     Raises:
         InputError: the file does not fit, or two rows have one id.
     """
-    reader = RowParser(kind, stem(path), dict(columns or {}), max_characters, is_csv(path))
+    file = _open_file(kind, path, columns)
     if KINDS[kind].is_pair:
-        return _one_file_of_pairs(path, reader).questions
+        return _one_file_of_pairs(file, path).questions
     rows = [
-        LabelledRow(location, reader.question(row, location, number), 0)
-        for number, (location, row) in enumerate(read_rows(path), start=1)
+        LabelledRow(location, file.parser.question(row, location, number), 0)
+        for number, (location, row) in enumerate(file.rows, start=1)
     ]
     _check_ids(rows)
     return tuple(row.question for row in rows)
+
+
+def _open_file(kind: Kind, path: Path, columns: Mapping[str, str] | None) -> _File:
+    return _File(
+        read_rows(path), RowParser(kind, stem(path), dict(columns or {}), from_csv=is_csv(path))
+    )
 
 
 def _open_files(
@@ -222,10 +222,10 @@ def _open_hub(
     names, files = None, []
     for split in (data.train, data.test):
         table = open_hub(data, split, base)
-        reader = RowParser(kind, split, data.columns, data.max_characters)
+        parser = RowParser(kind, split, data.columns, data.max_characters)
         if KINDS[kind].has_classes:
-            names = names or class_names(table, reader.column("label"))
-        files.append(_File(table_rows(table, f"{data.hub} {split}"), reader))
+            names = names or class_names(table, parser.column("label"))
+        files.append(_File(table_rows(table, f"{data.hub} {split}"), parser))
     name = Path(data.hub).name + (f"-{data.subset}" if data.subset else "")
     return name, names, files[0], files[1]
 
@@ -233,51 +233,49 @@ def _open_hub(
 def _generated(kind: Kind, name: str) -> LoadedData:
     if not KINDS[kind].has_classes:
         raise ConfigError(f"`generated: {name}` is a classification task; got kind {kind!r}.")
-    train_rows, test_rows = 4000, 1000
-    classes, rows = generate(train_rows + test_rows, seed=0)
-    splits = []
-    for split, part in (("train", rows[:train_rows]), ("test", rows[train_rows:])):
-        questions = tuple(Question(f"{name}-{split}-{i}", text) for i, (text, _) in enumerate(part))
-        splits.append(Split(questions, np.array([label for _, label in part], dtype=np.int64)))
-    groups = group_keys(splits[0].questions)
-    return LoadedData(name, kind, classes, splits[0], splits[1], groups)
+    classes, rows = generate(5000, seed=0)
+
+    def split(part: str, pairs: Sequence[tuple[str, int]]) -> Split:
+        texts = enumerate(text for text, _ in pairs)
+        questions = tuple(Question(f"{name}-{part}-{i}", text) for i, text in texts)
+        return Split(questions, np.array([label for _, label in pairs], dtype=np.int64))
+
+    train, test = split("train", rows[:4000]), split("test", rows[4000:])
+    return LoadedData(name, kind, classes, train, test, group_keys(train.questions))
 
 
 def _pairs(name: str, kind: Kind, train: PairRows, test: PairRows) -> LoadedData:
-    """Preferences: two answers, and no classes that have to be seen."""
+    """Preferences: two answers, and no classes that have to occur in train."""
     _check_ids([*train.rows, *test.rows])
-    left_out = {reason: train.left_out[reason] + test.left_out[reason] for reason in test.left_out}
+    dropped = {reason: train.dropped[reason] + test.dropped[reason] for reason in test.dropped}
     first = train.split
-    return LoadedData(name, kind, PAIR, first, test.split, group_keys(first.questions), left_out)
+    return LoadedData(name, kind, PAIR, first, test.split, group_keys(first.questions), dropped)
 
 
-def _one_file_of_pairs(path: Path, reader: RowParser) -> Split:
-    pairs = read_pairs(read_rows(path), reader)
+def _one_file_of_pairs(file: _File, path: Path) -> Split:
+    pairs = file.read_pairs()
     _check_ids(pairs.rows)
-    if sum(pairs.left_out.values()):
-        reasons = ", ".join(f"{count} with {why}" for why, count in pairs.left_out.items())
-        log.warning("%s: pairs that say nothing are left out, %s.", path.name, reasons)
+    if sum(pairs.dropped.values()):
+        reasons = ", ".join(f"{count} with {reason}" for reason, count in pairs.dropped.items())
+        log.warning("%s: pairs without information are dropped, %s.", path.name, reasons)
     return pairs.split
 
 
 def _open_split(rows: list[LabelledRow]) -> Split:
-    """Open questions: the true answer of each is number 0 of a list of its own."""
+    """Open questions: the true answer of each is number 0 of its own list."""
     questions = tuple(row.question for row in rows)
-    return Split(
-        questions, np.zeros(len(rows), dtype=np.int64), tuple(str(row.label) for row in rows)
-    )
+    texts = tuple(str(row.label) for row in rows)
+    return Split(questions, np.zeros(len(rows), dtype=np.int64), texts)
 
 
-def _answers(rows: list[LabelledRow], classes: Classes, from_csv: bool) -> Ints:
-    return np.array([classes.answer(row, from_csv) for row in rows], dtype=np.int64)
-
-
-def _options(rows: list[LabelledRow], from_csv: bool) -> Ints:
-    return np.array([option_number(row, from_csv) for row in rows], dtype=np.int64)
+def _closed_split(rows: list[LabelledRow], number: Callable[[LabelledRow], int]) -> Split:
+    """Closed questions; `number` gives the answer number of a row's label."""
+    truth = np.array([number(row) for row in rows], dtype=np.int64)
+    return Split(tuple(row.question for row in rows), truth)
 
 
 def _check_ids(rows: Sequence[LabelledRow]) -> None:
-    """Ids that differ only in case or outer white space are one id to a reader, so refused."""
+    """Refuse equal ids; those that differ only in case or outer white space count as equal."""
     seen: dict[str, LabelledRow] = {}
     for row in rows:
         other = seen.setdefault(row.question.id.strip().casefold(), row)
@@ -307,5 +305,5 @@ def _check_two_answers(rows: list[LabelledRow], truth: Ints) -> None:
     if (truth == truth[0]).all():
         raise InputError(
             f"All {len(rows):,} train rows have the same label, first {rows[0].where}: "
-            f"{shown(rows[0].label)}. At least two different labels are needed."
+            f"{abridged(rows[0].label)}. At least two different labels are needed."
         )

@@ -1,9 +1,9 @@
 """Pairs of similar texts, found without comparing all with all.
 
-Texts are sets of hashed runs of 5 characters. MinHash signatures agree in one place with
+Texts are sets of hashed runs of 5 characters. MinHash signatures agree at a position with
 probability equal to the Jaccard similarity J of two sets (Broder 1997, "On the resemblance and
-containment of documents", section 3). Cut into b bands of r places, two texts share a band with
-probability 1 - (1 - J^r)^b; only such pairs are compared exactly.
+containment of documents", section 3). Divided into b bands of r positions, two texts share a band
+with probability 1 - (1 - J^r)^b; only such pairs are compared exactly.
 """
 
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ import numpy.typing as npt
 from steelyard.types import Floats, Ints
 
 SHINGLE = 5  # characters
-PLACES = 256  # of a signature
+POSITIONS = 256  # of a signature
 RECALL = 0.99  # probability that a pair exactly at the threshold is compared
 MOST = 32  # pairs of one text within one band: bounds the work if all texts look alike
 
@@ -38,8 +38,8 @@ def similar_pairs(
         part = slice(start, start + 4096)
         a = table[np.searchsorted(rows, pairs[0][part])]
         b = table[np.searchsorted(rows, pairs[1][part] + len(left))]
-        both = np.asarray(a.multiply(b).sum(axis=1)).ravel()
-        similarity[part] = both / (np.diff(a.indptr) + np.diff(b.indptr) - both)
+        shared = np.asarray(a.multiply(b).sum(axis=1)).ravel()
+        similarity[part] = shared / (np.diff(a.indptr) + np.diff(b.indptr) - shared)
     keep = similarity >= threshold
     return pairs[0][keep], pairs[1][keep], similarity[keep]
 
@@ -47,7 +47,7 @@ def similar_pairs(
 def shingles(texts: Sequence[str]) -> tuple[Hashes, Ints]:
     """Hashes of all runs of 5 characters, text after text, and where each text starts.
 
-    A text of fewer characters is one run, filled up with spaces.
+    A text of fewer characters is one run, padded with spaces.
     """
     padded = [text.ljust(SHINGLE) for text in texts]
     codes = np.frombuffer("".join(padded).encode("utf-32-le", "surrogatepass"), dtype=np.uint32)
@@ -71,18 +71,18 @@ def _mix(x: Hashes) -> Hashes:
 
 
 def _signatures(texts: Sequence[str], chunk: int = 1 << 21) -> Hashes:
-    """Least hash of each text under `PLACES` hash functions, (N, PLACES)."""
+    """Least hash of each text under `POSITIONS` hash functions, (N, POSITIONS)."""
     rng = np.random.default_rng(0)
-    factors = rng.integers(0, 2**32, PLACES, dtype=np.uint32) | np.uint32(1)
-    offsets = rng.integers(0, 2**32, PLACES, dtype=np.uint32)
-    rows = np.empty((len(texts), PLACES), dtype=np.uint32)
+    factors = rng.integers(0, 2**32, POSITIONS, dtype=np.uint32) | np.uint32(1)
+    offsets = rng.integers(0, 2**32, POSITIONS, dtype=np.uint32)
+    rows = np.empty((len(texts), POSITIONS), dtype=np.uint32)
     ends = np.cumsum([len(text) for text in texts])
     start = 0
     while start < len(texts):
         before = ends[start - 1] if start else 0
         stop = max(start + 1, int(np.searchsorted(ends, before + chunk)))
         hashes, starts = shingles(texts[start:stop])
-        for position in range(PLACES):
+        for position in range(POSITIONS):
             values = hashes * factors[position] + offsets[position]
             rows[start:stop, position] = np.minimum.reduceat(values, starts[:-1])
         start = stop
@@ -91,18 +91,15 @@ def _signatures(texts: Sequence[str], chunk: int = 1 << 21) -> Hashes:
 
 def _band_rows(threshold: float) -> int:
     """The longest band that still finds a pair at the threshold with probability `RECALL`."""
-    best = 1
-    for rows in range(1, 33):
-        if 1 - (1 - threshold**rows) ** (PLACES // rows) >= RECALL:
-            best = rows
-    return best
+    lengths = (n for n in range(1, 33) if 1 - (1 - threshold**n) ** (POSITIONS // n) >= RECALL)
+    return max(lengths, default=1)
 
 
 def _candidates(left: Hashes, right: Hashes, threshold: float) -> tuple[Ints, Ints]:
-    """Pairs of rows that agree in all places of at least one band."""
+    """Pairs of rows that agree at all positions of at least one band."""
     width = _band_rows(threshold)
     pairs = [np.empty(0, dtype=np.int64)]
-    for start in range(0, PLACES - width + 1, width):
+    for start in range(0, POSITIONS - width + 1, width):
         a = _band_keys(left[:, start : start + width])
         b = _band_keys(right[:, start : start + width])
         order = np.argsort(b, kind="stable")
@@ -125,7 +122,7 @@ def _band_keys(band: Hashes) -> npt.NDArray[np.uint64]:
 
 
 def _table(texts: Sequence[str]) -> Any:
-    """Which text has which run, (N, runs), ones."""
+    """Which text has which run, (N, runs), of ones."""
     from scipy.sparse import csr_matrix
 
     if not texts:
@@ -133,6 +130,6 @@ def _table(texts: Sequence[str]) -> Any:
     hashes, starts = shingles(texts)
     row = np.repeat(np.arange(len(texts)), np.diff(starts))
     column = np.unique(hashes, return_inverse=True)[1]
-    codes = np.unique(row * (int(column.max()) + 1) + column)
-    row, column = codes // (int(column.max()) + 1), codes % (int(column.max()) + 1)
-    return csr_matrix((np.ones(len(codes)), (row, column)))
+    width = int(column.max()) + 1
+    codes = np.unique(row * width + column)
+    return csr_matrix((np.ones(len(codes)), np.divmod(codes, width)))

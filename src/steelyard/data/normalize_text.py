@@ -1,4 +1,4 @@
-"""One text in one form, so that copies are found whatever their case and punctuation."""
+"""Texts in a normal form, so that copies are found whatever their case and punctuation."""
 
 import sys
 import unicodedata
@@ -10,7 +10,7 @@ from steelyard.types import Question
 
 
 def normalise(text: str) -> str:
-    """Case folded, punctuation and runs of white space as one space; maybe empty.
+    """Case folded, punctuation and runs of white space as one space; may be empty.
 
     >>> normalise("  Who's  THERE?! ")
     'who s there'
@@ -20,7 +20,7 @@ def normalise(text: str) -> str:
 
 
 def full_text(question: Question) -> str:
-    """All that a model reads: context, question and options."""
+    """Everything that a model reads: context, question and options."""
     parts = (question.context, question.text, *question.choices)
     return "\n".join(part for part in parts if part)
 
@@ -30,7 +30,7 @@ def group_keys(questions: Sequence[Question]) -> tuple[str, ...]:
 
     Multiple choice: the context, or the question where there is none. Classification: the text.
     A text that all rows share ("Which sentence makes sense?") is an instruction: then the key is
-    all that a row says.
+    made of the full text.
     """
     keys = [_digest(q.context if q.context.strip() else q.text) for q in questions]
     if len(set(keys)) == 1:

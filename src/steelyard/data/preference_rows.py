@@ -1,7 +1,7 @@
 """Preference rows `id?, prompt, chosen, rejected` as questions with two choices.
 
-Which choice is the preferred one is drawn from the row's id, so that its place tells nothing. From
-here on a preference is a closed question: votes, estimators and selections work as they are.
+The position of the preferred choice is a random bit made of the row's id, so that it tells nothing.
+From here on a preference is a closed question: votes, estimators and selections need no changes.
 """
 
 from collections.abc import Iterable
@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from steelyard.data.labels import LabelledRow
-from steelyard.data.row_fields import RowParser, shown
+from steelyard.data.row_fields import RowParser, abridged
 from steelyard.errors import InputError
 from steelyard.io.rows import LocatedRow, Row
 from steelyard.types import Split, chosen_position
@@ -20,10 +20,10 @@ SIDES = ("chosen", "rejected")
 
 @dataclass(frozen=True, eq=False)
 class PairRows:
-    """The usable pairs of a file, and how many say nothing."""
+    """The usable pairs of a file, and how many were dropped."""
 
     rows: tuple[LabelledRow, ...]  # a label is the number of the chosen answer, 0 or 1
-    left_out: dict[str, int]  # reason -> rows
+    dropped: dict[str, int]  # reason -> rows
 
     @property
     def split(self) -> Split:
@@ -31,47 +31,47 @@ class PairRows:
         return Split(tuple(row.question for row in self.rows), truth)
 
 
-def read_pairs(rows: Iterable[LocatedRow], reader: RowParser) -> PairRows:
-    """Pairs of a file; rows with two equal answers or an empty one are left out and counted.
+def read_pairs(rows: Iterable[LocatedRow], parser: RowParser) -> PairRows:
+    """Pairs of a file; rows with two equal answers or an empty answer are dropped and counted.
 
     Args:
-        rows: with their places.
-        reader: of kind "preference".
+        rows: rows with their locations.
+        parser: parser of kind "preference".
 
     Raises:
-        InputError: a field is missing, is no text or too long, or no pair is left.
+        InputError: a field is missing, is no text or too long, or no pair remains.
     """
     pairs = []
-    left_out = {"empty answer": 0, "equal answers": 0}
+    dropped = {"empty answer": 0, "equal answers": 0}
     location = "the file"
     for number, (location, row) in enumerate(rows, start=1):
-        question = reader.question(row, location, number)
-        answers = [_answer(reader, row, name, f"{location}, id {question.id!r}") for name in SIDES]
+        question = parser.question(row, location, number)
+        answers = [_answer(parser, row, name, f"{location}, id {question.id!r}") for name in SIDES]
         plain = [answer.strip() for answer in answers]
         if not all(plain):
-            left_out["empty answer"] += 1
+            dropped["empty answer"] += 1
         elif plain[0] == plain[1]:
-            left_out["equal answers"] += 1
+            dropped["equal answers"] += 1
         else:
             right = chosen_position(question.id)
             choices = tuple(answers if right == 0 else answers[::-1])
             pairs.append(LabelledRow(location, replace(question, choices=choices), right))
     if not pairs:
         raise InputError(
-            f"No pair is left up to {location}: each row must have two different answers. Found "
-            f"{left_out['empty answer']} with an empty one and {left_out['equal answers']} with "
-            "two equal ones."
+            f"No pair remains up to {location}: each row must have two different answers. Found "
+            f"{dropped['empty answer']} with an empty answer and {dropped['equal answers']} with "
+            "two equal answers."
         )
-    return PairRows(tuple(pairs), left_out)
+    return PairRows(tuple(pairs), dropped)
 
 
-def _answer(reader: RowParser, row: Row, field: str, where: str) -> str:
-    """One side of a pair; empty is allowed here, because such rows are counted."""
-    value = reader._cell(row, field, where)
+def _answer(parser: RowParser, row: Row, field: str, where: str) -> str:
+    """One answer of a pair; it may be empty, because such rows are counted."""
+    value = parser.cell(row, field, where)
     if value is None or (isinstance(value, str) and not value.strip()):
         return ""
     if not isinstance(value, str):
         raise InputError(
-            f"{where}: `{field}` must be a text; got {shown(value)}. Correct or remove the row."
+            f"{where}: `{field}` must be a text; got {abridged(value)}. Correct or remove the row."
         )
-    return reader._check_text(value, field, where)
+    return parser.check_text(value, field, where)

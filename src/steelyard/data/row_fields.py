@@ -1,4 +1,4 @@
-"""One row's fields, checked. Every refusal names the place, the id, the value and what to do."""
+"""One row's fields, checked; an error names the location, the id, the value and what to do."""
 
 import json
 import math
@@ -10,22 +10,24 @@ from steelyard.io.rows import Row
 from steelyard.types import Question
 from steelyard.types.task_kinds import KINDS, Kind
 
+MAX_CHARACTERS = 1_000_000
+
 
 @dataclass(frozen=True)
 class RowParser:
     """How the rows of one file are read."""
 
     kind: Kind
-    stem: str  # of generated ids, "{stem}-{row number}"
-    columns: dict[str, str]  # our field name -> the file's
-    max_characters: int
+    stem: str  # begins generated ids, "{stem}-{row number}"
+    columns: dict[str, str]  # our field name -> the file's column name
+    max_characters: int = MAX_CHARACTERS
     from_csv: bool = False  # every cell is a string
 
     def column(self, field: str) -> str:
         return self.columns.get(field, field)
 
     def question(self, row: Row, location: str, number: int) -> Question:
-        """The question of row `number`, from 1; of a preference without its two answers.
+        """The question of row `number`, from 1; that of a preference without its two answers.
 
         Raises:
             InputError: a field is missing, empty, too long or of another type.
@@ -40,17 +42,17 @@ class RowParser:
         return Question(name, text, self._choices(row, where), context)
 
     def label(self, row: Row, location: str, name: str) -> str | int:
-        """The label as it stands in the file; which class it is, is decided later.
+        """The label in the file, unchanged; which class it is, is decided later.
 
-        Of an open question it is the text of the true answer; a number is its digits.
+        That of an open question is the text of the true answer; a number becomes its digits.
         """
         where = f"{location}, id {name!r}"
         if KINDS[self.kind].is_open:
-            answer = self._cell(row, "answer", where)
+            answer = self.cell(row, "answer", where)
             if isinstance(answer, int | float) and not isinstance(answer, bool):
                 answer = repr(answer) if math.isfinite(answer) else answer
-            return self._check_text(answer, "answer", where)
-        label = self._cell(row, "label", where)
+            return self.check_text(answer, "answer", where)
+        label = self.cell(row, "label", where)
         wish = "a class name or a class number"
         if KINDS[self.kind].has_options:
             wish = "the number of the right option, from 0, or its text"
@@ -61,46 +63,46 @@ class RowParser:
         advice = "Every row needs its true label."
         if (isinstance(label, float) and label.is_integer()) or isinstance(label, bool):
             advice = f"Write {int(label)}."
-        raise InputError(f"{where}: `label` must be {wish}; got {shown(label)}. {advice}")
+        raise InputError(f"{where}: `label` must be {wish}; got {abridged(label)}. {advice}")
 
     def _id(self, row: Row, location: str, number: int) -> str:
         column = self.column("id")
         if column not in row and "id" not in self.columns:
             return f"{self.stem}-{number}"
-        value = self._cell(row, "id", location)
+        value = self.cell(row, "id", location)
         if isinstance(value, int) and not isinstance(value, bool):
             return str(value)
         if isinstance(value, str) and value.strip():
             return _check_characters(value, "id", location)
         raise InputError(
-            f"{location}: `id` must be a string or an integer; got {shown(value)}. "
+            f"{location}: `id` must be a string or an integer; got {abridged(value)}. "
             "Give every row an id, or none."
         )
 
-    def _cell(self, row: Row, field: str, where: str) -> Any:
+    def cell(self, row: Row, field: str, where: str) -> Any:
         column = self.column(field)
         if column not in row:
             raise InputError(
-                f"{where}: column {column!r} is missing; found {shown(list(row), 200)}. "
+                f"{where}: column {column!r} is missing; found {abridged(list(row), 200)}. "
                 f"If another column is meant, set `data.columns: {{{field}: its name}}`."
             )
         return row[column]
 
     def _text(self, row: Row, field: str, where: str) -> str:
-        return self._check_text(self._cell(row, field, where), field, where)
+        return self.check_text(self.cell(row, field, where), field, where)
 
     def _optional_text(self, row: Row, field: str, where: str) -> str:
         if self.column(field) not in row and field not in self.columns:
             return ""
-        value = self._cell(row, field, where)
+        value = self.cell(row, field, where)
         if value is None or value == "":
             return ""
-        return self._check_text(value, field, where)
+        return self.check_text(value, field, where)
 
-    def _check_text(self, value: object, name: str, where: str) -> str:
+    def check_text(self, value: object, name: str, where: str) -> str:
         if not isinstance(value, str) or not value.strip():
             raise InputError(
-                f"{where}: `{name}` must be a text that is not empty; got {shown(value)}. "
+                f"{where}: `{name}` must be a text that is not empty; got {abridged(value)}. "
                 "Correct or remove the row."
             )
         if len(value) >= self.max_characters:
@@ -111,23 +113,23 @@ class RowParser:
         return _check_characters(value, name, where)
 
     def _choices(self, row: Row, where: str) -> tuple[str, ...]:
-        value = self._cell(row, "choices", where)
+        value = self.cell(row, "choices", where)
         if self.from_csv:
             value = _parse_cell(value, where)
         if not isinstance(value, list | tuple) or len(value) < 2:
             raise InputError(
-                f"{where}: `choices` must be a list of at least two texts; got {shown(value)}."
+                f"{where}: `choices` must be a list of at least two texts; got {abridged(value)}."
             )
         return tuple(
-            self._check_text(choice, f"choices[{number}]", where)
+            self.check_text(choice, f"choices[{number}]", where)
             for number, choice in enumerate(value)
         )
 
 
-def shown(value: object, limit: int = 60) -> str:
-    """A value for a message, cut to `limit` characters.
+def abridged(value: object, limit: int = 60) -> str:
+    """A value for a message, at most `limit` characters.
 
-    >>> shown("a" * 100, 8)
+    >>> abridged("a" * 100, 8)
     "'aaaa..."
     """
     text = ascii(value[:limit]) if isinstance(value, str) else repr(value)
@@ -159,5 +161,5 @@ def _parse_cell(value: str, where: str) -> Any:
     except (ValueError, RecursionError) as error:
         raise InputError(
             f"{where}: `choices` must be a JSON list of texts in its cell, "
-            f'as ["one", "two"]; got {shown(value)} ({error}).'
+            f'as ["one", "two"]; got {abridged(value)} ({error}).'
         ) from error

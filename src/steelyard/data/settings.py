@@ -5,6 +5,8 @@ from typing import Annotated, Literal
 
 import pydantic
 
+from steelyard.data.row_fields import MAX_CHARACTERS
+
 FIELDS = (
     *("id", "text", "label", "question", "choices", "context", "prompt", "answer"),
     *("chosen", "rejected"),
@@ -17,20 +19,30 @@ Rows = Annotated[int, pydantic.Field(ge=2)]
 class Data(pydantic.BaseModel, frozen=True, extra="forbid"):
     """Where the data comes from: two files, a Hub data set (or folder), or an embedded task."""
 
-    train: str | None = None  # a file, or with `hub` a split
-    test: str | None = None  # a file, or with `hub` a split
-    hub: str | None = None  # name on the Hugging Face Hub, or a folder `datasets` can read
-    subset: str | None = None  # configuration of the Hub data set
-    revision: str | None = None  # commit or tag of the Hub data set
-    generated: Literal["errands"] | None = None  # embedded task, needs no file
-    columns: dict[str, str] = {}  # our field name -> the file's column name
-    weak_train: Annotated[int, pydantic.Field(ge=0)] = (
-        300  # rows that make the supervisors; 0: none
-    )
-    strong_train: Rows | None = None  # rows for the student; None: all that remain
-    max_test: Count | None = None  # test rows; None: all
-    leaks: Literal["report", "error", "drop"] = "report"  # texts that are in two splits
-    max_characters: Count = 1_000_000  # a text of this many characters or more is refused
+    train: str | None = None
+    """File of the training rows, or with `hub` the name of a split."""
+    test: str | None = None
+    """File of the test rows, or with `hub` the name of a split."""
+    hub: str | None = None
+    """Name of a data set on the Hugging Face Hub, or a folder that `datasets` can read."""
+    subset: str | None = None
+    """Configuration of the Hub data set."""
+    revision: str | None = None
+    """Commit or tag of the Hub data set."""
+    generated: Literal["errands"] | None = None
+    """Embedded task, which needs no file."""
+    columns: dict[str, str] = {}
+    """Column names of the files, by field: `{text: sentence}`."""
+    weak_train: int = pydantic.Field(300, ge=0)
+    """Number of rows that the supervisors are trained on; 0 for none."""
+    strong_train: Rows | None = None
+    """Number of rows for the student; null takes all that remain."""
+    max_test: Count | None = None
+    """Largest number of test rows; null takes all."""
+    leaks: Literal["report", "error", "drop"] = "report"
+    """What to do about texts that are in two splits."""
+    max_characters: Count = MAX_CHARACTERS
+    """A text of this many characters or more is refused."""
 
     @pydantic.model_validator(mode="after")
     def _check_source(self) -> "Data":

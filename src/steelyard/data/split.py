@@ -21,25 +21,25 @@ def split(source: LoadedData, data: Data, seed: int) -> Task:
     Args:
         source: the data set.
         data: how many rows are wanted.
-        seed: of the draw from the train rows, >= 0.
+        seed: random seed for the draw from the train rows, >= 0.
 
     Raises:
-        InputError: too few rows, groups that do not add up, or a split of one class only.
+        InputError: too few rows, groups that do not add up, or a split of a single class.
     """
     size = len(source.train.truth)
     strong = size - data.weak_train if data.strong_train is None else data.strong_train
     if strong < 2 or data.weak_train + strong > size:
         wanted = "at least 2" if data.strong_train is None else f"{strong:,}"
         raise InputError(
-            f"{source.name!r} has {size:,} train rows, asked are {data.weak_train:,} for "
-            f"`weak_train` and {wanted} for `strong_train`. Lower `data.weak_train` or "
+            f"{source.name!r} has {size:,} train rows; `weak_train` needs {data.weak_train:,} and "
+            f"`strong_train` {wanted}. Lower `data.weak_train` or "
             "`data.strong_train`, or give more rows."
         )
     rng = np.random.default_rng([seed, 1])
     groups = np.unique(np.array(source.groups), return_inverse=True)[1].astype(np.int64)
     rows = draw_groups(source.train.truth, groups, (data.weak_train, strong), rng)
-    for name, part in zip(("weak_train", "strong_train"), rows, strict=True):
-        if KINDS[source.kind].has_classes or KINDS[source.kind].has_options:
+    if KINDS[source.kind].has_classes or KINDS[source.kind].has_options:
+        for name, part in zip(("weak_train", "strong_train"), rows, strict=True):
             _check_classes(source, part, name)
     return Task(
         name=source.name,
@@ -52,7 +52,7 @@ def split(source: LoadedData, data: Data, seed: int) -> Task:
 
 
 def take(part: Split, rows: Ints | Sequence[int]) -> Split:
-    """Some rows of a split, in the given order."""
+    """The given rows of a split, in their order."""
     return Split(
         tuple(part.questions[i] for i in rows),
         part.truth[np.asarray(rows, dtype=int)],
@@ -61,7 +61,7 @@ def take(part: Split, rows: Ints | Sequence[int]) -> Split:
 
 
 def _test_rows(truth: Ints, most: int | None) -> Ints:
-    """Up to `most` rows in file order, stratified; the same for every seed of an experiment."""
+    """Up to `most` rows in file order, stratified by class; the same for every seed."""
     if most is None or most >= len(truth):
         return np.arange(len(truth))
     rng = np.random.default_rng(20231214)

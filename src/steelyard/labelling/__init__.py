@@ -1,14 +1,9 @@
-"""Ask supervisors about a file of questions, and write what they say as votes."""
+"""Ask supervisors about a file of questions, and write their answers as votes."""
 
-from steelyard.labelling.items import Items, read_items
-from steelyard.labelling.label import LabellingResult, Plan, check_out, label, plan
-
-__all__ = [
-    "Items",
-    "LabellingResult",
-    "Plan",
-    "check_out",
-    "label",
-    "plan",
-    "read_items",
-]
+from steelyard.labelling.checks import Plan as Plan
+from steelyard.labelling.checks import check_output as check_output
+from steelyard.labelling.checks import plan_queries as plan_queries
+from steelyard.labelling.items import Items as Items
+from steelyard.labelling.items import read_items as read_items
+from steelyard.labelling.label import LabellingResult as LabellingResult
+from steelyard.labelling.label import label as label

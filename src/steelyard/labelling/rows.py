@@ -5,19 +5,21 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from steelyard.io import atomic as sealed
+from steelyard.io import atomic
 from steelyard.labelling.items import Items
-from steelyard.prompts import PromptedQuestion
-from steelyard.supervision.protocol import BaseSupervisor
+from steelyard.store.store import fingerprint, library_versions
+from steelyard.supervision.api.request import ReplyCache, RequestProgress, request_key
+from steelyard.supervision.protocol import BaseSupervisor, VoteRequest
 from steelyard.types import ABSTAIN, Votes
 from steelyard.types.task_kinds import KINDS, TaskKind
 
 Row = dict[str, Any]
 DIGITS = 6  # of probabilities in the file
+CHUNK = 500  # questions; a local language model is loaded once for each chunk
 
 
-def rows_of(votes: Votes, supervisor: BaseSupervisor, items: Items, seed: int) -> Iterator[Row]:
-    """One row for each vote: `id, voter, query, answer`, and what is known of it."""
+def vote_rows(votes: Votes, supervisor: BaseSupervisor, items: Items, seed: int) -> Iterator[Row]:
+    """One row for each vote: `id, voter, query, answer`, and all else that is available."""
     by_id = {question.id: question for question in items.questions}
     number = {name: q for q, name in enumerate(votes.queries)}
     for m in range(len(votes.answer)):
@@ -35,11 +37,11 @@ def rows_of(votes: Votes, supervisor: BaseSupervisor, items: Items, seed: int) -
             row["text"] = votes.texts[m]
         if votes.reasons:
             row["reason"] = votes.reasons[m]
+        row["seed"] = seed
         if supervisor.prompts is not None:
             asked = supervisor.prompts.ask(question, items.kind, items.classes, number[query], seed)
-            row |= _reproduced(asked, supervisor, int(votes.voter[m]))
-        else:
-            row["seed"] = seed
+            row["seed"] = supervisor.sample_seed(asked.seed, int(votes.voter[m]))
+            row |= {"order": list(asked.order), "prompt": asked.prompt}
         yield row
 
 
@@ -48,18 +50,50 @@ def _answer(votes: Votes, m: int, kind: TaskKind) -> str | int | None:
     if answer == ABSTAIN:
         return None
     if kind.is_open:
-        texts = votes.candidate_texts[int(votes.example[m])]
-        return texts[answer]
+        return votes.candidate_texts[int(votes.example[m])][answer]
     return answer if kind.has_options else votes.classes[answer]
 
 
-def _reproduced(asked: PromptedQuestion, supervisor: BaseSupervisor, voter: int) -> Row:
-    seed = supervisor.sample_seed(asked.seed, voter)
-    return {"seed": seed, "order": list(asked.order), "prompt": asked.prompt}
+def chunked_rows(
+    supervisor: BaseSupervisor,
+    items: Items,
+    seed: int,
+    cache: ReplyCache,
+    watch: RequestProgress,
+) -> Iterator[Row]:
+    """Rows of a local language model, asked chunk by chunk, so that a stop loses one chunk only.
+
+    The rows of a chunk are stored as one reply, under a key of everything that decides them.
+    """
+    common = {
+        "engine": supervisor.kind,
+        "version": supervisor.versions(),
+        "settings": supervisor.model_dump(mode="json"),
+        "inputs": dict(supervisor.inputs()),
+        "libraries": library_versions(*supervisor.libraries),
+        "classes": list(items.classes),
+        "seed": seed,
+    }
+    model = "" if supervisor.pretrained is None else supervisor.pretrained.model
+    starts = range(0, len(items.questions), CHUNK)
+    watch.begin(len(starts))
+    for start in starts:
+        questions = items.questions[start : start + CHUNK]
+        key = request_key({**common, "questions": fingerprint(questions)})
+        stored = cache.get([key]).get(key)
+        if stored is None:
+            request = VoteRequest(items.kind, items.classes, (questions,), seed=seed)
+            rows = list(vote_rows(supervisor.vote(request)[0], supervisor, items, seed))
+            record = {"engine": supervisor.kind, "model": model, "request": common}
+            cache.put({key: {**record, "text": json.dumps(rows)}})
+        else:
+            rows = json.loads(stored["text"])
+        watch.answered("", 0.0, stored=stored is not None)
+        yield from rows
 
 
-def told_apart(name: str, taken: set[str]) -> str:
-    """The name with `#2`, `#3`, ... behind it if it is taken, which it is from now on."""
+def distinct_name(name: str, taken: set[str]) -> str:
+    """The name, with `#2`, `#3`, ... appended if it is taken; it is added to the taken names."""
     new, count = name, 1
     while new in taken:
         count += 1
@@ -69,5 +103,5 @@ def told_apart(name: str, taken: set[str]) -> str:
 
 
 def write_rows(path: Path, rows: Iterable[Row]) -> None:
-    """Replace a file of JSON lines at once: readers see the old or the new content, never half."""
-    sealed.write_parts(path, (json.dumps(row, ensure_ascii=False) + "\n" for row in rows))
+    """Replace a file of JSON lines in one step: readers see the old or the new content."""
+    atomic.write_parts(path, (json.dumps(row, ensure_ascii=False) + "\n" for row in rows))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias, Union, cast
 import numpy as np
 import numpy.typing as npt
 
-from steelyard.data.labels import names_in, read_names
+from steelyard.data.labels import read_names, read_names_file
 from steelyard.errors import InputError
 from steelyard.io.files import check_file
 from steelyard.io.row_source import (
@@ -118,7 +118,7 @@ def _read(
     names, named_in = None, ""
     if answers == "closed":
         if isinstance(classes, str | Path):
-            names, named_in = names_in(Path(classes)), Path(classes).name
+            names, named_in = read_names_file(Path(classes)), Path(classes).name
         elif classes is not None:
             names = tuple(classes)
         elif isinstance(rows, FileRows):

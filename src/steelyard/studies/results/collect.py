@@ -99,7 +99,7 @@ def _data(run: Run, scores: StudyScores) -> dict[str, Any]:
             "examples": [asdict(leak) for leak in leaks[:5]],
         },
         "truncated": {"strong_train": truncated},
-        "dropped": run.source.left_out,
+        "dropped": run.source.dropped,
     }
 
 

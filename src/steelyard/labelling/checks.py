@@ -1,0 +1,129 @@
+"""Early checks of a call to `label`, and the plan of what it would ask."""
+
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from steelyard.errors import ConfigError, InputError
+from steelyard.io.rows import stem
+from steelyard.labelling.items import Items
+from steelyard.store.ledger import Ledger
+from steelyard.supervision.api.request import Limits
+from steelyard.supervision.protocol import BaseSupervisor
+from steelyard.types.task_kinds import KINDS
+
+ENDING = ".jsonl"
+
+
+def check_output(out: Path) -> None:
+    """Refuse early an output that cannot be written.
+
+    Raises:
+        InputError: the name does not end in .jsonl, it is a folder, or its folder does not exist
+            or cannot be written to.
+    """
+    if not out.name.lower().endswith(ENDING):
+        raise InputError(f"`out` must end in {ENDING} (JSON lines); got {out.name}.")
+    if out.is_dir():
+        raise InputError(f"{out} is a folder; give a file as `out`.")
+    if not out.parent.is_dir():
+        raise InputError(f"{out} cannot be written: there is no folder {out.parent}. Make it.")
+    try:
+        tempfile.TemporaryFile(dir=out.parent).close()
+    except OSError as error:
+        raise InputError(
+            f"{out} cannot be written ({error.strerror}); give a file in another folder."
+        ) from error
+
+
+def check_supervisors(
+    items: Items,
+    supervisors: Sequence[BaseSupervisor],
+    limits: Limits | None = None,
+    budget: int | None = None,
+) -> None:
+    """Refuse early supervisors that cannot vote on the items.
+
+    Raises:
+        ConfigError: as `label`.
+        InputError: votes about other ids.
+    """
+    ids = {question.id for question in items.questions}
+    classes = items.classes if KINDS[items.kind].has_classes else ()
+    for supervisor in supervisors:
+        server = supervisor.server
+        supervisor.check_task(items.kind)
+        supervisor.check_ids(ids)
+        if supervisor.prompts is not None:
+            supervisor.prompts.check_asking(items.kind, classes)
+        if supervisor.needs_labels and items.labelled is None:
+            raise ConfigError(
+                f"A {supervisor.kind} supervisor is trained on labelled rows; give a file of them "
+                "as `labelled`."
+            )
+        if budget is not None and server is None:
+            raise ConfigError(
+                f"With `budget` each query depends on earlier answers, and a {supervisor.kind} "
+                "supervisor answers all at once; remove `budget`, or use `api` supervisors only."
+            )
+        if server is None or limits is None or limits.max_cost is None:
+            continue
+        if not server.price_prompt and not server.price_completion:
+            raise ConfigError(
+                "`max_cost` needs prices; give `price_prompt` and `price_completion` (of 1,000 "
+                f"tokens) of {server.voter}."
+            )
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a supervisor would be asked; numbers of tokens are estimates."""
+
+    supervisor: str
+    queries: int
+    stored: int = 0  # distinct queries that are answered already
+    to_ask: int = 0  # distinct queries that are not
+    prompt_tokens: int = 0  # of the queries to ask: a quarter of the characters
+    completion_tokens: int = 0  # of the queries to ask: at most
+    price: float = 0.0  # at most
+    served: bool = False  # whether it asks a server
+
+
+def plan_queries(
+    items: Items,
+    supervisors: Sequence[BaseSupervisor],
+    out: Path,
+    seed: int = 0,
+    ledger: Path | None = None,
+) -> list[Plan]:
+    """What `label` would ask; nothing is sent and nothing written."""
+    check_supervisors(items, supervisors)
+    path = ledger_path(out, ledger)
+    plans = []
+    for supervisor in supervisors:
+        prompts, server = supervisor.prompts, supervisor.server
+        if server is None:
+            queries_each = 1 if prompts is None else len(prompts.query_names(items.kind))
+            count = queries_each * len(items.questions) * supervisor.num_voters
+            plans.append(Plan(supervisor.kind, count))
+            continue
+        asked = server.ask_all(items.questions, items.kind, items.classes, seed)
+        queries = {query.key: query for query in map(server.query, asked)}
+        stored: dict[str, Any] = {}
+        if path.exists():
+            with Ledger(path) as replies:
+                stored = replies.get(list(queries))
+        todo = [query for key, query in queries.items() if key not in stored]
+        read = sum(query.tokens for query in todo)
+        written = len(todo) * server.max_new_tokens
+        price = (read * server.price_prompt + written * server.price_completion) / 1000
+        counts = (len(asked), len(stored), len(todo))
+        plans.append(Plan(server.voter, *counts, read, written, price, served=True))
+    return plans
+
+
+def ledger_path(out: Path, ledger: Path | None) -> Path:
+    """The file of paid answers, by default beside the votes."""
+    return ledger or out.with_name(f"{stem(out)}.ledger.sqlite")
