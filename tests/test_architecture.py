@@ -3,6 +3,7 @@
 import ast
 import subprocess
 import sys
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -58,6 +59,38 @@ def test_imports_go_one_way(path: Path) -> None:
 def test_every_part_has_its_place() -> None:
     parts = {part_of(path) for path in FILES} - {"__init__", "__main__"}
     assert parts == {*FLOOR, *STAGES, *ROOF}
+
+
+def modules_imported(path: Path) -> set[str]:
+    """Modules of steelyard that a file imports to run, not those for type checkers alone."""
+    nodes: list[ast.AST] = [ast.parse(path.read_text(encoding="utf-8"))]
+    names = set()
+    while nodes:
+        node = nodes.pop()
+        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
+            nodes += node.orelse
+            continue
+        if isinstance(node, ast.ImportFrom) and node.module:
+            inner = {f"{node.module}.{alias.name}" for alias in node.names}
+            names |= inner & MODULES.keys() or {node.module}
+        elif isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        nodes += ast.iter_child_nodes(node)
+    return names & MODULES.keys()
+
+
+MODULES = {
+    ".".join(path.relative_to(SOURCE.parent).with_suffix("").parts).removesuffix(".__init__"): path
+    for path in FILES
+}
+
+
+def test_files_import_in_no_circle() -> None:
+    graph = {name: modules_imported(path) - {name} for name, path in MODULES.items()}
+    try:
+        list(TopologicalSorter(graph).static_order())
+    except CycleError as error:
+        pytest.fail(f"these files import one another: {' -> '.join(error.args[1])}")
 
 
 def test_help_loads_nothing_heavy() -> None:

@@ -75,7 +75,7 @@ def test_too_few_rows_are_refused_with_the_numbers() -> None:
         "'made' has 100 train rows; `weak_train` needs 80 and `strong_train` 30. "
         "Lower `data.weak_train` or `data.strong_train`, or give more rows."
     )
-    with pytest.raises(InputError, match="99 for `weak_train` and at least 2 for `strong_train`"):
+    with pytest.raises(InputError, match="`weak_train` needs 99 and `strong_train` at least 2"):
         drawn(made([0, 1] * 50), weak_train=99)
 
 
