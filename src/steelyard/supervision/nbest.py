@@ -96,39 +96,37 @@ def vote_by_beam(
             [[_write(weak, voter, part) for part in prompts[s]] for voter in load(s)]
             for s, weak in enumerate(supervisors)
         ]
-        candidates = []
-        for part, questions in enumerate(asked):
-            answers = [
-                (of_voter[part].answers, queries[s])
-                for s, of_supervisor in enumerate(lists)
-                for of_voter in of_supervisor
-            ]
-            candidates.append(_candidates(answers, len(questions)))
+        candidates = [
+            _candidates(
+                [
+                    (voter[part].answers, count)
+                    for voters, count in zip(lists, queries, strict=True)
+                    for voter in voters
+                ],
+                len(questions),
+            )
+            for part, questions in enumerate(asked)
+        ]
         scored = [
             [
                 [
-                    _score(weak, voter, part, texts, queries[s])
-                    for part, texts in zip(prompts[s], candidates, strict=True)
+                    _score(weak, voter, *pair, queries[s])
+                    for pair in zip(prompts[s], candidates, strict=True)
                 ]
                 for voter in load(s)
             ]
             for s, weak in enumerate(supervisors)
         ]
-    tables = []
-    for part, questions in enumerate(asked):
-        ids = tuple(question.id for question in questions)
-        parts = [
-            _votes(
-                weak,
-                ids,
-                candidates[part],
-                [of_voter[part] for of_voter in lists[s]],
-                [of_voter[part] for of_voter in scored[s]],
-            )
-            for s, weak in enumerate(supervisors)
-        ]
-        tables.append(join_votes(parts) if len(parts) > 1 else parts[0])
-    return tables
+    return [
+        _joined(
+            supervisors,
+            questions,
+            candidates[part],
+            [[voter[part] for voter in voters] for voters in lists],
+            [[voter[part] for voter in voters] for voters in scored],
+        )
+        for part, questions in enumerate(asked)
+    ]
 
 
 def score_answers(
@@ -259,6 +257,20 @@ def _score(
     return ScoredLists(
         np.where(np.isnan(scores), -np.inf, scores), WordProbabilities(shifted, words.log_probs)
     )
+
+
+def _joined(
+    supervisors: Sequence[ListWriter],
+    questions: Sequence[Question],
+    candidates: Sequence[tuple[str, ...]],
+    lists: Sequence[Sequence[Lists]],
+    scored: Sequence[Sequence[ScoredLists]],
+) -> Votes:
+    """Votes of all voters on one list of questions, by their lists and scores."""
+    ids = tuple(question.id for question in questions)
+    parts = zip(supervisors, lists, scored, strict=True)
+    tables = [_votes(weak, ids, candidates, own, scores) for weak, own, scores in parts]
+    return join_votes(tables) if len(tables) > 1 else tables[0]
 
 
 def _votes(
