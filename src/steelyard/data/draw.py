@@ -1,5 +1,6 @@
 """Draw disjoint sets of rows: exact sizes, whole groups, class proportions kept."""
 
+from collections import Counter
 from collections.abc import Sequence
 
 import numpy as np
@@ -46,8 +47,7 @@ def draw_groups(
     second = largest_remainder(counts - first, sizes[1])
     free = [first.tolist(), second.tolist()]
     chosen: tuple[list[int], list[int]] = ([], [])
-    unplaced = _place_large(members, truth, free, chosen, rng)
-    unplaced += _place_single(members, truth, free, chosen)
+    unplaced = _place(members, truth, free, chosen, rng)
     for part, size in zip(chosen, sizes, strict=True):
         unplaced = _fill(part, size, unplaced)
     if (len(chosen[0]), len(chosen[1])) != sizes:
@@ -68,50 +68,34 @@ def _members(groups: Ints, rng: np.random.Generator) -> list[list[int]]:
     return [rows[start:end] for start, end in spans]
 
 
-def _place_large(
+def _place(
     members: list[list[int]],
     truth: Ints,
     free: list[list[int]],
     chosen: tuple[list[int], list[int]],
     rng: np.random.Generator,
 ) -> list[list[int]]:
-    """Place groups of several rows where their classes have free places; return the others."""
-    unplaced, open_rows = [], len(truth)
+    """Place groups where their classes have free places; return the others.
+
+    Groups of several rows go to a set drawn by its free places, single rows to the first set with a
+    free place.
+    """
+    unplaced, open_rows, labels = [], len(truth), truth.tolist()
     for rows in members:
+        need = Counter(labels[row] for row in rows)
         if len(rows) == 1:
-            break
-        need = np.bincount(truth[rows]).tolist()
-        places = [sum(free[0]), sum(free[1])]
-        spot = int(rng.integers(open_rows))
-        open_rows -= len(rows)
-        part = 0 if spot < places[0] else 1 if spot < sum(places) else None
-        if part is None or any(n > free[part][label] for label, n in enumerate(need)):
+            part: int | None = 0 if free[0][labels[rows[0]]] else 1
+        else:
+            places = [sum(free[0]), sum(free[1])]
+            spot = int(rng.integers(open_rows))
+            open_rows -= len(rows)
+            part = 0 if spot < places[0] else 1 if spot < sum(places) else None
+        if part is None or any(n > free[part][label] for label, n in need.items()):
             unplaced.append(rows)
             continue
         chosen[part].extend(rows)
-        for label, n in enumerate(need):
+        for label, n in need.items():
             free[part][label] -= n
-    return unplaced
-
-
-def _place_single(
-    members: list[list[int]],
-    truth: Ints,
-    free: list[list[int]],
-    chosen: tuple[list[int], list[int]],
-) -> list[list[int]]:
-    unplaced = []
-    labels = truth.tolist()
-    for rows in members:
-        if len(rows) > 1:
-            continue
-        label = labels[rows[0]]
-        part = 0 if free[0][label] else 1
-        if free[part][label]:
-            free[part][label] -= 1
-            chosen[part].append(rows[0])
-        else:
-            unplaced.append(rows)
     return unplaced
 
 
@@ -155,7 +139,7 @@ def _subset(weights: list[int], total: int) -> set[int] | None:
     if not reached[-1] >> total & 1:
         return None
     picked = set()
-    for i in range(len(reached) - 2, -1, -1):
+    for i in reversed(range(len(reached) - 1)):
         if not reached[i] >> total & 1:
             picked.add(i)
             total -= weights[i]

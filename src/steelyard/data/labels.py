@@ -64,7 +64,7 @@ class Classes:
         raise InputError(f"{row.where}: `label` must be {wish}; got {abridged(row.label)}.{hint}")
 
 
-def classes_of_labels(rows: Sequence[LabelledRow]) -> Classes:
+def all_classes(rows: Sequence[LabelledRow]) -> Classes:
     """Classes named by the labels themselves: sorted names, or integers in their order.
 
     Raises:

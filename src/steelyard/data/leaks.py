@@ -31,11 +31,8 @@ def find_leaks(task: Task, threshold: float = 0.8) -> tuple[Leak, ...]:
 
     A text is the context, question and options together, in lower case without punctuation.
     All equal texts are found; of pairs exactly at the threshold 99 % or more are expected to be
-    found, and more of those above it.
-
-    Args:
-        task: three splits.
-        threshold: least Jaccard similarity of the sets of 5-character runs, in (0, 1].
+    found, and more of those above it. The threshold is the least Jaccard similarity of the sets of
+    5-character runs, in (0, 1].
     """
     texts = {
         name: [_text(question) for question in getattr(task, name).questions]

@@ -9,13 +9,7 @@ import numpy as np
 
 from steelyard.data.generated import generate
 from steelyard.data.hub import class_names, open_hub, table_rows
-from steelyard.data.labels import (
-    Classes,
-    LabelledRow,
-    classes_of_labels,
-    option_number,
-    read_names,
-)
+from steelyard.data.labels import Classes, LabelledRow, all_classes, option_number, read_names
 from steelyard.data.normalize_text import group_keys
 from steelyard.data.preference_rows import PairRows, read_pairs
 from steelyard.data.row_fields import RowParser, abridged
@@ -62,12 +56,7 @@ class _File:
 
 
 def load(kind: Kind, data: Data, base: Path = Path()) -> LoadedData:
-    """Read and check all rows of a data set.
-
-    Args:
-        kind: what the rows ask.
-        data: where they are.
-        base: folder that relative paths start from.
+    """Read and check all rows of a data set; relative paths start from the folder `base`.
 
     Raises:
         InputError: a file, a row, a label or an id does not fit; the first one is named.
@@ -88,7 +77,7 @@ def load(kind: Kind, data: Data, base: Path = Path()) -> LoadedData:
         classes = KINDS[kind].names([row.question for row in train + test])
         splits = _closed_split(train, option_number), _closed_split(test, option_number)
     else:
-        named = classes_of_labels(train) if names is None else Classes(names, False)
+        named = all_classes(train) if names is None else Classes(names, False)
         classes = named.names
         splits = _closed_split(train, named.answer), _closed_split(test, named.answer)
         _check_classes_seen(splits[0].truth, test, splits[1].truth, classes)
@@ -134,7 +123,7 @@ def read_class_names(
 ) -> tuple[str, ...]:
     """Class names of a labelled file: of the `labels.json` next to it, or of its labels."""
     names = read_names(path.parent)
-    return names or classes_of_labels(_open_file(kind, path, columns).read()).names
+    return names or all_classes(_open_file(kind, path, columns).read()).names
 
 
 def read_questions(
@@ -159,9 +148,8 @@ def read_questions(
 
 
 def _open_file(kind: Kind, path: Path, columns: Mapping[str, str] | None) -> _File:
-    return _File(
-        read_rows(path), RowParser(kind, stem(path), dict(columns or {}), from_csv=is_csv(path))
-    )
+    parser = RowParser(kind, stem(path), dict(columns or {}), from_csv=is_csv(path))
+    return _File(read_rows(path), parser)
 
 
 def _open_files(
@@ -175,10 +163,9 @@ def _open_files(
     stems = (stem(train), stem(test))
     if stems[0] == stems[1]:
         stems = ("train", "test")
+    settings = data.columns, data.max_characters
     files = [
-        _File(
-            read_rows(path), RowParser(kind, name, data.columns, data.max_characters, is_csv(path))
-        )
+        _File(read_rows(path), RowParser(kind, name, *settings, is_csv(path)))
         for path, name in zip((train, test), stems, strict=True)
     ]
     names = None
@@ -196,11 +183,7 @@ def _open_files(
 
 
 def _check_there(setting: str, path: Path, base: Path) -> None:
-    """Refuse a data file that does not exist, and say where data may come from.
-
-    Raises:
-        InputError: naming the file, its setting and the folder that relative paths start from.
-    """
+    """Refuse a data file that does not exist, and say where data may come from."""
     if path.exists():
         return
     try:

@@ -34,10 +34,6 @@ class PairRows:
 def read_pairs(rows: Iterable[LocatedRow], parser: RowParser) -> PairRows:
     """Pairs of a file; rows with two equal answers or an empty answer are dropped and counted.
 
-    Args:
-        rows: rows with their locations.
-        parser: parser of kind "preference".
-
     Raises:
         InputError: a field is missing, is no text or too long, or no pair remains.
     """

@@ -16,12 +16,7 @@ def split(source: LoadedData, data: Data, seed: int) -> Task:
     """Draw `weak_train` and `strong_train` from the train rows, and the test rows.
 
     Rows of one group go to one split. Class proportions are those of the train rows, as far as
-    groups allow. The test rows do not depend on `seed`.
-
-    Args:
-        source: the data set.
-        data: how many rows are wanted.
-        seed: random seed for the draw from the train rows, >= 0.
+    groups allow. The test rows do not depend on the random seed, >= 0.
 
     Raises:
         InputError: too few rows, groups that do not add up, or a split of a single class.

@@ -94,11 +94,7 @@ class PromptSettings(BaseModel):
         return templates.VERSION + parse_answer.VERSION
 
     def check_asking(self, kind: str, classes: Sequence[str] = ()) -> None:
-        """Refuse settings that do not fit the task, before any prompt is made.
-
-        Args:
-            kind: of the task.
-            classes: names of the classes, if they are available already.
+        """Refuse settings that do not fit the task and its classes, if these are available already.
 
         Raises:
             ConfigError: an unknown template, one that lists no options, aliases of other classes,
@@ -126,7 +122,9 @@ class PromptSettings(BaseModel):
         listed = not task.is_open and not unlisted
         if self.paraphrases is not None or (listed and self._orders > 1 and not classes):
             return  # the number of variants depends on the question
-        most = self._styles(kind) * (min(self._orders, num_orders(len(classes))) if listed else 1)
+        most = len(templates) * self._alias_sets()
+        if listed:
+            most *= min(self._orders, num_orders(len(classes)))
         if self.queries > most:
             raise ConfigError(
                 f"`queries: {self.queries}` is more than the number of different prompt variants, "
@@ -181,13 +179,18 @@ class PromptSettings(BaseModel):
             InputError: a paraphrase is missing.
         """
         templates, texts = self.templates_of(kind), self._texts(question)
-        variant, styles = query // self.samples, self._styles(kind) * len(texts)
+        variant = query // self.samples
+        styles = len(templates) * self._alias_sets() * len(texts)
         rest, template_number = divmod(variant % styles, len(templates))
         text_number, alias = divmod(rest, self._alias_sets())
         template, item = templates[template_number], texts[text_number]
         if question.context:
             item = f"{question.context}\n{item}"
-        names = self._names(question, kind, classes, alias)
+        names: Sequence[str] = classes
+        if not KINDS[kind].has_classes:
+            names = question.choices
+        elif alias > 0 and self.aliases is not None:
+            names = [self.aliases[name][alias - 1] for name in classes]
         order = self._order(question, len(names), variant, styles, seed)
         tags = tags_of(template.template)
         shown = tuple(" ".join(escape_tokens(name, tags=tags).split()) for name in names)
@@ -219,20 +222,6 @@ class PromptSettings(BaseModel):
     def _alias_sets(self) -> int:
         """Number of lists of class names: the original names, and each list of aliases."""
         return 1 + (len(next(iter(self.aliases.values()))) if self.aliases else 0)
-
-    def _styles(self, kind: str) -> int:
-        return len(self.templates_of(kind)) * self._alias_sets()
-
-    def _names(
-        self, question: Question, kind: str, classes: Sequence[str], alias: int
-    ) -> Sequence[str]:
-        if KINDS[kind].is_open:
-            return ()
-        if KINDS[kind].has_choices:
-            return question.choices
-        if alias == 0 or self.aliases is None:
-            return classes
-        return [self.aliases[name][alias - 1] for name in classes]
 
     def _texts(self, question: Question) -> tuple[str, ...]:
         """The question's text, or its paraphrases."""

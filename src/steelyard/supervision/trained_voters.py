@@ -103,11 +103,9 @@ def model_name(pretrained: Pretrained) -> str:
 
 
 def abstaining(votes: Votes, fits: Sequence[np.ndarray]) -> Votes:
-    """The votes without the answers to prompts that exceed the context.
+    """The N * V * Q votes, but abstaining where a prompt exceeds the context.
 
-    Args:
-        votes: M = N * V * Q.
-        fits: V * Q arrays (N,), whether a prompt fits.
+    `fits` has V * Q arrays (N,): whether a prompt fits.
     """
     fit = np.stack(fits, axis=1).reshape(-1) if fits else np.ones(0, dtype=bool)
     if fit.all():

@@ -44,13 +44,7 @@ def error_of_status(
     429 is retried after the time in `Retry-After`, unless the account has no quota left; so are
     408, 409, 425 and the server's own errors. A refused key, an unknown address or model and
     redirects stop everything. All other errors are due to the question (too long, refused) or to
-    the settings.
-
-    Args:
-        status: the response's status.
-        headers: the response's headers.
-        raw: the response's body.
-        clean: removes the key from a text.
+    the settings. `raw` is the response's body; `clean` removes the key from a text.
     """
     message, code = error_message(raw, clean)
     detail = f"{status} {message}".strip()

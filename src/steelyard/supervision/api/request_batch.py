@@ -50,14 +50,8 @@ class RequestBatch:
     Until the first reply one query is sent at a time, so that wrong settings cost one request
     and not eight. Failed requests are sent again after a wait (see `RetryWaits`). The batch ends at
     once if the key is refused, the address or model is wrong, the server calls a request bad before
-    it has answered any, or no longer answers.
-
-    Args:
-        config: the server's settings.
-        cache: where replies are stored.
-        limits: limits of requests and cost.
-        watch: receives progress.
-        abstains_because: why a reply abstains, or "", for the watch.
+    it has answered any, or no longer answers. For the watch, `abstains_because` gives the reason
+    why a reply abstains, or "".
     """
 
     def __init__(

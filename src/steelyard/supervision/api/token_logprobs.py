@@ -28,12 +28,7 @@ def with_word_probs(
 
     A voter's list holds its distinct answers to a question, whichever query gave them; of equal
     answers the first counts. Answers of other voters, and those whose reply has no
-    log-probabilities, are nan.
-
-    Args:
-        votes: M votes on open questions.
-        replies: the M replies they are made of, in the same order.
-        answer_format: format of the answers.
+    log-probabilities, are nan. The M votes are on open questions, made of the M replies in order.
     """
     from steelyard.models.lm.beam_search import beam_entropy
 
