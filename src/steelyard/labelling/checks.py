@@ -118,8 +118,8 @@ def plan_queries(
         todo = [query for key, query in queries.items() if key not in stored]
         read = sum(query.tokens for query in todo)
         written = len(todo) * server.max_new_tokens
-        price = (read * server.price_prompt + written * server.price_completion) / 1000
         counts = (len(asked), len(stored), len(todo))
+        price = server.price(read, written)
         plans.append(Plan(server.voter, *counts, read, written, price, served=True))
     return plans
 

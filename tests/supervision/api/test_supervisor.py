@@ -413,7 +413,7 @@ def test_the_key_is_sent_and_written_nowhere(
         with pytest.raises(ConfigError) as error:
             vote(api(server, queries=2), NOTHING, [QUESTIONS], CLASSES, seed=0, replies=ledger)
     assert "refuses the key in STEELYARD_API_KEY (401 Incorrect API key" in str(error.value)
-    said = f"{error.value!r} {votes!r} {wrong.config!r} {settings!r} {caplog.text}"
+    said = f"{error.value!r} {votes!r} {wrong!r} {wrong.server!r} {settings!r} {caplog.text}"
     written = b"".join(path.read_bytes() for path in tmp_path.iterdir())
     assert KEY[:-1] not in said
     assert KEY[:-1].encode() not in written

@@ -2,12 +2,18 @@
 
 import hashlib
 import json
+import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Protocol
+from urllib.parse import urlsplit
 
+from pydantic import BaseModel, Field, field_validator
+
+from steelyard.errors import ConfigError
 from steelyard.prompts import PromptedQuestion
 
+KEY_ENV = "STEELYARD_API_KEY"
 CHARACTERS_PER_TOKEN = 4  # in English text; for estimates only
 
 
@@ -64,26 +70,71 @@ class Query:
         return sum(len(text) // CHARACTERS_PER_TOKEN + 1 for text in texts)
 
 
-@dataclass(frozen=True)
-class ServerConfig:
-    """How requests are sent to a server, and what they cost."""
+class ServerSettings(BaseModel):
+    """An OpenAI-compatible server: its address and key, how requests are sent, what they cost."""
 
     base_url: str
-    key: str = field(repr=False)
-    key_env: str
-    concurrency: int
-    timeout: float  # seconds
-    tries: int
-    first_wait: float  # seconds
-    longest_wait: float  # seconds
-    price_prompt: float  # per 1,000 tokens
-    price_completion: float
-    max_tokens: int
+    """The server's address, such as `http://localhost:8000/v1`; `/chat/completions` is appended."""
+    api_key_env: str = Field(KEY_ENV, pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")
+    """Name of the environment variable that holds the key; a server without keys needs none."""
+    concurrency: int = Field(8, ge=1, le=1024)
+    """Number of requests at the same time."""
+    timeout: float = Field(120.0, gt=0)
+    """Largest number of seconds for one request."""
+    tries: int = Field(6, ge=1, le=100)
+    """Number of requests for one answer before it is given up in this run."""
+    first_wait: float = Field(1.0, ge=0)
+    """Seconds before the second try; each later wait is twice as long."""
+    longest_wait: float = Field(60.0, ge=0)
+    """Longest wait in seconds; it also limits the wait that the server asks for."""
+    price_prompt: float = Field(0.0, ge=0)
+    """Price of 1,000 prompt tokens."""
+    price_completion: float = Field(0.0, ge=0)
+    """Price of 1,000 completion tokens."""
+
+    @field_validator("base_url")
+    @classmethod
+    def _check_address(cls, value: str) -> str:
+        try:
+            parts = urlsplit(value)
+            good = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+        except ValueError:
+            good = False
+        if not good or any(c.isspace() or not c.isprintable() for c in value):
+            raise ValueError("must be an address such as `http://localhost:8000/v1`")
+        if "@" in parts.netloc or parts.query or parts.fragment:
+            raise ValueError(
+                "must have no user, password or `?...`: keys come from the environment "
+                "(`api_key_env`)"
+            )
+        if parts.path.rstrip("/").endswith("/chat/completions"):
+            raise ValueError("must end before `/chat/completions`, which is appended")
+        return value.rstrip("/")
 
     def price(self, prompt_tokens: int, completion_tokens: int) -> float:
         return (
             prompt_tokens * self.price_prompt + completion_tokens * self.price_completion
         ) / 1000
+
+    def key(self) -> str:
+        """The key in the environment, or "".
+
+        Raises:
+            ConfigError: an environment variable other than the default one is not set, or the key
+                has a character that cannot be sent.
+        """
+        key = os.environ.get(self.api_key_env, "").strip()
+        if not key and self.api_key_env != KEY_ENV:
+            raise ConfigError(
+                f"The environment variable {self.api_key_env} is not set; set it to the key of "
+                f"{self.base_url}."
+            )
+        if not all("!" <= c <= "~" for c in key):
+            raise ConfigError(
+                f"The environment variable {self.api_key_env} has a character that no key has; set "
+                "it to the key only."
+            )
+        return key
 
 
 @dataclass

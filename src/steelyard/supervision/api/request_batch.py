@@ -19,7 +19,7 @@ from steelyard.supervision.api.request import (
     Query,
     ReplyCache,
     RequestProgress,
-    ServerConfig,
+    ServerSettings,
 )
 from steelyard.supervision.api.retries import RetryWaits
 
@@ -56,13 +56,15 @@ class RequestBatch:
 
     def __init__(
         self,
-        config: ServerConfig,
+        server: ServerSettings,
+        max_tokens: int,
         cache: ReplyCache,
         limits: Limits | None = None,
         watch: RequestProgress | None = None,
         abstains_because: Callable[[PromptedQuestion, ServerReply], str] = lambda asked, reply: "",
     ) -> None:
-        self.config, self.cache = config, cache
+        self.server, self.key, self.cache = server, server.key(), cache
+        self._max_tokens = max_tokens  # in a reply
         self.limits, self.watch = limits or Limits(), watch or RequestProgress()
         self._abstains_because = abstains_because
         self.stopped_by = ""  # the limit that was reached
@@ -71,7 +73,7 @@ class RequestBatch:
         self._counted: set[str] = set()
         self._replies = 0  # stored ones included
         self._failed = 0  # queries without a reply since the last reply
-        self._waits = RetryWaits(config.first_wait, config.longest_wait)
+        self._waits = RetryWaits(server.first_wait, server.longest_wait)
 
     def ask(self, queries: Sequence[Query]) -> Outcomes:
         """Replies by key. Equal keys are asked once.
@@ -91,16 +93,15 @@ class RequestBatch:
         return {key: outcomes.get(key, Unanswered(NOT_ASKED)) for key in distinct}
 
     async def _all(self, queue: Queue, outcomes: Outcomes) -> None:
-        config = self.config
+        server = self.server
         self._stop, self._storing = asyncio.Event(), asyncio.Lock()
         claimed: Queue = deque()  # another process is asking these
         with signals_to(self._stop) as received:
-            async with Chat(
-                config.base_url, config.key, config.concurrency, config.timeout
-            ) as chat:
+            address = server.base_url, self.key
+            async with Chat(*address, server.concurrency, server.timeout) as chat:
                 ask = functools.partial(self._ask, chat, outcomes, claimed)
                 await self._finish([self._work(ask, queue, until_first=True)])
-                workers = min(config.concurrency, len(queue))
+                workers = min(server.concurrency, len(queue))
                 await self._finish([self._work(ask, queue) for _ in range(workers)])
                 await self._finish([self._wait_for_others(ask, claimed)])
         received.raise_again()
@@ -167,13 +168,13 @@ class RequestBatch:
     async def _send_with_retries(self, chat: Chat, query: Query) -> ServerReply | Unanswered | None:
         """Send until there is a reply or no try is left; None at a stop or a limit."""
         error: RequestError | None = None
-        for number in range(self.config.tries):
+        for number in range(self.server.tries):
             if error is not None:
                 await self._pause(self._waits.before_try(number, error), error.reason)
             await self._pause(self._waits.until_allowed())
             if self._halted:
                 return None
-            estimate = self.config.price(query.tokens, self.config.max_tokens)
+            estimate = self.server.price(query.tokens, self._max_tokens)
             self.stopped_by = self.limits.reached(estimate)
             if self.stopped_by:
                 return None
@@ -201,10 +202,10 @@ class RequestBatch:
             completion = len(reply.text) // CHARACTERS_PER_TOKEN + 1
         record = {
             **reply.record(),
-            "engine": self.config.base_url,
+            "engine": self.server.base_url,
             "model": query.body["model"],
             "request": query.body,
-            "price": self.config.price(prompt, completion),
+            "price": self.server.price(prompt, completion),
         }
         self._to_store[query.key] = record
         async with self._storing:  # replies that arrive meanwhile are stored together
@@ -237,20 +238,20 @@ class RequestBatch:
             raise self._refusal(error)
         if self._failed >= FAILURES_IN_A_ROW and error.action == "retry":
             raise SteelyardError(
-                f"{FAILURES_IN_A_ROW} queries in a row got no answer from {self.config.base_url}, "
+                f"{FAILURES_IN_A_ROW} queries in a row got no answer from {self.server.base_url}, "
                 f"the last one: {error}. Replies so far are stored; run the same command again."
             )
         self.watch.answered(error.reason, 0.0, stored=False)
         return Unanswered(error.reason, retryable=error.action == "retry")
 
     def _refusal(self, error: RequestError) -> SteelyardError:
-        server = self.config.base_url
+        server = self.server.base_url
         if error.reason == "key refused":
             return ConfigError(
-                f"{server} refuses the key in {self.config.key_env} ({error.detail}); "
+                f"{server} refuses the key in {self.server.api_key_env} ({error.detail}); "
                 "set the right key."
-                if self.config.key
-                else f"{server} needs a key ({error.detail}); set {self.config.key_env}."
+                if self.key
+                else f"{server} needs a key ({error.detail}); set {self.server.api_key_env}."
             )
         if error.action == "ambiguous":
             return ConfigError(

@@ -1,10 +1,8 @@
 """A language model behind an OpenAI-compatible server as a weak supervisor."""
 
-import os
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Literal
-from urllib.parse import urlsplit
 
 from pydantic import Field, JsonValue, field_validator
 
@@ -19,7 +17,7 @@ from steelyard.supervision.api.request import (
     Query,
     ReplyCache,
     RequestProgress,
-    ServerConfig,
+    ServerSettings,
     request_key,
 )
 from steelyard.supervision.api.request_batch import RequestBatch, Unanswered
@@ -29,11 +27,10 @@ from steelyard.supervision.protocol import PromptedSupervisor, VoteRequest
 from steelyard.types import ABSTAIN, Votes
 from steelyard.types.task_kinds import KINDS
 
-KEY_ENV = "STEELYARD_API_KEY"
 RESERVED = ("messages", "model", "stream", "n", "seed", "temperature", "top_p", "max_tokens")
 
 
-class Api(PromptedSupervisor):
+class Api(ServerSettings, PromptedSupervisor):
     """Asks a server's chat/completions, K queries for each question, several at the same time.
 
     A closed question is answered by the text of the reply. Where the server gives
@@ -48,60 +45,23 @@ class Api(PromptedSupervisor):
     old_names: ClassVar[Mapping[str, str]] = {**PromptSettings.old_names, "words": "word_probs"}
 
     kind: Literal["api"] = "api"
-    base_url: str
-    """The server's address, such as `http://localhost:8000/v1`; `/chat/completions` is appended."""
     model: str = Field(min_length=1)
     """The model's name on the server."""
     name: str | None = Field(None, min_length=1)
     """Name of the voter; null takes the model's name."""
     system: str | None = None
     """A system message, sent before the question."""
-    api_key_env: str = Field(KEY_ENV, pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")
-    """Name of the environment variable that holds the key; a server without keys needs none."""
-    concurrency: int = Field(8, ge=1, le=1024)
-    """Number of requests at the same time."""
     top_logprobs: int = Field(20, ge=0, le=20)
     """Number of log-probabilities to request of the first token; with 0 only the text is parsed."""
     word_probs: bool = False
     """Request the log-probability of every token of an open answer. Votes then hold the probability
     of each word, for objectives such as `soft`. For sampled replies a server reports the model's
     log-probabilities before or after the temperature, depending on the server."""
-    timeout: float = Field(120.0, gt=0)
-    """Largest number of seconds for one request."""
-    tries: int = Field(6, ge=1, le=100)
-    """Number of requests for one answer before it is given up in this run."""
-    first_wait: float = Field(1.0, ge=0)
-    """Seconds before the second try; each later wait is twice as long."""
-    longest_wait: float = Field(60.0, ge=0)
-    """Longest wait in seconds; it also limits the wait that the server asks for."""
-    price_prompt: float = Field(0.0, ge=0)
-    """Price of 1,000 prompt tokens."""
-    price_completion: float = Field(0.0, ge=0)
-    """Price of 1,000 completion tokens."""
     max_tokens_name: Literal["max_tokens", "max_completion_tokens"] = "max_tokens"
     """The server's name for the limit that `max_new_tokens` sets."""
     extra: dict[str, JsonValue] = Field(default_factory=dict)
     """Additional fields of each request, such as
     `{chat_template_kwargs: {enable_thinking: false}}`; null removes a field of the request."""
-
-    @field_validator("base_url")
-    @classmethod
-    def _check_address(cls, value: str) -> str:
-        try:
-            parts = urlsplit(value)
-            good = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
-        except ValueError:
-            good = False
-        if not good or any(c.isspace() or not c.isprintable() for c in value):
-            raise ValueError("must be an address such as `http://localhost:8000/v1`")
-        if "@" in parts.netloc or parts.query or parts.fragment:
-            raise ValueError(
-                "must have no user, password or `?...`: keys come from the environment "
-                "(`api_key_env`)"
-            )
-        if parts.path.rstrip("/").endswith("/chat/completions"):
-            raise ValueError("must end before `/chat/completions`, which is appended")
-        return value.rstrip("/")
 
     @field_validator("extra")
     @classmethod
@@ -169,29 +129,16 @@ class Api(PromptedSupervisor):
         """An empty batch of requests to this server.
 
         Raises:
-            ConfigError: an environment variable other than the default one has no key, or the key
-                cannot be sent.
+            ConfigError: see `ServerSettings.key`.
         """
-        key = os.environ.get(self.api_key_env, "").strip()
-        if not key and self.api_key_env != KEY_ENV:
-            raise ConfigError(
-                f"The environment variable {self.api_key_env} is not set; set it to the key of "
-                f"{self.base_url}."
-            )
-        if not all("!" <= c <= "~" for c in key):
-            raise ConfigError(
-                f"The environment variable {self.api_key_env} has a character that no key has; set "
-                "it to the key only."
-            )
-        names = {"concurrency", "timeout", "tries", "first_wait", "longest_wait"}
-        names |= {"base_url", "price_prompt", "price_completion"}
-        config = ServerConfig(
-            key=key,
-            key_env=self.api_key_env,
-            max_tokens=self.max_new_tokens,
-            **self.model_dump(include=names),
+        return RequestBatch(
+            self,
+            self.max_new_tokens,
+            cache,
+            limits,
+            watch,
+            lambda *pair: self._parse(*pair).reason,
         )
-        return RequestBatch(config, cache, limits, watch, lambda *pair: self._parse(*pair).reason)
 
     def query(self, asked: PromptedQuestion) -> Query:
         """The request of a query; its key is a hash of everything that decides the reply."""
