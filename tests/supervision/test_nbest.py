@@ -105,7 +105,7 @@ def lists(*answers: tuple[str, ...]) -> Lists:
 def test_an_answer_is_the_best_of_ones_own_list(model: str) -> None:
     """The first voter finds `c` likelier, but the second wrote it; one is silent, one cannot."""
     own = [lists(("a", "b"), ()), lists(("c",), ("d",))]
-    candidates = _candidates([(one.answers, 1) for one in own], 2)
+    candidates = _candidates([one.answers for one in own], 2)
     assert candidates == [("a", "b", "c"), ("d",)]
     nothing = WordProbabilities(
         Spans(np.arange(5), np.zeros(4, dtype=int), np.ones(4, dtype=int)), -np.ones(4)
@@ -125,7 +125,7 @@ def test_an_answer_is_the_best_of_ones_own_list(model: str) -> None:
 
 def test_lists_of_several_prompts_meet_in_their_question() -> None:
     own = [(("a",), ("b", "a"), (), ())]
-    assert _candidates([(answers, 2) for answers in own], 2) == [("a", "b"), ("",)]
+    assert _candidates(own, 2) == [("a", "b"), ("",)]
 
 
 @pytest.mark.parametrize(

@@ -90,43 +90,30 @@ def vote_by_beam(
         [weak.ask_all(questions, OPEN, (), seed) for questions in asked]
         for weak, seed in zip(supervisors, seeds, strict=True)
     ]
-    queries = [len(weak.query_names(OPEN)) for weak in supervisors]
     with _loader(supervisors, labelled, seeds, models) as load:
         lists = [
             [[_write(weak, voter, part) for part in prompts[s]] for voter in load(s)]
             for s, weak in enumerate(supervisors)
         ]
+        all_lists = [of_voter for of_supervisor in lists for of_voter in of_supervisor]
         candidates = [
-            _candidates(
-                [
-                    (voter[part].answers, count)
-                    for voters, count in zip(lists, queries, strict=True)
-                    for voter in voters
-                ],
-                len(questions),
-            )
+            _candidates([of_voter[part].answers for of_voter in all_lists], len(questions))
             for part, questions in enumerate(asked)
         ]
+        pairs = [list(zip(own, candidates, strict=True)) for own in prompts]
         scored = [
-            [
-                [
-                    _score(weak, voter, *pair, queries[s])
-                    for pair in zip(prompts[s], candidates, strict=True)
-                ]
-                for voter in load(s)
-            ]
+            [[_score(weak, voter, *pair) for pair in pairs[s]] for voter in load(s)]
             for s, weak in enumerate(supervisors)
         ]
-    return [
-        _joined(
-            supervisors,
-            questions,
-            candidates[part],
-            [[voter[part] for voter in voters] for voters in lists],
-            [[voter[part] for voter in voters] for voters in scored],
-        )
-        for part, questions in enumerate(asked)
-    ]
+    tables = []
+    for part, questions in enumerate(asked):
+        ids = tuple(question.id for question in questions)
+        parts = [
+            _votes(weak, ids, candidates[part], [v[part] for v in own], [v[part] for v in scores])
+            for weak, own, scores in zip(supervisors, lists, scored, strict=True)
+        ]
+        tables.append(join_votes(parts) if len(parts) > 1 else parts[0])
+    return tables
 
 
 def score_answers(
@@ -162,7 +149,7 @@ def score_answers(
             prompts = weak.ask_all(questions, OPEN, (), seeds[s])
             queries = len(weak.query_names(OPEN))
             for voter in load(s):
-                scores = _score(weak, voter, prompts, candidates, queries).scores
+                scores = _score(weak, voter, prompts, candidates).scores
                 by_query = scores.reshape(len(questions), queries, scores.shape[1])
                 columns.append(by_query.mean(axis=1))
     table = np.stack(columns, axis=2)
@@ -222,19 +209,15 @@ def _write(weak: ListWriter, voter: Completer, prompts: Sequence[PromptedQuestio
     return Lists(answers, best.entropy, reasons)
 
 
-def _candidates(
-    lists: Sequence[tuple[Sequence[tuple[str, ...]], int]], size: int
-) -> list[tuple[str, ...]]:
-    """The distinct answers of all voters to each question, sorted; ("",) where there is none.
+def _candidates(lists: Sequence[Sequence[tuple[str, ...]]], size: int) -> list[tuple[str, ...]]:
+    """Distinct answers of all voters to each of `size` questions, sorted; ("",) without any.
 
-    Args:
-        lists: for each voter its answers to each prompt, and how many prompts a question has.
-        size: number of questions.
+    `lists` has each voter's answers to its prompts, an equal number for each question.
     """
     distinct: list[set[str]] = [set() for _ in range(size)]
-    for answers, queries in lists:
+    for answers in lists:
         for p, texts in enumerate(answers):
-            distinct[p // queries].update(texts)
+            distinct[p * size // len(answers)].update(texts)
     return [tuple(sorted(texts)) or ("",) for texts in distinct]
 
 
@@ -243,8 +226,8 @@ def _score(
     voter: Completer,
     prompts: Sequence[PromptedQuestion],
     candidates: Sequence[tuple[str, ...]],
-    queries: int,
 ) -> ScoredLists:
+    queries = len(prompts) // max(len(candidates), 1)
     asked = [
         replace(prompt, answers=tuple(f" {text}" for text in candidates[p // queries]))
         for p, prompt in enumerate(prompts)
@@ -257,20 +240,6 @@ def _score(
     return ScoredLists(
         np.where(np.isnan(scores), -np.inf, scores), WordProbabilities(shifted, words.log_probs)
     )
-
-
-def _joined(
-    supervisors: Sequence[ListWriter],
-    questions: Sequence[Question],
-    candidates: Sequence[tuple[str, ...]],
-    lists: Sequence[Sequence[Lists]],
-    scored: Sequence[Sequence[ScoredLists]],
-) -> Votes:
-    """Votes of all voters on one list of questions, by their lists and scores."""
-    ids = tuple(question.id for question in questions)
-    parts = zip(supervisors, lists, scored, strict=True)
-    tables = [_votes(weak, ids, candidates, own, scores) for weak, own, scores in parts]
-    return join_votes(tables) if len(tables) > 1 else tables[0]
 
 
 def _votes(
