@@ -265,7 +265,7 @@ def test_options_in_csv_are_a_json_list(tmp_path: Path) -> None:
         InputError, match=r"train.csv line 2, id 'a': `choices` must be a JSON list"
     ):
         from_csv(tmp_path, head + "a,Who?,me|you,1\n", head)
-    with pytest.raises(InputError, match=r"got '1', which options \[0, 1\] both are"):
+    with pytest.raises(InputError, match=r"got '1', which is both of options \[0, 1\]"):
         from_csv(tmp_path, head + 'a,1?,"[""1"", ""2""]",1\n', head + 't,x,"[""a"", ""b""]",0\n')
 
 
@@ -273,9 +273,9 @@ def test_options_in_csv_are_a_json_list(tmp_path: Path) -> None:
     ("fields", "message"),
     [
         ({"label": 3}, "`label` must be an option number from 0 to 2, or the text of one option"),
-        ({"label": -1}, "got -1, which none is."),
-        ({"label": "B"}, "got 'B', which none is. Write the number."),
-        ({"choices": ["6", "6"], "label": "6"}, "got '6', which options [0, 1] both are"),
+        ({"label": -1}, "got -1, which is none of them."),
+        ({"label": "B"}, "got 'B', which is none of them. Write the number."),
+        ({"choices": ["6", "6"], "label": "6"}, "got '6', which is both of options [0, 1]"),
         ({"choices": ["6"]}, "`choices` must be a list of at least two texts; got ['6']."),
         ({"choices": "5 or 6"}, "`choices` must be a list of at least two texts; got '5 or 6'."),
         ({"choices": ["5", ""]}, "`choices[1]` must be a text that is not empty; got ''."),

@@ -138,7 +138,7 @@ def option_number(row: LabelledRow) -> int:
         matches = sorted({number, *matches})
     if len(matches) == 1:
         return matches[0]
-    problem = f"which options {matches} both are" if matches else "which none is"
+    problem = f"which is both of options {matches}" if matches else "which is none of them"
     raise InputError(
         f"{row.where}: `label` must be an option number from 0 to {len(choices) - 1}, or the "
         f"text of one option; got {abridged(label)}, {problem}. Write the number."

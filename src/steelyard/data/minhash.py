@@ -15,7 +15,7 @@ import numpy.typing as npt
 from steelyard.types import Floats, Ints
 
 SHINGLE = 5  # characters
-POSITIONS = 256  # of a signature
+POSITIONS = 256  # length of a signature
 RECALL = 0.99  # probability that a pair exactly at the threshold is compared
 MOST = 32  # pairs of one text within one band: bounds the work if all texts look alike
 

@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +12,7 @@ from steelyard.types import Question
 from steelyard.types.task_kinds import KINDS, Kind
 
 MAX_CHARACTERS = 1_000_000
+NO_TEXT = re.compile("[\0\ud800-\udfff]")  # lone surrogates cannot be encoded
 
 
 @dataclass(frozen=True)
@@ -35,11 +37,9 @@ class RowParser:
         name = self._id(row, location, number)
         where = f"{location}, id {name!r}"
         kind = KINDS[self.kind]
-        if not kind.has_options:
-            return Question(name, self._text(row, kind.question, where))
-        context = self._optional_text(row, "context", where)
-        text = self._text(row, kind.question, where)
-        return Question(name, text, self._choices(row, where), context)
+        context = self._context(row, where) if kind.has_options else ""
+        text = self.check_text(self.cell(row, kind.question, where), kind.question, where)
+        return Question(name, text, self._choices(row, where) if kind.has_options else (), context)
 
     def label(self, row: Row, location: str, name: str) -> str | int:
         """The label in the file, unchanged; which class it is, is decided later.
@@ -88,16 +88,11 @@ class RowParser:
             )
         return row[column]
 
-    def _text(self, row: Row, field: str, where: str) -> str:
-        return self.check_text(self.cell(row, field, where), field, where)
-
-    def _optional_text(self, row: Row, field: str, where: str) -> str:
-        if self.column(field) not in row and field not in self.columns:
+    def _context(self, row: Row, where: str) -> str:
+        if self.column("context") not in row and "context" not in self.columns:
             return ""
-        value = self.cell(row, field, where)
-        if value is None or value == "":
-            return ""
-        return self.check_text(value, field, where)
+        value = self.cell(row, "context", where)
+        return "" if value in (None, "") else self.check_text(value, "context", where)
 
     def check_text(self, value: object, name: str, where: str) -> str:
         if not isinstance(value, str) or not value.strip():
@@ -115,15 +110,19 @@ class RowParser:
     def _choices(self, row: Row, where: str) -> tuple[str, ...]:
         value = self.cell(row, "choices", where)
         if self.from_csv:
-            value = _parse_cell(value, where)
+            try:
+                value = json.loads(value)
+            except (ValueError, RecursionError) as error:
+                raise InputError(
+                    f"{where}: `choices` must be a JSON list of texts in its cell, "
+                    f'as ["one", "two"]; got {abridged(value)} ({error}).'
+                ) from error
         if not isinstance(value, list | tuple) or len(value) < 2:
             raise InputError(
                 f"{where}: `choices` must be a list of at least two texts; got {abridged(value)}."
             )
-        return tuple(
-            self.check_text(choice, f"choices[{number}]", where)
-            for number, choice in enumerate(value)
-        )
+        checked = (self.check_text(c, f"choices[{i}]", where) for i, c in enumerate(value))
+        return tuple(checked)
 
 
 def abridged(value: object, limit: int = 60) -> str:
@@ -138,28 +137,10 @@ def abridged(value: object, limit: int = 60) -> str:
 
 
 def _check_characters(value: str, name: str, where: str) -> str:
-    for bad in ("\0", *_lone_surrogate(value)):
-        if bad in value:
-            raise InputError(
-                f"{where}: `{name}` has the character {bad!a} at position "
-                f"{value.index(bad)}, which is no text. Remove it."
-            )
-    return value
-
-
-def _lone_surrogate(value: str) -> tuple[str, ...]:
-    try:
-        value.encode()
-    except UnicodeEncodeError as error:
-        return (value[error.start],)
-    return ()
-
-
-def _parse_cell(value: str, where: str) -> Any:
-    try:
-        return json.loads(value)
-    except (ValueError, RecursionError) as error:
+    bad = NO_TEXT.search(value)
+    if bad:
         raise InputError(
-            f"{where}: `choices` must be a JSON list of texts in its cell, "
-            f'as ["one", "two"]; got {abridged(value)} ({error}).'
-        ) from error
+            f"{where}: `{name}` has the character {bad.group()!a} at position {bad.start()}, which "
+            "is no text. Remove it."
+        )
+    return value

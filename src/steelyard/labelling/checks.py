@@ -85,9 +85,9 @@ class Plan:
     queries: int
     stored: int = 0  # distinct queries that are answered already
     to_ask: int = 0  # distinct queries that are not
-    prompt_tokens: int = 0  # of the queries to ask: a quarter of the characters
-    completion_tokens: int = 0  # of the queries to ask: at most
-    price: float = 0.0  # at most
+    prompt_tokens: int = 0  # estimate for the queries to ask: a quarter of the characters
+    completion_tokens: int = 0  # upper bound for the queries to ask
+    price: float = 0.0  # upper bound
     served: bool = False  # whether it asks a server
 
 

@@ -97,8 +97,7 @@ def label(
         askers = job.askers(limits)
         replies = job.replies(askers, budget)
         write_rows(out, result.counting(job.rows(replies)))
-    if budget is not None:
-        result.unused_budget = budget - result.votes
+    result.unused_budget = 0 if budget is None else budget - result.votes
     result.requests, result.cost = limits.requests, limits.cost
     result.unanswered.update(r.reason for part in replies.values() for r in part if r.retryable)
     for _, batch in askers.values():
@@ -165,10 +164,7 @@ class _Job(NamedTuple):
             return
         else:
             self.watch.begin(1)
-            labelled = items.labelled or NO_LABELS
-            request = VoteRequest(
-                items.kind, items.classes, (items.questions,), labelled, self.seed
-            )
-            votes = supervisor.vote(request)[0]
+            asked = (items.questions,), items.labelled or NO_LABELS, self.seed
+            votes = supervisor.vote(VoteRequest(items.kind, items.classes, *asked))[0]
             self.watch.answered("", 0.0, stored=False)
         yield from vote_rows(votes, supervisor, items, self.seed)

@@ -14,7 +14,7 @@ from steelyard.types import ABSTAIN, Votes
 from steelyard.types.task_kinds import KINDS, TaskKind
 
 Row = dict[str, Any]
-DIGITS = 6  # of probabilities in the file
+DIGITS = 6  # decimals of probabilities in the file
 CHUNK = 500  # questions; a local language model is loaded once for each chunk
 
 

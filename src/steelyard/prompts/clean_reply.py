@@ -54,14 +54,14 @@ def cleaned(reply: str | None, truncated: bool) -> str:
     invisible characters are removed.
 
     Raises:
-        Unreadable: nothing is left.
+        Unreadable: nothing remains.
     """
     text = plain_characters(reply or "")
     marks = list(THOUGHT.finditer(text))
     closed = [mark for mark in marks if mark.group(1)]
     if closed:  # a chat template may have opened the thoughts itself
-        behind = text[closed[-1].end() :]
-        text = behind if behind.strip() else text[: marks[0].start()]
+        rest = text[closed[-1].end() :]
+        text = rest if rest.strip() else text[: marks[0].start()]
     opened = THOUGHT.search(text)
     if opened:
         text, truncated = text[: opened.start()], True

@@ -100,7 +100,7 @@ def vote_by_beam(
             _candidates([of_voter[part].answers for of_voter in all_lists], len(questions))
             for part, questions in enumerate(asked)
         ]
-        pairs = [list(zip(own, candidates, strict=True)) for own in prompts]
+        pairs = [list(zip(parts, candidates, strict=True)) for parts in prompts]
         scored = [
             [[_score(weak, voter, *pair) for pair in pairs[s]] for voter in load(s)]
             for s, weak in enumerate(supervisors)
@@ -109,8 +109,10 @@ def vote_by_beam(
     for part, questions in enumerate(asked):
         ids = tuple(question.id for question in questions)
         parts = [
-            _votes(weak, ids, candidates[part], [v[part] for v in own], [v[part] for v in scores])
-            for weak, own, scores in zip(supervisors, lists, scored, strict=True)
+            _votes(
+                weak, ids, candidates[part], [v[part] for v in written], [v[part] for v in scores]
+            )
+            for weak, written, scores in zip(supervisors, lists, scored, strict=True)
         ]
         tables.append(join_votes(parts) if len(parts) > 1 else parts[0])
     return tables

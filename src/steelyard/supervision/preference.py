@@ -1,4 +1,4 @@
-"""Language models tuned on few preferences, whose implicit rewards compare further answers."""
+"""Language models tuned on few preferences, whose implicit rewards compare other answers."""
 
 from collections.abc import Sequence
 from typing import ClassVar, Literal

@@ -1,4 +1,4 @@
-"""What a weak supervisor is to the stages that use it, and what it is asked."""
+"""The interface of weak supervisors, and what they are asked."""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field

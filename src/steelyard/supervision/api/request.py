@@ -18,7 +18,7 @@ CHARACTERS_PER_TOKEN = 4  # in English text; for estimates only
 
 
 def request_key(content: Mapping[str, Any]) -> str:
-    """The name of a reply: a hash of all that decides it, 32 hexadecimal digits."""
+    """The name of a reply: a hash of everything that decides it, 32 hexadecimal digits."""
     text = json.dumps(content, sort_keys=True, ensure_ascii=True, allow_nan=False)
     return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
 
