@@ -89,15 +89,16 @@ def models_in(annotation: Any) -> list[type[BaseModel]]:
 def public_bases(model: type[BaseModel]) -> list[type[BaseModel]]:
     """The nearest bases that have a section themselves: settings that several kinds share.
 
-    A base that is a kind or has no settings has none: its settings are shown with the class.
+    A base that is a kind or adds no settings has none: its settings are shown with the class.
     """
     bases: list[type[BaseModel]] = []
     for base in model.__bases__:
         if not issubclass(base, BaseModel) or base is BaseModel:
             continue
         inner = public_bases(base)
+        added = base.model_fields.keys() - {name for part in inner for name in part.model_fields}
         alone = base.__name__.startswith("_") or "kind" in base.model_fields
-        bases += inner if alone or not base.model_fields else [base, *inner]
+        bases += inner if alone or not added else [base, *inner]
     return list(dict.fromkeys(bases))
 
 

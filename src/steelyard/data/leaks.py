@@ -7,10 +7,10 @@ from typing import Literal
 import numpy as np
 
 from steelyard.data.minhash import similar_pairs
-from steelyard.data.normalize_text import full_text, normalise
+from steelyard.data.normalize_text import full_text, normal_form
 from steelyard.data.split import take
 from steelyard.errors import InputError
-from steelyard.types import Question, Split, Task
+from steelyard.types import Split, Task
 from steelyard.types.task_kinds import KINDS
 
 PAIRS = (("weak_train", "strong_train"), ("weak_train", "test"), ("strong_train", "test"))
@@ -35,7 +35,7 @@ def find_leaks(task: Task, threshold: float = 0.8) -> tuple[Leak, ...]:
     5-character runs, in (0, 1].
     """
     texts = {
-        name: [_text(question) for question in getattr(task, name).questions]
+        name: [normal_form(full_text(q)) for q in getattr(task, name).questions]
         for name in ("weak_train", "strong_train", "test")
     }
     leaks: list[Leak] = []
@@ -101,8 +101,3 @@ def _best_matches(
         if similarity > best.get(rows[i], (0, 0.0))[1]:
             best[rows[i]] = (columns[j], similarity)
     return best
-
-
-def _text(question: Question) -> str:
-    text = full_text(question)
-    return normalise(text) or text.strip()

@@ -89,15 +89,13 @@ def _signatures(texts: Sequence[str], chunk: int = 1 << 21) -> Hashes:
     return rows
 
 
-def _band_rows(threshold: float) -> int:
-    """The longest band that still finds a pair at the threshold with probability `RECALL`."""
-    lengths = (n for n in range(1, 33) if 1 - (1 - threshold**n) ** (POSITIONS // n) >= RECALL)
-    return max(lengths, default=1)
-
-
 def _candidates(left: Hashes, right: Hashes, threshold: float) -> tuple[Ints, Ints]:
-    """Pairs of rows that agree at all positions of at least one band."""
-    width = _band_rows(threshold)
+    """Pairs of rows that agree at all positions of at least one band.
+
+    Bands are the longest that still find a pair at the threshold with probability `RECALL`.
+    """
+    widths = (n for n in range(1, 33) if 1 - (1 - threshold**n) ** (POSITIONS // n) >= RECALL)
+    width = max(widths, default=1)
     pairs = [np.empty(0, dtype=np.int64)]
     for start in range(0, POSITIONS - width + 1, width):
         a = _band_keys(left[:, start : start + width])

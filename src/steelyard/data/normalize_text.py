@@ -19,6 +19,11 @@ def normalise(text: str) -> str:
     return " ".join(plain.translate(_punctuation()).split())
 
 
+def normal_form(text: str) -> str:
+    """The normalised text, or the text itself where only punctuation remains."""
+    return normalise(text) or text.strip()
+
+
 def full_text(question: Question) -> str:
     """Everything that a model reads: context, question and options."""
     parts = (question.context, question.text, *question.choices)
@@ -39,8 +44,7 @@ def group_keys(questions: Sequence[Question]) -> tuple[str, ...]:
 
 
 def _digest(text: str) -> str:
-    key = normalise(text) or text.strip()
-    return blake2b(key.encode(), digest_size=12).hexdigest()
+    return blake2b(normal_form(text).encode(), digest_size=12).hexdigest()
 
 
 @cache

@@ -40,7 +40,10 @@ def ask_in_rounds(
         if len(replies) == 0 or asked.min() < min(START, len(voters)):
             rows = np.flatnonzero(asked == asked.min())[:budget]
         else:
-            posterior = _posterior(items, voters, replies)
+            names = tuple(f"{asker}/{query}" for asker, query in voters)
+            queries = tuple(dict.fromkeys(reply.asked.query for reply in replies))
+            votes = votes_of(items.kind, items.questions, items.classes, names, queries, replies)
+            posterior = Hierarchical().estimate(votes).posterior
             rows = ask_next(posterior, asked, len(voters), min(budget, max(1, size // ROUNDS)))
         if len(rows) == 0:
             break
@@ -100,13 +103,3 @@ def _ask(
             pairs = zip(api.replies(queries, batch), numbers.values(), strict=True)
             replies += [replace(reply, voter=voter) for reply, voter in pairs]
     return replies
-
-
-def _posterior(
-    items: Items, voters: Sequence[tuple[int, int]], replies: Sequence[ParsedReply]
-) -> Floats:
-    names = tuple(f"{asker}/{query}" for asker, query in voters)
-    queries = tuple(dict.fromkeys(reply.asked.query for reply in replies))
-    votes = votes_of(items.kind, items.questions, items.classes, names, queries, replies)
-    posterior: Floats = Hierarchical().estimate(votes).posterior
-    return posterior

@@ -8,7 +8,6 @@ import numpy as np
 from pydantic import Field
 
 from steelyard.models.finetune import Finetuning, finetune
-from steelyard.models.load import identity
 from steelyard.models.train import VERSION as TRAINING
 from steelyard.supervision.protocol import VoteRequest
 from steelyard.supervision.trained_voters import TrainedVoters, Voter, model_name, training_rows
@@ -21,10 +20,6 @@ class _Finetuned(Finetuning, TrainedVoters):
 
     version: ClassVar[int] = 2 + TRAINING  # 2: smaller passes on a CPU
     libraries: ClassVar[tuple[str, ...]] = ("torch", "transformers")
-
-    def inputs(self) -> dict[str, str]:
-        """Fingerprint of the weights."""
-        return {"model": identity(self.pretrained)}
 
     def voter_names(self) -> list[str]:
         return [f"{model_name(self)}/{v}" for v in range(self.voters)]

@@ -7,7 +7,7 @@ import numpy as np
 from pydantic import Field
 
 from steelyard.models.lm.dpo import PreferenceTuning, bradley_terry, train_dpo
-from steelyard.models.load import Pretrained, identity
+from steelyard.models.load import Pretrained
 from steelyard.models.train import VERSION as TRAINING
 from steelyard.supervision.protocol import VoteRequest
 from steelyard.supervision.trained_voters import (
@@ -45,10 +45,6 @@ class PreferenceVoters(Pretrained, PreferenceTuning, TrainedVoters):
     voters: int = Field(1, ge=1)
     """Number of voters; each has its own random seed and, if there are several, its own bootstrap
     sample of weak_train."""
-
-    def inputs(self) -> dict[str, str]:
-        """Fingerprint of the weights."""
-        return {"model": identity(self.pretrained)}
 
     def voter_names(self) -> list[str]:
         return [f"{model_name(self)}-dpo/{v}" for v in range(self.voters)]

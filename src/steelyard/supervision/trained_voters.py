@@ -9,7 +9,7 @@ import numpy as np
 from pydantic import Field
 
 from steelyard.errors import ConfigError
-from steelyard.models.load import Pretrained
+from steelyard.models.load import Pretrained, identity
 from steelyard.supervision.protocol import BaseSupervisor, VoteRequest
 from steelyard.types import ABSTAIN, Floats, Question, Split, Votes
 from steelyard.types.build_votes import votes_from_probabilities
@@ -31,6 +31,10 @@ class TrainedVoters(BaseSupervisor):
     @property
     def num_voters(self) -> int:
         return self.voters
+
+    def inputs(self) -> dict[str, str]:
+        """Fingerprint of the pretrained weights, if there are any."""
+        return {} if self.pretrained is None else {"model": identity(self.pretrained)}
 
     def vote(self, request: VoteRequest) -> list[Votes]:
         """Train each voter on the labelled rows, and ask it about each list of questions."""
