@@ -256,8 +256,9 @@ class PromptSettings(BaseModel):
         if not self._lettered(kind):
             return "\n".join(f"- {shown[c]}" for c in order), tuple(f" {text}" for text in shown)
         marks = LETTERS if len(shown) <= len(LETTERS) else tuple(map(str, range(1, len(shown) + 1)))
-        lines = [f"{mark}. {shown[c]}" for mark, c in zip(marks, order, strict=False)]
-        return "\n".join(lines), tuple(f" {marks[order.index(c)]}" for c in range(len(shown)))
+        mark = dict(zip(order, marks, strict=False))
+        lines = [f"{mark[c]}. {shown[c]}" for c in order]
+        return "\n".join(lines), tuple(f" {mark[c]}" for c in range(len(shown)))
 
 
 def set_off(prompt: str, answer: str) -> str:
