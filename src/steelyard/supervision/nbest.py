@@ -129,16 +129,8 @@ def score_answers(
 ) -> list[Floats]:
     """How probable every voter finds given answers, ln P or its mean over tokens (`normalise`).
 
-    The voters are those of `vote_by_beam` with the same settings, labelled rows and seeds. Of a
-    voter that is asked with several prompts, it is the mean over them.
-
-    Args:
-        supervisors: those that have `beams`.
-        labelled: rows that they are trained on.
-        questions: N questions.
-        texts: H_i answers of each question.
-        seeds: one for each supervisor.
-        models: where trained voters are stored; None trains them for this call.
+    The voters are those of `vote_by_beam` with the same arguments; `texts` has H_i answers to each
+    question. For a voter that is asked with several prompts, it is the mean over them.
 
     Returns:
         (H_i, V) for each question; nan where a voter cannot spell an answer or fit it into its

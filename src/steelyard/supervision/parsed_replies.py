@@ -48,15 +48,8 @@ def votes_of(
     ids = tuple(question.id for question in questions)
     row = {name: i for i, name in enumerate(ids)}
     number = {name: q for q, name in enumerate(queries)}
-    example, voter, query, answer = (
-        np.array(column, dtype=np.int64)
-        for column in (
-            [row[reply.asked.id] for reply in replies],
-            [reply.voter for reply in replies],
-            [number[reply.asked.query] for reply in replies],
-            [reply.answer for reply in replies],
-        )
-    )
+    columns = [(row[r.asked.id], r.voter, number[r.asked.query], r.answer) for r in replies]
+    example, voter, query, answer = np.array(columns, dtype=np.int64).reshape(-1, 4).T
     texts = tuple(reply.text for reply in replies)
     reasons = tuple(reply.reason for reply in replies)
     if KINDS[kind].is_open:
