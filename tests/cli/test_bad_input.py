@@ -76,12 +76,12 @@ ROWS = {
     ),
     "too few rows": (
         {"data": {**DATA, "strong_train": 40}},
-        ["48 train rows", "12 for `weak_train` and 40 for `strong_train`", "Lower"],
+        ["48 train rows", "`weak_train` needs 12 and `strong_train` 40", "Lower"],
     ),
     "one test row": ({"data": {**DATA, "max_test": 1}}, ["1 test row", "`data.max_test`"]),
     "all rows for supervisors": (
         {"data": {**DATA, "weak_train": 47}},
-        ["48 train rows", "47 for `weak_train`", "at least 2"],
+        ["48 train rows", "`weak_train` needs 47", "at least 2"],
     ),
     "leaks refused": (
         {"data": {**DATA, "leaks": "error"}, "test": {4: {"text": "We talked about the soup."}}},

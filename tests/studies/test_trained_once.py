@@ -54,7 +54,7 @@ def test_a_voter_is_trained_once_for_votes_and_all_preference_arms(
         trained.append((seed, number))
         return Trained()
 
-    monkeypatch.setattr(LanguageModelVoters, "voter", voter)
+    monkeypatch.setattr(LanguageModelVoters, "load_voter", voter)
     store = Store(tmp_path / "store")
     for _ in range(2):  # as two processes, or two arms
         run = Run(make_study(settings), store)
