@@ -25,7 +25,6 @@ from steelyard.supervision.protocol import NO_LABELS, ListWriter
 from steelyard.types import (
     ABSTAIN,
     Floats,
-    Ints,
     Question,
     Spans,
     Split,
@@ -33,6 +32,7 @@ from steelyard.types import (
     WordProbabilities,
     join_votes,
 )
+from steelyard.types.words import members
 
 log = logging.getLogger(__name__)
 VERSION = 1
@@ -258,6 +258,7 @@ def _votes(
     counts = np.array([len(texts) for texts in candidates], dtype=np.int64)
     even = (np.arange(scores.shape[1]) < counts[:, None]) / counts[:, None]
     words = WordProbabilities.stack([part.words for part in scored])
+    texts = np.tile(np.repeat(counts, queries), len(lists))  # of each prompt of each voter
     return Votes(
         ids=ids,
         voters=tuple(weak.voter_names()),
@@ -270,7 +271,7 @@ def _votes(
         candidate_texts=tuple(candidates),
         probs=_softmax(scores, even[example]),
         reasons=tuple(reasons),
-        word_probs=words.take(_text_numbers(counts, queries, voter, prompt, example)),
+        word_probs=words.take(members(texts, voter * len(ids) * queries + prompt)),
         entropy=np.array([part.entropy for part in lists])[voter, prompt],
     )
 
@@ -295,12 +296,3 @@ def _softmax(scores: Floats, otherwise: Floats) -> Floats:
     rows = otherwise.copy()
     rows[finite] = power / power.sum(axis=1, keepdims=True)
     return rows
-
-
-def _text_numbers(counts: Ints, queries: int, voter: Ints, prompt: Ints, example: Ints) -> Ints:
-    """Numbers of each vote's candidates among the texts of all voters, prompt by prompt."""
-    each = np.repeat(counts, queries)  # texts of a prompt
-    first = (np.cumsum(each) - each)[prompt] + voter * each.sum()
-    many = counts[example]
-    shift = np.repeat(first - (np.cumsum(many) - many), many)
-    return np.asarray(np.arange(int(many.sum())) + shift, dtype=np.int64)
