@@ -25,10 +25,10 @@ from steelyard.models.train import device
 from steelyard.objectives import CROSS_ENTROPY, Objective, TokenObjective
 from steelyard.prompts import (
     AnswerFormat,
+    ParsedAnswer,
     PromptedQuestion,
     PromptSettings,
     PromptTemplate,
-    Reading,
     read,
 )
 from steelyard.student.preference_stage import PreferenceStage
@@ -260,7 +260,7 @@ class TrainedLanguageModel(Completer):
 
     def _generate(
         self, asked: Sequence[PromptedQuestion], answer_format: AnswerFormat | None
-    ) -> list[Reading]:
+    ) -> list[ParsedAnswer]:
         """The parsed replies that the model writes."""
         replies = sample_replies(
             *(self.model, self.tokenizer, asked),
