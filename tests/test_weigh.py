@@ -11,6 +11,8 @@ import pyarrow.parquet as pq
 import pytest
 
 import steelyard as sy
+from steelyard.cli.weigh import table
+from steelyard.weighing.decision import collapse_warnings
 from vote_tables import votes
 
 ABSTAIN = sy.ABSTAIN
@@ -155,6 +157,7 @@ KEYS = {
     *("steelyard", "source", "format", "items", "votes", "voters", "classes", "queries"),
     *("coverage", "abstained", "duplicates", "ties", "method", "truth", "warnings", "methods"),
     *("risk_control", "by_voter", "copies", "relabel", "entropy_bins", "class_scores"),
+    "dependence",
 }
 
 
@@ -283,4 +286,88 @@ def test_real_votes_are_weighed(
     result = sy.weigh(path, truth="gold", out=tmp_path / "out")
     methods = result.summary["methods"]
     assert low < methods["majority"]["accuracy"] < high
-    assert methods["hierarchical"]["accuracy"] >= methods["majority"]["accuracy"] - 0.01
+    assert methods["robust"]["accuracy"] >= methods["majority"]["accuracy"] - 0.01
+
+
+def jury(copied: float) -> tuple[list[dict[str, str]], dict[str, str]]:
+    """500 items, five judges of known skill, and a sixth that copies part of the third's answers."""
+    rng = np.random.default_rng(3)
+    truth = rng.integers(0, 2, 500)
+    judges = {"gpt": 0.9, "claude": 0.85, "llama": 0.75, "mistral": 0.6, "guess": 0.5}
+    columns = {name: np.where(rng.random(500) < p, truth, 1 - truth) for name, p in judges.items()}
+    other = np.where(rng.random(500) < 0.75, truth, 1 - truth)
+    columns["llama-q4"] = np.where(rng.random(500) < copied, columns["llama"], other)
+    names = ("no", "yes")
+    rows = [
+        {"id": f"q{i}", **{name: names[column[i]] for name, column in columns.items()}}
+        for i in range(500)
+    ]
+    return rows, {f"q{i}": names[truth[i]] for i in range(500)}
+
+
+def test_copies_share_one_vote_and_convict_nobody(tmp_path: Path) -> None:
+    rows, truth = jury(0.95)
+    found = sy.weigh(rows, truth=truth, out=tmp_path / "out").summary
+    assert found["method"] == "robust"
+    assert found["dependence"]["families"] == [["llama", "llama-q4"]]
+    assert found["dependence"]["decided"]
+    assert found["warnings"][0].startswith("Copies: llama, llama-q4 nearly always agree")
+    by_voter = {voter["voter"]: voter for voter in found["by_voter"]}
+    assert not any(by_voter[name]["flags"] for name in ("gpt", "claude", "llama", "mistral"))
+    ranked = sorted(by_voter, key=lambda name: -by_voter[name]["accuracy"]["value"])
+    assert set(ranked[:2]) == {"gpt", "claude"}
+    for name in ("gpt", "claude", "llama"):
+        span, true = by_voter[name]["accuracy"], by_voter[name]["true_accuracy"]
+        assert span["low"] - 0.03 < true["value"] < span["high"] + 0.03
+    assert found["methods"]["robust"]["accuracy"] > found["methods"]["majority"]["accuracy"]
+    assert not (tmp_path / "out" / "label_first.csv").exists()
+
+
+def test_where_votes_cannot_decide_it_is_said_first_with_the_items_to_label(
+    tmp_path: Path,
+) -> None:
+    rows, truth = jury(0.6)
+    out = tmp_path / "out"
+    result = sy.weigh(rows, truth=truth, out=out)
+    found = result.summary
+    assert not found["dependence"]["decided"]
+    assert found["warnings"][0].startswith("Votes alone cannot decide: llama and llama-q4 agree")
+    assert [voter["accuracy"] for voter in found["by_voter"]] == [None] * 6
+    assert [voter["flags"] for voter in found["by_voter"]] == [[]] * 6
+    np.testing.assert_array_equal(result.labels["robust"], result.labels["majority"])
+    assert table(found)[4].startswith("VOTES ALONE CANNOT DECIDE")
+    page = (out / "report.html").read_text(encoding="utf-8")
+    assert "Votes alone cannot decide which labels are right" in page
+    lines = (out / "label_first.csv").read_text(encoding="utf-8").splitlines()
+    assert lines[0] == "id,truth"
+    ids = [line.split(",")[0] for line in lines[1:]]
+    assert ids == found["dependence"]["label_first"]
+    assert len(ids) == 10
+    filled = out / "gold.csv"
+    filled.write_text("\n".join(["id,truth", *(f"{name},{truth[name]}" for name in ids)]))
+    again = sy.weigh(rows, truth=truth, gold=str(filled)).summary
+    assert again["dependence"]["decided"]
+    assert again["methods"]["robust"]["accuracy"] > found["methods"]["robust"]["accuracy"]
+
+
+def test_a_method_that_collapses_to_one_class_is_named() -> None:
+    """Each function names one class or abstains; `one_coin` gives nearly all items one class."""
+    rng = np.random.default_rng(0)
+    truth = rng.integers(0, 2, 300)
+    rows = []
+    for i, right in enumerate(truth):
+        votes = {f"f{j}": ("no", "yes")[j % 2] for j in range(6) if rng.random() < 0.5}
+        rows.append({"id": str(i), **{n: a for n, a in votes.items() if a == ("no", "yes")[right]}})
+    rows = [{**dict.fromkeys([f"f{j}" for j in range(6)], ""), **row} for row in rows]
+    labels = np.zeros(300, dtype=np.int64)
+    result = sy.weigh(rows, ["majority"])
+    assert not any("collapsed" in text for text in result.summary["warnings"])
+    notes = collapse_warnings(result.votes, {"one_coin": labels})
+    assert len(notes) == 1
+    assert "`one_coin` labels 100% of the items 'no', the votes only" in notes[0]
+
+
+def test_two_voters_are_warned_of() -> None:
+    rows = [{"id": str(i), "ann": "yes", "bob": ("yes", "no")[i % 2]} for i in range(40)]
+    warnings = sy.weigh(rows).summary["warnings"]
+    assert "Two voters: where they differ, only true answers tell who is right." in warnings

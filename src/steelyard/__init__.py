@@ -35,7 +35,7 @@ _NAMES = {
         "BaseEstimator EstimationData VoteEstimator "
         "BeamEntropy Confidence ConfidentLearning DawidSkene Dirichlet Glad GraphDenoising "
         "Hierarchical JointDecoding Logistic Mace Majority Margin NearestNeighbours OneCoin "
-        "OpenAgreement PredictiveEntropy SelfConsistency Topological VoteEntropy VoteShare"
+        "OpenAgreement PredictiveEntropy Robust SelfConsistency Topological VoteEntropy VoteShare"
     ),
     "selection": (
         "BaseSelector "
@@ -124,6 +124,7 @@ if TYPE_CHECKING:  # the same names, for type checkers and editors
     from steelyard.reliability import OneCoin as OneCoin
     from steelyard.reliability import OpenAgreement as OpenAgreement
     from steelyard.reliability import PredictiveEntropy as PredictiveEntropy
+    from steelyard.reliability import Robust as Robust
     from steelyard.reliability import SelfConsistency as SelfConsistency
     from steelyard.reliability import Topological as Topological
     from steelyard.reliability import VoteEntropy as VoteEntropy

@@ -36,11 +36,11 @@ def weigh(
         list[str],
         typer.Option(
             metavar="METHOD",
-            help="How votes are merged: the name of an estimator such as majority, dawid_skene or "
-            "hierarchical, or its settings as YAML. Repeat the option to compare methods; the "
+            help="How votes are merged: the name of an estimator such as robust, majority or "
+            "dawid_skene, or its settings as YAML. Repeat the option to compare methods; the "
             "first one is reported. An unknown name lists all of them.",
         ),
-    ] = ["hierarchical"],  # noqa: B006
+    ] = ["robust"],  # noqa: B006
     truth: Annotated[
         str | None,
         typer.Option(
@@ -163,12 +163,27 @@ def table(summary: dict[str, Any], columns: int | None = None) -> list[str]:
             else "no duplicate votes"
         ),
         "",
+        *_decision(summary["dependence"]),
         *_methods(summary),
         *_risk_control(summary["risk_control"]),
         *_voters(summary, columns),
     ]
     lines += [f"note: {_text(text, 400)}" for text in summary["warnings"]]
     return lines
+
+
+def _decision(dependence: dict[str, Any]) -> list[str]:
+    """What to do where the votes alone cannot decide."""
+    if dependence["decided"]:
+        return []
+    lines = ["VOTES ALONE CANNOT DECIDE which labels are right (see the first note)."]
+    if dependence["label_first"]:
+        shown = ", ".join(_text(name, 24) for name in dependence["label_first"])
+        lines += [
+            f"label these items first: {shown}",
+            "fill in `truth` in label_first.csv (beside the report) and run again with --gold FILE",
+        ]
+    return [*lines, ""]
 
 
 def _methods(summary: dict[str, Any]) -> list[str]:

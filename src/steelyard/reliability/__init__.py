@@ -36,6 +36,7 @@ from steelyard.reliability.open_agreement import OpenAgreement as OpenAgreement
 from steelyard.reliability.protocol import BaseEstimator as BaseEstimator
 from steelyard.reliability.protocol import EstimationData as EstimationData
 from steelyard.reliability.protocol import VoteEstimator as VoteEstimator
+from steelyard.reliability.robust import Robust as Robust
 from steelyard.reliability.self_consistency import SelfConsistency as SelfConsistency
 from steelyard.reliability.topological import Topological as Topological
 
@@ -51,6 +52,7 @@ EstimatorSettings: TypeAlias = Annotated[
     | DawidSkene
     | OneCoin
     | Hierarchical
+    | Robust
     | Glad
     | Mace
     | ConfidentLearning

@@ -13,6 +13,7 @@ from steelyard.types.task_kinds import AnswerForm, refuse_kind
 
 if TYPE_CHECKING:
     from steelyard.models.load import Pretrained
+    from steelyard.reliability.robust import VoteAnalysis
 
 Features: TypeAlias = npt.NDArray[np.float32]
 
@@ -25,6 +26,7 @@ class EstimationData:
     gold: Ints | None = None  # (N,), true answers of trusted examples, ABSTAIN elsewhere
     questions: Sequence[Question] = ()  # N, if the estimator needs questions
     features: Features | None = None  # (N, d), if the estimator needs features
+    analysis: "VoteAnalysis | None" = None  # of these votes and gold, if it is known already
 
 
 class BaseEstimator(BaseModel):

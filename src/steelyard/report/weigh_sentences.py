@@ -25,6 +25,8 @@ def weigh_headline(summary: Results) -> str:
     voters, bad = len(summary.get("by_voter") or ()), len(flagged(summary))
     if voters == 0:
         trust = "There are no votes."
+    elif not decided(summary):
+        trust = "Votes alone cannot decide which labels are right, and whom to trust."
     elif voters == 1:
         trust = "There is only one voter, and no other to compare it with."
     elif voters == 2 and bad == 0:
@@ -43,9 +45,15 @@ def weigh_headline(summary: Results) -> str:
     return f"{percent(accuracy, 1)} of {count(items)} labels with known truth are correct. {trust}"
 
 
+def decided(summary: Results) -> bool:
+    """Whether the votes alone decide the labels."""
+    return bool((summary.get("dependence") or {}).get("decided", True))
+
+
 def weigh_notes(summary: Results) -> list[Note]:
     """What else to know at first sight."""
-    sentences = [*_about_flags(summary), *_about_copies(summary)]
+    sentences = [Note(text, is_caution=True) for text in _about_decision(summary)]
+    sentences += [*_about_flags(summary), *_about_copies(summary)]
     chosen = _chosen(summary)
     auroc = defined(chosen.get("auroc"))
     if auroc is not None:
@@ -56,6 +64,12 @@ def weigh_notes(summary: Results) -> list[Note]:
         is_empty = (summary.get("risk_control") or {}).get("threshold") is None
         sentences.append(Note(sentence, is_empty))
     return sentences
+
+
+def _about_decision(summary: Results) -> list[str]:
+    """The warnings that limit all labels."""
+    warnings = [plain(text) for text in summary.get("warnings") or ()]
+    return [text for text in warnings if text.startswith(("Votes alone", "Copies:", "`"))]
 
 
 def facts(summary: Results) -> str:

@@ -15,7 +15,7 @@ from steelyard.report import write_weigh_report
 from steelyard.types import Votes
 from steelyard.weighing.summary import VOTER_COLUMNS, MethodScores, flat_voters
 
-SUMMARY = "summary.json"
+SUMMARY, LABEL_FIRST = "summary.json", "label_first.csv"
 FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "|", "%")
 """Beginnings of cells that a spreadsheet may run as a formula."""
 
@@ -65,6 +65,8 @@ def write_files(
         for name in others:
             write_reliability(draft / "methods" / f"{name}.parquet", votes, scores[name])
         write_voters(draft / "voters.csv", summary["by_voter"])
+        if not summary["dependence"]["decided"]:
+            write_items_to_label(draft / LABEL_FIRST, summary["dependence"]["label_first"])
         text = json.dumps(summary, indent=1, ensure_ascii=False, allow_nan=False)
         (draft / SUMMARY).write_text(text, encoding="utf-8")
         report = write_weigh_report(summary, draft)
@@ -117,6 +119,14 @@ def write_voters(path: Path, by_voter: list[dict[str, Any]]) -> None:
         table.writeheader()
         for row in flat_voters(by_voter):
             table.writerow({**row, "voter": inert(row["voter"]), "flags": inert(row["flags"])})
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def write_items_to_label(path: Path, ids: list[str]) -> None:
+    """Items as CSV with an empty column `truth`, to be filled and given as `gold`."""
+    with path.open("w", encoding="utf-8", newline="") as file:
+        csv.writer(file).writerows([("id", "truth"), *((name, "") for name in ids)])
         file.flush()
         os.fsync(file.fileno())
 

@@ -11,7 +11,7 @@ from steelyard.io.plugins import find_plugin
 from steelyard.io.setting_errors import sentence
 from steelyard.reliability import ALL_ESTIMATORS, ESTIMATORS, BaseEstimator
 
-DEFAULT = "hierarchical"
+DEFAULT = "robust"
 
 
 def read_methods(
@@ -24,7 +24,7 @@ def read_methods(
     """
     given = [given] if isinstance(given, str) else given
     if not given:
-        raise ConfigError("No method is given; `hierarchical` is the default.")
+        raise ConfigError("No method is given; `robust` is the default.")
     methods: dict[str, BaseEstimator] = {}
     for entry in given:
         estimator = _estimator(entry)

@@ -13,10 +13,17 @@ from steelyard.errors import InputError
 from steelyard.evaluation import ScoreQuality, score_quality
 from steelyard.evaluation.calibration import Calibration, calibrate
 from steelyard.evaluation.vote_agreement import class_scores, entropy_bins
+from steelyard.reliability.robust import VoteAnalysis
 from steelyard.selection.break_ties import leading_answers
 from steelyard.selection.risk_controlled import control_risk
 from steelyard.types import ABSTAIN, Ints, Reliability, Votes
 from steelyard.types.arrays import random_choice
+from steelyard.weighing.decision import (
+    collapse_warnings,
+    decision_warnings,
+    dependence_summary,
+    independent_flags,
+)
 from steelyard.weighing.inputs import WeighInputs
 
 ISOTONIC = 200  # labels of known truth from which an isotonic curve is better than two parameters
@@ -85,7 +92,11 @@ class MethodScores:
 
 
 def summarize(
-    inputs: WeighInputs, scores: dict[str, MethodScores], alpha: float | None, delta: float
+    inputs: WeighInputs,
+    scores: dict[str, MethodScores],
+    alpha: float | None,
+    delta: float,
+    analysis: VoteAnalysis,
 ) -> dict[str, Any]:
     """The values of summary.json.
 
@@ -94,6 +105,7 @@ def summarize(
         scores: by method; the first is the one asked for.
         alpha: largest error of risk-controlled labels, or None.
         delta: probability of a larger one.
+        analysis: whether the votes alone decide.
     """
     votes, source, truth, gold = inputs.votes, inputs.source, inputs.truth, inputs.gold
     method, first = next(iter(scores.items()))
@@ -116,10 +128,16 @@ def summarize(
         "ties": first.ties,
         "method": method,
         "truth": {"items": int(with_truth.sum()), "gold_items": int((gold != ABSTAIN).sum())},
-        "warnings": [*source.notes, *_warnings(votes, first, truth)],
+        "warnings": [
+            *decision_warnings(votes, analysis),
+            *collapse_warnings(votes, {name: entry.label for name, entry in scores.items()}),
+            *source.notes,
+            *_warnings(votes, first, truth),
+        ],
+        "dependence": dependence_summary(votes, analysis),
         "methods": {name: entry.summary() for name, entry in scores.items()},
         "risk_control": None if alpha is None else _risk_control(first, gold, alpha, delta),
-        "by_voter": _by_voter(votes, first, of_truth, gold),
+        "by_voter": _by_voter(votes, first, of_truth, gold, analysis),
         "copies": [asdict(pair) for pair in find_copies(votes)],
         "relabel": [asdict(entry) for entry in relabel if entry.gain > 0],
         "entropy_bins": [asdict(entry) for entry in entropy_bins(votes, first.label, of_truth)],
@@ -133,7 +151,11 @@ def summarize(
 
 
 def _by_voter(
-    votes: Votes, first: MethodScores, truth: Ints | None, gold: Ints
+    votes: Votes,
+    first: MethodScores,
+    truth: Ints | None,
+    gold: Ints,
+    analysis: VoteAnalysis,
 ) -> list[dict[str, Any]]:
     """What the votes show about each voter.
 
@@ -142,7 +164,11 @@ def _by_voter(
     """
     with_gold = {votes.voters[v] for v in np.unique(votes.voter[gold[votes.example] != ABSTAIN])}
     rows = judge_voters(votes, first.reliability, truth).rows()
+    flags = independent_flags(votes, first.reliability, analysis)
     for row in rows:
+        row["flags"] = flags[row["voter"]]
+        if analysis.undecided:
+            row["accuracy"] = None
         if row["agreement"] is None and row["voter"] not in with_gold:
             row["accuracy"] = None
     return sorted(rows, key=lambda row: row["accuracy"] is None)

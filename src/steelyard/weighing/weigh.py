@@ -9,7 +9,8 @@ import numpy as np
 
 from steelyard.errors import ConfigError
 from steelyard.reliability import BaseEstimator, EstimationData, Majority
-from steelyard.types import ABSTAIN
+from steelyard.reliability.robust import VoteAnalysis, analyse_votes
+from steelyard.types import ABSTAIN, Ints
 from steelyard.votes_io.classes import Answers
 from steelyard.votes_io.tabulate import Duplicates
 from steelyard.weighing.files import check_output_folder, write_files
@@ -89,8 +90,9 @@ def weigh(
     if by_query:
         inputs = replace(inputs, votes=inputs.votes.by_query())
     estimators.setdefault("majority", Majority())
-    scores = _score_methods(inputs, estimators)
-    summary = summarize(inputs, scores, alpha, delta or DELTA)
+    analysis = analyse_votes(inputs.votes, _trusted(inputs))
+    scores = _score_methods(inputs, estimators, analysis)
+    summary = summarize(inputs, scores, alpha, delta or DELTA, analysis)
     report = None if out is None else write_files(Path(out), inputs.votes, scores, summary)
     return Weighed(
         votes=inputs.votes,
@@ -101,12 +103,17 @@ def weigh(
     )
 
 
+def _trusted(inputs: WeighInputs) -> Ints | None:
+    """The gold answers that estimators hold fixed, (N,); None without any."""
+    trusted = np.where(inputs.gold >= 0, inputs.gold, ABSTAIN)
+    return trusted if (trusted != ABSTAIN).any() else None
+
+
 def _score_methods(
-    inputs: WeighInputs, estimators: Mapping[str, BaseEstimator]
+    inputs: WeighInputs, estimators: Mapping[str, BaseEstimator], analysis: VoteAnalysis
 ) -> dict[str, MethodScores]:
     """Labels and scores by each estimator, evaluated where the truth is known."""
-    trusted = np.where(inputs.gold >= 0, inputs.gold, ABSTAIN)
-    data = EstimationData(inputs.votes, trusted if (trusted != ABSTAIN).any() else None)
+    data = EstimationData(inputs.votes, _trusted(inputs), analysis=analysis)
     scores = {}
     for name, estimator in estimators.items():
         reliability = estimator.estimate_from(data)

@@ -1,0 +1,104 @@
+"""Whether the votes alone decide the labels: copies, rival groups, chance, collapse."""
+
+from typing import Any
+
+import numpy as np
+
+from steelyard.diagnostics.voters import judge_voters
+from steelyard.reliability.dependence import DependentPair, merge_families
+from steelyard.reliability.robust import VoteAnalysis
+from steelyard.types import ABSTAIN, Ints, Reliability, Votes
+from steelyard.types.show import listed
+
+COLLAPSED = 0.2  # share of labels that would have to change for the class shares of the votes
+FEWEST_LABELS = 30  # below which class shares are not compared
+
+
+def dependence_summary(votes: Votes, analysis: VoteAnalysis) -> dict[str, Any]:
+    """The entry `dependence` of summary.json."""
+    dependence, rows = analysis.dependence, analysis.items_to_label()
+    return {
+        "tested": dependence.tested,
+        "mean_correlation": dependence.mean_correlation,
+        "families": [_names(votes, family) for family in dependence.families],
+        "groups": [_names(votes, group) for group in dependence.groups],
+        "pairs": [_pair(votes, pair) for pair in dependence.pairs],
+        "decided": not analysis.undecided,
+        "disputed": analysis.disputed,
+        "label_first": [votes.ids[row] for row in rows],
+    }
+
+
+def decision_warnings(votes: Votes, analysis: VoteAnalysis) -> list[str]:
+    """What limits all labels, most important first."""
+    dependence, notes = analysis.dependence, []
+    if analysis.undecided and dependence.near_chance:
+        notes.append(
+            "Votes alone cannot decide: voters agree hardly more than by chance (correlation "
+            f"{dependence.mean_correlation:.2f}), so these votes hold almost no information."
+        )
+    elif analysis.undecided:
+        groups = "; ".join(" and ".join(_names(votes, group)) for group in dependence.groups[:3])
+        ids = ", ".join(votes.ids[row] for row in analysis.items_to_label())
+        notes.append(
+            f"Votes alone cannot decide: {groups} agree with each other more than the other voters "
+            f"explain. Either they are right, or they share mistakes: {analysis.disputed:.0%} "
+            f"of the labels depend on it. Label these items and give them as `gold`: {ids}."
+        )
+    for family in dependence.families[:5]:
+        names = listed(_names(votes, family))
+        notes.append(f"Copies: {names} nearly always agree; they share one vote.")
+    if len(votes.voters) == 2:
+        notes.append("Two voters: where they differ, only true answers tell who is right.")
+    return notes
+
+
+def collapse_warnings(votes: Votes, labels: dict[str, Ints]) -> list[str]:
+    """Methods whose labels name some classes far more often than the votes do."""
+    if not votes.classes or votes.candidate_texts:
+        return []
+    shares = votes.shares()[votes.answered].mean(axis=0) if votes.answered.any() else None
+    notes = []
+    for name, label in labels.items():
+        given = label[votes.answered & (label != ABSTAIN)]
+        if shares is None or len(given) < FEWEST_LABELS:
+            continue
+        share = np.bincount(given, minlength=votes.num_classes) / len(given)
+        if np.abs(share - shares).sum() / 2 > COLLAPSED:
+            top = int((share - shares).argmax())
+            notes.append(
+                f"`{name}` labels {share[top]:.0%} of the items {votes.classes[top]!r}, the votes "
+                f"only {shares[top]:.0%}: the method has probably collapsed. Use another one."
+            )
+    return notes
+
+
+def independent_flags(
+    votes: Votes, reliability: Reliability, analysis: VoteAnalysis
+) -> dict[str, list[str]]:
+    """Flags of each voter, judged by voters that are independent of each other; by name.
+
+    Each family of copies counts as one of the others. Nobody is flagged where the votes cannot
+    decide, because the others are no yardstick then.
+    """
+    if analysis.undecided:
+        return {name: [] for name in votes.voters}
+    merged, number = merge_families(votes, analysis.dependence.families)
+    flags = judge_voters(merged, reliability).flags
+    return {name: list(flags[number[v]]) for v, name in enumerate(votes.voters)}
+
+
+def _names(votes: Votes, voters: tuple[int, ...]) -> list[str]:
+    return [votes.voters[v] for v in voters]
+
+
+def _pair(votes: Votes, pair: DependentPair) -> dict[str, Any]:
+    return {
+        "left": votes.voters[pair.left],
+        "right": votes.voters[pair.right],
+        "items": pair.items,
+        "agreement": pair.agreement,
+        "correlation": pair.correlation,
+        "expected": pair.expected,
+        "copies": pair.copies,
+    }
