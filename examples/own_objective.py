@@ -31,8 +31,8 @@ class GeneralizedCrossEntropy(sy.BaseObjective):
         self, logits: Tensor, targets: Tensor, weights: Tensor, state: sy.ObjectiveState
     ) -> Tensor:
         """Mean over B examples of weight times loss; logits and targets are (B, K)."""
-        probs = logits.float().softmax(dim=1)
-        each = (targets * (1 - probs**self.q) / self.q).sum(dim=1)
+        powers = (self.q * logits.float().log_softmax(dim=1)).exp()  # finite slope at p = 0
+        each = (targets * (1 - powers) / self.q).sum(dim=1)
         return (weights * each).mean()
 
 

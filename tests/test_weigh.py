@@ -290,7 +290,7 @@ def test_real_votes_are_weighed(
 
 
 def jury(copied: float) -> tuple[list[dict[str, str]], dict[str, str]]:
-    """500 items, five judges of known skill, and a sixth that copies part of the third's answers."""
+    """500 items, five judges of known skill, and one that copies part of the third's answers."""
     rng = np.random.default_rng(3)
     truth = rng.integers(0, 2, 500)
     judges = {"gpt": 0.9, "claude": 0.85, "llama": 0.75, "mistral": 0.6, "guess": 0.5}

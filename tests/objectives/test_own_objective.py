@@ -32,8 +32,8 @@ class GeneralizedCrossEntropy(BaseObjective):
     def loss(
         self, logits: Tensor, targets: Tensor, weights: Tensor, state: ObjectiveState
     ) -> Tensor:
-        probs = torch.softmax(logits.float(), dim=-1)
-        return (weights * (targets * (1 - probs**self.q) / self.q).sum(dim=-1)).mean()
+        powers = (self.q * torch.log_softmax(logits.float(), dim=-1)).exp()
+        return (weights * (targets * (1 - powers) / self.q).sum(dim=-1)).mean()
 
 
 class Stateful(BaseObjective):

@@ -89,3 +89,25 @@ def test_a_study_of_naive_alone_has_a_headline(results: Study) -> None:
     results["arms"] = {"naive": results["arms"]["naive"]}
     assert study_headline(results) == "The study has no arm with a score other than naive."
     assert study_notes(results) == []
+
+
+def mirrored(value: Any) -> Any:
+    """Results by an error rate: every score s is 1 - s, every difference changes its sign."""
+    if isinstance(value, dict) and "difference" in value:
+        turned = {"difference": -value["difference"], "low": -value["high"], "high": -value["low"]}
+        return {**value, **turned}
+    if isinstance(value, dict) and {"value", "low", "high"} <= value.keys():
+        ends = {"value": 1 - value["value"], "low": 1 - value["high"], "high": 1 - value["low"]}
+        return {**value, **ends}
+    if isinstance(value, dict):
+        keep = ("pgr", "metrics", "reliability")
+        return {k: part if k in keep else mirrored(part) for k, part in value.items()}
+    return value
+
+
+def test_where_lower_is_better_every_sentence_says_the_same(results: Study) -> None:
+    higher = [note.is_caution for note in study_notes(results)]
+    lower = {**mirrored(results), "lower_is_better": True}
+    assert best_arm(lower).name == best_arm(results).name == "filter"  # type: ignore[union-attr]
+    assert [note.is_caution for note in study_notes(lower)] == higher
+    assert "filter beats naive: -" in study_notes(lower)[0].text

@@ -67,7 +67,10 @@ class BaseEstimator(BaseModel):
 
     def estimate_from(self, data: EstimationData) -> Reliability:
         """Posterior and score of each example."""
-        raise NotImplementedError
+        raise NotImplementedError(
+            f"{type(self).__name__} has no `estimate_from`; define it, or subclass `VoteEstimator` "
+            "and define `estimate(votes, gold=None)`."
+        )
 
 
 class VoteEstimator(BaseEstimator):

@@ -62,9 +62,9 @@ def study_notes(results: Results) -> list[Note]:
 
 
 def best_arm(results: Results) -> Row | None:
-    """The arm with the highest score; naive, controls and oracles do not count."""
+    """The arm with the best score; naive, controls and oracles do not count."""
     arms = [row for row in _scored(results, "arm") if row.name != "naive"]
-    return max(arms, key=_score, default=None)
+    return max(arms, key=lambda row: _quality(results, row.score), default=None)
 
 
 def _about_zero(best: Row) -> Note | None:
@@ -77,14 +77,14 @@ def _about_zero(best: Row) -> Note | None:
 def _about_naive(results: Results, best: Row) -> Note | None:
     naive = next((row for row in _scored(results, "arm") if row.name == "naive"), None)
     gain = difference(best.vs_naive)
-    if naive is not None and _score(naive) >= _score(best):
+    if naive is not None and _quality(results, naive.score) >= _quality(results, best.score):
         scores = f"{interval(naive.score)} against {interval(best.score)}"
         return Note(f"Naive does at least as well as {best.name}: {scores}.", True)
     if best.vs_naive is None:
         return None
-    if beats_naive(best):
+    if _is_better(results, best.vs_naive):
         return Note(f"{best.name} beats naive: {gain}.")
-    clear = [row.name for row in _scored(results, "arm") if beats_naive(row)]
+    clear = [row.name for row in _scored(results, "arm") if _is_better(results, row.vs_naive)]
     if clear:
         text = f"{best.name} is not clearly better than naive ({gain}), but these arms are: "
         return Note(text + f"{', '.join(clear)}.", True)
@@ -94,22 +94,19 @@ def _about_naive(results: Results, best: Row) -> Note | None:
 
 def _about_ensemble(results: Results, best: Row) -> Note | None:
     span = results.get("weak_ensemble")
-    value = defined((span or {}).get("value"))
-    if value is None or value < _score(best):
+    if defined((span or {}).get("value")) is None:
+        return None
+    if _quality(results, span) < _quality(results, best.score):
         return None
     text = f"The weak supervisors' combined votes do at least as well as {best.name}: "
     return Note(text + f"{interval(span)} against {interval(best.score)}.", True)
 
 
-def beats_naive(row: Row) -> bool:
-    """Whether the arm is significantly better than naive."""
-    return is_above_zero(row.vs_naive)
-
-
-def is_above_zero(versus: Results | None) -> bool:
-    """Whether the interval of a difference is above 0 and p, where given, below 0.05."""
-    low, p = (defined((versus or {}).get(key)) for key in ("low", "p"))
-    return low is not None and low > 0 and (p is None or p < 0.05)
+def _is_better(results: Results, versus: Results | None) -> bool:
+    """Whether a difference is an improvement: its interval excludes 0, and p is below 0.05."""
+    key, sign = ("high", -1) if results.get("lower_is_better") else ("low", 1)
+    bound, p = (defined((versus or {}).get(name)) for name in (key, "p"))
+    return bound is not None and sign * bound > 0 and (p is None or p < 0.05)
 
 
 def _about_controls(results: Results) -> list[Note]:
@@ -119,7 +116,7 @@ def _about_controls(results: Results) -> list[Note]:
         if row.vs_control is None:
             continue
         control, gain = plain(row.vs_control.get("control") or ""), difference(row.vs_control)
-        if is_above_zero(row.vs_control):
+        if _is_better(results, row.vs_control):
             comparisons.append(Note(f"{row.name} beats its control {control}: {gain}."))
         else:
             text = f"{row.name} is not clearly better than its control {control} ({gain}): "
@@ -142,8 +139,10 @@ def _scored(results: Results, role: str) -> list[Row]:
     return [row for row in rows if defined((row.score or {}).get("value")) is not None]
 
 
-def _score(row: Row) -> float:
-    return float((row.score or {})["value"])
+def _quality(results: Results, span: Results | None) -> float:
+    """A score in the direction in which higher is better."""
+    value = float((span or {})["value"])
+    return -value if results.get("lower_is_better") else value
 
 
 def _value(span: Results | None) -> str:

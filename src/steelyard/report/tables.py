@@ -224,7 +224,8 @@ def _blocks(texts: list[list[str]]) -> list[str]:
 def _title(results: Results) -> str:
     study, metric = (shortened(results.get(key) or "?") for key in ("study", "metric"))
     seeds = f", {amount(len(results['seeds']), 'seed')}" if results.get("seeds") else ""
-    return f"{study}: {metric} with 95 % intervals{seeds}"
+    direction = " (lower is better)" if results.get("lower_is_better") else ""
+    return f"{study}: {metric}{direction} with 95 % intervals{seeds}"
 
 
 def _short_difference(versus: Results | None) -> str:

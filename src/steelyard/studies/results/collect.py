@@ -34,6 +34,7 @@ def collect(run: Run) -> dict[str, Any]:
         "study": study.name,
         "task": study.task,
         "metric": study.metric_name,
+        "lower_is_better": scores.scores(study.metric_name, CEILING).lower_is_better,
         "seeds": list(study.seed_list),
         "data": _data(run, scores),
         "weak": scores.floor(study.metric_name),
