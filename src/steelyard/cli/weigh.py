@@ -71,7 +71,7 @@ def weigh(
         typer.Option(
             metavar="KIND",
             help="Which answers the votes hold: closed (one of the classes), or open answers that "
-            "are read as number, text, json or slots.",
+            "are read as number, text, json, slots or set (several labels in any order).",
         ),
     ] = "closed",
     classes: Annotated[

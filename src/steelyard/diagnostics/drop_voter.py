@@ -7,9 +7,9 @@ import numpy as np
 
 from steelyard.types import ABSTAIN, Interval, Ints, Votes
 
-MOST_VOTERS = 12
+MOST_VOTERS = 8
 FEWEST_TRUE = 20
-MOST_VOTES = 100_000
+MOST_VOTES = 20_000
 """Votes times voters, above which a random part of the items is weighed again."""
 
 LabelsOf = Callable[[Votes, Ints], Ints]
@@ -41,7 +41,7 @@ def leave_each_voter_out(votes: Votes, labels_of: LabelsOf, truth: Ints) -> Drop
     nothing differs it is 0 wide. Votes alone cannot tell whom to drop.
 
     Args:
-        votes: of 3 to 12 voters; with others there is no result.
+        votes: of 3 to 8 voters; with others there is no result.
         labels_of: the method.
         truth: (N,), ABSTAIN where unknown.
 

@@ -104,6 +104,6 @@ def _effective(effective: Results | None) -> str:
         return ""
     by = "" if effective.get("judged_by") == "truth" else ", judged by the labels alone"
     return (
-        f"The {number(voters, 1)} votes of an item are worth those of {number(value, 1)} "
+        f"The {count(round(voters, 1))} votes of an item are worth those of {number(value, 1)} "
         f"independent voters{by}."
     )

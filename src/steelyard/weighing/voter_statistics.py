@@ -88,9 +88,9 @@ def voter_statistics(
     cohen = None if pairs is None or pairs.cohen is None else asdict(pairs.cohen)
     return {
         "agreement": {**asdict(among_all), "cohen": cohen},
-        "pairs": [] if pairs is None else [asdict(pair) for pair in pairs.pairs],
+        "pairs": [] if pairs is None else _all(pairs.pairs),
         "effective_voters": _optional(effective_voters(votes, reliability, truth)),
-        "class_counts": [asdict(entry) for entry in class_counts(votes, label)],
+        "class_counts": _all(class_counts(votes, label)),
         "judges": [] if truth is None else _all(judge_against_truth(votes, truth, scale)),
         "best_voter": None if truth is None else _optional(best_voter(votes, label, truth)),
         "class_shares": [] if truth is None else _all(class_shares(votes, label, truth)),
@@ -115,12 +115,19 @@ def _alternatives(votes: Votes, options: DiagnosticOptions) -> list[dict[str, An
         for name in options.judges
         for epsilon in EPSILONS
     ]
-    return [asdict(test) for test in tests if test is not None]
+    return list(_all([test for test in tests if test is not None]))
 
 
-def _optional(entry: Any) -> dict[str, Any] | None:
-    return None if entry is None else asdict(entry)
+def _optional(entry: Any) -> Any:
+    return None if entry is None else _lists(asdict(entry))
 
 
-def _all(entries: Sequence[Any]) -> list[dict[str, Any]]:
-    return [asdict(entry) for entry in entries]
+def _all(entries: Sequence[Any]) -> Any:
+    return [_lists(asdict(entry)) for entry in entries]
+
+
+def _lists(value: Any) -> Any:
+    """Tuples as lists, as JSON has them."""
+    if isinstance(value, dict):
+        return {key: _lists(part) for key, part in value.items()}
+    return [_lists(part) for part in value] if isinstance(value, list | tuple) else value
