@@ -45,6 +45,13 @@ def agreement_coefficients(
 ) -> Agreement:
     """Coefficients of agreement among all voters, with 95 % bootstrap intervals over items.
 
+    >>> import steelyard as sy
+    >>> rows = [("no", "no"), ("no", "yes"), ("yes", "yes"), ("yes", "yes")]
+    >>> rows = [{"id": str(i), "ann": a, "bob": b} for i, (a, b) in enumerate(rows)]
+    >>> found = sy.agreement_coefficients(sy.weigh(rows, ["majority"]).votes)
+    >>> round(found.krippendorff.value, 3), round(found.ac1.value, 3)
+    (0.533, 0.529)
+
     With n_ik the number of voters of item i who answered k, m_i = sum_k n_ik >= 2 and d(k, l) the
     distance of two answers (nominal: 1 unless equal; interval: (x_k - x_l)^2 with x the class
     names as numbers, or their places 0, 1, ... in the list; ordinal: the same with x the mean rank

@@ -63,6 +63,13 @@ def alternative_annotator(
     and the Benjamini-Yekutieli procedure at 0.05 over the people. The winning rate is the share of
     people whose H0 is rejected; at 0.5 and more the model may replace them.
 
+    Args:
+        votes: of the model and the people.
+        model: name of the voter that is tested.
+        people: names of the other voters.
+        epsilon: advantage of a person that is given up for the price of a model, in [0, 1).
+        scale: of the classes.
+
     Returns:
         None with fewer than three people who share items with the model.
 

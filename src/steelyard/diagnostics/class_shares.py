@@ -83,6 +83,10 @@ def _estimates(voter: str, label: Ints, truth: Ints, names: tuple[str, ...]) -> 
 def ppi_mean(truth: Floats, predicted: Floats, unlabelled: Floats) -> Interval:
     """The mean of the truth over all items, by few true values and many predictions (PPI++).
 
+    >>> truth, judge = np.repeat([1.0, 0.0], 50), np.repeat([1.0, 0.0], [60, 40])
+    >>> round(ppi_mean(truth, judge, np.repeat([1.0, 0.0], [900, 100])).value, 2)
+    0.8
+
     With f the predictions, y the truth, n items with both and N with a prediction alone,
 
         theta = mean_n(y) + lam (mean_N(f) - mean_n(f))
@@ -123,6 +127,10 @@ def rogan_gladen(
     truth: Floats, predicted: Floats, unlabelled: Floats, *, resamples: int = RESAMPLES
 ) -> Interval | None:
     """The share of positive items, from a test with known errors.
+
+    >>> truth, judge = np.repeat([1.0, 0.0], 50), np.repeat([1.0, 0.0], [60, 40])
+    >>> round(rogan_gladen(truth, judge, np.repeat([1.0, 0.0], [900, 100])).value, 2)
+    0.84
 
         theta = (p + TNR - 1) / (TPR + TNR - 1), clipped to [0, 1]
 

@@ -30,6 +30,14 @@ def effective_voters(
 ) -> EffectiveVoters | None:
     """Effective number of voters, from the mean correlation of their errors.
 
+    >>> import steelyard as sy
+    >>> rows = [{"id": str(i), "a": i % 2, "b": i % 2, "c": i % 3 % 2} for i in range(60)]
+    >>> result = sy.weigh(rows, ["majority"])
+    >>> truth = np.zeros(60, dtype=np.int64)
+    >>> found = effective_voters(result.votes, result.reliabilities["majority"], truth)
+    >>> round(found.effective.value, 1)
+    1.8
+
     With e_v = 1 where voter v is wrong, over the items that v and w both answered,
 
         rho = sum_vw cov(e_v, e_w) / sum_vw sqrt(var(e_v) var(e_w)),   weighted by common items
@@ -39,6 +47,11 @@ def effective_voters(
     their expected products under the posterior are taken. Then errors that nearly all voters
     share are invisible, and the number is too high. The 95 % interval is a jackknife over 20
     groups of items. Of more than 500 voters, those with most answers are compared.
+
+    Args:
+        votes: of at least two voters.
+        reliability: of the same items.
+        truth: (N,), true answers, ABSTAIN where unknown.
 
     Returns:
         None where fewer than 20 items have answers of two voters, or no voter ever errs.

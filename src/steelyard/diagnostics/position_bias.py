@@ -46,6 +46,9 @@ def position_bias(votes: Votes) -> tuple[PositionBias, ...]:
     two classes and the first three forms. Intervals are Wilson's at 95 %, with as many trials as
     there are items.
 
+    Args:
+        votes: with the prompt variant of each in `query`.
+
     Returns:
         For each voter with such queries, in the order of `votes.voters`, all templates together,
         then each template; empty where no query names an order.
