@@ -9,6 +9,7 @@ from steelyard.types import ABSTAIN, Interval, Ints, Votes
 
 MOST_VOTERS = 8
 FEWEST_TRUE = 20
+FEWEST_ITEMS = 400
 MOST_VOTES = 20_000
 """Votes times voters, above which a random part of the items is weighed again."""
 
@@ -80,7 +81,7 @@ def leave_each_voter_out(votes: Votes, labels_of: LabelsOf, truth: Ints) -> Drop
 def _sample(votes: Votes) -> Ints:
     size = len(votes.ids)
     per_item = len(votes.answer) / max(1, size)
-    most = int(MOST_VOTES / max(1.0, per_item * len(votes.voters)))
+    most = max(FEWEST_ITEMS, int(MOST_VOTES / max(1.0, per_item * len(votes.voters))))
     if size <= most:
         return np.arange(size)
     return np.sort(np.random.default_rng(0).choice(size, most, replace=False))

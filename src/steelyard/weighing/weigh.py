@@ -111,8 +111,7 @@ def weigh(
 
     def labels_of(part: Votes, items: Ints) -> Ints:
         of_part = replace(inputs, votes=part, truth=inputs.truth[items], gold=inputs.gold[items])
-        analysis = analyse_votes(part, _trusted(of_part))
-        return _score_methods(of_part, {"": first}, analysis)[""].label
+        return _score_methods(of_part, {"": first}, None)[""].label
 
     summary = summarize(inputs, scores, alpha, delta or DELTA, analysis, options, labels_of)
     report = None if out is None else write_files(Path(out), inputs.votes, scores, summary)
@@ -132,7 +131,7 @@ def _trusted(inputs: WeighInputs) -> Ints | None:
 
 
 def _score_methods(
-    inputs: WeighInputs, estimators: Mapping[str, BaseEstimator], analysis: VoteAnalysis
+    inputs: WeighInputs, estimators: Mapping[str, BaseEstimator], analysis: VoteAnalysis | None
 ) -> dict[str, MethodScores]:
     """Labels and scores by each estimator, evaluated where the truth is known."""
     data = EstimationData(inputs.votes, _trusted(inputs), analysis=analysis)
