@@ -58,8 +58,24 @@ def weighed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "out"
 
 
+def asked_in_two_orders() -> dict[str, Any]:
+    """A summary with what the file above has not: queries, slices, a model beside people."""
+    rng = np.random.default_rng(0)
+    truth = rng.integers(0, 2, 60)
+    rows = [
+        {"id": f"i{i}", "voter": voter, "query": query, "answer": int(label), "batch": f"b{i % 2}"}
+        for i, right in enumerate(truth)
+        for voter in ("ann", "bob", "cyd", "model")
+        for query in ("swap = False", "swap = True")
+        for label in [right if rng.random() < 0.8 else 1 - right]
+    ]
+    given = {f"i{i}": int(right) for i, right in enumerate(truth)}
+    return sy.weigh(rows, truth=given, slices="batch", judges=["model"]).summary
+
+
 def test_every_key_of_the_summary_is_documented(weighed: Path) -> None:
     found = set(paths(json.loads((weighed / "summary.json").read_text(encoding="utf-8"))))
+    found |= set(paths(asked_in_two_orders()))
     parents = {key[: end.start()] for key in found for end in re.finditer(r"\.|\[\]", key)}
     documented = table("## summary.json")
     assert sorted(found - documented - parents) == []

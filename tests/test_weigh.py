@@ -158,6 +158,9 @@ KEYS = {
     *("coverage", "abstained", "duplicates", "ties", "method", "truth", "warnings", "methods"),
     *("risk_control", "by_voter", "copies", "relabel", "entropy_bins", "class_scores"),
     "dependence",
+    *("relabel_items", "agreement", "pairs", "effective_voters", "class_counts", "judges"),
+    *("best_voter", "class_shares", "alternative_annotator", "position_bias", "drop_voters"),
+    *("forecast", "slices"),
 }
 
 

@@ -22,6 +22,12 @@ from typing import TYPE_CHECKING, Any
 
 _NAMES = {
     "data": "Data load split",
+    "diagnostics.agreement": "agreement_coefficients",
+    "diagnostics.alternative_annotator": "alternative_annotator",
+    "diagnostics.class_shares": "ppi_mean rogan_gladen",
+    "diagnostics.independence": "effective_voters",
+    "diagnostics.position_bias": "position_bias",
+    "diagnostics.votes_forecast": "forecast_votes",
     "errors": "ConfigError InputError SteelyardError StoreError TrainingError",
     "evaluation": "BaseMetric performance_gap_recovered",
     "labelling.label": "label",
@@ -74,6 +80,15 @@ if TYPE_CHECKING:  # the same names, for type checkers and editors
     from steelyard.data import Data as Data
     from steelyard.data import load as load
     from steelyard.data import split as split
+    from steelyard.diagnostics.agreement import agreement_coefficients as agreement_coefficients
+    from steelyard.diagnostics.alternative_annotator import (
+        alternative_annotator as alternative_annotator,
+    )
+    from steelyard.diagnostics.class_shares import ppi_mean as ppi_mean
+    from steelyard.diagnostics.class_shares import rogan_gladen as rogan_gladen
+    from steelyard.diagnostics.independence import effective_voters as effective_voters
+    from steelyard.diagnostics.position_bias import position_bias as position_bias
+    from steelyard.diagnostics.votes_forecast import forecast_votes as forecast_votes
     from steelyard.errors import ConfigError as ConfigError
     from steelyard.errors import InputError as InputError
     from steelyard.errors import SteelyardError as SteelyardError

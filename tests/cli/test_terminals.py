@@ -93,6 +93,7 @@ SUMMARY: dict[str, Any] = {
     ],
     "copies": [],
     "relabel": ["1"],
+    "relabel_items": 1,
 }
 
 
@@ -116,7 +117,8 @@ def test_a_pipe_is_given_the_whole_text() -> None:
 def test_counts_agree_with_their_nouns() -> None:
     text = "\n".join(table(SUMMARY))
     assert "1 abstention, no duplicate votes" in text
-    assert "1 of 2 voters flagged; 0 pairs of voters who may copy each other; 1 item to" in text
+    assert "1 of 2 voters flagged; 0 pairs of voters who may copy each other" in text
+    assert "next: 1 of 5 items would gain from one more vote." in text
 
 
 @pytest.mark.parametrize("encoding", ["ascii", "cp1252"])

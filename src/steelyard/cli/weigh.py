@@ -11,6 +11,7 @@ from steelyard.io.printable import counted, printable
 
 EXAMPLE = ("steelyard weigh votes.csv --truth gold.csv --out weighed", "docs/weigh.md")
 SHOWN_VOTERS = 5
+SHOWN_STEPS = 4
 NARROWEST = 24  # columns that a cut text keeps at least
 UNCUT = 500  # columns of output that is no terminal
 
@@ -70,7 +71,7 @@ def weigh(
         typer.Option(
             metavar="KIND",
             help="Which answers the votes hold: closed (one of the classes), or open answers that "
-            "are read as number, text, json or slots.",
+            "are read as number, text, json, slots or set (several labels in any order).",
         ),
     ] = "closed",
     classes: Annotated[
@@ -104,6 +105,39 @@ def weigh(
             help="Treat each prompt variant of a voter as a separate voter.",
         ),
     ] = False,
+    scale: Annotated[
+        str,
+        typer.Option(
+            metavar="nominal|ordinal|interval",
+            help="Whether agreement and kappa count the order or the distance of the classes, "
+            "for ratings. Labels do not depend on it.",
+        ),
+    ] = "nominal",
+    slice_by: Annotated[
+        str | None,
+        typer.Option(
+            "--slice",
+            metavar="COLUMN",
+            help="A column of the votes file, such as a language: agreement and accuracy are shown "
+            "for each of its values.",
+        ),
+    ] = None,
+    judge: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="VOTER",
+            help="A voter that is a model: a test shows whether it may replace the other voters, "
+            "who are people. Repeat the option for several models.",
+        ),
+    ] = None,
+    goal: Annotated[
+        float | None,
+        typer.Option(
+            metavar="SHARE",
+            help="The share of right labels for which the number of further votes is forecast. The "
+            "default is the next one of 0.9, 0.95 and 0.99.",
+        ),
+    ] = None,
 ) -> None:
     """Merge several labels per item into one, and rate each label and each voter. No training."""
     from steelyard.io.rows import stem
@@ -121,6 +155,10 @@ def weigh(
         alpha=alpha,
         delta=delta,
         by_query=by_query,
+        scale=scale,  # type: ignore[arg-type]
+        slices=slice_by,
+        judges=judge or (),
+        goal=goal,
     )
     for line in table(result.summary, terminal_columns()):
         print_text(line)
@@ -226,9 +264,14 @@ def _voters(summary: dict[str, Any], columns: int | None) -> list[str]:
     counts = (
         f"{flagged:,} of {counted(summary['voters'], 'voter')} flagged",
         f"{counted(len(summary['copies']), 'pair')} of voters who may copy each other",
-        f"{counted(len(summary['relabel']), 'item')} to label again first",
     )
-    return [*lines, *([""] if worst else []), "; ".join(counts)]
+    return [*lines, *([""] if worst else []), "; ".join(counts), *_next_steps(summary)]
+
+
+def _next_steps(summary: dict[str, Any]) -> list[str]:
+    from steelyard.report.weigh_next_steps import next_steps
+
+    return [_text(f"next: {sentence}", UNCUT) for sentence in next_steps(summary)[:SHOWN_STEPS]]
 
 
 def _voter_table(voters: list[dict[str, Any]], columns: int | None) -> list[str]:

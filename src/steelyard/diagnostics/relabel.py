@@ -7,6 +7,9 @@ import numpy as np
 from steelyard.errors import InputError
 from steelyard.types import ABSTAIN, Floats, Ints, Reliability, Votes
 
+LEAST_GAIN = 1e-6
+"""Gains up to this are rounding."""
+
 
 @dataclass(frozen=True)
 class RelabelItem:
@@ -101,26 +104,43 @@ def gains(votes: Votes, reliability: Reliability) -> Floats:
     return expected_gain_of_coin(reliability.posterior, accuracy, votes.candidates)
 
 
+@dataclass(frozen=True)
+class RelabelItems:
+    """Which examples to label again."""
+
+    total: int  # examples that would gain
+    first: tuple[RelabelItem, ...]
+
+
 def relabel_first(
     votes: Votes, reliability: Reliability, label: Ints, *, most: int = 100
-) -> tuple[RelabelItem, ...]:
-    """The examples with the largest expected gain of one more vote, at most `most`.
+) -> RelabelItems:
+    """The examples that would gain from one more vote, the least certain label first.
 
-    Among equal gains the most uncertain label is first.
+    These are the examples with an expected gain above 1e-6, which rounding cannot make, and those
+    whose best answers are tied. Among equally certain labels the largest gain is first.
 
-    `label` (N,) are the answer numbers to report, ABSTAIN for none.
+    Args:
+        votes: of N examples.
+        reliability: of the method reported.
+        label: (N,), answer numbers to report, ABSTAIN for none.
+        most: number of examples listed; all are counted.
     """
     gain = gains(votes, reliability)
-    order = np.lexsort((reliability.posterior.max(axis=1), -np.round(gain, 12)))[:most]
-    return tuple(
+    top = reliability.posterior.max(axis=1, initial=0.0)
+    near = (reliability.posterior >= top[:, None] - LEAST_GAIN) & votes.possible
+    would_gain = np.flatnonzero((gain > LEAST_GAIN) | (near.sum(axis=1) > 1))
+    order = np.lexsort((-gain[would_gain], np.round(top[would_gain], 9)))
+    first = tuple(
         RelabelItem(
             id=votes.ids[i],
             label=_name(votes, int(i), int(label[i])),
             score=float(reliability.score[i]),
             gain=float(gain[i]),
         )
-        for i in order
+        for i in would_gain[order][:most]
     )
+    return RelabelItems(len(would_gain), first)
 
 
 def _name(votes: Votes, example: int, label: int) -> str:

@@ -5,6 +5,8 @@ from steelyard.report import weigh_tables as tables
 from steelyard.report.formats import Results, count
 from steelyard.report.study_html import template
 from steelyard.report.weigh_figures import weigh_figures
+from steelyard.report.weigh_next_steps import next_steps
+from steelyard.report.weigh_voter_tables import voter_grids
 
 
 def weigh_page(summary: Results) -> str:
@@ -29,5 +31,7 @@ def weigh_page(summary: Results) -> str:
         classes=tables.class_scores_grid(summary),
         risk=sentences.risk_evidence(summary),
         figures=weigh_figures(summary),
+        steps=next_steps(summary),
+        grids=voter_grids(summary),
         glossary=sentences.glossary(summary),
     )

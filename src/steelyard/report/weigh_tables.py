@@ -171,7 +171,7 @@ def copies_grid(summary: Results) -> Grid | None:
         )
         for pair in summary.get("copies") or ()
     ]
-    return _first_rows(header, rows, 2)
+    return first_rows(header, rows, 2)
 
 
 def relabel_grid(summary: Results) -> Grid | None:
@@ -185,7 +185,7 @@ def relabel_grid(summary: Results) -> Grid | None:
         )
         for item in summary.get("relabel") or ()
     ]
-    return _first_rows(("item", "current label", "score", "gain"), rows, 2)
+    return first_rows(("item", "current label", "score", "gain"), rows, 2)
 
 
 def methods_grid(summary: Results) -> Grid | None:
@@ -217,12 +217,13 @@ def class_scores_grid(summary: Results) -> Grid | None:
         )
         for row in summary.get("class_scores") or ()
     ]
-    return _first_rows(("class", "mean score of correct labels", "of wrong labels"), rows, 1)
+    return first_rows(("class", "mean score of correct labels", "of wrong labels"), rows, 1)
 
 
-def _first_rows(
+def first_rows(
     header: tuple[str, ...], rows: Sequence[tuple[str, ...]], text_columns: int
 ) -> Grid | None:
+    """A table of the first rows; None without any."""
     if not rows:
         return None
     return Grid(header, tuple(rows[:MOST]), text_columns, max(0, len(rows) - MOST))

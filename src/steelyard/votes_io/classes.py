@@ -15,9 +15,9 @@ from steelyard.errors import InputError
 from steelyard.types import ABSTAIN, NO_CANDIDATE, Ints
 from steelyard.votes_io.raw_votes import RawVotes, empty, quoted
 
-OpenAnswerFormat = Literal["number", "text", "json", "slots"]
+OpenAnswerFormat = Literal["number", "text", "json", "slots", "set"]
 """The format that open answers are parsed as."""
-Answers = Literal["closed", "number", "text", "json", "slots"]
+Answers = Literal["closed", "number", "text", "json", "slots", "set"]
 """Whether answers name classes (closed), or the format of open answers."""
 AnyInts: TypeAlias = npt.NDArray[np.integer]
 
@@ -136,9 +136,32 @@ def canonical_value(value: Any, answer_format: OpenAnswerFormat) -> str | None:
 
     if empty(value):
         return None
+    if answer_format == "set":
+        return canonical_set(value)
     if not isinstance(value, str):
         value = json.dumps(value, sort_keys=True, default=str)
     return canonical(value, answer_format)
+
+
+def canonical_set(value: Any) -> str:
+    """Several labels without an order: each once, sorted, with `|` between them.
+
+    A list, a JSON list in a text, or labels with `|`, `;` or `,` between them; `(none)` of an
+    empty list.
+
+    >>> canonical_set("b|a"), canonical_set('["b", "a", "b"]'), canonical_set([])
+    ('a|b', 'a|b', '(none)')
+    """
+    if isinstance(value, str) and value.strip()[:1] == "[":
+        try:
+            value = json.loads(value)
+        except ValueError:
+            value = value.strip().strip("[]")
+    if isinstance(value, dict):
+        value = [name for name, is_in in value.items() if is_in]
+    parts = value if isinstance(value, list) else re.split(r"[|;,]", str(value))
+    labels = {" ".join(str(part).split()) for part in parts} - {""}
+    return "|".join(sorted(labels)) or "(none)"
 
 
 def infer_classes(raw: RawVotes) -> tuple[FileClasses, list[str]]:
@@ -250,7 +273,8 @@ def _check_closed(raw: RawVotes, names: list[str]) -> None:
         raise InputError(
             f"{raw.source.name} has {len(names):,} distinct answers on {items:,} items, such as "
             f"{quoted(names[0])} and {quoted(names[1])}: they look like open answers. "
-            "Set `answers` to number, text, json or slots, or give the class names as `classes`."
+            "Set `answers` to number, text, json, slots or set, or give the class names as "
+            "`classes`."
         )
 
 
@@ -260,6 +284,14 @@ def _notes(raw: RawVotes, spelled: dict[str, list[int]]) -> list[str]:
         if len(codes) > 1:
             spellings = " and ".join(quoted(values[code]) for code in codes)
             notes.append(f"The answers {spellings} are one class, {text!r}.")
+    sets: dict[str, str] = {}
+    for text in (text for text in spelled if re.search(r"[|;,]", text)):
+        other = sets.setdefault(canonical_set(text), text)
+        if other != text:
+            notes.append(
+                f"The answers {quoted(other)} and {quoted(text)} are two classes; `answers: set` "
+                "reads them as the same labels in another order."
+            )
     for text in spelled:
         if text.casefold() in AMBIGUOUS:
             notes.append(f"The answer {text!r} is read as a class; an empty answer abstains.")

@@ -40,6 +40,7 @@ class LoadedVotes:
     duplicates: int  # votes that repeat an earlier one
     truth: dict[str, Ints] = field(default_factory=dict)  # by column, (N,) as in `read_truth`
     notes: tuple[str, ...] = ()  # sentences about ambiguous answers
+    columns: dict[str, tuple[str, ...]] = field(default_factory=dict)  # (N,) texts, "" if empty
 
 
 def read_votes(
@@ -50,6 +51,7 @@ def read_votes(
     answers: Answers = "closed",
     duplicates: Duplicates = "error",
     truth: Collection[str] = (),
+    columns: Collection[str] = (),
 ) -> LoadedVotes:
     """Votes in rows, long, nested or one column per voter.
 
@@ -64,11 +66,13 @@ def read_votes(
             text, json or slots.
         duplicates: what to do with repeated votes of a voter on an item with the same prompt.
         truth: names of columns that hold the truth.
+        columns: names of other columns to keep as texts, such as a language or a batch.
 
     Raises:
         InputError: anything that does not fit, with its file, line and value.
     """
-    raw = read_raw_votes(FileRows(source) if isinstance(source, Path) else source, truth)
+    rows = FileRows(source) if isinstance(source, Path) else source
+    raw = read_raw_votes(rows, list(dict.fromkeys([*truth, *columns])))
     _check_ids(raw)
     label_set: FileClasses | OpenAnswers
     if answers == "closed":
@@ -85,8 +89,19 @@ def read_votes(
     true_answers = {
         name: truth_of(raw.source, column, raw.row_id, len(raw.ids), label_set, name)
         for name, column in raw.truth.items()
+        if name in truth
     }
-    return LoadedVotes(votes, raw.header, label_set, repeated, true_answers, tuple(notes))
+    texts = {name: _item_texts(raw, name) for name in columns}
+    return LoadedVotes(votes, raw.header, label_set, repeated, true_answers, tuple(notes), texts)
+
+
+def _item_texts(raw: RawVotes, name: str) -> tuple[str, ...]:
+    """A column's text for each id, (N,), from its first row; "" where it is empty."""
+    column = raw.truth[name]
+    texts = ["" if empty(value) else str(value) for value in column.values]
+    first = np.full(len(raw.ids), -1, dtype=np.int64)
+    first[raw.row_id[::-1]] = np.arange(len(raw.row_id))[::-1]
+    return tuple(texts[column.codes[row]] if row >= 0 else "" for row in first)
 
 
 def class_numbers(raw: RawVotes, label_set: FileClasses, named_in: str = "") -> Ints:

@@ -41,6 +41,8 @@ Truth: TypeAlias = Union[
     None,
 ]
 """True answers, as `weigh` takes them."""
+Slices: TypeAlias = Union[str, Mapping[str, Any], Sequence[str], "pandas.Series[Any]", None]
+"""The slice of each item, as `weigh` takes it."""
 
 
 @dataclass(frozen=True)
@@ -62,6 +64,7 @@ class WeighInputs:
     source: VotesSource
     truth: Ints  # (N,), ABSTAIN where unknown or in `gold`, NO_CANDIDATE where no vote has it
     gold: Ints  # (N,), the same for the answers that estimators hold fixed
+    slices: tuple[str, ...] = ()  # (N,), "" of none; empty where none were asked for
 
 
 def load_votes(
@@ -71,6 +74,7 @@ def load_votes(
     answers: Answers,
     duplicates: Duplicates,
     classes: str | Path | Sequence[str] | None,
+    slices: Slices = None,
 ) -> WeighInputs:
     """Read and check votes and true answers; `weigh` documents the arguments.
 
@@ -79,13 +83,16 @@ def load_votes(
     """
     label_set: FileClasses | OpenAnswers | None
     columns: dict[str, Ints] = {}
+    texts: dict[str, tuple[str, ...]] = {}
     if isinstance(votes, Votes):
         table, source = votes, VotesSource("votes in memory", "table", duplicates)
         label_set = FileClasses(votes.classes) if votes.classes else None
     else:
         named = [value for value in (truth, gold) if _is_column(value)]
-        loaded = _read(votes, answers, duplicates, classes, cast("list[str]", named))
+        others = [slices] if isinstance(slices, str) else []
+        loaded = _read(votes, answers, duplicates, classes, cast("list[str]", named), others)
         table, label_set, columns = loaded.votes, loaded.label_set, loaded.truth
+        texts = loaded.columns
         name = Path(votes).name if isinstance(votes, str | Path) else "votes in memory"
         source = _source(name, loaded, duplicates)
     known_truth, known_gold = (
@@ -99,7 +106,39 @@ def load_votes(
     if overlap:
         note = f"{overlap:,} items of `truth` are also in `gold`: they are not evaluated."
         source = replace(source, notes=(*source.notes, note))
-    return WeighInputs(table, source, np.where(in_gold, ABSTAIN, known_truth), known_gold)
+    return WeighInputs(
+        table,
+        source,
+        np.where(in_gold, ABSTAIN, known_truth),
+        known_gold,
+        _slices(slices, table, texts),
+    )
+
+
+def _slices(
+    slices: Slices, votes: Votes, columns: Mapping[str, tuple[str, ...]]
+) -> tuple[str, ...]:
+    """The slice of each item, (N,); empty without slices."""
+    if slices is None:
+        return ()
+    if isinstance(slices, str):
+        if slices not in columns:
+            raise InputError(
+                f"`slices` names the column {slices!r}, and votes in a table have none; give a "
+                "mapping from id to slice, or a slice for each item."
+            )
+        return columns[slices]
+    if is_pandas(slices, "Series"):
+        slices = cast("Any", slices).to_dict()
+    if isinstance(slices, Mapping):
+        named = {str(name): str(value) for name, value in slices.items()}
+        return tuple(named.get(name, "") for name in votes.ids)
+    values = tuple(map(str, slices))
+    if len(values) != len(votes.ids):
+        raise InputError(
+            f"`slices` must have one entry per item, {len(votes.ids)}; got {len(values)}."
+        )
+    return values
 
 
 def _read(
@@ -108,6 +147,7 @@ def _read(
     duplicates: Duplicates,
     classes: str | Path | Sequence[str] | None,
     columns: Sequence[str],
+    others: Sequence[str],
 ) -> LoadedVotes:
     rows: RowSource
     if isinstance(votes, str | Path):
@@ -131,6 +171,7 @@ def _read(
         answers=answers,
         duplicates=duplicates,
         truth=columns,
+        columns=others,
     )
 
 

@@ -25,6 +25,7 @@ from steelyard.weighing.decision import (
     independent_flags,
 )
 from steelyard.weighing.inputs import WeighInputs
+from steelyard.weighing.voter_statistics import DiagnosticOptions, LabelsOf, voter_statistics
 
 ISOTONIC = 200  # labels of known truth from which an isotonic curve is better than two parameters
 VOTER_COLUMNS = (
@@ -97,6 +98,8 @@ def summarize(
     alpha: float | None,
     delta: float,
     analysis: VoteAnalysis,
+    options: DiagnosticOptions,
+    labels_of: LabelsOf,
 ) -> dict[str, Any]:
     """The values of summary.json.
 
@@ -106,6 +109,8 @@ def summarize(
         alpha: largest error of risk-controlled labels, or None.
         delta: probability of a larger one.
         analysis: whether the votes alone decide.
+        options: what is computed beside the labels.
+        labels_of: labels of other votes by the first method.
     """
     votes, source, truth, gold = inputs.votes, inputs.source, inputs.truth, inputs.gold
     method, first = next(iter(scores.items()))
@@ -139,7 +144,8 @@ def summarize(
         "risk_control": None if alpha is None else _risk_control(first, gold, alpha, delta),
         "by_voter": _by_voter(votes, first, of_truth, gold, analysis),
         "copies": [asdict(pair) for pair in find_copies(votes)],
-        "relabel": [asdict(entry) for entry in relabel if entry.gain > 0],
+        "relabel": [asdict(entry) for entry in relabel.first],
+        "relabel_items": relabel.total,
         "entropy_bins": [asdict(entry) for entry in entropy_bins(votes, first.label, of_truth)],
         "class_scores": None
         if of_truth is None or not votes.classes
@@ -147,6 +153,7 @@ def summarize(
             {"class": entry.name, "right": entry.right, "wrong": entry.wrong}
             for entry in class_scores(first.label, first.reliability.score, truth, votes.classes)
         ],
+        **voter_statistics(inputs, first.reliability, first.label, of_truth, options, labels_of),
     }
 
 

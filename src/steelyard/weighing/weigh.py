@@ -7,17 +7,19 @@ from typing import Any, get_args
 
 import numpy as np
 
+from steelyard.diagnostics.agreement import Scale
 from steelyard.errors import ConfigError
 from steelyard.reliability import BaseEstimator, EstimationData, Majority
 from steelyard.reliability.robust import VoteAnalysis, analyse_votes
-from steelyard.types import ABSTAIN, Ints
+from steelyard.types import ABSTAIN, Ints, Votes
 from steelyard.votes_io.classes import Answers
 from steelyard.votes_io.tabulate import Duplicates
 from steelyard.weighing.files import check_output_folder, write_files
-from steelyard.weighing.inputs import Truth, VotesInput, WeighInputs, load_votes
+from steelyard.weighing.inputs import Slices, Truth, VotesInput, WeighInputs, load_votes
 from steelyard.weighing.methods import DEFAULT, read_methods
 from steelyard.weighing.result import Weighed
 from steelyard.weighing.summary import MethodScores, summarize
+from steelyard.weighing.voter_statistics import DiagnosticOptions
 
 DELTA = 0.1
 """Default of `delta`, the probability that labels kept for `alpha` have a larger error."""
@@ -36,6 +38,10 @@ def weigh(
     by_query: bool = False,
     alpha: float | None = None,
     delta: float | None = None,
+    scale: Scale = "nominal",
+    slices: Slices = None,
+    judges: Sequence[str] = (),
+    goal: float | None = None,
 ) -> Weighed:
     """Aggregate several labels per item into one, and estimate how reliable labels and voters are.
 
@@ -74,25 +80,40 @@ def weigh(
         alpha: keep the largest set of labels with at most this error rate; needs `truth` on a
             random part of the items.
         delta: allowed probability of exceeding alpha; by default 0.1.
+        scale: "ordinal" if the order of the classes means something, "interval" if their
+            distances do: agreement and kappa then count distances. Labels do not depend on it.
+        slices: a column of the votes, a mapping from id to a name, or a name for each item:
+            agreement and accuracy of each slice.
+        judges: names of voters that are models; each is tested whether it may replace the other
+            voters, who are people (alternative annotator test).
+        goal: share of right labels to forecast the further votes for; by default 0.9, 0.95, 0.99.
 
     Returns:
         Labels, scores and posteriors of every method, and a summary of methods and voters.
 
     Raises:
         InputError: votes or truth do not fit; the message names the first mistake.
-        ConfigError: there is no such method, or settings cannot work.
+        ConfigError: a judge is no voter; there is no such method, or settings cannot work.
     """
     _check_options(duplicates, answers, alpha, delta, truth is not None)
+    options = DiagnosticOptions.checked(scale, judges, goal)
     estimators = read_methods(methods)
     if out is not None:
         check_output_folder(Path(out))
-    inputs = load_votes(votes, truth, gold, answers, duplicates, classes)
+    inputs = load_votes(votes, truth, gold, answers, duplicates, classes, slices)
     if by_query:
         inputs = replace(inputs, votes=inputs.votes.by_query())
     estimators.setdefault("majority", Majority())
     analysis = analyse_votes(inputs.votes, _trusted(inputs))
     scores = _score_methods(inputs, estimators, analysis)
-    summary = summarize(inputs, scores, alpha, delta or DELTA, analysis)
+    options.check_voters(inputs.votes)
+    first = next(iter(estimators.values()))
+
+    def labels_of(part: Votes, items: Ints) -> Ints:
+        of_part = replace(inputs, votes=part, truth=inputs.truth[items], gold=inputs.gold[items])
+        return _score_methods(of_part, {"": first}, None)[""].label
+
+    summary = summarize(inputs, scores, alpha, delta or DELTA, analysis, options, labels_of)
     report = None if out is None else write_files(Path(out), inputs.votes, scores, summary)
     return Weighed(
         votes=inputs.votes,
@@ -110,7 +131,7 @@ def _trusted(inputs: WeighInputs) -> Ints | None:
 
 
 def _score_methods(
-    inputs: WeighInputs, estimators: Mapping[str, BaseEstimator], analysis: VoteAnalysis
+    inputs: WeighInputs, estimators: Mapping[str, BaseEstimator], analysis: VoteAnalysis | None
 ) -> dict[str, MethodScores]:
     """Labels and scores by each estimator, evaluated where the truth is known."""
     data = EstimationData(inputs.votes, _trusted(inputs), analysis=analysis)
