@@ -91,9 +91,8 @@ def main() -> None:
     results: dict[str, Any] = {"worlds": {}, "sets": {}}
     for name in WORLDS:
         runs = [measured(*world(name, seed)) for seed in range(SEEDS)]
-        results["worlds"][name] = {
-            key: float(np.mean([run[key] for run in runs])) for key in runs[0]
-        }
+        means = {key: float(np.mean([run[key] for run in runs])) for key in runs[0]}
+        results["worlds"][name] = means
         print(name, {key: round(mean, 3) for key, mean in means.items()}, flush=True)
     paths = sorted(folder.glob("*/train.jsonl.gz"))
     for path in [*paths, folder / "judges_llmbar" / "six_judges.jsonl.gz"]:
