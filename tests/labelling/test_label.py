@@ -215,7 +215,7 @@ def test_what_cannot_work_is_said_before_anything_is_asked(tmp_path: Path) -> No
             with pytest.raises(kind, match=said):
                 label(ITEMS, supervisors, out, **options)
         for path, said in (
-            (tmp_path / "votes.csv", "must end in .jsonl"),
+            (tmp_path / "votes.txt", "must end in .jsonl, .csv"),
             (tmp_path / "no" / "votes.jsonl", "there is no folder"),
         ):
             with pytest.raises(InputError, match=said):

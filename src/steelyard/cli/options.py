@@ -6,6 +6,8 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperCommand, TyperGroup
 
+from steelyard.errors import ConfigError
+
 STUDY_HELP = "The study file to run, in YAML."
 
 
@@ -38,6 +40,18 @@ def epilog(example: str, page: str) -> str:
         page: file of the documentation.
     """
     return f"Example: {example}\n\nDocumentation: {page}"
+
+
+def named_column(text: str) -> tuple[str, str]:
+    """The parts of `--column NAME=COLUMN`.
+
+    Raises:
+        ConfigError: it has another form.
+    """
+    name, equals, column = text.partition("=")
+    if not equals or not name or not column:
+        raise ConfigError(f"`--column` takes NAME=COLUMN, such as text=sentence; got {text!r}.")
+    return name, column
 
 
 StudyFile = Annotated[Path, typer.Argument(help=STUDY_HELP, metavar="STUDY.yaml")]

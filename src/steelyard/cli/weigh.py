@@ -1,10 +1,12 @@
 """`steelyard weigh`: merge several labels per item into one, and rate labels and voters."""
 
+import csv
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from steelyard.cli.options import named_column
 from steelyard.cli.terminal import print_text, terminal_columns
 from steelyard.errors import ConfigError
 from steelyard.io.printable import counted, printable
@@ -17,11 +19,12 @@ UNCUT = 500  # columns of output that is no terminal
 
 def weigh(
     votes: Annotated[
-        Path,
+        list[Path],
         typer.Argument(
-            metavar="VOTES",
-            help="The file of votes: one column per voter, rows of id, voter and answer, or "
-            "nested JSON lines.",
+            metavar="VOTES...",
+            help="The file of votes: one column per voter, rows of id, voter and answer, nested "
+            "JSON lines, or an export of an annotation tool; - is the standard input. With "
+            "several files, the name of a file is the voter of rows that name none.",
         ),
     ],
     out: Annotated[
@@ -97,6 +100,43 @@ def weigh(
             "than --alpha. The default is 0.1.",
         ),
     ] = None,
+    column: Annotated[
+        list[str],
+        typer.Option(
+            metavar="NAME=COLUMN",
+            help="Read id, voter, answer, query, probabilities or reason from a column of another "
+            "name, such as voter=worker or answer=response.label; id=# numbers the rows. The "
+            "option may be repeated.",
+        ),
+    ] = [],  # noqa: B006
+    voters: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAMES",
+            help="The only voters that count, separated by commas, such as ann,bob. In a file with "
+            "one column per voter, these columns.",
+        ),
+    ] = None,
+    without: Annotated[
+        list[str],
+        typer.Option(
+            metavar="NAME", help="Leave out a voter or a column. The option may be repeated."
+        ),
+    ] = [],  # noqa: B006
+    abstain: Annotated[
+        list[str],
+        typer.Option(
+            metavar="VALUE",
+            help="Read an answer as an abstention, such as n/a or -1. The option may be repeated.",
+        ),
+    ] = [],  # noqa: B006
+    sep: Annotated[
+        str | None,
+        typer.Option(
+            metavar="CHARACTER",
+            help="The character between the cells of a CSV file, or tab. By default it is found.",
+        ),
+    ] = None,
     by_query: Annotated[
         bool,
         typer.Option(
@@ -109,18 +149,24 @@ def weigh(
     from steelyard.io.rows import stem
     from steelyard.weighing import weigh
 
+    name = "stdin" if str(votes[0]) == "-" else stem(votes[0])
     result = weigh(
-        votes,
+        votes[0] if len(votes) == 1 else votes,
         [_method(text) for text in method],
         truth=truth,
         gold=gold,
-        out=out or Path("runs") / f"weigh-{stem(votes)}",
+        out=out or Path("runs") / f"weigh-{name}",
         duplicates=duplicates,  # type: ignore[arg-type]
         answers=answers,  # type: ignore[arg-type]
         classes=classes,
         alpha=alpha,
         delta=delta,
         by_query=by_query,
+        columns=dict(map(named_column, column)),
+        voters=[] if voters is None else next(csv.reader([voters], skipinitialspace=True), []),
+        without=without,
+        abstain=abstain,
+        separator={"tab": "\t", "\\t": "\t"}.get(sep or "", sep),
     )
     for line in table(result.summary, terminal_columns()):
         print_text(line)

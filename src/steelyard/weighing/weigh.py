@@ -12,6 +12,7 @@ from steelyard.reliability import BaseEstimator, EstimationData, Majority
 from steelyard.reliability.robust import VoteAnalysis, analyse_votes
 from steelyard.types import ABSTAIN, Ints
 from steelyard.votes_io.classes import Answers
+from steelyard.votes_io.read_options import ReadOptions
 from steelyard.votes_io.tabulate import Duplicates
 from steelyard.weighing.files import check_output_folder, write_files
 from steelyard.weighing.inputs import Truth, VotesInput, WeighInputs, load_votes
@@ -36,6 +37,11 @@ def weigh(
     by_query: bool = False,
     alpha: float | None = None,
     delta: float | None = None,
+    columns: Mapping[str, str] | None = None,
+    voters: Sequence[str] = (),
+    without: Sequence[str] = (),
+    abstain: Sequence[str] = (),
+    separator: str | None = None,
 ) -> Weighed:
     """Aggregate several labels per item into one, and estimate how reliable labels and voters are.
 
@@ -53,9 +59,11 @@ def weigh(
     1.0
 
     Args:
-        votes: a file, a pandas DataFrame, a list of rows `{column: value}`, or Votes. Rows are
-            `id, voter, answer`, or `id, votes`, or `id` and one column per voter; the index of a
-            data frame counts as its `id`.
+        votes: a file ("-" for the standard input), a list of files, a pandas DataFrame, a list of
+            rows `{column: value}`, or Votes. Rows are `id, voter, answer`, or `id, votes`, or `id`
+            and one column per voter; usual other names of columns and exports of annotation tools
+            are known; the index of a data frame counts as its `id`. The name of a file is the voter
+            of rows that name none.
         methods: kinds of estimators, their settings with a `kind`, or estimators; the first one is
             reported.
         truth: true answers, used only for evaluation and calibration. A mapping or pandas
@@ -74,6 +82,13 @@ def weigh(
         alpha: keep the largest set of labels with at most this error rate; needs `truth` on a
             random part of the items.
         delta: allowed probability of exceeding alpha; by default 0.1.
+        columns: the file's names of columns by what they are (id, voter, answer, query,
+            probabilities, reason), such as {"voter": "worker"}; a dotted path names a nested value,
+            and `#` as id is the number of the row.
+        voters: the only voters that count; of rows with one column per voter, these columns.
+        without: voters that do not count.
+        abstain: answers that abstain, such as "n/a"; case does not matter.
+        separator: the character between the cells of a CSV file; by default it is found.
 
     Returns:
         Labels, scores and posteriors of every method, and a summary of methods and voters.
@@ -83,10 +98,14 @@ def weigh(
         ConfigError: there is no such method, or settings cannot work.
     """
     _check_options(duplicates, answers, alpha, delta, truth is not None)
+    _check_names(voters=voters, without=without, abstain=abstain)
+    if separator is not None and (len(separator) != 1 or separator in '"\r\n'):
+        raise ConfigError(f"`separator` must be one character, got {separator!r}.")
     estimators = read_methods(methods)
     if out is not None:
         check_output_folder(Path(out))
-    inputs = load_votes(votes, truth, gold, answers, duplicates, classes)
+    options = ReadOptions(columns or {}, tuple(voters), tuple(without), tuple(map(str, abstain)))
+    inputs = load_votes(votes, truth, gold, answers, duplicates, classes, options, separator)
     if by_query:
         inputs = replace(inputs, votes=inputs.votes.by_query())
     estimators.setdefault("majority", Majority())
@@ -119,6 +138,13 @@ def _score_methods(
         reliability = estimator.estimate_from(data)
         scores[name] = MethodScores.of(inputs.votes, reliability, inputs.truth, inputs.gold)
     return scores
+
+
+def _check_names(**names: Sequence[str]) -> None:
+    """Refuse a text where a list of names is due: it would be read letter by letter."""
+    for argument, value in names.items():
+        if isinstance(value, str):
+            raise ConfigError(f"`{argument}` must be a list of names, such as [{value!r}].")
 
 
 def _check_options(
