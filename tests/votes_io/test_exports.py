@@ -161,7 +161,12 @@ def argilla(style: str) -> str:
 
 
 def mturk(radio: bool) -> str:
-    fixed = {"HITTypeId": "h", "Title": "Spam, or not?", "AssignmentId": "a", "WorkTimeInSeconds": 9}
+    fixed = {
+        "HITTypeId": "h",
+        "Title": "Spam, or not?",
+        "AssignmentId": "a",
+        "WorkTimeInSeconds": 9,
+    }
     rows = []
     for (i, v), answer in SAID.items():
         row = {"HITId": i, **fixed, "WorkerId": v, "AssignmentStatus": "Approved"}
@@ -252,9 +257,7 @@ def appen() -> str:
 
 
 def nested(holder: str, voter: str, answer: str) -> str:
-    rows = [
-        {"id": i, holder: [{voter: v, answer: a} for v, a in votes]} for i, votes in by_item()
-    ]
+    rows = [{"id": i, holder: [{voter: v, answer: a} for v, a in votes]} for i, votes in by_item()]
     return jsonl(rows)
 
 
@@ -353,9 +356,7 @@ def test_an_export_says_what_its_voters_say(tmp_path: Path, case: str) -> None:
     paths = write(tmp_path, name, make())
     votes = read_votes(paths, options=ReadOptions(columns)).votes
     triples = zip(votes.example, votes.voter, votes.answer, strict=True)
-    said = {
-        (votes.ids[i], votes.voters[v]): votes.classes[a] for i, v, a in triples if a >= 0
-    }
+    said = {(votes.ids[i], votes.voters[v]): votes.classes[a] for i, v, a in triples if a >= 0}
     assert said == SAID
     assert votes.classes == ("ham", "spam")
 
@@ -421,12 +422,14 @@ def test_the_question_is_asked_where_an_export_has_several(tmp_path: Path) -> No
     read = read_votes(paths, options=ReadOptions({"answer": "tone"}))
     assert read.votes.classes == ("rude",)
     text = mturk(False).replace("Approve", "Answer.tone")
-    with pytest.raises(InputError, match=r"which column has the answers, Answer.kind.label, Answer"):
+    with pytest.raises(
+        InputError, match=r"which column has the answers, Answer.kind.label, Answer"
+    ):
         read_votes(write(tmp_path, "m.csv", text))
 
 
 def test_truth_of_an_export_may_be_a_path(tmp_path: Path) -> None:
-    rows = [json.loads(line) for line in label_studio().splitlines()][0]
+    rows = json.loads(label_studio())
     for row in rows:
         row["data"]["expert"] = "spam"
     paths = write(tmp_path, "v.json", json.dumps(rows))

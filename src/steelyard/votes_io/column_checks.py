@@ -39,8 +39,8 @@ def check_columns(raw: RawVotes) -> None:
     foreign = (unshared == total) & others_share & ((total >= FEW_VOTES) | (kinds >= 3))
     if (varied | foreign).any():
         v = int(np.argmax(np.where(varied | foreign, kinds, -1)))
-        own = pairs[alone & (of_voter == v)] // voters
-        vote = int(np.argmax((raw.voter == v) & np.isin(answer, own)))
+        answers = pairs[alone & (of_voter == v)] // voters
+        vote = int(np.argmax((raw.voter == v) & np.isin(answer, answers)))
         raise InputError(
             f"{raw.source.name}: is column {raw.voters[v]!r} a voter? Most of its answers, such as "
             f"{quoted(raw.value(vote))}, stand in no other column. If it is not, leave it out with "
@@ -66,7 +66,7 @@ def check_minus_one(raw: RawVotes, names: list[str]) -> None:
     numbers = {whole_number(name) for name in names}
     if not codes or None in numbers:
         return
-    ways = (
+    advice = (
         "If -1 is a class, give all class names as `classes`; if it is not, give it as `abstain`."
     )
     if numbers == {"1"}:
@@ -77,13 +77,13 @@ def check_minus_one(raw: RawVotes, names: list[str]) -> None:
     negative = next((name for name in names if name.startswith("-")), None)
     if negative is not None:
         raise InputError(
-            f"{raw.source.name} has the answers {negative} and -1, and -1 abstains. {ways}"
+            f"{raw.source.name} has the answers {negative} and -1, and -1 abstains. {advice}"
         )
     minus = np.isin(raw.answer.codes, codes)
     if numbers == {"0", "1"} and 0.1 <= minus.mean() <= 0.6 and _whole_scale(raw):
         raise InputError(
             f"{raw.source.name} has {int(minus.sum()):,} answers of -1 beside 0 and 1, and most "
-            f"voters use all three. {ways}"
+            f"voters use all three. {advice}"
         )
 
 

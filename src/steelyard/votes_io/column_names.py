@@ -53,7 +53,7 @@ TRUTH_WORDS = {
     *("correct", "goldlabel", "truelabel", "goldstandard", "aggregated", "aggregate", "mode"),
 }
 """Words of names of columns that hold the truth or what was made of the votes."""
-LONE_WORDS = {"final", "prediction", "predicted", "pred", "true", "merged", "resolved", "label"}
+LONE_WORDS = {"final", "prediction", "predicted", "pred", "true", "merged", "resolved"}
 """The same, unless several columns have that word: `final_ann`, `final_bob` are voters."""
 NO_VOTERS = {
     *("split", "fold", "url", "link", "date", "time", "timestamp", "seed", "batch", "batch_id"),
@@ -113,11 +113,11 @@ def index_column(columns: Sequence[str]) -> str | None:
 def truth_like(columns: Collection[str]) -> list[str]:
     """Columns whose names say that they hold the truth, a consensus or a prediction."""
     words = {column: _words(column) for column in columns}
-    shared = [word for word in LONE_WORDS if sum(word in own for own in words.values()) == 1]
+    shared = [word for word in LONE_WORDS if sum(word in part for part in words.values()) == 1]
     return [
         column
-        for column, own in words.items()
-        if own & TRUTH_WORDS or column_key(column) in TRUTH_WORDS or own & set(shared)
+        for column, part in words.items()
+        if part & TRUTH_WORDS or column_key(column) in TRUTH_WORDS or part & set(shared)
     ]
 
 

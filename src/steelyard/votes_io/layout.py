@@ -118,13 +118,13 @@ def _is_long(others: Sequence[str], options: ReadOptions) -> bool:
         return True
     if options.voters and set(options.voters) <= set(others):
         return False
-    found = _roles(others, options)
-    if not found["voter"] or not found["answer"]:
+    roles = _roles(others, options)
+    if not roles["voter"] or not roles["answer"]:
         return False
     if candidates("voter", others)[1]:
         return True
-    known = [name for names in found.values() for name in names]
-    left = [c for c in others if c not in known and not is_metadata(c) and c not in OPTIONAL]
+    named = [name for names in roles.values() for name in names]
+    left = [c for c in others if c not in named and not is_metadata(c) and c not in OPTIONAL]
     return not [column for column in left if column not in truth_like(left)]
 
 
@@ -140,10 +140,10 @@ def _single(name: str, role: str, others: Sequence[str], options: ReadOptions) -
 
 
 def _id_column(name: str, others: Sequence[str], options: ReadOptions) -> str:
-    found = _single(name, "id", others, options) or index_column(others)
-    if found is None:
+    column = _single(name, "id", others, options) or index_column(others)
+    if column is None:
         _require(name, others, ("id",))
-    return str(found)
+    return str(column)
 
 
 def _missing(name: str, others: Sequence[str]) -> str:
@@ -158,7 +158,9 @@ def _wide(
     named: Collection[str],
     options: ReadOptions,
 ) -> Header:
-    strange = [] if options.voters else [c for c in others if is_synonym(c)] or _misspelt(others)
+    alike = truth_like(others)
+    strange = [c for c in others if is_synonym(c) and c not in alike] or _misspelt(others)
+    strange = [] if options.voters else strange
     index = options.columns.get("id") or _single(name, "id", others, options)
     index = index or index_column(others)
     if strange or index is None:
@@ -198,7 +200,10 @@ def _require(
     for role in wanted:
         wide = ""
         if strange:
-            wide = f"; of one column per voter, rename {strange[0]!r} to a name, `text` or `truth`"
+            wide = (
+                f"; of one column per voter, rename {strange[0]!r} to a name, `text` or `truth`, "
+            )
+            wide += "or list the voters with `voters`"
         number = f" Number the rows with id={ROW_NUMBER}." if role == "id" else ""
         raise InputError(
             f"{name}: column `{role}` is missing, found {_listed(columns)}. "

@@ -26,14 +26,14 @@ class Lookalike:
     items: int
 
 
-def check_lookalikes(votes: Votes, known: Ints, name: str, *, refuses: bool) -> list[str]:
+def check_lookalikes(votes: Votes, truth: Ints, name: str, *, refuses: bool) -> list[str]:
     """Notes on voters that may be the truth or a consensus.
 
     Raises:
         InputError: one equals the truth, if that is refused.
     """
     notes = []
-    for entry in truth_lookalikes(votes, known):
+    for entry in truth_lookalikes(votes, truth):
         text = (
             f"{entry.voter!r} equals the truth on all {entry.items:,} items that have both. Is it "
             "a copy of the truth? Leave it out with `without`; if it is a voter, list all voters "
@@ -95,14 +95,14 @@ def consensus_lookalikes(votes: Votes) -> list[Lookalike]:
     top = np.zeros(len(cells), dtype=bool)
     top[order[first]] = True
     is_top, row = top[cell], votes.example[read]
-    own = count[cell] - 1  # others with the same answer
+    support = count[cell] - 1  # others with the same answer
     rival = np.where(is_top, second[row], best[row])  # most others with another one
     tied = ~is_top & (second[row] == best[row]) & (count[cell] < best[row])
     agrees, counts = np.zeros(len(votes.answer), bool), np.zeros(len(votes.answer), bool)
-    agrees[read] = own > rival
-    counts[read] = (np.maximum(own, rival) >= 2) & (own != rival) & ~tied
-    found = _equal_everywhere(votes, agrees, counts)
-    return [entry for entry in found if not _has_twin(votes, votes.voters.index(entry.voter))]
+    agrees[read] = support > rival
+    counts[read] = (np.maximum(support, rival) >= 2) & (support != rival) & ~tied
+    alike = _equal_everywhere(votes, agrees, counts)
+    return [entry for entry in alike if not _has_twin(votes, votes.voters.index(entry.voter))]
 
 
 def _equal_everywhere(votes: Votes, equal: Bools, counts: Bools) -> list[Lookalike]:
@@ -120,11 +120,12 @@ def _equal_everywhere(votes: Votes, equal: Bools, counts: Bools) -> list[Lookali
 def _has_twin(votes: Votes, voter: int) -> bool:
     """Whether another voter gives the same answer wherever both answer, on at least 30 items."""
     answer = np.full(len(votes.ids), ABSTAIN, dtype=np.int64)
-    own = votes.voter == voter
-    answer[votes.example[own]] = votes.answer[own]
-    both = ~own & (votes.answer != ABSTAIN) & (answer[votes.example] != ABSTAIN)
-    same = both & (votes.answer == answer[votes.example])
+    by_voter = votes.voter == voter
+    answer[votes.example[by_voter]] = votes.answer[by_voter]
+    shared_votes = ~by_voter & (votes.answer != ABSTAIN) & (answer[votes.example] != ABSTAIN)
+    same = shared_votes & (votes.answer == answer[votes.example])
     shared, equal = (
-        np.bincount(votes.voter, weights=part, minlength=len(votes.voters)) for part in (both, same)
+        np.bincount(votes.voter, weights=part, minlength=len(votes.voters))
+        for part in (shared_votes, same)
     )
     return bool(((shared >= ENOUGH) & (shared == equal)).any())

@@ -17,7 +17,7 @@ from steelyard.votes_io.exports.convert import as_long_rows
 from steelyard.votes_io.layout import OPTIONAL, Header, check_named, find_layout
 from steelyard.votes_io.names import name_column, require_column
 from steelyard.votes_io.read_options import READ_AS_IS, ROW_NUMBER, ReadOptions
-from steelyard.votes_io.values import empty, listed, quoted
+from steelyard.votes_io.values import empty, names_shown, quoted
 from steelyard.votes_io.vote_columns import QUERY, RawVotes, of_voters, queries_of
 
 
@@ -151,7 +151,9 @@ def _wide(
         probabilities=None,
         reason=None,
         truth={name: columns[name] for name in truth},
-        notes=(f"Columns without any answer are no voters: {listed(unused)}.",) if unused else (),
+        notes=(f"Columns without any answer are no voters: {names_shown(unused)}.",)
+        if unused
+        else (),
     )
 
 
@@ -200,8 +202,8 @@ def _entry_keys(entry: Row) -> dict[str, str]:
     """The keys of the voter and of the answer in an entry of a list of votes."""
     keys = {}
     for role, usual in (("voter", "annotator"), ("answer", "label")):
-        found = [usual] if usual in entry else candidates(role, list(entry))[0]
-        keys[role] = found[0] if len(found) == 1 else usual
+        names = [usual] if usual in entry else candidates(role, list(entry))[0]
+        keys[role] = names[0] if len(names) == 1 else usual
     return keys
 
 

@@ -29,7 +29,7 @@ from steelyard.votes_io.read_options import READ_AS_IS, ReadOptions
 from steelyard.votes_io.several_files import read_files
 from steelyard.votes_io.tabulate import Duplicates, given_probabilities, tabulate
 from steelyard.votes_io.truth import truth_of
-from steelyard.votes_io.values import empty, listed, quoted, whole_number
+from steelyard.votes_io.values import empty, names_shown, quoted, whole_number
 from steelyard.votes_io.vote_columns import RawVotes
 
 ADVICE = "keep one of each, tell them apart by `query`, or set `duplicates` to last or mean."
@@ -128,9 +128,9 @@ def not_a_class(value: Any, names: Sequence[str], named_in: str = "") -> str:
     """Why an answer is refused, with the class that is spelt most like it."""
     near = difflib.get_close_matches(str(value), names, n=1)
     hint = f"Did you mean {near[0]!r}? " if near else ""
-    listed = quoted(list(names)) + (f" of {named_in}" if named_in else "")
+    names_shown = quoted(list(names)) + (f" of {named_in}" if named_in else "")
     return (
-        f"is neither a class {listed} nor a number in [0, {len(names)}). "
+        f"is neither a class {names_shown} nor a number in [0, {len(names)}). "
         f"{hint}Leave it empty to abstain, or give it as `abstain`."
     )
 
@@ -235,6 +235,6 @@ def _truth_voters(raw: RawVotes, options: ReadOptions) -> list[str]:
     if not alike:
         return []
     return [
-        f"Voters {listed(alike)} are called like the truth, a consensus or a prediction, and vote: "
-        "leave them out with `without`, or keep them without this note with `voters`."
+        f"Voters {names_shown(alike)} vote, and are called like the truth, a consensus or a "
+        "prediction: leave them out with `without`, or list all voters with `voters`."
     ]

@@ -68,11 +68,11 @@ def joined_truth(
 def _id_column(name: str, header: Sequence[str], columns: Mapping[str, str]) -> str:
     if columns.get("id") in header:
         return columns["id"]
-    found = candidates("id", header)[0]
-    if len(found) == 1:
-        return found[0]
+    names = candidates("id", header)[0]
+    if len(names) == 1:
+        return names[0]
     index = index_column(header)
-    if index is None or found:
+    if index is None or names:
         check_named(name, ("id",), header)
     return str(index)
 

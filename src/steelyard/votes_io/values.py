@@ -20,10 +20,10 @@ def quoted(value: object) -> str:
     return text if len(text) <= 60 else f"{text[:57]}..."
 
 
-def listed(names: Sequence[str], most: int = 12) -> str:
+def names_shown(names: Sequence[str], most: int = 12) -> str:
     """Names for a message, the first ones.
 
-    >>> listed(["a", "b", "c"], 2)
+    >>> names_shown(["a", "b", "c"], 2)
     'a, b, ...'
     """
     return ", ".join(names[:most]) + (", ..." if names[most:] else "")

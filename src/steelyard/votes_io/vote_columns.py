@@ -13,7 +13,7 @@ from steelyard.io.columns import Codes, Column
 from steelyard.io.row_source import RowSource
 from steelyard.votes_io.layout import Header
 from steelyard.votes_io.read_options import ReadOptions
-from steelyard.votes_io.values import empty, listed
+from steelyard.votes_io.values import empty, names_shown
 
 QUERY = "unchanged"
 """The name of the only prompt variant, where a file has no column `query`."""
@@ -91,7 +91,11 @@ def of_voters(raw: RawVotes, options: ReadOptions) -> RawVotes:
         for name in listed_names:
             if name not in names:
                 near = difflib.get_close_matches(name, list(names), n=1)
-                hint = f" Did you mean {near[0]!r}?" if near else f" It has {listed(list(names))}."
+                hint = (
+                    f" Did you mean {near[0]!r}?"
+                    if near
+                    else f" It has {names_shown(list(names))}."
+                )
                 raise InputError(f"{raw.source.name} has no voter {name!r} of `{role}`.{hint}")
     kept = [
         v

@@ -120,8 +120,8 @@ def load_votes(
         notes.append(f"{overlap:,} items of `truth` are also in `gold`: they are not evaluated.")
     if not options.voters:
         refuses = not isinstance(votes, Votes)
-        known = np.where(known_truth >= 0, known_truth, known_gold)
-        notes += check_lookalikes(table, known, source.name, refuses=refuses)
+        either = np.where(known_truth >= 0, known_truth, known_gold)
+        notes += check_lookalikes(table, either, source.name, refuses=refuses)
     source = replace(source, notes=tuple(notes))
     return WeighInputs(table, source, np.where(in_gold, ABSTAIN, known_truth), known_gold)
 

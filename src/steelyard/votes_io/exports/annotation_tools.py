@@ -157,10 +157,10 @@ def _lists(row: Row) -> tuple[str, str] | None:
 
 def _from_lists(row: Row) -> Iterator[Vote]:
     names = _lists(row)
-    found = candidates("id", [key for key in row if not isinstance(row[key], list)])[0]
+    ids = candidates("id", [key for key in row if not isinstance(row[key], list)])[0]
     if names is not None:
         for voter, answer in zip(row[names[0]], row[names[1]], strict=True):
-            yield {"id": row[found[0]] if found else None, "voter": voter, "answer": answer}
+            yield {"id": row[ids[0]] if ids else None, "voter": voter, "answer": answer}
 
 
 ANNOTATION_TOOLS = (

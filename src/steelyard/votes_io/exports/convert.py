@@ -61,13 +61,13 @@ def _votes(
 
     def votes() -> Iterator[tuple[int, Vote]]:
         for number, (location, row) in enumerate(source.rows()):
-            known = {name: part(row, name) for name in truth}
+            true_answers = {name: part(row, name) for name in truth}
             for vote in _checked(export, location, row):
                 name = vote.pop("question", None)
                 if name is not None:
                     questions.setdefault(name)
                 if name is None or question is None or name == question:
-                    yield number, {**vote, **known}
+                    yield number, {**vote, **true_answers}
 
     rows = _encoded(source, votes())
     if question is None and len(questions) > 1:
@@ -77,8 +77,8 @@ def _votes(
         )
     if len(rows.origin) == 0:
         named = f" to the question {question!r}" if question else ""
-        found = f"; it has {', '.join(list(questions)[:8])}" if questions else ""
-        raise InputError(f"{source.name} ({export.name}) has no answer{named}{found}.")
+        others = f"; it has {', '.join(list(questions)[:8])}" if questions else ""
+        raise InputError(f"{source.name} ({export.name}) has no answer{named}{others}.")
     return rows
 
 

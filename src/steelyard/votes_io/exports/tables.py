@@ -82,9 +82,9 @@ def of_table(name: str, columns: Sequence[str], options: ReadOptions) -> ReadOpt
             taken = {*where.values()}
             answers = [c for c in table.answers(columns) if c not in taken]
             if len(answers) != 1:
-                found = ", ".join(answers[:8]) or ", ".join(columns[:12])
+                names = ", ".join(answers[:8]) or ", ".join(columns[:12])
                 raise InputError(
-                    f"{name} ({table.name}): which column has the answers, {found}? Name it with "
+                    f"{name} ({table.name}): which column has the answers, {names}? Name it with "
                     f"`columns`, such as answer={(answers or ['COLUMN'])[0]}."
                 )
             where["answer"] = answers[0]
