@@ -167,7 +167,9 @@ def test_what_is_written_is_read(tmp_path: Path, rows: list[dict[str, str]]) -> 
     assert [row for _, row in read_rows(table)] == full
 
 
-@given(st.binary(max_size=60), st.sampled_from(["jsonl", "json", "csv", "csv.gz", "parquet"]))
+@given(
+    st.binary(max_size=60), st.sampled_from(["jsonl", "json", "csv", "tsv", "csv.gz", "parquet"])
+)
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=150)
 def test_any_bytes_are_rows_or_an_input_error(tmp_path: Path, raw: bytes, ending: str) -> None:
     path = write(tmp_path, f"t.{ending}", raw)

@@ -461,3 +461,15 @@ def test_an_excel_file_without_the_extra_is_answered_with_the_extra(
     path = write(tmp_path, "v.xlsx", b"PK\x03\x04")
     with pytest.raises(Exception, match=r"needs the extra `excel`: pip install"):
         read_votes(path)
+
+
+def test_a_damaged_excel_file_is_refused_in_a_line(tmp_path: Path) -> None:
+    whole = excel(table(LONG))
+    for cut in range(0, len(whole), 97):
+        content = bytearray(whole)
+        content[cut] ^= 0xFF
+        path = write(tmp_path, "v.xlsx", bytes(content))
+        try:
+            read_votes(path)
+        except InputError as error:
+            assert len(str(error).splitlines()) == 1  # noqa: PT017

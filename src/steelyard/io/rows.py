@@ -142,8 +142,9 @@ def _parquet(path: Path, max_bytes: int, separator: str | None) -> Iterator[Loca
                     number += 1
                     yield f"{path.name} row {number}", row
     except (pyarrow.ArrowException, OSError, UnicodeDecodeError) as error:
+        text = str(error).split("\n")[0]
         raise InputError(
-            f"{path} is not a whole Parquet file, it breaks after row {number}: {error}"
+            f"{path} is not a whole Parquet file, it breaks after row {number}: {text}"
         ) from error
 
 
