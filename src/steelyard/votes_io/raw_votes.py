@@ -137,13 +137,14 @@ def _wide(
     for v, name in enumerate(header.voters):
         same = [distinct.number(None if empty(x) else x) for x in columns[name].values]
         table[:, v] = np.array(same, dtype=np.int32)[columns[name].codes]
-    given = np.array([value is not None for value in distinct.values])[table]
-    kept = np.flatnonzero(given.any(axis=0))
+    given = np.array([value is not None for value in distinct.values], dtype=bool)[table]
+    answered = given.any(axis=0)
+    kept = np.flatnonzero(answered | ~answered.any())
     voters = tuple(header.voters[v] for v in kept)
     unused = [name for name in header.voters if name not in voters]
     row, voter = (part.astype(np.int32) for part in np.nonzero(given[:, kept]))
     return RawVotes(
-        *(source, replace(header, voters=voters or header.voters), ids, voters, (QUERY,), row_id),
+        *(source, replace(header, voters=voters), ids, voters, (QUERY,), row_id),
         row=row,
         voter=voter,
         query=np.zeros(len(row), dtype=np.int32),
