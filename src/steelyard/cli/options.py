@@ -76,3 +76,47 @@ Settings = Annotated[
         "The option may be repeated.",
     ),
 ]
+VotesFiles = Annotated[
+    list[Path],
+    typer.Argument(
+        metavar="VOTES...",
+        help="The file of votes: one column per voter, rows of id, voter and answer, nested "
+        "JSON lines, or an export of an annotation tool; - is the standard input. With "
+        "several files, the name of a file is the voter of rows that name none.",
+    ),
+]
+VotesColumns = Annotated[
+    list[str],
+    typer.Option(
+        metavar="NAME=COLUMN",
+        help="Read id, voter, answer, query, probabilities or reason from a column of another "
+        "name, such as voter=worker or answer=response.label; id=# numbers the rows. The "
+        "option may be repeated.",
+    ),
+]
+Voters = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAMES",
+        help="The only voters that count, separated by commas, such as ann,bob. In a file with "
+        "one column per voter, these columns.",
+    ),
+]
+Without = Annotated[
+    list[str],
+    typer.Option(metavar="NAME", help="Leave out a voter or a column. The option may be repeated."),
+]
+Abstain = Annotated[
+    list[str],
+    typer.Option(
+        metavar="VALUE",
+        help="Read an answer as an abstention, such as n/a or -1. The option may be repeated.",
+    ),
+]
+Separator = Annotated[
+    str | None,
+    typer.Option(
+        metavar="CHARACTER",
+        help="The character between the cells of a CSV file, or tab. By default it is found.",
+    ),
+]

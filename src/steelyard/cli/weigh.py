@@ -6,7 +6,15 @@ from typing import Annotated, Any
 
 import typer
 
-from steelyard.cli.options import named_column
+from steelyard.cli.options import (
+    Abstain,
+    Separator,
+    Voters,
+    VotesColumns,
+    VotesFiles,
+    Without,
+    named_column,
+)
 from steelyard.cli.terminal import print_text, terminal_columns
 from steelyard.errors import ConfigError
 from steelyard.io.printable import counted, printable
@@ -18,15 +26,7 @@ UNCUT = 500  # columns of output that is no terminal
 
 
 def weigh(
-    votes: Annotated[
-        list[Path],
-        typer.Argument(
-            metavar="VOTES...",
-            help="The file of votes: one column per voter, rows of id, voter and answer, nested "
-            "JSON lines, or an export of an annotation tool; - is the standard input. With "
-            "several files, the name of a file is the voter of rows that name none.",
-        ),
-    ],
+    votes: VotesFiles,
     out: Annotated[
         Path | None,
         typer.Option(
@@ -100,43 +100,11 @@ def weigh(
             "than --alpha. The default is 0.1.",
         ),
     ] = None,
-    column: Annotated[
-        list[str],
-        typer.Option(
-            metavar="NAME=COLUMN",
-            help="Read id, voter, answer, query, probabilities or reason from a column of another "
-            "name, such as voter=worker or answer=response.label; id=# numbers the rows. The "
-            "option may be repeated.",
-        ),
-    ] = [],  # noqa: B006
-    voters: Annotated[
-        str | None,
-        typer.Option(
-            metavar="NAMES",
-            help="The only voters that count, separated by commas, such as ann,bob. In a file with "
-            "one column per voter, these columns.",
-        ),
-    ] = None,
-    without: Annotated[
-        list[str],
-        typer.Option(
-            metavar="NAME", help="Leave out a voter or a column. The option may be repeated."
-        ),
-    ] = [],  # noqa: B006
-    abstain: Annotated[
-        list[str],
-        typer.Option(
-            metavar="VALUE",
-            help="Read an answer as an abstention, such as n/a or -1. The option may be repeated.",
-        ),
-    ] = [],  # noqa: B006
-    sep: Annotated[
-        str | None,
-        typer.Option(
-            metavar="CHARACTER",
-            help="The character between the cells of a CSV file, or tab. By default it is found.",
-        ),
-    ] = None,
+    column: VotesColumns = [],  # noqa: B006
+    voters: Voters = None,
+    without: Without = [],  # noqa: B006
+    abstain: Abstain = [],  # noqa: B006
+    sep: Separator = None,
     by_query: Annotated[
         bool,
         typer.Option(
