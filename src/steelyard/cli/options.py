@@ -12,7 +12,7 @@ STUDY_HELP = "The study file to run, in YAML."
 
 
 class Command(TyperCommand):
-    """A command whose help shows no type behind flags, which take no value."""
+    """A command whose help shows plain types, and none behind flags, which take no value."""
 
     def get_params(self, ctx: Any) -> list[Any]:
         return _without_flag_types(super().get_params(ctx))
@@ -29,6 +29,8 @@ def _without_flag_types(params: list[Any]) -> list[Any]:
     for param in params:
         if getattr(param, "is_flag", False):
             param.metavar = ""
+        elif param.param_type_name == "argument" and param.nargs == -1:
+            param.display_type = lambda _: "<paths>"  # not <list[Path]>
     return params
 
 
@@ -79,7 +81,7 @@ Settings = Annotated[
 VotesFiles = Annotated[
     list[Path],
     typer.Argument(
-        metavar="VOTES...",
+        metavar="VOTES",
         help="The file of votes: one column per voter, rows of id, voter and answer, nested "
         "JSON lines, or an export of an annotation tool; - is the standard input. With "
         "several files, the name of a file is the voter of rows that name none.",

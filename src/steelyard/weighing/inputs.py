@@ -206,8 +206,8 @@ def _source(name: str, loaded: LoadedVotes, duplicates: Duplicates) -> VotesSour
             ", ".join(names[:12]) + (", ..." if names[12:] else "")
             for names in (loaded.header.voters, loaded.header.ignored)
         )
-        ignored = f"; ignored: {ignored}" if ignored else ""
-        notes.append(f"Voters are the columns {voters}{ignored}. Choose others with `voters`.")
+        end = f"; ignored: {ignored}. Choose others with `voters`." if ignored else "."
+        notes.append(f"Voters are the columns {voters}{end}")
     if loaded.header.renamed:
         names = ", ".join(f"{role} is {name!r}" for role, name in loaded.header.renamed.items())
         notes.append(f"Columns by their names: {names}.")
