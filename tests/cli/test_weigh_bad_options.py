@@ -9,11 +9,15 @@ import pytest
 from vote_files import FEW, GOOD, Weigh
 
 TRUTH = {
-    "unknown id": ("id,truth\nq1,ham\nq9,ham\n", ["truth.csv line 3: id 'q9'", "4 ids"]),
+    "unknown id": ("id,truth\nq8,ham\nq9,ham\n", ["truth.csv line 2: id 'q8'", "4 ids"]),
     "unknown class": ("id,truth\nq1,egg\n", ["truth.csv line 2: `truth` 'egg'", "'spam'"]),
     "two truths": ("id,truth\nq1,ham\nq2,ham\nq1,spam\n", ["line 4: `truth` 'spam'", "line 2"]),
     "another name": ("id,turth\nq1,ham\n", ["truth.csv has no column 'truth'", "'turth'"]),
-    "a label": ("id,label\nq1,ham\n", ["truth.csv has no column 'truth'", "'label' to `truth`"]),
+    "two truths of an item": (
+        "id,gold,gt\nq1,ham,ham\n",
+        ["truth.csv has no column 'truth'", "'gt'"],
+    ),
+    "minus one": ("id,truth\nq1,ham\nq2,-1\n", ["line 3: `truth` is '-1', on 1 rows", "`classes`"]),
     "no id": ("name,truth\nq1,ham\n", ["truth.csv has no column 'id'"]),
     "empty id": ("id,truth\n,ham\n", ["truth.csv line 2: `id`"]),
     "empty": ("", ["truth.csv is empty"]),

@@ -1,6 +1,9 @@
 """Odd votes that `weigh` can read: what it makes of them, and what it says."""
 
 import gzip
+import io
+import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -146,3 +149,54 @@ def test_control_characters_are_not_printed(weigh: Weigh) -> None:
     said = weigh([vote(f"q{i}", name, i % 2) for name in ("\x1b[31mred", "b") for i in range(4)])
     assert said.code == 0, said.err
     assert "\x1b" not in said.out
+
+
+def test_columns_voters_and_abstentions_are_named_by_options(weigh: Weigh, tmp_path: Path) -> None:
+    rows = "case~who~said\n1~ann~x\n1~bob~n/a\n1~cyd~y\n2~ann~x\n2~cyd~N/A\n2~dan~x\n"
+    columns = [("--column", pair) for pair in ("id=case", "voter=who", "answer=said")]
+    options = [word for pair in columns for word in pair]
+    said = weigh(rows, *options, "--sep", "~", "--abstain", "n/a", "--without", "dan")
+    assert said.code == 0, said.err
+    assert "2 items, 5 votes, 3 voters" in said.out
+    assert (
+        "note: Columns by their names: id is 'case', voter is 'who', answer is 'said'" in said.out
+    )
+    assert summary(tmp_path)["abstained"] == 2
+    weigh(rows, *options, "--sep", "~", "--voters", "ann, cyd", "--abstain", "n/a")
+    assert [row["voter"] for row in summary(tmp_path)["by_voter"]] == ["ann", "cyd"]
+    assert "`--column` takes NAME=COLUMN" in weigh(rows, "--column", "case").error
+    assert "must be one character" in weigh(rows, "--sep", "ab").error
+    assert "no column 'cse'" in weigh(rows, "--sep", "~", "--column", "id=cse").error
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        FEW.encode(),
+        FEW.replace(",", "\t").encode(),
+        gzip.compress(FEW.encode()),
+        b'[{"id": "q1", "ann": "ham", "bob": "spam"}, {"id": "q2", "ann": "ham"}]',
+        b'{"id": "q1", "ann": "ham", "bob": "spam"}\n{"id": "q2", "ann": "ham"}\n',
+    ],
+)
+def test_votes_may_be_piped(
+    steelyard: Callable[..., Any],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    content: bytes,
+) -> None:
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(content)))
+    said = steelyard("weigh", "-", "--out", "out")
+    assert said.code == 0, said.err
+    assert "stdin" in said.out
+    assert "2 items, 3 votes, 2 voters" in said.out
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"")))
+    assert "stdin is empty" in steelyard("weigh", "-", "--out", "out").error
+
+
+def test_each_file_is_a_voter(steelyard: Callable[..., Any], tmp_path: Path) -> None:
+    for name, answer in (("ann", "ham"), ("bob", "spam")):
+        (tmp_path / f"{name}.csv").write_text(f"id;label\nq1;{answer}\nq2;ham\n")
+    said = steelyard("weigh", "ann.csv", "bob.csv", "--out", "out")
+    assert "ann.csv, bob.csv, read as long: 2 items, 4 votes, 2 voters" in said.out
+    assert "bo.csv does not exist" in steelyard("weigh", "ann.csv", "bo.csv", "--out", "o").error

@@ -12,6 +12,7 @@ from faulty_server import Body, FaultyServer, completion, top
 from requests_for_tests import vote
 from steelyard.errors import ConfigError, InputError
 from steelyard.labelling import Items, label, plan_queries, read_items
+from steelyard.labelling.rows import write_rows
 from steelyard.supervision import LanguageModelVoters, Tfidf, VotesFile
 from steelyard.supervision.api.request import Limits
 from steelyard.types import PAIR, Question, Split
@@ -215,7 +216,7 @@ def test_what_cannot_work_is_said_before_anything_is_asked(tmp_path: Path) -> No
             with pytest.raises(kind, match=said):
                 label(ITEMS, supervisors, out, **options)
         for path, said in (
-            (tmp_path / "votes.csv", "must end in .jsonl"),
+            (tmp_path / "votes.txt", "must end in .jsonl, .csv"),
             (tmp_path / "no" / "votes.jsonl", "there is no folder"),
         ):
             with pytest.raises(InputError, match=said):
@@ -246,3 +247,27 @@ def test_pairs_are_compared_and_their_votes_name_the_place(tmp_path: Path) -> No
     file = VotesFile(path=str(tmp_path / "votes.jsonl"))
     again = vote(file, Split((), np.zeros(0, np.int64)), [items.questions], PAIR, seed=0)[0]
     assert again.counts.tolist() == votes.counts.tolist()
+
+
+@pytest.mark.parametrize("ending", ["csv", "parquet"])
+def test_votes_are_written_as_a_table_that_weigh_reads(tmp_path: Path, ending: str) -> None:
+    with FaultyServer(answer) as server:
+        label(ITEMS, [api(server)], tmp_path / "rows.jsonl", seed=3)
+        label(ITEMS, [api(server)], tmp_path / f"table.{ending}", seed=3)
+    rows, table = (
+        read_votes(tmp_path / name, classes=CLASSES).votes
+        for name in ("rows.jsonl", f"table.{ending}")
+    )
+    assert table.ids == rows.ids
+    assert table.queries == rows.queries
+    np.testing.assert_array_equal(table.answer, rows.answer)
+    assert table.reasons == rows.reasons
+    assert (tmp_path / "table.classes.json").exists()
+
+
+def test_free_text_of_a_csv_is_no_formula(tmp_path: Path) -> None:
+    rows = [{"id": "=1", "voter": "-m", "answer": "+", "text": "=1+1", "prompt": "@x", "seed": 0}]
+    write_rows(tmp_path / "v.csv", rows)
+    lines = (tmp_path / "v.csv").read_text().splitlines()
+    assert lines[0] == "id,voter,query,answer,probabilities,text,reason,seed,order,prompt"
+    assert lines[1] == "=1,-m,,+,,'=1+1,,0,,'@x"

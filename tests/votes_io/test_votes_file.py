@@ -167,3 +167,20 @@ def test_the_old_name_of_answer_format_is_read_with_a_note(
     assert "`reader` is called `answer_format` now" in caplog.text
     with pytest.raises(ValueError, match="`reader` is the old name of `answer_format`"):
         VotesFile.model_validate({"path": "v.csv", "reader": "text", "answer_format": "text"})
+
+
+def test_a_study_reads_exports_and_options_as_weigh_does(tmp_path: Path) -> None:
+    path = tmp_path / "v.csv"
+    path.write_text("task~who~label\nq~ann~yes\nq~bob~no\nq~cyd~skip\nr~ann~no\n")
+    file = VotesFile(
+        path=str(path),
+        columns={"voter": "who"},
+        without=("bob",),
+        abstain=("skip",),
+        separator="~",
+    )
+    questions = [Question(name, "?") for name in ("q", "r")]
+    votes = vote(file, NOBODY_LABELLED, [questions], ("no", "yes"), seed=0)[0]
+    assert table(votes) == {("q", "ann"): "yes", ("q", "cyd"): None, ("r", "ann"): "no"}
+    with pytest.raises(ValueError, match="is no column of votes"):
+        VotesFile(path="v.csv", columns={"label": "x"})

@@ -44,6 +44,9 @@ def nested() -> list[dict[str, Any]]:
 
 
 VOTES = {
+    "crowd-kit's data frame": lambda _: pd.DataFrame(LONG).rename(
+        columns={"id": "task", "voter": "worker", "answer": "label"}
+    ),
     "file": lambda folder: file(folder),
     "file's name": lambda folder: str(file(folder)),
     "long data frame": lambda _: pd.DataFrame(LONG),
@@ -69,6 +72,8 @@ TRUTHS = {
     "series with gaps": lambda _: pd.Series({**TRUE, "q2": None}),
     "named series": lambda _: pd.Series(TRUE, name="expert").rename_axis("mail"),
     "data frame": lambda _: pd.DataFrame({"id": list(TRUE), "truth": list(TRUE.values())}),
+    "data frame of labels": lambda _: pd.DataFrame({"task": list(TRUE), "label": TRUE.values()}),
+    "more than the votes": lambda _: {**TRUE, "q7": "y", "q8": "maybe"},
     "data frame by id": lambda _: pd.DataFrame({"truth": TRUE}),
     "rows": lambda _: [{"id": name, "truth": answer} for name, answer in TRUE.items()],
     "names": lambda _: ["y", "y", None, "n"],
@@ -167,10 +172,6 @@ REFUSED: dict[str, tuple[Any, str]] = {
         pd.DataFrame({"voter": ["a"], "answer": ["y"]}),
         "the data frame: column `id` is missing",
     ),
-    "crowd-kit's names": (
-        pd.DataFrame({"task": ["a"], "worker": ["w"], "label": ["y"]}),
-        "Rename 'task' to `id`",
-    ),
     "a mistake": (
         [*LONG, {"id": "q9", "voter": "dan", "answer": True}],
         "row 13 of the list of rows: answer True of 'dan' on 'q9' is no class",
@@ -209,7 +210,10 @@ REFUSED_TRUTH: dict[str, tuple[Any, str]] = {
         pd.DataFrame({"id": ["q0", "q0"], "truth": ["y", "n"]}),
         "row 2 of the data frame: `truth` 'n' differs from 'y'",
     ),
-    "another column": (pd.DataFrame({"id": ["q0"], "label": ["y"]}), "rename 'label' to `truth`"),
+    "two columns": (
+        pd.DataFrame({"id": ["q0"], "gold": ["y"], "gold_label": ["y"]}),
+        "rename one of 'gold', 'gold_label' to `truth`",
+    ),
     "another length": (["y", "n"], "`truth` must be (4,) answer numbers"),
     "a set": ({"y"}, "`truth` must be (4,) answer numbers"),
     "nothing known": ({}, "`truth` has no rows"),

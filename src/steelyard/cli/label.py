@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from steelyard.cli.options import named_column
 from steelyard.errors import ConfigError, SteelyardError
 from steelyard.io.printable import counted
 
@@ -33,7 +34,9 @@ def label(
     ],
     out: Annotated[
         Path,
-        typer.Option(metavar="FILE", help="The file to write the votes to; it ends in .jsonl."),
+        typer.Option(
+            metavar="FILE", help="The file to write the votes to: .jsonl, .csv or .parquet."
+        ),
     ],
     labelled: Annotated[
         Path | None,
@@ -107,7 +110,7 @@ def label(
     """Collect labels from language models: resumable, and no answer is paid for twice."""
     _check_options(seed, max_requests, max_cost, adaptive, budget)
     _check_files(data, out, labelled, ledger)
-    columns = dict(_column(text) for text in column)
+    columns = dict(map(named_column, column))
     from steelyard.cli.request_progress import StderrRequestProgress
     from steelyard.cli.supervisor_file import read_supervisor, same_classes
     from steelyard.labelling import check_output, label, plan_queries, read_items
@@ -174,13 +177,6 @@ def _check_files(data: Path, out: Path, labelled: Path | None, ledger: Path | No
             f"--labelled and DATA are the same file, {data}; a supervisor that was trained on the "
             "answers would only repeat them. Give other rows with --labelled."
         )
-
-
-def _column(text: str) -> tuple[str, str]:
-    name, equals, column = text.partition("=")
-    if not equals or not name or not column:
-        raise ConfigError(f"`--column` takes NAME=COLUMN, such as text=sentence; got {text!r}.")
-    return name, column
 
 
 def _plan_lines(plans: list[Any], questions: int) -> list[str]:

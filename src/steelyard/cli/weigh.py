@@ -1,10 +1,20 @@
 """`steelyard weigh`: merge several labels per item into one, and rate labels and voters."""
 
+import csv
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from steelyard.cli.options import (
+    Abstain,
+    Separator,
+    Voters,
+    VotesColumns,
+    VotesFiles,
+    Without,
+    named_column,
+)
 from steelyard.cli.terminal import print_text, terminal_columns
 from steelyard.errors import ConfigError
 from steelyard.io.printable import counted, printable
@@ -17,14 +27,7 @@ UNCUT = 500  # columns of output that is no terminal
 
 
 def weigh(
-    votes: Annotated[
-        Path,
-        typer.Argument(
-            metavar="VOTES",
-            help="The file of votes: one column per voter, rows of id, voter and answer, or "
-            "nested JSON lines.",
-        ),
-    ],
+    votes: VotesFiles,
     out: Annotated[
         Path | None,
         typer.Option(
@@ -98,6 +101,11 @@ def weigh(
             "than --alpha. The default is 0.1.",
         ),
     ] = None,
+    column: VotesColumns = [],  # noqa: B006
+    voters: Voters = None,
+    without: Without = [],  # noqa: B006
+    abstain: Abstain = [],  # noqa: B006
+    sep: Separator = None,
     by_query: Annotated[
         bool,
         typer.Option(
@@ -143,12 +151,13 @@ def weigh(
     from steelyard.io.rows import stem
     from steelyard.weighing import weigh
 
+    name = "stdin" if str(votes[0]) == "-" else stem(votes[0])
     result = weigh(
-        votes,
+        votes[0] if len(votes) == 1 else votes,
         [_method(text) for text in method],
         truth=truth,
         gold=gold,
-        out=out or Path("runs") / f"weigh-{stem(votes)}",
+        out=out or Path("runs") / f"weigh-{name}",
         duplicates=duplicates,  # type: ignore[arg-type]
         answers=answers,  # type: ignore[arg-type]
         classes=classes,
@@ -159,6 +168,11 @@ def weigh(
         slices=slice_by,
         judges=judge or (),
         goal=goal,
+        columns=dict(map(named_column, column)),
+        voters=[] if voters is None else next(csv.reader([voters], skipinitialspace=True), []),
+        without=without,
+        abstain=abstain,
+        separator={"tab": "\t", "\\t": "\t"}.get(sep or "", sep),
     )
     for line in table(result.summary, terminal_columns()):
         print_text(line)

@@ -151,9 +151,18 @@ def write_text(path: Path, text: str) -> None:
 
 def write_parts(path: Path, parts: Iterable[str]) -> None:
     """`write_text` for a text in parts."""
+    _replace(path, (part.encode() for part in parts))
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Replace a file atomically: readers see the old or the new content."""
+    _replace(path, (content,))
+
+
+def _replace(path: Path, parts: Iterable[bytes]) -> None:
     handle, name = tempfile.mkstemp(prefix=f".{path.name[:40]}-", dir=path.parent)
     try:
-        with os.fdopen(handle, "w", encoding="utf-8") as stream:
+        with os.fdopen(handle, "wb") as stream:
             for part in parts:
                 stream.write(part)
             stream.flush()

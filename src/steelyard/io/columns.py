@@ -13,7 +13,8 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from steelyard.io.files import open_bytes
+from steelyard.io.csv_rows import find_separator
+from steelyard.io.files import MAX_LINE_BYTES, open_bytes
 from steelyard.io.rows import is_csv, read_rows
 
 Codes: TypeAlias = npt.NDArray[np.int32]
@@ -39,14 +40,18 @@ class Column:
 
 
 def read_columns(
-    path: Path, header: Sequence[str], wanted: Collection[str] | None = None
+    path: Path,
+    header: Sequence[str],
+    wanted: Collection[str] | None = None,
+    separator: str | None = None,
 ) -> dict[str, Column]:
     """Read columns of a file: those in `wanted` that it has, or all.
 
     Args:
-        path: CSV, Parquet, JSON lines or JSON.
+        path: CSV, Parquet, JSON lines, JSON or Excel.
         header: the keys of the first row.
         wanted: names of columns; None reads all.
+        separator: of the cells of a CSV file; None finds it in the header.
 
     Raises:
         InputError: the file or a row cannot be read, or there is no row.
@@ -54,24 +59,25 @@ def read_columns(
     names = [name for name in header if wanted is None or name in wanted]
     table = None
     if is_csv(path):
-        table = _read_csv(path, names)
+        table = _read_csv(path, names, separator)
     elif path.name.lower().endswith(".parquet"):
         table = _read_parquet(path, names)
-    return table or _read_by_rows(path, wanted)
+    return table or _read_by_rows(path, wanted, separator)
 
 
-def _read_csv(path: Path, names: list[str]) -> dict[str, Column] | None:
+def _read_csv(path: Path, names: list[str], separator: str | None) -> dict[str, Column] | None:
     import pyarrow
     from pyarrow import csv
 
+    mark, skipped = find_separator(path, MAX_LINE_BYTES) if separator is None else (separator, 0)
     with open_bytes(path) as file:
         raw = file.read()
-    if b"\0" in raw:
+    if skipped or b"\0" in raw:
         return None
     try:
         table = csv.read_csv(
             pyarrow.BufferReader(raw),
-            parse_options=csv.ParseOptions(newlines_in_values=True),
+            parse_options=csv.ParseOptions(delimiter=mark, newlines_in_values=True),
             convert_options=csv.ConvertOptions(
                 column_types=dict.fromkeys(names, pyarrow.string()),
                 include_columns=names,
@@ -89,7 +95,8 @@ def _read_csv(path: Path, names: list[str]) -> dict[str, Column] | None:
             return None
         columns[name] = column
     pyarrow.default_memory_pool().release_unused()
-    return columns
+    blank = [any(not value.strip() for value in column.values) for column in columns.values()]
+    return None if all(blank) else columns  # there may be rows without any value
 
 
 def _read_parquet(path: Path, names: list[str]) -> dict[str, Column] | None:
@@ -126,9 +133,11 @@ def _encode(column: Any) -> Column | None:
     return Column(chunks[0].dictionary.to_pylist(), codes)
 
 
-def _read_by_rows(path: Path, wanted: Collection[str] | None) -> dict[str, Column]:
+def _read_by_rows(
+    path: Path, wanted: Collection[str] | None, separator: str | None = None
+) -> dict[str, Column]:
     encoders: dict[str, Encoder] = {}
-    for number, (_, row) in enumerate(read_rows(path)):
+    for number, (_, row) in enumerate(read_rows(path, separator=separator)):
         for name, value in row.items():
             if wanted is None or name in wanted:
                 if name not in encoders:

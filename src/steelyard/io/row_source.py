@@ -5,20 +5,42 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, Protocol
 
 import numpy as np
+import numpy.typing as npt
 
 from steelyard.errors import InputError
 from steelyard.io.columns import MISSING, Column, Encoder, read_columns
 from steelyard.io.rows import LocatedRow, read_rows
 
 
+class RowSource(Protocol):
+    """Rows, by row and by column."""
+
+    @property
+    def name(self) -> str:
+        """The name for messages."""
+
+    def rows(self) -> Iterator[LocatedRow]:
+        """Pairs of location and row."""
+
+    def header(self) -> list[str]:
+        """The columns of the first row."""
+
+    def columns(self, wanted: Collection[str] | None = None) -> dict[str, Column]:
+        """The columns in `wanted` that exist, or all."""
+
+    def at(self, row: int) -> LocatedRow:
+        """Location and content of row number `row`, from 0."""
+
+
 @dataclass(frozen=True)
 class FileRows:
-    """Rows from a CSV, Parquet, JSON lines or JSON file."""
+    """Rows from a CSV, Parquet, JSON lines, JSON or Excel file."""
 
     path: Path
+    separator: str | None = None  # of the cells of a CSV file; None finds it in the header
 
     @property
     def name(self) -> str:
@@ -27,7 +49,7 @@ class FileRows:
 
     def rows(self) -> Iterator[LocatedRow]:
         """Pairs of location and row."""
-        return read_rows(self.path)
+        return read_rows(self.path, separator=self.separator)
 
     def header(self) -> list[str]:
         """The columns of the first row.
@@ -39,7 +61,7 @@ class FileRows:
 
     def columns(self, wanted: Collection[str] | None = None) -> dict[str, Column]:
         """The columns in `wanted` that exist, or all."""
-        return read_columns(self.path, self.header(), wanted)
+        return read_columns(self.path, self.header(), wanted, self.separator)
 
     def at(self, row: int) -> LocatedRow:
         """Location and content of row number `row`, from 0."""
@@ -69,7 +91,32 @@ class MemoryRows:
         return f"row {row + 1} of {self.name}", given
 
 
-RowSource: TypeAlias = FileRows | MemoryRows
+@dataclass(frozen=True, eq=False)
+class ConvertedRows:
+    """Rows made from the rows of another source, which messages name."""
+
+    source: RowSource
+    table: Mapping[str, Column]
+    origin: npt.NDArray[np.int32]  # row of `source` that each row was made from
+
+    @property
+    def name(self) -> str:
+        """The name for messages."""
+        return self.source.name
+
+    def rows(self) -> Iterator[LocatedRow]:
+        return map(self.at, range(len(self.origin)))
+
+    def header(self) -> list[str]:
+        return list(self.table)
+
+    def columns(self, wanted: Collection[str] | None = None) -> dict[str, Column]:
+        return {n: column for n, column in self.table.items() if wanted is None or n in wanted}
+
+    def at(self, row: int) -> LocatedRow:
+        values = {name: column.values[column.codes[row]] for name, column in self.table.items()}
+        given = {name: value for name, value in values.items() if value is not MISSING}
+        return self.source.at(int(self.origin[row]))[0], given
 
 
 def rows_in_memory(value: object, name: str) -> MemoryRows:

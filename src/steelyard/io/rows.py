@@ -1,23 +1,34 @@
 """Rows of a data file, one by one, each with its location for messages."""
 
-import csv
 import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, TypeAlias
 
 from steelyard.errors import InputError
+from steelyard.io.csv_rows import check_header, csv_rows
 from steelyard.io.files import BOM, MAX_LINE_BYTES, check_file, decode, open_bytes, read_lines
+from steelyard.io.xlsx_rows import xlsx_rows
 
 Row: TypeAlias = dict[str, Any]
 LocatedRow: TypeAlias = tuple[str, Row]  # ("train.jsonl line 7", the row)
+Reader: TypeAlias = Callable[[Path, int, str | None], Iterator[LocatedRow]]
+LISTS = ("samples", "rows", "records", "tasks", "items", "data")
+"""Keys of a JSON object under which its rows may be."""
 
 
-def read_rows(path: Path, max_bytes_per_line: int = MAX_LINE_BYTES) -> Iterator[LocatedRow]:
-    """Pairs of location and row of a .jsonl, .json, .csv, .parquet, .jsonl.gz or .csv.gz file.
+def read_rows(
+    path: Path, max_bytes_per_line: int = MAX_LINE_BYTES, separator: str | None = None
+) -> Iterator[LocatedRow]:
+    """Pairs of location and row of a file whose name ends in one of `READERS`.
 
-    A location is the file's name and the line (JSON lines, CSV) or the row, from 1 (JSON, Parquet).
-    Blank lines are ignored.
+    A location is the file's name and the line (JSON lines, CSV) or the row, from 1 (JSON, Parquet,
+    Excel). Blank lines and rows are ignored.
+
+    Args:
+        path: of the file.
+        max_bytes_per_line: the longest line of CSV and JSON lines.
+        separator: of the cells of a CSV file; None finds it in the header.
 
     Raises:
         InputError: the file or a line cannot be read, or there is no row at all.
@@ -25,7 +36,7 @@ def read_rows(path: Path, max_bytes_per_line: int = MAX_LINE_BYTES) -> Iterator[
     reader = _reader(path)
     check_file(path)
     empty = True
-    for located in reader(path, max_bytes_per_line):
+    for located in reader(path, max_bytes_per_line, separator):
         empty = False
         yield located
     if empty:
@@ -43,18 +54,20 @@ def stem(path: Path) -> str:
 
 def is_csv(path: Path) -> bool:
     """Whether every cell of the file is a string."""
-    return path.name.lower().removesuffix(".gz").endswith(".csv")
+    return path.name.lower().removesuffix(".gz").endswith((".csv", ".tsv"))
 
 
-def _reader(path: Path) -> Callable[[Path, int], Iterator[LocatedRow]]:
+def _reader(path: Path) -> Reader:
     name = path.name.lower()
     for ending, reader in READERS.items():
         if name.endswith(ending):
             return reader
+    if name.endswith((".xls", ".ods")):
+        raise InputError(f"{path} cannot be read; save it as .xlsx or .csv.")
     raise InputError(f"{path} must end in one of {', '.join(READERS)}. Convert or rename it.")
 
 
-def _json_lines(path: Path, max_bytes: int) -> Iterator[LocatedRow]:
+def _json_lines(path: Path, max_bytes: int, separator: str | None = None) -> Iterator[LocatedRow]:
     for number, line in read_lines(path, max_bytes):
         if not line.strip():
             continue
@@ -68,10 +81,15 @@ def _json_lines(path: Path, max_bytes: int) -> Iterator[LocatedRow]:
         yield location, row
 
 
-def _json_array(path: Path, max_bytes: int) -> Iterator[LocatedRow]:
+def _json_array(path: Path, max_bytes: int, separator: str | None) -> Iterator[LocatedRow]:
     with open_bytes(path) as file:
         text = decode(file.read().removeprefix(BOM), path)
+    if _is_lines(text):
+        yield from _json_lines(path, max_bytes)
+        return
     rows = _parse(text, path.name)
+    if isinstance(rows, dict):
+        rows = next((rows[key] for key in LISTS if _is_table(rows.get(key))), rows)
     if not isinstance(rows, list):
         raise InputError(
             f"{path.name} must be a JSON array of rows, [...]; got a {type(rows).__name__}. "
@@ -85,6 +103,21 @@ def _json_array(path: Path, max_bytes: int) -> Iterator[LocatedRow]:
         yield f"{path.name} row {number}", row
 
 
+def _is_lines(text: str) -> bool:
+    """Whether the text is JSON lines, several objects one after another."""
+    first, _, others = text.strip().partition("\n")
+    if not first.rstrip().endswith("}") or not others:
+        return False
+    try:
+        return isinstance(json.loads(first), dict)
+    except (ValueError, RecursionError):
+        return False
+
+
+def _is_table(value: Any) -> bool:
+    return isinstance(value, list) and bool(value) and all(isinstance(row, dict) for row in value)
+
+
 def _parse(text: str, location: str) -> Any:
     try:
         return json.loads(text)
@@ -96,66 +129,36 @@ def _parse(text: str, location: str) -> Any:
         raise InputError(f"{location} is JSON that cannot be read: {error}.") from error
 
 
-def _csv(path: Path, max_bytes: int) -> Iterator[LocatedRow]:
-    limit = csv.field_size_limit(max_bytes)  # of the whole process; its default is 128 KiB
-    try:
-        reader = csv.reader((line for _, line in read_lines(path, max_bytes)), strict=True)
-        header: list[str] = []
-        while True:
-            location = f"{path.name} line {reader.line_num + 1}"
-            try:
-                cells = next(reader, None)
-            except csv.Error as error:
-                raise InputError(f"{location} is not CSV: {error}. Check its quotes.") from error
-            if cells is None:
-                return
-            if not header:
-                header = _check_header(cells, location)
-            elif cells:
-                yield location, _check_cells(cells, header, location)
-    finally:
-        csv.field_size_limit(limit)
-
-
-def _check_header(cells: list[str], location: str) -> list[str]:
-    twice = [name for name in cells if cells.count(name) > 1]
-    if twice:
-        raise InputError(f"{location}: column {twice[0]!r} is there twice. Rename one of them.")
-    return cells
-
-
-def _check_cells(cells: list[str], header: list[str], location: str) -> Row:
-    if len(cells) != len(header):
-        raise InputError(
-            f"{location} must have {len(header)} cells as the header has, got {len(cells)}. "
-            "A cell with a comma or a line break needs double quotes."
-        )
-    return dict(zip(header, cells, strict=True))
-
-
-def _parquet(path: Path, max_bytes: int) -> Iterator[LocatedRow]:
+def _parquet(path: Path, max_bytes: int, separator: str | None) -> Iterator[LocatedRow]:
     import pyarrow
     import pyarrow.parquet
 
     number = 0
     try:
         with pyarrow.parquet.ParquetFile(path) as file:
-            _check_header(file.schema_arrow.names, path.name)
+            check_header(file.schema_arrow.names, path.name)
             for batch in file.iter_batches(batch_size=1024):
                 for row in batch.to_pylist():
                     number += 1
                     yield f"{path.name} row {number}", row
     except (pyarrow.ArrowException, OSError, UnicodeDecodeError) as error:
+        text = str(error).split("\n")[0]
         raise InputError(
-            f"{path} is not a whole Parquet file, it breaks after row {number}: {error}"
+            f"{path} is not a whole Parquet file, it breaks after row {number}: {text}"
         ) from error
 
 
-READERS: dict[str, Callable[[Path, int], Iterator[LocatedRow]]] = {
+READERS: dict[str, Reader] = {
     ".jsonl": _json_lines,
     ".jsonl.gz": _json_lines,
     ".json": _json_array,
-    ".csv": _csv,
-    ".csv.gz": _csv,
+    ".json.gz": _json_array,
+    ".ndjson": _json_lines,
+    ".ndjson.gz": _json_lines,
+    ".csv": csv_rows,
+    ".csv.gz": csv_rows,
+    ".tsv": csv_rows,
+    ".tsv.gz": csv_rows,
     ".parquet": _parquet,
+    ".xlsx": xlsx_rows,
 }

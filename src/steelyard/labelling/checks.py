@@ -14,18 +14,18 @@ from steelyard.supervision.api.request import Limits
 from steelyard.supervision.protocol import BaseSupervisor
 from steelyard.types.task_kinds import KINDS
 
-ENDING = ".jsonl"
+ENDINGS = (".jsonl", ".csv", ".parquet")
 
 
 def check_output(out: Path) -> None:
     """Refuse early an output that cannot be written.
 
     Raises:
-        InputError: the name does not end in .jsonl, it is a folder, or its folder does not exist
-            or cannot be written to.
+        InputError: the name has none of the known endings, it is a folder, or its folder does not
+            exist or cannot be written to.
     """
-    if not out.name.lower().endswith(ENDING):
-        raise InputError(f"`out` must end in {ENDING} (JSON lines); got {out.name}.")
+    if not out.name.lower().endswith(ENDINGS):
+        raise InputError(f"`out` must end in {', '.join(ENDINGS)}; got {out.name}.")
     if out.is_dir():
         raise InputError(f"{out} is a folder; give a file as `out`.")
     if not out.parent.is_dir():

@@ -62,7 +62,7 @@ def label(
     budget: int | None = None,
     watch: RequestProgress | None = None,
 ) -> LabellingResult:
-    """Ask each supervisor about each question and write their votes as JSON lines.
+    """Ask each supervisor about each question and write their votes.
 
     Rows have `id, voter, query, answer` (class name, option number or open answer; null abstains),
     `probabilities`, `text` and `reason` where there are any, and `seed, order, prompt`, which
@@ -73,7 +73,7 @@ def label(
     Args:
         items: the questions and what they ask.
         supervisors: settings of at least one.
-        out: a .jsonl file, replaced.
+        out: a .jsonl, .csv or .parquet file, replaced. In CSV `probabilities` and `order` are JSON.
         seed: random seed for option orders, samples and trained supervisors.
         ledger: file of paid answers; None puts it beside `out`.
         limits: limits of requests and cost, for all servers together.

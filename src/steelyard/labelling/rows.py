@@ -1,7 +1,10 @@
 """Votes as the long rows of a votes file, with what reproduces each query."""
 
+import csv
+import io
 import json
 from collections.abc import Iterable, Iterator
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +15,14 @@ from steelyard.supervision.api.request import ReplyCache, RequestProgress, reque
 from steelyard.supervision.protocol import BaseSupervisor, VoteRequest
 from steelyard.types import ABSTAIN, Votes
 from steelyard.types.task_kinds import KINDS, TaskKind
+from steelyard.weighing.files import inert
 
 Row = dict[str, Any]
+COLUMNS = (
+    *("id", "voter", "query", "answer", "probabilities", "text", "reason", "seed", "order"),
+    "prompt",
+)
+FREE_TEXT = ("text", "reason", "prompt")
 DIGITS = 6  # decimals of probabilities in the file
 CHUNK = 500  # questions; a local language model is loaded once for each chunk
 
@@ -103,5 +112,54 @@ def distinct_name(name: str, taken: set[str]) -> str:
 
 
 def write_rows(path: Path, rows: Iterable[Row]) -> None:
-    """Replace a file of JSON lines in one step: readers see the old or the new content."""
-    atomic.write_parts(path, (json.dumps(row, ensure_ascii=False) + "\n" for row in rows))
+    """Replace a file in one step: readers see the old or the new content.
+
+    Args:
+        path: its ending says the format: JSON lines, CSV or Parquet.
+        rows: the votes; the columns of a table are in the order of `COLUMNS`.
+    """
+    name = path.name.lower()
+    if name.endswith(".csv"):
+        atomic.write_parts(path, _csv_lines(rows))
+    elif name.endswith(".parquet"):
+        atomic.write_bytes(path, _parquet(rows))
+    else:
+        atomic.write_parts(path, (json.dumps(row, ensure_ascii=False) + "\n" for row in rows))
+
+
+def _csv_lines(rows: Iterable[Row]) -> Iterator[str]:
+    """Lines of CSV. Texts that a spreadsheet may run as a formula get an apostrophe in front.
+
+    Not ids, voters and answers, which `weigh` reads back.
+    """
+    line = io.StringIO()
+    writer = csv.writer(line, lineterminator="\n")
+    for cells in chain([COLUMNS], map(_cells, rows)):
+        writer.writerow(cells)
+        yield line.getvalue()
+        line.seek(0)
+        line.truncate()
+
+
+def _cells(row: Row) -> list[Any]:
+    cells = []
+    for name in COLUMNS:
+        value = row.get(name)
+        if isinstance(value, list):
+            value = json.dumps(value)
+        elif name in FREE_TEXT and isinstance(value, str):
+            value = inert(value)
+        cells.append("" if value is None else value)
+    return cells
+
+
+def _parquet(rows: Iterable[Row]) -> bytes:
+    import pyarrow
+    import pyarrow.parquet
+
+    kept = list(rows)
+    names = [name for name in COLUMNS if any(name in row for row in kept)]
+    table = pyarrow.table({name: [row.get(name) for row in kept] for name in names})
+    buffer = io.BytesIO()
+    pyarrow.parquet.write_table(table, buffer)
+    return buffer.getvalue()

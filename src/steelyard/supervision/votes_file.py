@@ -6,12 +6,11 @@ from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 import numpy as np
-from pydantic import model_validator
+from pydantic import Field, model_validator
 
 from steelyard.errors import ConfigError, InputError
 from steelyard.io.atomic import file_sum
 from steelyard.io.renamed_settings import renamed
-from steelyard.io.row_source import FileRows
 from steelyard.prompts import parse_answer
 from steelyard.prompts.parse_answer import AnswerFormat
 from steelyard.supervision.protocol import BaseSupervisor, VoteRequest
@@ -19,13 +18,15 @@ from steelyard.types import PAIR, Ints, Question, Votes, chosen_position
 from steelyard.types.build_votes import candidates_of
 from steelyard.types.task_kinds import KINDS
 from steelyard.votes_io.classes import NO_CLASS, FileClasses, refuse
-from steelyard.votes_io.raw_votes import RawVotes, read_raw_votes
+from steelyard.votes_io.read_options import ReadOptions
 from steelyard.votes_io.read_votes import not_a_class, open_answers
+from steelyard.votes_io.several_files import read_files
 from steelyard.votes_io.tabulate import given_probabilities, tabulate
+from steelyard.votes_io.vote_columns import RawVotes
 
 
 class VotesFile(BaseSupervisor):
-    """Votes read from a file (JSON lines, CSV or Parquet).
+    """Votes read from a file (JSON lines, JSON, CSV, Parquet or Excel).
 
     Long rows are `id, voter, answer` and optionally `query` and `probabilities` (one for each
     class; ignored where questions differ in their number of options); nested rows are
@@ -35,13 +36,24 @@ class VotesFile(BaseSupervisor):
     position, `first` or `second`.
     """
 
-    version: ClassVar[int] = 3  # answers are read as `weigh` reads them
+    version: ClassVar[int] = 4  # files and answers are read as `weigh` reads them
 
     kind: Literal["votes"] = "votes"
     path: str
     """Path of the file, relative to the study file's folder."""
     answer_format: AnswerFormat | None = None
     """Format of open answers: `number`, `json`, `slots` or `text`; null is `text`."""
+    columns: dict[str, str] = Field(default_factory=dict)
+    """Names of the columns `id`, `voter`, `answer`, `query`, `probabilities` and `reason`, where
+    they are others."""
+    voters: tuple[str, ...] = ()
+    """The only voters that count; empty for all."""
+    without: tuple[str, ...] = ()
+    """Voters that do not count."""
+    abstain: tuple[str, ...] = ()
+    """Answers that abstain, besides empty ones."""
+    separator: str | None = Field(None, min_length=1, max_length=1)
+    """The character between the cells of a CSV file; null finds it in the header."""
 
     @model_validator(mode="before")
     @classmethod
@@ -60,8 +72,16 @@ class VotesFile(BaseSupervisor):
                 f"{kind}; remove it."
             )
 
+    @model_validator(mode="after")
+    def _check_reading(self) -> "VotesFile":
+        self._options()
+        return self
+
+    def _options(self) -> ReadOptions:
+        return ReadOptions(self.columns, self.voters, self.without, self.abstain)
+
     def _read(self) -> RawVotes:
-        return read_raw_votes(FileRows(Path(self.path)))
+        return read_files([Path(self.path)], self.separator, options=self._options())
 
     def check_ids(self, ids: Collection[str]) -> None:
         """Refuse votes about questions that the data does not have.
@@ -85,10 +105,12 @@ class VotesFile(BaseSupervisor):
         for questions in request.questions:
             part = raw.about([question.id for question in questions])
             if KINDS[request.kind].is_open:
-                label_set, number = open_answers(part, self.answer_format or "text")
+                label_set, number = open_answers(
+                    part, self.answer_format or "text", self._options()
+                )
                 tables.append(tabulate(part, number, label_set, None)[0])
             else:
-                tables.append(_closed_votes(part, questions, request.classes))
+                tables.append(_closed_votes(part, questions, request.classes, self._options()))
         return tables
 
     def inputs(self) -> dict[str, str]:
@@ -104,9 +126,11 @@ class VotesFile(BaseSupervisor):
         return self.model_copy(update={"path": change(self.path)})
 
 
-def _closed_votes(raw: RawVotes, questions: Sequence[Question], classes: tuple[str, ...]) -> Votes:
+def _closed_votes(
+    raw: RawVotes, questions: Sequence[Question], classes: tuple[str, ...], options: ReadOptions
+) -> Votes:
     """Votes that name classes, options of a question, or the better of two answers."""
-    label_set = FileClasses(classes)
+    label_set = FileClasses(classes, options)
     number = label_set.numbers(raw.answer.values)[raw.answer.codes]
     if classes == PAIR:
         number = _positions(raw, number)

@@ -13,7 +13,10 @@ import numpy.typing as npt
 
 from steelyard.errors import InputError
 from steelyard.types import ABSTAIN, NO_CANDIDATE, Ints
-from steelyard.votes_io.raw_votes import RawVotes, empty, quoted
+from steelyard.votes_io.column_checks import check_columns, check_minus_one
+from steelyard.votes_io.read_options import READ_AS_IS, ReadOptions
+from steelyard.votes_io.values import empty, quoted, whole_number
+from steelyard.votes_io.vote_columns import RawVotes
 
 OpenAnswerFormat = Literal["number", "text", "json", "slots", "set"]
 """The format that open answers are parsed as."""
@@ -24,25 +27,31 @@ AnyInts: TypeAlias = npt.NDArray[np.integer]
 NO_CLASS = -2
 """The number of a value that is not a class: an error."""
 
-WHOLE = re.compile(r"[+-]?(0|[1-9][0-9]{0,17})(\.0*)?")
 FRACTION = re.compile(
     r"[+-]?([0-9]+\.[0-9]*|\.[0-9]+|inf(inity)?)([eE][+-]?[0-9]+)?", re.IGNORECASE
 )
+EXCEL_ERROR = re.compile(r"#(n/a|value!|ref!|div/0!|name\?|null!|num!)")
 ABSTENTIONS = {"-1", "nan", "NaN", "NAN", "<NA>", "NaT", "null", "NULL"}
 """Texts that abstain, unless they are class names."""
 AMBIGUOUS = {
-    "none",
-    "na",
-    "n/a",
-    "unknown",
-    "unsure",
-    "unclear",
-    "skip",
-    "abstain",
-    "no answer",
-    "?",
+    *(
+        "none",
+        "na",
+        "n/a",
+        "unknown",
+        "unsure",
+        "not sure",
+        "unclear",
+        "skip",
+        "skipped",
+        "abstain",
+    ),
+    *("no answer", "no label", "?", "-", "--", ".", "error", "ignore", "ignored", "refused"),
+    *("prefer not to say", "don't know", "dont know", "do not know", "can't tell", "cannot tell"),
+    *("invalid", "missing", "undefined", "nil", "not applicable", "no response", "n.a.", "tbd"),
 }
-"""Texts that are read as a class, with a note."""
+"""Texts that are read as a class, with a note; so are Excel's errors, such as #N/A."""
+TRUE_OR_FALSE = {"true", "false"}
 LARGE = 300_000_000
 """The largest number of cells of a posterior; it takes 2.4 GB."""
 
@@ -52,6 +61,7 @@ class FileClasses:
     """K class names; a whole number is a name if any name is one, else a number from 0."""
 
     names: tuple[str, ...]
+    options: ReadOptions = READ_AS_IS
 
     def numbers(self, values: Sequence[Any]) -> Ints:
         """The class of each value, ABSTAIN or NO_CLASS; 1, "1" and 1.0 are one value."""
@@ -62,6 +72,10 @@ class FileClasses:
         return number
 
     def _number(self, value: Any) -> int:
+        if self.options.abstains(value):
+            return ABSTAIN
+        if {*self.names} == TRUE_OR_FALSE:
+            value = str(value).strip().casefold() if _is_bool(value) else value
         if isinstance(value, str) and value in self._row:
             return self._row[value]
         whole = whole_number(value)
@@ -89,11 +103,15 @@ class OpenAnswers:
     answer_format: OpenAnswerFormat
     names: tuple[str, ...]  # canonical texts of all examples, sorted
     pairs: Ints  # sorted distinct example * len(names) + name, of the given answers
+    options: ReadOptions = READ_AS_IS
 
     def numbers(self, values: Sequence[Any]) -> Ints:
         """The name of each value; ABSTAIN without an answer, NO_CLASS where no voter gave it."""
         row = {name: i for i, name in enumerate(self.names)}
-        texts = [canonical_value(value, self.answer_format) for value in values]
+        texts = [
+            None if self.options.abstains(value) else canonical_value(value, self.answer_format)
+            for value in values
+        ]
         numbers = [ABSTAIN if text is None else row.get(text, NO_CLASS) for text in texts]
         return np.array(numbers, dtype=np.int64)
 
@@ -109,25 +127,15 @@ class OpenAnswers:
         return np.where(number == ABSTAIN, ABSTAIN, candidate)
 
 
-def whole_number(value: Any) -> str | None:
-    """The digits of a whole number, however it is written; None for anything else.
-
-    >>> whole_number(1), whole_number("1.0"), whole_number("01"), whole_number(True)
-    ('1', '1', None, None)
-    """
-    if type(value) is int:
-        return str(value)
-    if type(value) is float and value.is_integer():
-        return str(int(value))
-    if type(value) is str and WHOLE.fullmatch(value):
-        return str(int(value.partition(".")[0]))
-    return None
-
-
 def abstains(value: Any) -> bool:
     """Whether an answer that is no class name is an abstention: empty, NaN, null or -1."""
     named = isinstance(value, str) and value in ABSTENTIONS
     return named or empty(value) or whole_number(value) == "-1"
+
+
+def _is_bool(value: Any) -> bool:
+    """Whether a value is true or false, or their name in any case."""
+    return isinstance(value, bool) or str(value).strip().casefold() in TRUE_OR_FALSE
 
 
 def canonical_value(value: Any, answer_format: OpenAnswerFormat) -> str | None:
@@ -164,44 +172,62 @@ def canonical_set(value: Any) -> str:
     return "|".join(sorted(labels)) or "(none)"
 
 
-def infer_classes(raw: RawVotes) -> tuple[FileClasses, list[str]]:
+def infer_classes(
+    raw: RawVotes, options: ReadOptions = READ_AS_IS
+) -> tuple[FileClasses, list[str]]:
     """The classes that occur in the votes, sorted, and notes about ambiguous answers.
 
     Raises:
         InputError: an answer is no class; names and numbers are mixed; two names differ only in
-            case or white space; there are so many that they look like open answers.
+            case or white space; there are so many that they look like open answers; -1 looks like
+            a class.
     """
-    _check_columns(raw)
-    spelled: dict[str, list[int]] = {}
-    for code, value in enumerate(raw.answer.values):
-        whole = whole_number(value)
-        if abstains(value):
-            continue
-        if whole is None and (not isinstance(value, str) or FRACTION.fullmatch(value)):
-            refuse(raw, raw.answer.first(code), _no_name(value))
-        spelled.setdefault(whole or value, []).append(code)
+    if not options.voters:
+        check_columns(raw)
+    spelled = _spellings(raw, options)
     if not spelled:
         raise InputError(
             f"{raw.source.name} has no answer that names a class: every vote abstains. Is it the "
             "right file? If nobody answered yet, give the class names as `classes`."
         )
-    ordered = reversed(spelled.items())  # so that the first of each kind is kept
-    kinds = {whole_number(text) is None: codes for text, codes in ordered}
-    if len(kinds) == 2:
-        name, number = (raw.answer.first(codes[0]) for codes in (kinds[True], kinds[False]))
-        raise InputError(
-            f"{raw.source.name}: answers must be all names or all whole numbers; "
-            f"{raw.location(name)} has {quoted(raw.value(name))}, {raw.location(number)} has "
-            f"{quoted(raw.value(number))}. Write them one way, or list the classes in a file."
-        )
+    _check_mixed(raw, spelled)
     _check_folded(raw, spelled)
     _check_closed(raw, list(spelled))
-    if set(spelled) == {"1"} and any(whole_number(v) == "-1" for v in raw.answer.values):
-        raise InputError(
-            f"{raw.source.name} has the answers 1 and -1, and -1 abstains: only one class is left. "
-            "If -1 is a class, give both class names as `classes`."
-        )
-    return FileClasses(tuple(sorted(spelled, key=_order))), _notes(raw, spelled)
+    if not options.abstains("-1"):
+        check_minus_one(raw, list(spelled))
+    return FileClasses(tuple(sorted(spelled, key=_order)), options), _notes(raw, spelled)
+
+
+def _spellings(raw: RawVotes, options: ReadOptions) -> dict[str, list[int]]:
+    """Name of each class -> codes of the values that mean it."""
+    given = [v for v in raw.answer.values if not abstains(v) and not options.abstains(v)]
+    all_bools = all(map(_is_bool, given))
+    spelled: dict[str, list[int]] = {}
+    for code, value in enumerate(raw.answer.values):
+        if abstains(value) or options.abstains(value):
+            continue
+        text = str(value).strip().casefold() if all_bools else whole_number(value)
+        if text is None and (not isinstance(value, str) or FRACTION.fullmatch(value)):
+            refuse(raw, raw.answer.first(code), _no_name(value))
+        spelled.setdefault(text or value, []).append(code)
+    return spelled
+
+
+def _check_mixed(raw: RawVotes, spelled: dict[str, list[int]]) -> None:
+    """Refuse names beside numbers."""
+    ordered = reversed(spelled.items())  # so that the first of each kind is kept
+    kinds = {whole_number(text) is None: codes for text, codes in ordered}
+    if len(kinds) < 2:
+        return
+    name, number = (raw.answer.first(codes[0]) for codes in (kinds[True], kinds[False]))
+    hint = ""
+    if is_ambiguous(str(raw.value(name))):
+        hint = f" If {quoted(raw.value(name))} is no answer, give it as `abstain`."
+    raise InputError(
+        f"{raw.source.name}: answers must be all names or all whole numbers; "
+        f"{raw.location(name)} has {quoted(raw.value(name))}, {raw.location(number)} has "
+        f"{quoted(raw.value(number))}. Write them one way, or list the classes in a file.{hint}"
+    )
 
 
 def refuse(raw: RawVotes, vote: int, problem: str) -> None:
@@ -225,29 +251,6 @@ def _no_name(value: Any) -> str:
             "`probabilities`. If it is a class name, give all names as `classes`."
         )
     return "is no class name or number. For open answers set `answers` to json."
-
-
-def _check_columns(raw: RawVotes) -> None:
-    """Refuse a column of a wide file most of whose answers occur in no other column: no voter."""
-    voters = len(raw.voters)
-    if raw.header.layout != "wide" or voters < 2:
-        return
-    spelling: dict[str, int] = {}
-    texts = [whole_number(value) or repr(value) for value in raw.answer.values]
-    same = np.array([spelling.setdefault(text, len(spelling)) for text in texts], dtype=np.int64)
-    pairs, votes = np.unique(same[raw.answer.codes] * voters + raw.voter, return_counts=True)
-    given_by = np.bincount(pairs // voters)[pairs // voters]
-    unshared = np.bincount(pairs % voters, weights=votes * (given_by == 1), minlength=voters)
-    suspicious = 2 * unshared > np.bincount(pairs % voters, weights=votes, minlength=voters)
-    if suspicious.any():
-        distinct = np.bincount(pairs % voters, minlength=voters)
-        v = int(np.argmax(np.where(suspicious, distinct, -1)))
-        vote = int(np.argmax(raw.voter == v))
-        raise InputError(
-            f"{raw.source.name}: is column {raw.voters[v]!r} a voter? Most of its answers, such as "
-            f"{quoted(raw.value(vote))}, stand in no other column. If it is not, remove it or "
-            "rename it to `text`; if it is, give the class names as `classes`."
-        )
 
 
 def _check_folded(raw: RawVotes, spelled: dict[str, list[int]]) -> None:
@@ -293,6 +296,15 @@ def _notes(raw: RawVotes, spelled: dict[str, list[int]]) -> list[str]:
                 "reads them as the same labels in another order."
             )
     for text in spelled:
-        if text.casefold() in AMBIGUOUS:
-            notes.append(f"The answer {text!r} is read as a class; an empty answer abstains.")
+        if is_ambiguous(text):
+            notes.append(
+                f"The answer {text!r} is read as a class; an empty answer abstains. If it is "
+                "none, give it as `abstain`."
+            )
     return notes
+
+
+def is_ambiguous(text: str) -> bool:
+    """Whether a text may mean that there is no answer."""
+    plain = " ".join(text.casefold().split())
+    return plain in AMBIGUOUS or bool(EXCEL_ERROR.fullmatch(plain))

@@ -1,241 +1,211 @@
-"""Votes as they are in a file or a table in memory: voter, id and answer, not yet checked."""
+"""Long, wide and nested rows as votes: voter, id and answer, not yet checked."""
 
 from array import array
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from steelyard.errors import InputError
-from steelyard.io.columns import MISSING, Codes, Column, Encoder
+from steelyard.io.columns import MISSING, Column, Encoder
 from steelyard.io.row_source import RowSource
-from steelyard.io.rows import Row
+from steelyard.io.rows import Row, stem
+from steelyard.votes_io.column_names import candidates, column_key
+from steelyard.votes_io.exports.convert import as_long_rows
 from steelyard.votes_io.layout import OPTIONAL, Header, check_named, find_layout
-
-QUERY = "unchanged"
-"""The name of the only prompt variant, where a file has no column `query`."""
-
-
-@dataclass(frozen=True, eq=False)
-class RawVotes:
-    """M votes in R rows about N ids. Vote m is `answer.values[answer.codes[m]]`."""
-
-    source: RowSource
-    header: Header
-    ids: tuple[str, ...]  # N, in the order of the rows
-    voters: tuple[str, ...]
-    queries: tuple[str, ...]
-    row_id: Codes  # (R,) index in `ids`
-    row: Codes  # (M,) index of the row
-    voter: Codes  # (M,)
-    query: Codes  # (M,)
-    answer: Column  # (M,)
-    probabilities: Column | None  # (M,)
-    reason: Column | None  # (M,)
-    truth: dict[str, Column]  # (R,), by the name of the file's column
-
-    @property
-    def example(self) -> Codes:
-        """(M,), index in `ids`."""
-        return self.row_id[self.row]
-
-    def location(self, vote: int) -> str:
-        """Where a vote is, for messages: the file and line, or the row."""
-        return self.source.at(int(self.row[vote]))[0]
-
-    def about(self, ids: Sequence[str]) -> "RawVotes":
-        """The votes about some ids, which become the N of the result; an id may have none."""
-        row = {name: i for i, name in enumerate(ids)}
-        renumbered = np.array([row.get(name, -1) for name in self.ids], dtype=np.int32)
-        row_id = renumbered[self.row_id]
-        votes = np.flatnonzero(row_id[self.row] >= 0)
-        return replace(
-            self,
-            ids=tuple(ids),
-            row_id=row_id,
-            row=self.row[votes],
-            voter=self.voter[votes],
-            query=self.query[votes],
-            answer=self.answer.take(votes),
-            probabilities=None if self.probabilities is None else self.probabilities.take(votes),
-            reason=None if self.reason is None else self.reason.take(votes),
-            truth={},
-        )
-
-    def value(self, vote: int) -> Any:
-        """The answer of a vote."""
-        return self.answer.values[self.answer.codes[vote]]
-
-    def description(self, vote: int) -> str:
-        """The voter and the id of a vote, for messages."""
-        name = self.ids[self.row_id[self.row[vote]]]
-        return f"{self.voters[self.voter[vote]]!r} on {name!r}"
+from steelyard.votes_io.names import name_column, require_column
+from steelyard.votes_io.read_options import READ_AS_IS, ROW_NUMBER, ReadOptions
+from steelyard.votes_io.values import empty, names_shown, quoted
+from steelyard.votes_io.vote_columns import QUERY, RawVotes, of_voters, queries_of
 
 
-def read_raw_votes(source: RowSource, truth: Collection[str] = ()) -> RawVotes:
-    """The votes of a table, long, nested or one column per voter; `truth` names columns of truth.
+def read_raw_votes(
+    source: RowSource,
+    truth: Collection[str] = (),
+    options: ReadOptions = READ_AS_IS,
+    voter: str | None = None,
+) -> RawVotes:
+    """The votes of a table, long, nested or one column per voter, or of a known export.
+
+    Args:
+        source: the rows.
+        truth: columns with the truth.
+        options: names of columns, voters, and answers that abstain.
+        voter: of rows that name none.
 
     Raises:
         InputError: the file cannot be read, a column is missing or ambiguous, or an id or a voter
             is not a name.
     """
-    first = source.header()
-    header = find_layout(source.name, first, truth)
+    source, options, notes = as_long_rows(source, truth, options)
+    first = next(iter(source.rows()))[1]
+    if notes and voter is None and "voter" not in first:  # an export that names no voter
+        voter = stem(Path(source.name))
+    header = find_layout(source.name, first, truth, options, has_voter=voter is not None)
     if header.layout == "nested":
-        return _nested(source, header, truth)
-    wide = header.layout == "wide"
-    columns = source.columns(None if wide else {*header.read, *OPTIONAL, *truth})
-    check_named(source.name, truth, {*first, *columns})
-    return (_wide if wide else _long)(source, header, columns, truth)
+        raw = _nested(source, header, truth)
+    elif header.layout == "wide":
+        columns = _columns(source, None)
+        check_named(source.name, truth, {**first, **columns})
+        raw = _wide(source, header, columns, truth, options)
+    else:
+        others = _other_ids(first, header)
+        columns = _columns(source, [*header.columns.values(), *others, *truth])
+        check_named(source.name, truth, {**first, **columns})
+        raw = _long(source, header, columns, truth, voter)
+        if "id" not in options.columns:
+            _check_row_ids(raw, columns, others)
+    return replace(of_voters(raw, options), notes=(*notes, *raw.notes))
 
 
-def name_column(
-    source: RowSource, column: Column, name: str, rows: Codes | None = None
-) -> tuple[tuple[str, ...], Codes]:
-    """Names and the number of each entry's name. An integer is the name of its digits.
+def _columns(source: RowSource, wanted: Collection[str] | None) -> dict[str, Column]:
+    """Columns by name; the number of the row among them, if it is wanted or if all are."""
+    columns = source.columns(wanted)
+    rows = len(next(iter(columns.values())).codes)
+    if wanted is None or ROW_NUMBER in wanted:
+        numbers = Column(list(range(1, rows + 1)), np.arange(rows, dtype=np.int32))
+        columns.setdefault(ROW_NUMBER, numbers)
+    return columns
 
-    `rows` has the row of each entry, if entries are not rows; `source` and `name` are for messages.
 
-    Raises:
-        InputError: a value that is not a name.
-    """
-    if set(map(type, column.values)) <= {str} and _all_names(column.values):
-        return tuple(column.values), column.codes
-    numbers: dict[str, int] = {}
-    same = np.zeros(len(column.values), dtype=np.int32)
-    for code, value in enumerate(column.values):
-        text = str(value) if type(value) is str or type(value) is int else ""
-        if not _all_names([text]):
-            entry = column.first(code)
-            location, row = source.at(entry if rows is None else int(rows[entry]))
-            if value is MISSING:
-                require_column(location, row, name)
+def _other_ids(columns: Collection[str], header: Header) -> list[str]:
+    """Columns besides `id` that may be the id of the item."""
+    if header.columns.get("id", ROW_NUMBER) == ROW_NUMBER:
+        return []
+    free = [c for c in columns if c not in header.columns.values() and column_key(c) != "id"]
+    return candidates("id", free)[0]
+
+
+def _check_row_ids(raw: RawVotes, columns: dict[str, Column], others: Sequence[str]) -> None:
+    """Refuse an id that is another in each row, where another column repeats like one of items."""
+    if len(raw.ids) < len(raw.row_id) or len(raw.voters) < 2:
+        return
+    for name in others:
+        if len(columns[name].values) < len(raw.row_id):
             raise InputError(
-                f"{location}: `{name}` must be a name, a string or an integer; got "
-                f"{quoted(value)}. Correct or remove the row."
+                f"{raw.source.name}: {raw.header.columns['id']!r} is another in each row, so no "
+                f"item has two votes. Is {name!r} the id of the items? Name it with `columns`, "
+                f"such as id={name}."
             )
-        same[code] = numbers.setdefault(text, len(numbers))
-    return tuple(numbers), same[column.codes]
-
-
-def _all_names(texts: Sequence[str]) -> bool:
-    """Whether no text is empty, and all can be encoded: JSON escapes may not be."""
-    whole = "\n".join(texts)
-    try:
-        whole.encode()
-    except UnicodeEncodeError:
-        return False
-    return "\0" not in whole and all(map(str.strip, texts))
-
-
-def require_column(
-    location: str, row: Row, name: str, votes_have: str = "`id, voter, answer`"
-) -> None:
-    """Refuse a row without a column."""
-    if name not in row:
-        raise InputError(
-            f"{location}: column `{name}` is missing, found {', '.join(row)}. "
-            f"Votes have {votes_have}."
-        )
 
 
 def _long(
-    source: RowSource, header: Header, columns: dict[str, Column], truth: Collection[str]
+    source: RowSource,
+    header: Header,
+    columns: dict[str, Column],
+    truth: Collection[str],
+    voter_name: str | None,
 ) -> RawVotes:
-    if MISSING in (values := columns["answer"].values):  # JSON rows may lack what the first has
-        require_column(*source.at(columns["answer"].first(values.index(MISSING))), "answer")
-    ids, row_id = name_column(source, columns["id"], "id")
-    voters, voter = name_column(source, columns["voter"], "voter")
-    queries, query = _queries(columns.get("query"), len(voter))
+    by_role = {role: columns[name] for role, name in header.columns.items() if name in columns}
+    for role in ("id", "voter", "answer"):  # JSON rows may lack what the first has
+        if role in by_role and MISSING in (values := by_role[role].values):
+            location, row = source.at(by_role[role].first(values.index(MISSING)))
+            require_column(location, row, header.columns[role])
+    ids, row_id = name_column(source, by_role["id"], header.columns["id"])
+    if "voter" in by_role:
+        voters, voter = name_column(source, by_role["voter"], header.columns["voter"])
+    else:
+        voters, voter = (str(voter_name),), np.zeros(len(row_id), dtype=np.int32)
+    queries, query = queries_of(by_role.get("query"), len(voter))
     return RawVotes(
         *(source, header, ids, voters, queries, row_id),
         row=np.arange(len(row_id), dtype=np.int32),
         voter=voter,
         query=query,
-        answer=columns["answer"],
-        probabilities=columns.get("probabilities"),
-        reason=columns.get("reason"),
+        answer=by_role["answer"],
+        probabilities=by_role.get("probabilities"),
+        reason=by_role.get("reason"),
         truth={name: columns[name] for name in truth},
     )
 
 
-def _queries(column: Column | None, votes: int) -> tuple[tuple[str, ...], Codes]:
-    """Names of prompt variants, and the variant of each vote, (M,)."""
-    if column is None:
-        return (QUERY,), np.zeros(votes, dtype=np.int32)
-    names: dict[str, int] = {}
-    texts = [QUERY if empty(value) else str(value) for value in column.values]
-    same = np.array([names.setdefault(text, len(names)) for text in texts], dtype=np.int32)
-    return tuple(names), same[column.codes]
-
-
 def _wide(
-    source: RowSource, header: Header, columns: dict[str, Column], truth: Collection[str]
+    source: RowSource,
+    header: Header,
+    columns: dict[str, Column],
+    truth: Collection[str],
+    options: ReadOptions,
 ) -> RawVotes:
-    """One column per voter; an empty cell is no vote."""
-    header = find_layout(source.name, list(columns), truth)  # later JSON rows may have more
-    ids, row_id = name_column(source, columns["id"], "id")
+    """One column per voter; an empty cell is no vote, and an empty column no voter."""
+    all_columns = [name for name in columns if name != ROW_NUMBER]
+    header = find_layout(source.name, all_columns, truth, options)  # later JSON rows may have more
+    ids, row_id = name_column(source, columns[header.columns["id"]], header.columns["id"])
     distinct = Encoder()
     table = np.empty((len(row_id), len(header.voters)), dtype=np.int32)
     for v, name in enumerate(header.voters):
         same = [distinct.number(None if empty(x) else x) for x in columns[name].values]
         table[:, v] = np.array(same, dtype=np.int32)[columns[name].codes]
-    given = np.array([value is not None for value in distinct.values])[table]
-    row, voter = (part.astype(np.int32) for part in np.nonzero(given))
+    given = np.array([value is not None for value in distinct.values], dtype=bool)[table]
+    answered = given.any(axis=0)
+    kept = np.flatnonzero(answered | ~answered.any())
+    voters = tuple(header.voters[v] for v in kept)
+    unused = [name for name in header.voters if name not in voters]
+    row, voter = (part.astype(np.int32) for part in np.nonzero(given[:, kept]))
     return RawVotes(
-        *(source, header, ids, header.voters, (QUERY,), row_id),
+        *(source, replace(header, voters=voters), ids, voters, (QUERY,), row_id),
         row=row,
         voter=voter,
         query=np.zeros(len(row), dtype=np.int32),
-        answer=Column(distinct.values, table[given]),
+        answer=Column(distinct.values, table[:, kept][given[:, kept]]),
         probabilities=None,
         reason=None,
         truth={name: columns[name] for name in truth},
+        notes=(f"Columns without any answer are no voters: {names_shown(unused)}.",)
+        if unused
+        else (),
     )
-
-
-def empty(value: Any) -> bool:
-    """Whether a cell is empty: null, missing, NaN, or only white space."""
-    return value is None or value is MISSING or value != value or str(value).strip() == ""
 
 
 def _nested(source: RowSource, header: Header, truth: Collection[str]) -> RawVotes:
     """Rows of `id, votes`, where votes are a list of `{annotator, label}`."""
     truths, ids = {name: Encoder() for name in truth}, Encoder()
-    keys = ("annotator", "label", "query", "probabilities", "reason")
-    encoders = {key: Encoder() for key in keys}
+    encoders = {role: Encoder() for role in ("voter", "answer", *OPTIONAL)}
+    keys: dict[str, str] = {}
     rows = array("i")
+    where = header.columns
     for number, (location, row) in enumerate(source.rows()):
-        for name in ("id", "votes"):
+        for name in where.values():
             require_column(location, row, name, "`id, votes`")
-        ids.add(row["id"])
+        ids.add(row[where["id"]])
         for name, encoder in truths.items():
             encoder.add(row.get(name, MISSING))
-        for entry in _entries(location, row["votes"]):
-            for name in ("annotator", "label"):
+        for entry in _entries(location, row[where["votes"]]):
+            keys = keys or _entry_keys(entry)
+            for name in keys.values():
                 require_column(location, entry, name, "`{annotator, label}`")
             rows.append(number)
-            for key, encoder in encoders.items():
-                encoder.add(entry.get(key))
+            for role, encoder in encoders.items():
+                encoder.add(entry.get(keys.get(role, role)))
     for name, encoder in truths.items():
         check_named(source.name, [name], [] if encoder.values == [MISSING] else [name])
-    columns = {key: encoder.column() for key, encoder in encoders.items()}
+    columns = {role: encoder.column() for role, encoder in encoders.items()}
     has_probabilities = not all(map(empty, columns["probabilities"].values))
     vote_row = np.array(rows, dtype=np.int32)
-    names, row_id = name_column(source, ids.column(), "id")
-    voters, voter = name_column(source, columns["annotator"], "annotator", vote_row)
-    queries, query = _queries(columns["query"], len(rows))
+    names, row_id = name_column(source, ids.column(), where["id"])
+    who = keys.get("voter", "annotator")
+    voters, voter = name_column(source, columns["voter"], who, vote_row)
+    queries, query = queries_of(columns["query"], len(rows))
     return RawVotes(
         *(source, header, names, voters, queries, row_id),
         row=vote_row,
         voter=voter,
         query=query,
-        answer=columns["label"],
+        answer=columns["answer"],
         probabilities=columns["probabilities"] if has_probabilities else None,
         reason=columns["reason"],
         truth={name: encoder.column() for name, encoder in truths.items()},
     )
+
+
+def _entry_keys(entry: Row) -> dict[str, str]:
+    """The keys of the voter and of the answer in an entry of a list of votes."""
+    keys = {}
+    for role, usual in (("voter", "annotator"), ("answer", "label")):
+        names = [usual] if usual in entry else candidates(role, list(entry))[0]
+        keys[role] = names[0] if len(names) == 1 else usual
+    return keys
 
 
 def _entries(location: str, votes: Any) -> Sequence[Row]:
@@ -246,9 +216,3 @@ def _entries(location: str, votes: Any) -> Sequence[Row]:
             f"{location}: `votes` must be a list of `{{annotator, label}}`, got {quoted(votes)}."
         )
     return votes
-
-
-def quoted(value: object) -> str:
-    """A value for a message, truncated to 60 characters."""
-    text = repr(value)
-    return text if len(text) <= 60 else f"{text[:57]}..."

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from steelyard.errors import InputError
-from steelyard.io.row_source import FileRows, RowSource
+from steelyard.io.row_source import RowSource
 from steelyard.types import ABSTAIN, Ints, Votes
 from steelyard.types.build_votes import given_pairs
 from steelyard.votes_io.classes import (
@@ -22,10 +22,15 @@ from steelyard.votes_io.classes import (
     infer_classes,
     refuse,
 )
+from steelyard.votes_io.column_names import truth_like
 from steelyard.votes_io.layout import Header
-from steelyard.votes_io.raw_votes import RawVotes, empty, quoted, read_raw_votes
+from steelyard.votes_io.raw_votes import read_raw_votes
+from steelyard.votes_io.read_options import READ_AS_IS, ReadOptions
+from steelyard.votes_io.several_files import read_files
 from steelyard.votes_io.tabulate import Duplicates, given_probabilities, tabulate
 from steelyard.votes_io.truth import truth_of
+from steelyard.votes_io.values import empty, names_shown, quoted, whole_number
+from steelyard.votes_io.vote_columns import RawVotes
 
 ADVICE = "keep one of each, tell them apart by `query`, or set `duplicates` to last or mean."
 
@@ -44,14 +49,16 @@ class LoadedVotes:
 
 
 def read_votes(
-    source: RowSource | Path,
+    source: RowSource | Path | Sequence[Path],
     *,
     classes: tuple[str, ...] | None = None,
     named_in: str = "",
     answers: Answers = "closed",
     duplicates: Duplicates = "error",
     truth: Collection[str] = (),
-    columns: Collection[str] = (),
+    kept_columns: Collection[str] = (),
+    options: ReadOptions = READ_AS_IS,
+    separator: str | None = None,
 ) -> LoadedVotes:
     """Votes in rows, long, nested or one column per voter.
 
@@ -59,30 +66,34 @@ def read_votes(
     names of classes. Without `classes` the answers themselves are the classes, sorted.
 
     Args:
-        source: the rows, or the path of a JSON lines, JSON, CSV or Parquet file.
+        source: the rows, or the path of a JSON lines, JSON, CSV, Parquet or Excel file, or several
+            paths; then the name of a file is the voter of rows that name none.
         classes: names of the classes; a whole number is a name, or the number of a class.
         named_in: the file that names the classes, for messages.
         answers: "closed" for answers that name classes, else the format of open answers: number,
             text, json or slots.
         duplicates: what to do with repeated votes of a voter on an item with the same prompt.
         truth: names of columns that hold the truth.
-        columns: names of other columns to keep as texts, such as a language or a batch.
+        kept_columns: names of other columns to keep as texts, such as a language or a batch.
+        options: names of columns, the voters that count, and answers that abstain.
+        separator: of the cells of CSV files; None finds it in the header.
 
     Raises:
         InputError: anything that does not fit, with its file, line and value.
     """
-    rows = FileRows(source) if isinstance(source, Path) else source
-    raw = read_raw_votes(rows, list(dict.fromkeys([*truth, *columns])))
+    raw = _raw(source, list(dict.fromkeys([*truth, *kept_columns])), options, separator)
     _check_ids(raw)
     label_set: FileClasses | OpenAnswers
     if answers == "closed":
         label_set, notes = (
-            (FileClasses(classes), list[str]()) if classes is not None else infer_classes(raw)
+            (FileClasses(classes, options), list[str]())
+            if classes is not None
+            else infer_classes(raw, options)
         )
         number = class_numbers(raw, label_set, named_in)
-        notes += _abstentions(raw, number)
+        notes += _abstentions(raw, number, label_set)
     else:
-        label_set, number = open_answers(raw, answers)
+        label_set, number = open_answers(raw, answers, options)
         notes = _unparsed(raw, number, answers)
     probs = given_probabilities(raw, number, label_set, classes_given=classes is not None)
     votes, repeated = tabulate(raw, number, label_set, probs, duplicates, ADVICE)
@@ -91,8 +102,11 @@ def read_votes(
         for name, column in raw.truth.items()
         if name in truth
     }
-    texts = {name: _item_texts(raw, name) for name in columns}
-    return LoadedVotes(votes, raw.header, label_set, repeated, true_answers, tuple(notes), texts)
+    notes += [*_similar_voters(raw), *_unused(raw, options), *_truth_voters(raw, options)]
+    texts = {name: _item_texts(raw, name) for name in kept_columns}
+    return LoadedVotes(
+        votes, raw.header, label_set, repeated, true_answers, (*raw.notes, *notes), texts
+    )
 
 
 def _item_texts(raw: RawVotes, name: str) -> tuple[str, ...]:
@@ -102,6 +116,19 @@ def _item_texts(raw: RawVotes, name: str) -> tuple[str, ...]:
     first = np.full(len(raw.ids), -1, dtype=np.int64)
     first[raw.row_id[::-1]] = np.arange(len(raw.row_id))[::-1]
     return tuple(texts[column.codes[row]] if row >= 0 else "" for row in first)
+
+
+def _raw(
+    source: RowSource | Path | Sequence[Path],
+    truth: Collection[str],
+    options: ReadOptions,
+    separator: str | None,
+) -> RawVotes:
+    if isinstance(source, Path):
+        return read_files([source], separator, truth, options)
+    if isinstance(source, Sequence):
+        return read_files(source, separator, truth, options)
+    return read_raw_votes(source, truth, options)
 
 
 def class_numbers(raw: RawVotes, label_set: FileClasses, named_in: str = "") -> Ints:
@@ -117,21 +144,27 @@ def not_a_class(value: Any, names: Sequence[str], named_in: str = "") -> str:
     """Why an answer is refused, with the class that is spelt most like it."""
     near = difflib.get_close_matches(str(value), names, n=1)
     hint = f"Did you mean {near[0]!r}? " if near else ""
-    listed = quoted(list(names)) + (f" of {named_in}" if named_in else "")
+    names_shown = quoted(list(names)) + (f" of {named_in}" if named_in else "")
     return (
-        f"is neither a class {listed} nor a number in [0, {len(names)}). "
-        f"{hint}Leave it empty to abstain."
+        f"is neither a class {names_shown} nor a number in [0, {len(names)}). "
+        f"{hint}Leave it empty to abstain, or give it as `abstain`."
     )
 
 
-def open_answers(raw: RawVotes, answer_format: OpenAnswerFormat) -> tuple[OpenAnswers, Ints]:
+def open_answers(
+    raw: RawVotes, answer_format: OpenAnswerFormat, options: ReadOptions = READ_AS_IS
+) -> tuple[OpenAnswers, Ints]:
     """The canonical texts of open answers, and the number of each vote's text, (M,), or ABSTAIN."""
-    texts = [canonical_value(value, answer_format) for value in raw.answer.values]
+    texts = [
+        None if options.abstains(value) else canonical_value(value, answer_format)
+        for value in raw.answer.values
+    ]
     names = tuple(sorted({text for text in texts if text is not None}))
     row = {name: i for i, name in enumerate(names)}
     numbers = np.array([ABSTAIN if t is None else row[t] for t in texts], dtype=np.int64)
     number = numbers[raw.answer.codes]
-    return OpenAnswers(answer_format, names, given_pairs(raw.example, number, len(names))), number
+    pairs = given_pairs(raw.example, number, len(names))
+    return OpenAnswers(answer_format, names, pairs, options), number
 
 
 def _check_ids(raw: RawVotes) -> None:
@@ -167,12 +200,57 @@ def _unparsed(raw: RawVotes, number: Ints, answer_format: OpenAnswerFormat) -> l
     return [f"{len(votes):,} answers have no {answer_format} in them and abstain, such as {first}."]
 
 
-def _abstentions(raw: RawVotes, number: Ints) -> list[str]:
+def _abstentions(raw: RawVotes, number: Ints, label_set: FileClasses) -> list[str]:
     """Notes on texts that were read as abstentions; null and empty cells need none."""
     notes = []
     for code, value in enumerate(raw.answer.values):
         is_empty = value is None or str(value).strip() == ""
         votes = int(((raw.answer.codes == code) & (number == ABSTAIN)).sum())
-        if votes and not is_empty:
+        if not votes or is_empty:
+            continue
+        if whole_number(value) == "-1" and not label_set.options.abstains(value):
+            notes.append(
+                f"{votes:,} answers ({votes / len(number):.0%}) of {quoted(value)} abstain; if -1 "
+                "is a class, give all class names as `classes`."
+            )
+        else:
             notes.append(f"{votes:,} answers of {quoted(value)} abstain.")
     return notes
+
+
+def _similar_voters(raw: RawVotes) -> list[str]:
+    """A note on voters whose names differ only in case or white space: they count as two."""
+    folded: dict[str, list[str]] = {}
+    for name in raw.voters:
+        folded.setdefault(" ".join(name.casefold().split()), []).append(name)
+    alike = [names for names in folded.values() if len(names) > 1]
+    if not alike:
+        return []
+    shown = "; ".join(" and ".join(map(repr, names[:3])) for names in alike[:3])
+    return [
+        f"Voters whose names differ only in case or white space count as different: {shown}"
+        + ("; ..." if alike[3:] else ".")
+    ]
+
+
+def _unused(raw: RawVotes, options: ReadOptions) -> list[str]:
+    """Notes on answers that should abstain and never occur."""
+    unused = [
+        text
+        for text in options.abstain
+        if not any(ReadOptions(abstain=(text,)).abstains(value) for value in raw.answer.values)
+    ]
+    return [f"No answer is {quoted(text)}, which `abstain` names." for text in unused]
+
+
+def _truth_voters(raw: RawVotes, options: ReadOptions) -> list[str]:
+    """A note on voters of long rows that are called like the truth."""
+    if raw.header.layout == "wide" or options.voters:
+        return []
+    alike = truth_like(raw.voters)
+    if not alike:
+        return []
+    return [
+        f"Voters {names_shown(alike)} vote, and are called like the truth, a consensus or a "
+        "prediction: leave them out with `without`, or list all voters with `voters`."
+    ]

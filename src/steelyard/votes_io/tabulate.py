@@ -12,7 +12,8 @@ from steelyard.types import ABSTAIN, Floats, Ints, Votes
 from steelyard.types.arrays import random_choice
 from steelyard.types.build_votes import candidates_of_pairs, vote_order
 from steelyard.votes_io.classes import FileClasses, OpenAnswers
-from steelyard.votes_io.raw_votes import RawVotes, empty, quoted
+from steelyard.votes_io.values import empty, quoted
+from steelyard.votes_io.vote_columns import RawVotes
 
 Duplicates = Literal["error", "last", "mean"]
 """Repeated votes of a voter on an item with the same prompt: refuse, keep the last, or average."""

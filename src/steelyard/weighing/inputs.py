@@ -1,16 +1,18 @@
 """The votes and true answers that `weigh` is given, from files or from Python."""
 
+import difflib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias, Union, cast
+from typing import TYPE_CHECKING, Any, TypeAlias, TypedDict, Union, cast
 
 import numpy as np
 import numpy.typing as npt
 
 from steelyard.data.labels import read_names, read_names_file
-from steelyard.errors import InputError
+from steelyard.errors import ConfigError, InputError
 from steelyard.io.files import check_file
+from steelyard.io.printable import counted
 from steelyard.io.row_source import (
     FileRows,
     RowSource,
@@ -19,17 +21,22 @@ from steelyard.io.row_source import (
     rows_of_columns,
 )
 from steelyard.io.rows import READERS
+from steelyard.io.standard_input import rows_of_standard_input
 from steelyard.types import ABSTAIN, NO_CANDIDATE, Ints, Votes
 from steelyard.votes_io.classes import Answers, FileClasses, OpenAnswers
+from steelyard.votes_io.lookalikes import check_lookalikes
+from steelyard.votes_io.read_options import READ_AS_IS, ReadOptions
 from steelyard.votes_io.read_votes import LoadedVotes, read_votes
 from steelyard.votes_io.tabulate import Duplicates
-from steelyard.votes_io.truth import read_truth, truth_of
+from steelyard.votes_io.truth import joined_truth, truth_of
 
 if TYPE_CHECKING:
     import pandas
 
-VotesInput: TypeAlias = Union[str, Path, Votes, "pandas.DataFrame", Sequence[Mapping[str, Any]]]
-"""A file, a data frame, a list of rows, or a table of votes."""
+VotesInput: TypeAlias = Union[
+    str, Path, Votes, "pandas.DataFrame", Sequence[Mapping[str, Any]], Sequence[str | Path]
+]
+"""A file, several files, a data frame, a list of rows, or a table of votes."""
 Truth: TypeAlias = Union[
     str,
     Path,
@@ -74,6 +81,8 @@ def load_votes(
     answers: Answers,
     duplicates: Duplicates,
     classes: str | Path | Sequence[str] | None,
+    options: ReadOptions = READ_AS_IS,
+    separator: str | None = None,
     slices: Slices = None,
 ) -> WeighInputs:
     """Read and check votes and true answers; `weigh` documents the arguments.
@@ -85,27 +94,43 @@ def load_votes(
     columns: dict[str, Ints] = {}
     texts: dict[str, tuple[str, ...]] = {}
     if isinstance(votes, Votes):
-        table, source = votes, VotesSource("votes in memory", "table", duplicates)
+        _check_table_options(options, separator)
+        table = _of_voters(votes, options)
+        source = VotesSource("votes in memory", "table", duplicates)
         label_set = FileClasses(votes.classes) if votes.classes else None
     else:
         named = [value for value in (truth, gold) if _is_column(value)]
         others = [slices] if isinstance(slices, str) else []
-        loaded = _read(votes, answers, duplicates, classes, cast("list[str]", named), others)
+        rows, name = _rows(votes, separator)
+        loaded = read_votes(
+            rows,
+            **_class_names(votes, answers, classes),
+            answers=answers,
+            duplicates=duplicates,
+            truth=cast("list[str]", named),
+            kept_columns=others,
+            options=options,
+            separator=separator,
+        )
         table, label_set, columns = loaded.votes, loaded.label_set, loaded.truth
         texts = loaded.columns
-        name = Path(votes).name if isinstance(votes, str | Path) else "votes in memory"
         source = _source(name, loaded, duplicates)
+    notes = list(source.notes)
     known_truth, known_gold = (
         columns[value]
         if isinstance(value, str) and value in columns
-        else _numbers(value, table, label_set, name)
+        else _numbers(value, table, label_set, name, options, notes)
         for name, value in (("truth", truth), ("gold", gold))
     )
     in_gold = known_gold != ABSTAIN
     overlap = int(((known_truth != ABSTAIN) & in_gold).sum())
     if overlap:
-        note = f"{overlap:,} items of `truth` are also in `gold`: they are not evaluated."
-        source = replace(source, notes=(*source.notes, note))
+        notes.append(f"{overlap:,} items of `truth` are also in `gold`: they are not evaluated.")
+    if not options.voters:
+        refuses = not isinstance(votes, Votes)
+        either = np.where(known_truth >= 0, known_truth, known_gold)
+        notes += check_lookalikes(table, either, source.name, refuses=refuses)
+    source = replace(source, notes=tuple(notes))
     return WeighInputs(
         table,
         source,
@@ -141,38 +166,77 @@ def _slices(
     return values
 
 
-def _read(
-    votes: VotesInput,
-    answers: Answers,
-    duplicates: Duplicates,
-    classes: str | Path | Sequence[str] | None,
-    columns: Sequence[str],
-    others: Sequence[str],
-) -> LoadedVotes:
-    rows: RowSource
+def _check_table_options(options: ReadOptions, separator: str | None) -> None:
+    for name, value in (
+        ("columns", options.columns),
+        ("abstain", options.abstain),
+        ("separator", separator),
+    ):
+        if value:
+            raise ConfigError(f"`{name}` is about rows, and the votes are a table; remove it.")
+
+
+def _of_voters(votes: Votes, options: ReadOptions) -> Votes:
+    """A table with the votes of the voters that count."""
+    for name in (*options.voters, *options.without):
+        if name not in votes.voters:
+            near = difflib.get_close_matches(name, votes.voters, n=1)
+            hint = f" Did you mean {near[0]!r}?" if near else ""
+            raise InputError(f"The votes have no voter {name!r}.{hint}")
+    counts = options.voters or votes.voters
+    kept = [v for v, n in enumerate(votes.voters) if n in counts and n not in options.without]
+    if len(kept) == len(votes.voters):
+        return votes
+    if not kept:
+        raise InputError("The votes have no vote of the voters that count.")
+    number = np.full(len(votes.voters), -1, dtype=np.int64)
+    number[kept] = np.arange(len(kept))
+    part = votes.take(np.flatnonzero(number[votes.voter] >= 0))
+    names = tuple(votes.voters[v] for v in kept)
+    return replace(part, voters=names, voter=number[part.voter])
+
+
+def _rows(
+    votes: VotesInput, separator: str | None
+) -> tuple[RowSource | Path | Sequence[Path], str]:
+    """The rows or the files, and their name."""
     if isinstance(votes, str | Path):
-        rows = FileRows(Path(votes))
-        check_file(rows.path)
-    else:
-        rows = rows_in_memory(votes, "`votes`")
-    names, named_in = None, ""
-    if answers == "closed":
-        if isinstance(classes, str | Path):
-            names, named_in = read_names_file(Path(classes)), Path(classes).name
-        elif classes is not None:
-            names = tuple(classes)
-        elif isinstance(rows, FileRows):
-            names = read_names(rows.path.parent)
-            named_in = "labels.json" if names else ""
-    return read_votes(
-        rows,
-        classes=names,
-        named_in=named_in,
-        answers=answers,
-        duplicates=duplicates,
-        truth=columns,
-        columns=others,
-    )
+        if str(votes) == "-":
+            return rows_of_standard_input(separator), "stdin"
+        check_file(Path(votes))
+        return Path(votes), Path(votes).name
+    if _are_paths(votes):
+        paths = [Path(path) for path in cast("Sequence[str | Path]", votes)]
+        for path in paths:
+            check_file(path)
+        return paths, ", ".join(path.name for path in paths[:4]) + (", ..." if paths[4:] else "")
+    return rows_in_memory(votes, "`votes`"), "votes in memory"
+
+
+def _are_paths(votes: object) -> bool:
+    is_sequence = isinstance(votes, list | tuple) and len(votes) > 0
+    return is_sequence and all(isinstance(path, str | Path) for path in cast("list[Any]", votes))
+
+
+class _ClassNames(TypedDict):
+    classes: tuple[str, ...] | None
+    named_in: str
+
+
+def _class_names(
+    votes: VotesInput, answers: Answers, classes: str | Path | Sequence[str] | None
+) -> _ClassNames:
+    """The names of classes that are given, or in `labels.json` beside the votes."""
+    if answers != "closed":
+        return {"classes": None, "named_in": ""}
+    if isinstance(classes, str | Path):
+        return {"classes": read_names_file(Path(classes)), "named_in": Path(classes).name}
+    if classes is not None:
+        return {"classes": tuple(classes), "named_in": ""}
+    first: Any = cast("Sequence[Any]", votes)[0] if _are_paths(votes) else votes
+    is_file = isinstance(first, str | Path) and str(first) != "-"
+    names = read_names(Path(first).parent) if is_file else None
+    return {"classes": names, "named_in": "labels.json" if names else ""}
 
 
 def _source(name: str, loaded: LoadedVotes, duplicates: Duplicates) -> VotesSource:
@@ -182,12 +246,15 @@ def _source(name: str, loaded: LoadedVotes, duplicates: Duplicates) -> VotesSour
             ", ".join(names[:12]) + (", ..." if names[12:] else "")
             for names in (loaded.header.voters, loaded.header.ignored)
         )
-        ignored = f"; ignored: {ignored}" if ignored else ""
-        notes.append(f"Voters are the columns {voters}{ignored}.")
+        end = f"; ignored: {ignored}. Choose others with `voters`." if ignored else "."
+        notes.append(f"Voters are the columns {voters}{end}")
+    if loaded.header.renamed:
+        names = ", ".join(f"{role} is {name!r}" for role, name in loaded.header.renamed.items())
+        notes.append(f"Columns by their names: {names}.")
     for column in loaded.header.truth:
         notes.append(
             f"Column {column!r} looks like the truth and was not read; give its name as `truth` "
-            "to evaluate by it."
+            "to evaluate by it. If it is a voter, list all voters with `voters`."
         )
     return VotesSource(name, loaded.header.layout, duplicates, loaded.duplicates, tuple(notes))
 
@@ -198,7 +265,12 @@ def _is_column(truth: object) -> bool:
 
 
 def _numbers(
-    truth: Truth, votes: Votes, label_set: FileClasses | OpenAnswers | None, name: str
+    truth: Truth,
+    votes: Votes,
+    label_set: FileClasses | OpenAnswers | None,
+    name: str,
+    options: ReadOptions,
+    notes: list[str],
 ) -> Ints:
     """Answer numbers, (N,), of true answers in any form; all ABSTAIN for None."""
     if truth is None:
@@ -220,7 +292,10 @@ def _numbers(
             f"`{name}` of open answers in a table of votes must be an array (N,) of candidate "
             f"numbers, ABSTAIN where unknown; got a {type(truth).__name__}."
         )
-    return read_truth(rows, votes.ids, label_set)
+    numbers, others = joined_truth(rows, votes.ids, label_set, options.columns)
+    if others:
+        notes.append(f"{counted(others, 'row')} of `{name}` about other items: not used.")
+    return numbers
 
 
 def _truth_rows(truth: Truth, name: str) -> RowSource | None:

@@ -13,6 +13,7 @@ from steelyard.reliability import BaseEstimator, EstimationData, Majority
 from steelyard.reliability.robust import VoteAnalysis, analyse_votes
 from steelyard.types import ABSTAIN, Ints, Votes
 from steelyard.votes_io.classes import Answers
+from steelyard.votes_io.read_options import ReadOptions
 from steelyard.votes_io.tabulate import Duplicates
 from steelyard.weighing.files import check_output_folder, write_files
 from steelyard.weighing.inputs import Slices, Truth, VotesInput, WeighInputs, load_votes
@@ -38,6 +39,11 @@ def weigh(
     by_query: bool = False,
     alpha: float | None = None,
     delta: float | None = None,
+    columns: Mapping[str, str] | None = None,
+    voters: Sequence[str] = (),
+    without: Sequence[str] = (),
+    abstain: Sequence[str] = (),
+    separator: str | None = None,
     scale: Scale = "nominal",
     slices: Slices = None,
     judges: Sequence[str] = (),
@@ -59,9 +65,11 @@ def weigh(
     1.0
 
     Args:
-        votes: a file, a pandas DataFrame, a list of rows `{column: value}`, or Votes. Rows are
-            `id, voter, answer`, or `id, votes`, or `id` and one column per voter; the index of a
-            data frame counts as its `id`.
+        votes: a file ("-" for the standard input), a list of files, a pandas DataFrame, a list of
+            rows `{column: value}`, or Votes. Rows are `id, voter, answer`, or `id, votes`, or `id`
+            and one column per voter; usual other names of columns and exports of annotation tools
+            are known; the index of a data frame counts as its `id`. The name of a file is the voter
+            of rows that name none.
         methods: kinds of estimators, their settings with a `kind`, or estimators; the first one is
             reported.
         truth: true answers, used only for evaluation and calibration. A mapping or pandas
@@ -80,6 +88,13 @@ def weigh(
         alpha: keep the largest set of labels with at most this error rate; needs `truth` on a
             random part of the items.
         delta: allowed probability of exceeding alpha; by default 0.1.
+        columns: the file's names of columns by what they are (id, voter, answer, query,
+            probabilities, reason), such as {"voter": "worker"}; a dotted path names a nested value,
+            and `#` as id is the number of the row.
+        voters: the only voters that count; of rows with one column per voter, these columns.
+        without: voters that do not count.
+        abstain: answers that abstain, such as "n/a"; case does not matter.
+        separator: the character between the cells of a CSV file; by default it is found.
         scale: "ordinal" if the order of the classes means something, "interval" if their
             distances do: agreement and kappa then count distances. Labels do not depend on it.
         slices: a column of the votes, a mapping from id to a name, or a name for each item:
@@ -96,24 +111,30 @@ def weigh(
         ConfigError: a judge is no voter; there is no such method, or settings cannot work.
     """
     _check_options(duplicates, answers, alpha, delta, truth is not None)
-    options = DiagnosticOptions.checked(scale, judges, goal)
+    diagnostics = DiagnosticOptions.checked(scale, judges, goal)
+    _check_names(voters=voters, without=without, abstain=abstain)
+    if separator is not None and (len(separator) != 1 or separator in '"\r\n'):
+        raise ConfigError(f"`separator` must be one character, got {separator!r}.")
     estimators = read_methods(methods)
     if out is not None:
         check_output_folder(Path(out))
-    inputs = load_votes(votes, truth, gold, answers, duplicates, classes, slices)
+    reading = ReadOptions(columns or {}, tuple(voters), tuple(without), tuple(map(str, abstain)))
+    inputs = load_votes(
+        votes, truth, gold, answers, duplicates, classes, reading, separator, slices
+    )
     if by_query:
         inputs = replace(inputs, votes=inputs.votes.by_query())
     estimators.setdefault("majority", Majority())
     analysis = analyse_votes(inputs.votes, _trusted(inputs))
     scores = _score_methods(inputs, estimators, analysis)
-    options.check_voters(inputs.votes)
+    diagnostics.check_voters(inputs.votes)
     first = next(iter(estimators.values()))
 
     def labels_of(part: Votes, items: Ints) -> Ints:
         of_part = replace(inputs, votes=part, truth=inputs.truth[items], gold=inputs.gold[items])
         return _score_methods(of_part, {"": first}, None)[""].label
 
-    summary = summarize(inputs, scores, alpha, delta or DELTA, analysis, options, labels_of)
+    summary = summarize(inputs, scores, alpha, delta or DELTA, analysis, diagnostics, labels_of)
     report = None if out is None else write_files(Path(out), inputs.votes, scores, summary)
     return Weighed(
         votes=inputs.votes,
@@ -140,6 +161,13 @@ def _score_methods(
         reliability = estimator.estimate_from(data)
         scores[name] = MethodScores.of(inputs.votes, reliability, inputs.truth, inputs.gold)
     return scores
+
+
+def _check_names(**names: Sequence[str]) -> None:
+    """Refuse a text where a list of names is due: it would be read letter by letter."""
+    for argument, value in names.items():
+        if isinstance(value, str):
+            raise ConfigError(f"`{argument}` must be a list of names, such as [{value!r}].")
 
 
 def _check_options(
