@@ -183,9 +183,10 @@ def _content(content: Any) -> Any:
 
 def _arguments(message: Mapping[str, Any]) -> str:
     """The arguments of the functions that a message calls, one a line; empty if it calls none."""
-    calls = [call.get("function") for call in message.get("tool_calls") or ()]
-    calls += [message["function_call"]] if message.get("function_call") else []
-    given = [call.get("arguments") for call in calls if isinstance(call, dict)]
+    calls = message.get("tool_calls")
+    functions = [call.get("function") for call in calls or () if isinstance(call, dict)]
+    functions.append(message.get("function_call"))
+    given = [call.get("arguments") for call in functions if isinstance(call, dict)]
     return "\n".join(part if isinstance(part, str) else json.dumps(part) for part in given)
 
 
