@@ -54,7 +54,7 @@ def read_closed(text: str, asked: PromptedQuestion, truncated: bool) -> int:
     read_reply_lines(after, names, findings, truncated)
     if (findings.stated or findings.implied) and _taken_back(findings, names):
         raise Unreadable("two answers")
-    chosen = decided(findings, names, truncated)
+    chosen = options_left(findings, names, truncated)
     if chosen:
         return _single(chosen)
     if truncated:
@@ -87,7 +87,7 @@ def _single(candidates: Iterable[int]) -> int:
     return first
 
 
-def decided(findings: Findings, names: OptionNames, truncated: bool) -> set[int]:
+def options_left(findings: Findings, names: OptionNames, truncated: bool) -> set[int]:
     """The options that remain after all rules; empty if there is no answer.
 
     Statements come before other sentences. Booleans and scores must not contradict them.

@@ -9,7 +9,7 @@ from steelyard.prompts.option_names import OptionNames, plain_line
 from steelyard.prompts.read_json import LONGEST_LINE, read_value
 from steelyard.prompts.read_sentences import FIELD, read_line
 
-BULLET = re.compile(r"^\s*(?:[-*\u2022+]|\d{1,2}[.)](?=\s*\D))\s+")
+BULLET = re.compile(r"^\s*(?:[-*\u2022+]|[-=]>|\u2192|\d{1,2}[.)](?=\s*\D))\s+")
 MARKED = re.compile(
     r"\[\[([^\[\]]{1,80})\]\]|\\boxed\s*\{(?:\\text\s*\{)?([^{}]{1,80})\}"
     r"|<(?:answer|label|choice|verdict|final_answer|rating|score)>([^<>]{1,80})</"

@@ -34,9 +34,12 @@ ANSWER_WORDS = _set(
 BESIDE_ANSWER = _set(
     """
     final my the which prefer your correct is of this text name id total star most likely s
-    for message review email sentence here model letter
+    for message review email sentence here model letter analysis dominant primary main expressed
+    tweet comment document content overall
     """
 )
+INPUTS = _set("text name id message review email sentence tweet comment document content")
+"""Keys that repeat what was asked."""
 DIMENSIONS = _set(
     """
     relevance quality helpfulness helpful accuracy fluency coherence consistency correctness
@@ -92,6 +95,9 @@ SCORE = re.compile(
 )
 SEPARATOR = re.compile(r"\s*(?::|=|->|\u2192|\s[-\u2013\u2014]\s|\bis\b|\bgets\b|\bscores\b|\()\s*")
 SEGMENTS = re.compile(r"[,;|\n]|\s-\s(?=\w+\s*:)|\band\b|\bbut\b|\.(?=\s|$)")
+
+
+BESIDE_OPTION = frozenset(word.removesuffix("s") for word in SCORE_WORDS | NEGATIONS | ANSWER_WORDS)
 
 
 class Score(NamedTuple):
@@ -181,19 +187,23 @@ def key_kind(name: str, names: OptionNames) -> Kind:
         return "option"
     if " ".join(words) in SCALE_WORDS:
         return "scale"
-    if DENYING & set(words) or REASONS & set(words):
+    if "given" in words[:-1]:  # "the sentiment of the given text"
+        words.remove("given")
+    if DENYING & set(words):
         return "denied"
     singular = [word if word == "stars" else word.removesuffix("s") or word for word in words]
-    is_answer = [
-        w in ANSWER_WORDS or s in ANSWER_WORDS for w, s in zip(words, singular, strict=True)
-    ]
+    is_answer = [bool({w, s} & ANSWER_WORDS) for w, s in zip(words, singular, strict=True)]
     beside = [
-        w in BESIDE_ANSWER or w.isdigit() or (w in DIMENSIONS and bool(names.ratings))
+        w in BESIDE_ANSWER or w.isdigit() or (bool(names.ratings) and w in DIMENSIONS)
         for w in words
     ]
-    if any(is_answer) and all(a or b for a, b in zip(is_answer, beside, strict=True)):
+    if words and not names.ratings and set(words) <= DIMENSIONS:
         return "answer"
-    return "other"
+    if all(a or b for a, b in zip(is_answer, beside, strict=True)) and words:
+        if any(is_answer):
+            return "answer"
+        return "denied" if INPUTS & set(words) else "other"
+    return "denied" if REASONS & set(words) else "other"
 
 
 def option_of_key(name: str, names: OptionNames) -> tuple[frozenset[int], bool]:
@@ -203,7 +213,8 @@ def option_of_key(name: str, names: OptionNames) -> tuple[frozenset[int], bool]:
         for start in range(len(words) - length + 1):
             candidates = names.named.get(tuple(words[start : start + length]), frozenset())
             beside = {*words[:start], *words[start + length :]}
-            if candidates and beside <= SCORE_WORDS | NEGATIONS:
+            singular = {word.removesuffix("s") for word in beside}
+            if candidates and singular <= BESIDE_OPTION:
                 return candidates, bool(beside & NEGATIONS)
     return frozenset(), False
 

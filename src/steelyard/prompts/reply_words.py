@@ -23,6 +23,7 @@ ANSWERS = (
     r"|judge?ment|decision|conclusion|result|output|selection|rating|score|grade|preference|pick"
     r"|vote|heading|sentiment|tone|intent|emotion|topic|stance|letter|stars|assessment"
     r"|determination|evaluation|final answer|preferred|chosen|selected|better|best|overall|response"
+    r"|guess"
     r"|reply|antwort|r\u00e9ponse|respuesta|risposta|resposta)"
 )
 KINDS = (
@@ -50,18 +51,18 @@ IS = r"(?:is|would be|should be|must be|has to be|->|=|:|-)"
 CHOOSES = (
     r"(?:(?:i|we)(?:'d|'ll| would| will| must)? (?:clearly |strongly |definitely )?"
     r"(?:choose|pick|select|prefer|say|think|believe|go with|go for|vote for|opt for|predict"
-    r"|answer(?: with)?|favou?r|recommend|give|assign))"
+    r"|guess|answer(?: with)?|favou?r|recommend|give|assign))"
 )
 FILES = r"(?:classify|label|categori[sz]e|rate|consider|judge|mark|call|find|tag|score|give|deem)"
 FILED = (
     r"(?:classified|label+ed|categori[sz]ed|rated|considered|judged|marked|tagged|deemed|scored)"
 )
 BEFORE = {
-    "bare": rf"{OPENING}(?:{ADVERBS} )*(?:it is |this is |that is |it's )?(?:{ADVERBS} )*"
-    rf"(?:{KINDS} )*",
+    "bare": rf"{OPENING}(?:{ADVERBS} )*(?:(?:it|this|that) (?:is|must be|should be) )?"
+    rf"(?:{ADVERBS} )*(?:{KINDS} )*",
     "answer": rf"(?:no |hmm )?{OPENING}(?:(?:the|my|our|a|this|its) )?"
-    rf"(?:(?:final|correct|right|best|better|predicted|most|appropriate|suitable|accurate|fitting|likely|overall|winning|chosen"
-    rf"|selected|preferred|assigned|star|total|proper|{WHOSE}) )*(?:{ANSWERS} )+"
+    rf"(?:(?:final|correct|right|best|better|predicted|most|appropriate|suitable|accurate|fitting|likely|overall|dominant|primary|main|winning|chosen"
+    rf"|selected|preferred|assigned|star|total|proper|{WHOSE}) )*(?:{ANSWERS} )+(?:expressed )?"
     rf"(?:of )?(?:here |then |{ITEM} |to |(?:of|in|for|to|expressed in|expressed by) {ITEM} )?"
     rf"(?:{IS} )?(?:: )?(?:{ADVERBS} )*(?:{KINDS} )*",
     "copula": rf"{OPENING}{ITEM} (?:(?:{ADVERBS}|clearly) )*"
@@ -95,7 +96,8 @@ ENDING = (
     r"|instead of|and not)\b)"
 )
 AFTER_NAME = re.compile(
-    rf"(?: (?:{NOUNS}|{ANSWERS}|one|category|class|in (?:tone|sentiment|nature)))?{ENDING}",
+    rf"(?: (?:{NOUNS}|{ANSWERS}|one|category|class|in (?:tone|sentiment|nature)))?"
+    rf"(?: (?:to|for) (?:the|this) (?:query|question|prompt|topic|request))?{ENDING}",
     re.IGNORECASE,
 )
 JOINS = re.compile(

@@ -36,8 +36,9 @@ class Api(ServerSettings, PromptedSupervisor):
     A closed question is answered by the text of the reply. Where the server gives
     log-probabilities and at least half of the first token's probability is on options, the vote
     has their distribution, and a reply that is truncated before it can be parsed answers the most
-    probable option, unless it goes on after that option's name. Sampled replies (a temperature above 0) have no distribution. A reply that
-    cannot be parsed abstains with a reason. Every reply is stored in a ledger before it is used.
+    probable option, unless it goes on after that option's name. Sampled replies (a temperature
+    above 0) have no distribution. A reply that cannot be parsed abstains with a reason. Every reply
+    is stored in a ledger before it is used.
     """
 
     version: ClassVar[int] = 1
