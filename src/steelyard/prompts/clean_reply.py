@@ -6,10 +6,16 @@ import unicodedata
 
 THOUGHT = re.compile(r"<(/?)(?:think|thinking|thought|reasoning)>", re.IGNORECASE)
 TURN_ENDS = re.compile(
-    r"<\|(?:im_end|eot_id|end|endoftext|eom_id|end_of_text)\|>|</s>"
+    r"<\|(?:im_end|eot_id|end|endoftext|eom_id|end_of_text|return|call|eot)\|>|</s>"
     r"|<end_of_turn>|<eos>",
     re.IGNORECASE,
 )
+CHANNEL = re.compile(
+    r"<\|channel\|>\s*(\w+)(?:(?!<\|message\|>|<\|channel\|>).){0,200}<\|message\|>"
+    r"|\bassistant(final|commentary)(?=\W|[A-Z0-9a-z])",
+    re.DOTALL,
+)
+"""Channels of gpt-oss, "analysis", "commentary" and "final", as written or without their marks."""
 FENCE = re.compile(r"^[ \t]*(?:```|~~~)[\w+-]*[ \t]*$", re.MULTILINE)
 FRACTIONS = re.compile("([¼-¾⅐-⅞])")
 RAISED = re.compile("([⁰¹²³⁴-⁹]+)")
@@ -56,7 +62,7 @@ def cleaned(reply: str | None, truncated: bool) -> str:
     Raises:
         Unreadable: nothing remains.
     """
-    text = plain_characters(reply or "")
+    text, truncated = _final_channel(plain_characters(reply or ""), truncated)
     marks = list(THOUGHT.finditer(text))
     closed = [mark for mark in marks if mark.group(1)]
     if closed:  # a chat template may have opened the thoughts itself
@@ -70,6 +76,26 @@ def cleaned(reply: str | None, truncated: bool) -> str:
     if not text:
         raise Unreadable("cut off" if truncated else "empty")
     return text
+
+
+def _final_channel(text: str, truncated: bool) -> tuple[str, bool]:
+    """The final channel of a reply in OpenAI's harmony format, and whether it is cut off.
+
+    Raises:
+        Unreadable: a tool call instead of a final channel.
+
+    Source: https://cookbook.openai.com/articles/openai-harmony
+    """
+    bare = text.startswith("analysis")  # a server that drops special tokens
+    marks = [m for m in CHANNEL.finditer(text) if bare or m.group(1)]
+    if not marks:
+        return text, truncated
+    final = [m for m in marks if "final" in m.groups()]
+    if final:
+        return text[final[-1].end() :], truncated
+    if any("commentary" in m.groups() for m in marks):
+        raise Unreadable("tool call")
+    return ("", True) if not bare else (text, truncated)
 
 
 def plain_characters(text: str) -> str:

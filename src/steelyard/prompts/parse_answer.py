@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 from steelyard.errors import InputError
-from steelyard.prompts.clean_reply import Unreadable, canonical_text, cleaned
+from steelyard.prompts.clean_reply import Unreadable, canonical_text, cleaned, statements
 from steelyard.prompts.parse_json import canonical_json
 from steelyard.prompts.parse_number import canonical_number
 from steelyard.prompts.parse_options import read_closed
@@ -12,7 +12,7 @@ from steelyard.prompts.parse_slots import canonical_slots
 from steelyard.prompts.prompted_question import PromptedQuestion
 from steelyard.types import ABSTAIN
 
-VERSION = 0
+VERSION = 1
 """Version of all parsers of replies: raised when any of them reads a reply differently."""
 AnswerFormat: TypeAlias = Literal["number", "json", "text", "slots"]
 PARSERS = {
@@ -22,6 +22,8 @@ PARSERS = {
     "text": canonical_text,
 }
 """Parser of each format of open answers: (cleaned reply, whether truncated) -> canonical text."""
+CALLS = ("tool_calls", "function_call")
+"""Finish reasons of a reply that calls a function; its text is the arguments."""
 UNANSWERED = {"content_filter": "refused", "too long": "too long"}
 
 
@@ -51,7 +53,8 @@ def read(
         asked: the query that was sent.
         answer_format: format of open answers; None is "text".
         finish_reason: "length" where the reply was truncated at its largest length,
-            "content_filter" where it was withheld (the words of OpenAI-compatible servers);
+            "content_filter" where it was withheld, "tool_calls" where the reply is the arguments of
+            a function call (the words of OpenAI-compatible servers);
             "too long" where the prompt exceeded the context and was not sent.
     """
     truncated = finish_reason == "length"
@@ -62,9 +65,12 @@ def read(
         if asked.answers:
             answer = read_closed(text, asked, truncated)
             return ParsedAnswer(answer, "", asked.options[answer])
+        if finish_reason in CALLS and answer_format in (None, "text") and not statements(text):
+            raise Unreadable("tool call")  # the arguments' JSON is no text
         return ParsedAnswer(0, "", PARSERS[answer_format or "text"](text, truncated))
     except Unreadable as error:
-        return ParsedAnswer(ABSTAIN, error.reason, "")
+        called = finish_reason in CALLS and error.reason in ("empty", "not an answer")
+        return ParsedAnswer(ABSTAIN, "tool call" if called else error.reason, "")
 
 
 def canonical(reply: str | None, answer_format: AnswerFormat = "text") -> str | None:

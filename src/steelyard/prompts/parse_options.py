@@ -1,193 +1,149 @@
-"""Reading closed answers: an option's letter, an option's text, a label's name."""
+"""Reading closed answers: the single option that a reply chooses, or an abstention."""
 
 import re
-from collections.abc import Iterator
-from operator import itemgetter
+from collections.abc import Iterable
 
-from steelyard.prompts.clean_reply import SENTENCE_ENDS, Unreadable, key, refused, statements
+from steelyard.prompts import reply_fields as fields
+from steelyard.prompts import reply_words as words
+from steelyard.prompts.clean_reply import Unreadable, refused
+from steelyard.prompts.findings import Findings
+from steelyard.prompts.option_names import OptionNames, names_of, plain_line
 from steelyard.prompts.prompted_question import PromptedQuestion
+from steelyard.prompts.read_json import LONGEST_LINE, read_json
+from steelyard.prompts.read_lines import read_reply_lines
+from steelyard.prompts.reply_fields import Score
 
-LEAD = re.compile(
-    r"^(?:[\s*`\"'(\[{<>#:]|- )*"
-    r"(?:(?:so|therefore|i(?:'d| would)? (?:think|believe|say|choose|pick|select|go (?:with|for))"
-    r"(?: that)?|it(?:'s| is)|this is|that is|option|choice|letter|answer|label|the|is|final"
-    r"|correct|right|best)\b[\s:,*`\"'(\[]*)*"
+LONGEST = 20_000  # characters of a reply that are read: its beginning and its end
+STRUCK = re.compile(r"~~[^~\n]{1,200}~~")
+SCALE = re.compile(
+    r"[,\s]*\(?(?:\b(?:on|using) )?(?:\b(?:a|an|the) )?"
+    r"(?:\bscale (?:of|from)?:? ?\(?|\((?:scale:? )?)"
+    r"(\d{1,3})\s?(?:-|\u2013|to)\s?(\d{1,3})(?: scale)?\)?,?"
+    r"|\(?\b(?:on )?(?:a|an|the) (\d{1,3})[- ]point scale\)?,?"
+    r"|\((?:out )?of (\d{1,3})\)|\b(?:out )?of (\d{1,3})(?=\s*:)",
+    re.IGNORECASE,
 )
-"""What may stand before an answer without changing it."""
-ENDS = re.compile(
-    r"[\s*`\"')\]}]*(?:$|[.;:!,)](?!\w)|\n| - | [\u2013\u2014]|[\u2013\u2014] "
-    r"|\b(?:because|since|as)\b)"
-)
-DIGIT_ENDS = re.compile(r"[\s*`\"')\]}]*(?:$|[.;!](?=\s|$))")
-JOINS = re.compile(
-    r"[\s*`\"')\]}]*(?:,|/|&|\+|\bor\b|\band\b|\bas well as\b)"
-    r"[\s*`\"'(\[]*(?:or |and |maybe |option )*"
-)
-DENIES = re.compile(
-    r"\b(?:not|nor|neither|never|no|isn't|wasn't|aren't|doesn't|don't|can't|cannot|without|if|or"
-    r"|whether|but|unless|could|might|may|maybe|perhaps|possibly|unclear|unsure|between|both|none"
-    r"|wrong|incorrect|except|rather|instead|less|than|half|partly)\b|n't\b|[?]"
-)
-TURNS = re.compile(
-    r"\b(?:wait|actually|correction|on second thought|instead|rather|i mean|scratch that|sorry"
-    r"|no,)",
-)
-MENTION_WORDS = 20  # a label named once is the answer of a reply of at most so many words
+"""Words on the scale of a rating: "on a scale of 1 to 5", "(1-5)", "(out of 5)"."""
 
 
 def read_closed(text: str, asked: PromptedQuestion, truncated: bool) -> int:
-    """The candidate that a cleaned reply names.
+    """The candidate that a cleaned reply chooses.
 
-    An answer is the whole reply, its beginning ("B. Because ...") or what follows "the answer is".
-    Without these, it is a single label in one short sentence that neither negates nor hedges it.
-    Labels inside longer words and numbers do not count; of labels that contain each other ("spam",
-    "not spam") the longest counts.
+    The whole reply may be an option, or rate one. Otherwise its JSON fields, its `KEY: VALUE`
+    lines and its sentences are read, and must agree on exactly one option.
 
     Raises:
         Unreadable: no candidate, several, or one that a truncated reply may not have completed.
     """
-    names = _Names(asked)
+    names = names_of(asked)
     whole = names.exact(text)
     if whole:
         if truncated:
             raise Unreadable("cut off")  # "B" may have become "Because"
         return _single(whole)
-    parts = (text, *statements(text))
-    matches = {c for part in parts for c in names.begins(part, truncated)}
-    if matches:
-        if names.retracted(text, matches):
-            raise Unreadable("two answers")
-        return _single(matches)
+    if len(text) > LONGEST:
+        text = f"{text[: LONGEST // 2]}\n{text[-LONGEST // 2 :]}"
+    text = STRUCK.sub(" ", text)
+    if names.ratings:
+        text = _on_scale(text, names)
+    findings = Findings()
+    before, values, after = fields.objects_in(text)
+    read_reply_lines(before, names, findings, truncated and not values)
+    for value in values:
+        read_json(value, names, findings)
+    read_reply_lines(after, names, findings, truncated)
+    if (findings.stated or findings.implied) and _taken_back(findings, names):
+        raise Unreadable("two answers")
+    chosen = options_left(findings, names, truncated)
+    if chosen:
+        return _single(chosen)
     if truncated:
         raise Unreadable("cut off")
+    if findings.unclear:
+        raise Unreadable(findings.unclear)
     if refused(text):
         raise Unreadable("refused")
-    line = key(text)
-    mentioned = names.mentioned(line)
-    short = len(text.split()) <= MENTION_WORDS and not SENTENCE_ENDS.search(text.strip())
-    if len(mentioned) <= 1 and (not mentioned or not short or DENIES.search(names.without(line))):
-        raise Unreadable("not an answer")
-    return _single(mentioned)
+    places = names.occurrences(plain_line(text[:LONGEST_LINE]))[1]
+    several = len({c for place in places for c in place.candidates}) > 1
+    raise Unreadable("two answers" if several else "not an answer")
 
 
-def _single(candidates: set[int]) -> int:
-    if len(candidates) > 1:
+def _on_scale(text: str, names: OptionNames) -> str:
+    """A text of ratings without its words on the scale, such as "(1-5)" or "out of 5".
+
+    Raises:
+        Unreadable: the scale is not that of the classes.
+    """
+    for match in SCALE.finditer(text):
+        if int(match[2] or match[3] or match[4] or match[5]) != max(names.ratings):
+            raise Unreadable("not an answer")
+    return SCALE.sub(" ", text)
+
+
+def _single(candidates: Iterable[int]) -> int:
+    first, *others = candidates
+    if others:
         raise Unreadable("two answers")
-    return candidates.pop()
+    return first
 
 
-class _Names:
-    """Letters and texts of a question's candidates; texts with their numbers, longest first."""
+def options_left(findings: Findings, names: OptionNames, truncated: bool) -> set[int]:
+    """The options that remain after all rules; empty if there is no answer.
 
-    def __init__(self, asked: PromptedQuestion) -> None:
-        self.marks: dict[str, int] = {}
-        if asked.lettered:
-            self.marks = {key(answer): c for c, answer in enumerate(asked.answers)}
-        texts = [(key(text), c) for c, text in enumerate(asked.options)]
-        self.texts = sorted(filter(itemgetter(0), texts), key=lambda pair: (-len(pair[0]), pair))
+    Statements come before other sentences. Booleans and scores must not contradict them.
 
-    def exact(self, text: str) -> set[int]:
-        """Candidates that the whole reply equals, without its end punctuation and quotes."""
-        plain = key(text)
-        if plain in self.marks:
-            return {self.marks[plain]}
-        for form in (plain, _stripped(plain)):
-            same = {c for name, c in self.texts if form in (name, _stripped(name)) and form}
-            if same:
-                return same
+    Raises:
+        Unreadable: statements contradict one another.
+    """
+    if findings.unclear:
         return set()
-
-    def begins(self, text: str, truncated: bool) -> Iterator[int]:
-        """Candidates that a text begins with: one, or several joined by "or", "and", ","."""
-        line = key(text.split("\n", 1)[0])
-        complete = "\n" in text or not truncated
-        lead = LEAD.match(line)
-        at = lead.end() if lead else 0
-        for start in dict.fromkeys((0, at)):  # a label may itself begin like a lead: "the best"
-            option = self._at(line, start, complete)
-            if option is not None:
-                break
-        else:
-            return
-        while option is not None:
-            candidates, end = option
-            yield from candidates
-            joined = JOINS.match(line, end)
-            option = self._at(line, joined.end(), True, joined=True) if joined else None
-
-    def _at(
-        self, line: str, start: int, complete: bool, joined: bool = False
-    ) -> tuple[set[int], int] | None:
-        """The candidates written at a position of a line, and where they end."""
-        for mark, c in self.marks.items():
-            end = start + len(mark)
-            if line.startswith(mark, start) and _ended(line, end, mark, complete, joined):
-                rest = re.match(r"[\s*`\"')\]}.:\u2013\u2014-]*", line[end:])
-                after = end + (rest.end() if rest else 0)
-                text = self._text_at(line, after, complete, joined)
-                if text is None:
-                    return {c}, end
-                return ({c} if c in text[0] else {c, *text[0]}), text[1]  # "B. blue"
-        return self._text_at(line, start, complete, joined)
-
-    def _text_at(
-        self, line: str, start: int, complete: bool, joined: bool
-    ) -> tuple[set[int], int] | None:
-        for name, _ in self.texts:
-            for form in dict.fromkeys((name, _stripped(name))):
-                end = start + len(form)
-                if not form or not line.startswith(form, start):
-                    continue
-                if _ended(line, end, form, complete, joined):
-                    return {c for other, c in self.texts if form in (other, _stripped(other))}, end
-        return None
-
-    def mentioned(self, line: str) -> set[int]:
-        """Candidates whose text occurs in a line as whole words; the longest counts."""
-        matches: set[int] = set()
-        for name, _ in self.texts:
-            if name[-1].isdigit():
-                continue
-            pattern = _whole_words(name)
-            if re.search(pattern, line):
-                matches |= {d for other, d in self.texts if other == name}
-                line = re.sub(pattern, " ", line)
-        for mark, c in self.marks.items():
-            word = r"\b(?:option|choice|letter|answer|choose|pick|select|go (?:with|for))"
-            if re.search(rf"{word}[\s:(*\"']*{re.escape(mark)}(?![\w'])", line):
-                matches.add(c)
-        return matches
-
-    def without(self, line: str) -> str:
-        """A line without the candidates' texts, whose own "not" negates nothing."""
-        for name, _ in self.texts:
-            line = re.sub(_whole_words(name), " ", line)
-        return line
-
-    def retracted(self, text: str, matches: set[int]) -> bool:
-        """Whether a reply takes its answer back: "A. No, wait: B"."""
-        line = key(text)
-        turn = TURNS.search(line)
-        if turn is None:
-            return False
-        rest = line[turn.end() :]
-        marks = {c for m, c in self.marks.items() if re.search(rf"\b{re.escape(m)}\b", rest)}
-        return bool((self.mentioned(rest) | marks) - matches)
+    chosen = findings.stated or findings.implied
+    rated = set() if truncated else _by_scores(findings.scores, names)
+    false = {c for s in findings.scores if s.value is False for c in s.candidates}
+    true = {c for s in findings.scores if s.value is True for c in s.candidates}
+    if chosen & (findings.denied | false) or (true and true & false):
+        raise Unreadable("two answers")
+    if chosen and rated:
+        return chosen | rated
+    return chosen or rated
 
 
-def _ended(line: str, end: int, form: str, complete: bool, joined: bool) -> bool:
-    if end == len(line):
-        return complete  # a reply truncated here may have gone on
-    ends = DIGIT_ENDS if form[-1].isdigit() else ENDS
-    if ends.match(line, end):
-        return True
-    join = JOINS.match(line, end)
-    return bool(join) if (joined or join) and not form[-1].isdigit() else False
+def _by_scores(scores: list[Score], names: OptionNames) -> set[int]:
+    """The option with the only `true`, the larger score of all options, or not the false one."""
+    if any(not score.candidates for score in scores):
+        return set()
+    true = {c for s in scores if s.value is True for c in s.candidates}
+    false = {c for s in scores if s.value is False for c in s.candidates}
+    if true:
+        return true
+    if len(false) == 1 and names.size == 2:
+        return set(range(2)) - false
+    numbers: dict[int, set[tuple[str, object]]] = {}
+    for score in scores:
+        if not isinstance(score.value, bool):
+            for c in score.candidates:
+                numbers.setdefault(c, set()).add((score.scale, score.value))
+    if len(numbers) < names.size or any(len(given) > 1 for given in numbers.values()):
+        return set()
+    given = {c: next(iter(pairs)) for c, pairs in numbers.items()}
+    if len({scale for scale, _ in given.values()}) > 1:
+        return set()
+    best = max(value for _, value in given.values())  # type: ignore[type-var]
+    return {c for c, (_, value) in given.items() if value == best}
 
 
-def _whole_words(name: str) -> str:
-    return rf"(?<!\w)(?<!\w[-'.]){re.escape(name)}(?!\w|[-'.]\w)"
-
-
-def _stripped(name: str) -> str:
-    return name.strip(" .,;:!\"'`*")
+def _taken_back(findings: Findings, names: OptionNames) -> bool:
+    """Whether the text after the last choice denies it or turns to another option."""
+    chosen = findings.stated or findings.implied
+    tail = plain_line(findings.tail[: 3 * LONGEST_LINE])
+    tail, places = names.occurrences(tail)
+    turn = words.TURNS.search(tail)
+    for start, end, candidates, _ in places:
+        if turn and start > turn.end() and candidates - chosen:
+            return True
+        if candidates & chosen and (
+            words.NOT_NAME.search(tail[max(0, start - 60) : start])
+            or words.NAME_NOT.match(tail, end)
+        ):
+            return True
+    return False

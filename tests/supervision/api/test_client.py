@@ -5,10 +5,12 @@ import json
 from typing import Any
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from faulty_server import completion, top
+from steelyard.prompts import PromptedQuestion, read
 from steelyard.supervision.api.client import Chat, ServerReply
 from steelyard.supervision.api.http_errors import RequestError, error_of_status
 from steelyard.supervision.api.option_probabilities import option_probabilities
@@ -62,6 +64,36 @@ def test_a_completion_with_anything_anywhere(
         probs = option_probabilities(reply.logprobs, (" A", " B"))
         assert probs is None or abs(probs.sum() - 1) < 1e-9
         answer_words("A", reply.text, reply.logprobs, whole=True)
+
+
+@pytest.mark.parametrize(
+    ("message", "answer", "reason"),
+    [
+        ({"tool_calls": [{"function": {"name": "f", "arguments": '{"label": "ham"}'}}]}, 1, ""),
+        ({"tool_calls": [{"function": {"name": "f", "arguments": {"label": "ham"}}}]}, 1, ""),
+        ({"function_call": {"name": "f", "arguments": '{"is_spam": false}'}}, 1, ""),
+        ({"tool_calls": [{"function": {"name": "spam", "arguments": "{}"}}]}, -1, "tool call"),
+        ({"tool_calls": [{"function": {"name": "f", "arguments": '{"q": 1}'}}]}, -1, "tool call"),
+        ({"tool_calls": [{"function": {"arguments": '{"label": "spam"}'}},
+                         {"function": {"arguments": '{"label": "ham"}'}}]}, -1, "two answers"),
+        ({"tool_calls": [], "content": "ham"}, 1, ""),
+        ({"tool_calls": [{"function": {"arguments": "{}"}}], "content": "ham"}, 1, ""),
+        ({"tool_calls": 7}, -1, "wrong reply"),
+        ({"tool_calls": [7]}, -1, "empty"),
+    ],
+)  # fmt: skip
+def test_arguments_of_function_calls_are_read(
+    message: dict[str, Any], answer: int, reason: str
+) -> None:
+    """A model that answers by calling a function, or that calls one instead of answering."""
+    whole = completion("", {"model": "m"}, message={"content": None, **message})
+    reply = tried(json.dumps(whole).encode())
+    if reply is None:
+        assert reason == "wrong reply"
+        return
+    asked = PromptedQuestion("q", "0", "?", (" spam", " ham"), (), ("spam", "ham"))
+    result = read(reply.text, asked, None, reply.finish_reason)
+    assert (result.answer, result.reason) == (answer, reason)
 
 
 @given(st.binary(max_size=60))

@@ -117,6 +117,17 @@ def test_distributions_come_from_the_first_token() -> None:
     np.testing.assert_allclose(votes.probs[3], [0.5, 0.5])
 
 
+def test_a_truncated_reply_that_goes_on_after_an_option_abstains() -> None:
+    """ "Spam: n" may become "Spam: no"."""
+
+    def begun(body: Body) -> Body:
+        return completion("spam: n", body, finish_reason="length", **top(("spam", -0.01)))
+
+    with FaultyServer(begun) as server:
+        votes = ask(server)
+    assert set(votes.reasons) == {"cut off"}
+
+
 def test_a_reply_that_says_otherwise_than_its_first_token_is_read() -> None:
     def turned(body: Body) -> Body:
         return completion("The answer is ham.", body, **top(("spam", -0.1), ("ham", -3.0)))

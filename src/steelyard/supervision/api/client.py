@@ -114,9 +114,11 @@ class Chat:
                 raise RequestError("no choices", "retry")
             choice, usage = choices[0], record.get("usage") or {}
             message = choice["message"]
+            content, called = _content(message.get("content")), _arguments(message)
+            is_call = bool(called) and not content
             return ServerReply(
-                text=self._text(_content(message.get("content"))),
-                finish_reason=self._text(choice.get("finish_reason")),
+                text=self._text(called if is_call else content),
+                finish_reason="tool_calls" if is_call else self._text(choice.get("finish_reason")),
                 refusal=self._text(message.get("refusal")),
                 logprobs=(self._tokens if each else self._logprobs)(choice.get("logprobs")),
                 served_model=self._text(record.get("model")),
@@ -177,6 +179,15 @@ def _content(content: Any) -> Any:
     if isinstance(content, list):
         return "".join(part.get("text", "") for part in content)
     return content
+
+
+def _arguments(message: Mapping[str, Any]) -> str:
+    """The arguments of the functions that a message calls, one a line; empty if it calls none."""
+    calls = message.get("tool_calls")
+    functions = [call.get("function") for call in calls or () if isinstance(call, dict)]
+    functions.append(message.get("function_call"))
+    given = [call.get("arguments") for call in functions if isinstance(call, dict)]
+    return "\n".join(part if isinstance(part, str) else json.dumps(part) for part in given)
 
 
 def _count(value: Any) -> int | None:

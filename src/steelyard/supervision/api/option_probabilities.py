@@ -68,3 +68,13 @@ def begins(token: str, answer: str) -> bool:
     if token.startswith(answer):
         return not token[len(answer) :][:1].isalnum()
     return answer.startswith(token)
+
+
+def goes_on(text: str, answer: str) -> bool:
+    """Whether a truncated reply says more than an answer: "Spam: n" may become "Spam: no".
+
+    >>> goes_on("**Spam.", " spam"), goes_on("Spam: n", " spam")
+    (False, True)
+    """
+    shown, answer = text.strip(MARKS + ".,:;!)]}").casefold(), answer.strip().casefold()
+    return shown.startswith(answer) and bool(shown[len(answer) :])

@@ -10,7 +10,7 @@ from steelyard.errors import ConfigError, SteelyardError
 from steelyard.extras import require
 from steelyard.prompts import PromptedQuestion, PromptSettings, read
 from steelyard.supervision.api.client import ServerReply
-from steelyard.supervision.api.option_probabilities import option_probabilities
+from steelyard.supervision.api.option_probabilities import goes_on, option_probabilities
 from steelyard.supervision.api.request import (
     InMemory,
     Limits,
@@ -36,8 +36,9 @@ class Api(ServerSettings, PromptedSupervisor):
     A closed question is answered by the text of the reply. Where the server gives
     log-probabilities and at least half of the first token's probability is on options, the vote
     has their distribution, and a reply that is truncated before it can be parsed answers the most
-    probable option. Sampled replies (a temperature above 0) have no distribution. A reply that
-    cannot be parsed abstains with a reason. Every reply is stored in a ledger before it is used.
+    probable option, unless it goes on after that option's name. Sampled replies (a temperature
+    above 0) have no distribution. A reply that cannot be parsed abstains with a reason. Every reply
+    is stored in a ledger before it is used.
     """
 
     version: ClassVar[int] = 1
@@ -177,7 +178,11 @@ class Api(ServerSettings, PromptedSupervisor):
         if asked.answers and reason in ("", "cut off"):
             probs = option_probabilities(reply.logprobs, asked.answers)
         if probs is not None and answer == ABSTAIN:  # the first token shows the answer
-            answer, reason = int(probs.argmax()), ""
+            first = int(probs.argmax())
+            if goes_on(reply.text, asked.answers[first]):
+                probs = None
+            else:
+                answer, reason = first, ""
         if probs is not None and probs[answer] < probs.max():
             probs = None  # the rest of the reply contradicts the first token
         return ParsedReply(
