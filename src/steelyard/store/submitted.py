@@ -40,15 +40,15 @@ class SubmittedBatches:
         batches = []
         with self._file.transaction() as connection:
             for name, keys, file, batch, owner in connection.execute(select, (engine,)).fetchall():
-                mine = owner in ("", self._owner) or not self._lives(owner)
-                if mine and not file:
+                owned = owner in ("", self._owner) or not self._lives(owner)
+                if owned and not file:
                     connection.execute("DELETE FROM batches WHERE name = ?", (name,))
                     continue
-                if mine:
+                if owned:
                     connection.execute(
                         "UPDATE batches SET owner = ? WHERE name = ?", (self._owner, name)
                     )
-                batches.append(SubmittedBatch(name, tuple(json.loads(keys)), file, batch, mine))
+                batches.append(SubmittedBatch(name, tuple(json.loads(keys)), file, batch, owned))
         return batches
 
     def reserve(self, engine: str, keys: Sequence[str]) -> SubmittedBatch:

@@ -70,7 +70,7 @@ def failure_of(state: Mapping[str, Any]) -> tuple[str, str, str]:
     return str(first.get("code") or ""), message, str(first.get("param") or "")
 
 
-def progress_of(state: Mapping[str, Any]) -> str:
+def batch_progress(state: Mapping[str, Any]) -> str:
     """How far a batch is, such as "in_progress, 10 of 100 done"."""
     counts = state.get("request_counts")
     if not isinstance(counts, dict):

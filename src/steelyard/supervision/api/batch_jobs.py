@@ -11,9 +11,9 @@ from steelyard.io.printable import counted
 from steelyard.supervision.api.batch_client import BatchClient
 from steelyard.supervision.api.batch_files import (
     batch_files,
+    batch_progress,
     failure_of,
     parse_line,
-    progress_of,
     reply_of,
 )
 from steelyard.supervision.api.batch_records import SubmittedBatch
@@ -116,7 +116,7 @@ class BatchJobs(StoredReplies):
         while waiting := book.waiting(engine):
             finished = False
             for batch in waiting:
-                if not batch.batch and batch.file and batch.mine:
+                if not batch.batch and batch.file and batch.owned:
                     name = _batch_of(client, batch.file) or self._started(client, batch.file)
                     book.note(batch.name, batch=name)
                     finished = True  # look at once
@@ -144,7 +144,7 @@ class BatchJobs(StoredReplies):
             state = {"status": "cancelled"}
         status = str(state.get("status"))
         if status not in ENDS:
-            self.watch.waits(self.server.batch_poll, f"batch {batch.batch} {progress_of(state)}")
+            self.watch.waits(self.server.batch_poll, f"batch {batch.batch} {batch_progress(state)}")
             return False
         errors: dict[str, RequestError] = {}
         for name in ("output_file_id", "error_file_id"):
@@ -173,13 +173,13 @@ class BatchJobs(StoredReplies):
         for start in range(0, len(lines), ONE_TRANSACTION):
             records = {}
             for line in lines[start : start + ONE_TRANSACTION]:
-                key, found = self._reply_of(line, by_key)
+                key, reply = self._reply_of(line, by_key)
                 if key not in keys:
                     continue
-                if isinstance(found, RequestError):
-                    errors[key] = found
+                if isinstance(reply, RequestError):
+                    errors[key] = reply
                 else:
-                    records[key] = found
+                    records[key] = reply
             self.cache.put(records)
             for key, record in records.items():
                 if key in by_key:

@@ -14,7 +14,7 @@ class SubmittedBatch:
     keys: tuple[str, ...]  # of its requests
     file: str  # empty until the requests are uploaded
     batch: str  # empty until the server has accepted the batch
-    mine: bool  # whether this process may send what is missing
+    owned: bool  # whether this process may send what is missing
 
 
 class BatchBook(Protocol):

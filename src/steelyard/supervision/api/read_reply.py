@@ -114,8 +114,8 @@ class ReplyReader:
 
     def _shape(self, record: Any) -> str:
         names = ", ".join(list(map(str, record))[:KEYS_SHOWN]) if isinstance(record, dict) else ""
-        found = f"its fields are {names}" if names else f"it is a JSON {type(record).__name__}"
-        return self.clean(f"its JSON is no chat completion: {found}")[:200]
+        shape = f"its fields are {names}" if names else f"it is a JSON {type(record).__name__}"
+        return self.clean(f"its JSON is no chat completion: {shape}")[:200]
 
     def _logprobs(self, logprobs: Any) -> Logprobs:
         """The most probable first tokens; empty where the server gives none or something else."""
