@@ -25,7 +25,10 @@ def completion(text: str | None, body: Body, **changes: Any) -> Body:
         "system_fingerprint": "f1",
         "usage": changes.pop("usage", {"prompt_tokens": 10, "completion_tokens": 2}),
     }
-    message = {"role": "assistant", "content": text, "refusal": changes.pop("refusal", None)}
+    message: Body = {"role": "assistant", "content": text, "refusal": changes.pop("refusal", None)}
+    if calls := changes.pop("calls", None):
+        functions = [{"name": "label", "arguments": call} for call in calls]
+        message["tool_calls"] = [{"type": "function", "function": f} for f in functions]
     return {
         **words,
         "choices": [{"index": 0, "message": message, "finish_reason": "stop"} | changes],
@@ -59,6 +62,7 @@ class FaultyServer:
         self.answered: Counter[str] = Counter()  # whole completions of each prompt
         self.did: Counter[str] = Counter()  # behaviours
         self.bodies: list[Body] = []
+        self.calls: list[tuple[str, dict[str, str]]] = []  # path with query, headers in lower case
         self.connections = 0
         self.at_once = 0  # the most requests at one time
         self._now = 0
@@ -142,6 +146,8 @@ class _Handler(BaseHTTPRequestHandler):
             said = f"Incorrect API key provided: {self.headers.get('Authorization')}"
             self.reply(401, {"error": {"message": said, "code": "invalid_api_key"}})
             return
+        sent = {name.lower(): value for name, value in self.headers.items()}
+        play.calls.append((self.path, sent))
         prompt, name = play.note(body)
         whole = False
         try:
@@ -162,6 +168,16 @@ class _Handler(BaseHTTPRequestHandler):
     def say(self, body: Body, **changes: Any) -> None:
         said = self.server.scripted.answer(body)
         self.reply(200, said if isinstance(said, dict) else completion(said, body, **changes))
+
+    def call(self, body: Body, kind: str) -> None:
+        """Answer by a call whose arguments hold the answer."""
+        arguments = json.dumps({"label": self.server.scripted.answer(body)})
+        whole = completion(None, body, calls=[arguments], finish_reason="tool_calls")
+        message = whole["choices"][0]["message"]
+        if kind == "function_call":
+            message["function_call"] = message.pop("tool_calls")[0]["function"]
+            whole["choices"][0]["finish_reason"] = "stop"
+        self.reply(200, whole)
 
     def cut(self, body: Body, share: float) -> None:
         """Promise a whole reply, send a part of it, and reset the connection."""
@@ -242,6 +258,17 @@ BEHAVIOURS: dict[str, Callable[[_Handler, Body], None]] = {
         400, error("This model's maximum context length is 10 tokens", "context_length_exceeded")
     ),
     "policy": lambda h, _: h.reply(400, error("flagged", "content_policy_violation")),
+    "no logprobs": lambda h, _: h.reply(
+        403, error("You are not allowed to request logprobs from this model")
+    ),
+    "another API": lambda h, b: h.reply(
+        200, {"id": "msg_1", "type": "message", "content": [{"type": "text", "text": "A"}]}
+    ),
+    "tool call": lambda h, b: h.call(b, "tool_calls"),
+    "function call": lambda h, b: h.call(b, "function_call"),
+    "useless tool call": lambda h, b: h.reply(
+        200, completion(None, b, calls=["{}"], finish_reason="tool_calls")
+    ),
     "403": lambda h, _: h.reply(403, error("not for you")),
     "404": lambda h, _: h.reply(404, error("The model `m` does not exist")),
     "moved": lambda h, _: h.reply(308, b"", {"Location": "http://example.org/"}),

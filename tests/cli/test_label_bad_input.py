@@ -231,3 +231,55 @@ def test_a_mistake_is_one_line_and_leaves_no_votes(
     assert [part for part in parts if part not in line] == [], line
     assert "secret" not in line.replace("sk-secret@127", "") or "base_url" not in line
     assert not (tmp_path / "votes.jsonl").exists()
+
+
+def test_prices_are_echoed_and_one_model_is_weighed_by_query(
+    steelyard: Callable[..., Any], put: Callable[..., None], tmp_path: Path
+) -> None:
+    prices = {"price_prompt_per_million": 0.15, "price_completion_per_million": 0.6}
+    with FaultyServer(answer) as server:
+        put(tmp_path, {"api.yaml": api(server, queries=2, **prices)})
+        dry = steelyard(*LABEL, "api.yaml", "--dry-run", "--batch")
+        assert dry.out.rstrip().endswith(
+            "(0.15 for a million prompt tokens, 0.6 for a million completion tokens, half of it in "
+            "a batch)"
+        )
+        said = steelyard(*LABEL, "api.yaml")
+    assert said.code == 0, said.err
+    *_, note, last = said.out.splitlines()
+    assert note.endswith("the model is consistent, which need not mean accurate")
+    assert "--by-query" in last
+    weighed = steelyard(*last.removeprefix("next: steelyard ").split())
+    assert weighed.code == 0, weighed.err
+
+
+def test_useless_replies_stop_with_one_line_and_may_be_asked_again(
+    steelyard: Callable[..., Any], put: Callable[..., None], tmp_path: Path
+) -> None:
+    name = "cut off"
+    with FaultyServer(answer, lambda prompt, before: name) as server:
+        put(tmp_path, {"api.yaml": api(server, concurrency=1)})
+        said = steelyard(*LABEL, "api.yaml")
+        assert (said.code, server.requests) == (2, 20)
+        (line,) = [line for line in said.err.splitlines() if line.startswith("error: ")]
+        assert "All of the first 20 replies of m abstain: cut off (`max_new_tokens` is 256)" in line
+        assert line.endswith("set `first_abstentions: null`, or give `--keep-going`.")
+        said = steelyard(*LABEL, "api.yaml", "--keep-going")
+        assert said.code == 0, said.err
+        assert "note: no vote has an answer; raise `max_new_tokens`" in said.out
+        name = "answer"
+        said = steelyard(*LABEL, "api.yaml", "--again", "cut-off", "--again", "none")
+        assert said.code == 0, said.err
+        assert said.out.splitlines()[:3] == [
+            "asked again: cut off 48",
+            "note: no stored answer abstains because of 'none' (now: none abstains)",
+            "48 votes of 1 voter on 48 questions; 0 abstain (0.0%)",
+        ]
+        assert server.requests == 48 + 48
+    tfidf = ("label", "test.jsonl", "--labelled", "train.jsonl", "--supervisor", TFIDF)
+    said = steelyard(*tfidf, "--out", "other.jsonl", "--again", "empty")
+    assert said.code == 2
+    assert "`again` asks servers again" in said.err
+    said = steelyard(*tfidf, "--out", "other.jsonl", "--batch")
+    assert said.code == 2
+    assert "`--batch` is for supervisors of kind `api`" in said.err

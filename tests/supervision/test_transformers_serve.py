@@ -84,7 +84,7 @@ def test_replies_are_what_the_model_writes_here(served: tuple[str, Path], tmp_pa
     result = label(ITEMS, [api(served)], tmp_path / "votes.jsonl")
     with Ledger(result.ledger) as ledger:
         asked = api(served).ask_all(ITEMS.questions, "generation", (), 0)
-        queries = [api(served).query(one) for one in asked]
+        queries = [api(served).query_of(one) for one in asked]
         kept = ledger.get([query.key for query in queries])
     tokenizer = AutoTokenizer.from_pretrained(served[1])
     model = AutoModelForCausalLM.from_pretrained(served[1], dtype=torch.float32)

@@ -1,6 +1,6 @@
 """`steelyard label`: collect labels from language models and other supervisors."""
 
-import shlex
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -8,7 +8,6 @@ import typer
 
 from steelyard.cli.options import named_column
 from steelyard.errors import ConfigError, SteelyardError
-from steelyard.io.printable import counted
 
 if TYPE_CHECKING:
     from steelyard.labelling import LabellingResult
@@ -106,38 +105,73 @@ def label(
         int | None,
         typer.Option(metavar="N", help="The total number of queries, with --adaptive."),
     ] = None,
+    again: Annotated[
+        list[str],
+        typer.Option(
+            metavar="REASON",
+            help="Ask again where the answer given so far abstains for this reason, such as "
+            "'cut off', empty, refused, 'not an answer', 'two answers' or 'tool call'. The option "
+            "may be repeated.",
+        ),
+    ] = [],  # noqa: B006
+    batch: Annotated[
+        bool,
+        typer.Option(
+            "--batch",
+            help="Send the requests as batches: about half the price, answers within a day. Stop "
+            "at any time; the same command collects the answers.",
+        ),
+    ] = False,
+    keep_going: Annotated[
+        bool,
+        typer.Option(
+            "--keep-going",
+            help="Do not stop when the first answers of a model all abstain.",
+        ),
+    ] = False,
 ) -> None:
     """Collect labels from language models: resumable, and no answer is paid for twice."""
     _check_options(seed, max_requests, max_cost, adaptive, budget)
+    reasons = tuple(" ".join(re.split(r"[\s_-]+", text.strip().lower())) for text in again)
     _check_files(data, out, labelled, ledger)
     columns = dict(map(named_column, column))
+    from steelyard.cli.label_summary import plan_lines, summary_lines
     from steelyard.cli.request_progress import StderrRequestProgress
     from steelyard.cli.supervisor_file import read_supervisor, same_classes
     from steelyard.labelling import check_output, label, plan_queries, read_items
+    from steelyard.supervision.api.first_abstentions import UselessRepliesError
     from steelyard.supervision.api.request import Limits
 
     check_output(out)
     specs = [read_supervisor(text) for text in supervisor]
-    supervisors = [settings for settings, _ in specs]
+    changes: dict[str, Any] = {"batch": True} if batch else {}
+    changes |= {"first_abstentions": None} if keep_going else {}
+    supervisors = [_changed(settings, changes) for settings, _ in specs]
+    if batch and all(settings.server is None for settings in supervisors):
+        raise ConfigError("`--batch` is for supervisors of kind `api`; remove it.")
     classes = same_classes([names for _, names in specs])
     items = read_items(data, task=task, classes=classes, labelled=labelled, columns=columns)
     if dry_run:
-        plans = plan_queries(items, supervisors, out, seed, ledger)
-        for line in _plan_lines(plans, len(items.questions)):
+        plans = plan_queries(items, supervisors, out, seed, ledger, reasons)
+        for line in plan_lines(plans, len(items.questions)):
             print(line)
         return
-    with StderrRequestProgress() as watch:
-        result = label(
-            items,
-            supervisors,
-            out,
-            seed=seed,
-            ledger=ledger,
-            limits=Limits(max_requests, max_cost),
-            budget=budget,
-            watch=watch,
-        )
-    for line in _summary(result, supervisors):
+    try:
+        with StderrRequestProgress() as watch:
+            result = label(
+                items,
+                supervisors,
+                out,
+                seed=seed,
+                ledger=ledger,
+                limits=Limits(max_requests, max_cost),
+                budget=budget,
+                watch=watch,
+                again=reasons,
+            )
+    except UselessRepliesError as error:
+        raise ConfigError(f"{error}, or give `--keep-going`.") from error
+    for line in [*_asked_again(result, reasons), *summary_lines(result, supervisors)]:
         print(line)
     if result.stopped_by:
         higher = " with a higher limit" if "cost" in result.stopped_by else ""
@@ -179,55 +213,21 @@ def _check_files(data: Path, out: Path, labelled: Path | None, ledger: Path | No
         )
 
 
-def _plan_lines(plans: list[Any], questions: int) -> list[str]:
-    lines = [
-        f"{counted(questions, 'question')}; nothing was sent "
-        "(tokens are estimated: a quarter of the characters)"
-    ]
-    for entry in plans:
-        line = f"{entry.supervisor}: {entry.queries:,} queries"
-        if entry.served:
-            line += (
-                f", {entry.stored:,} answered already, {entry.to_ask:,} to send: about "
-                f"{entry.prompt_tokens:,} prompt tokens and at most {entry.completion_tokens:,} "
-                f"completion tokens, price at most {entry.price:.4f}"
-            )
-        lines.append(line)
-    return lines
+def _changed(supervisor: Any, changes: dict[str, Any]) -> Any:
+    """A supervisor with other settings, where it asks a server."""
+    return supervisor.model_copy(update=changes) if supervisor.server is not None else supervisor
 
 
-def _summary(result: "LabellingResult", supervisors: list[Any]) -> list[str]:
+def _asked_again(result: "LabellingResult", reasons: tuple[str, ...]) -> list[str]:
     from steelyard.supervision.parsed_replies import counted_reasons
 
-    abstained = result.abstained.total()
-    share = abstained / max(result.votes, 1)
-    lines = [
-        f"{counted(result.votes, 'vote')} of {counted(len(result.voters), 'voter')} on "
-        f"{counted(result.items, 'question')}; {abstained:,} abstain ({share:.1%})"
-        + (f": {counted_reasons(result.abstained)}" if abstained else "")
-    ]
-    if result.requests or result.cost:
+    lines = []
+    if result.asked_again:
+        lines.append(f"asked again: {counted_reasons(result.asked_again)}")
+    unused = [repr(reason) for reason in reasons if reason not in result.asked_again]
+    if unused:
+        left = counted_reasons(result.abstained) or "none abstains"
         lines.append(
-            f"{counted(result.requests, 'request')}, cost of all answers {result.cost:.4f}"
+            f"note: no stored answer abstains because of {', '.join(unused)} (now: {left})"
         )
-    if result.unused_budget and not result.stopped_by:
-        lines.append(
-            f"note: {result.unused_budget:,} queries of the budget are left: every question was "
-            "asked with every prompt variant"
-        )
-    if len(result.models) > len(supervisors):
-        names = ", ".join(f"{name} {count:,}" for name, count in result.models.most_common(5))
-        lines.append(f"note: the name of the served model changed: {names}")
-    if result.unanswered:
-        lines.append(
-            f"note: {result.unanswered.total():,} queries got no answer "
-            f"({counted_reasons(result.unanswered)}); the same command sends them again"
-        )
-    lines.append(f"votes: {result.out}")
-    arguments = ["steelyard", "weigh", str(result.out)]
-    if result.classes is not None:
-        arguments += ["--classes", str(result.classes)]
-    else:
-        arguments += ["--answers", getattr(supervisors[0], "answer_format", None) or "text"]
-    lines.append(f"next: {shlex.join([*arguments, '--out', 'weighed'])}")
     return lines

@@ -1,16 +1,19 @@
 """Early checks of a call to `label`, and the plan of what it would ask."""
 
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from steelyard.errors import ConfigError, InputError
 from steelyard.io.rows import stem
 from steelyard.labelling.items import Items
 from steelyard.store.ledger import Ledger
-from steelyard.supervision.api.request import Limits
+from steelyard.supervision.api.read_reply import ServerReply
+from steelyard.supervision.api.request import InMemory, Limits
+from steelyard.supervision.api.stored_replies import find_stored
+from steelyard.supervision.api.supervisor import Api
 from steelyard.supervision.protocol import BaseSupervisor
 from steelyard.types.task_kinds import KINDS
 
@@ -43,6 +46,7 @@ def check_supervisors(
     supervisors: Sequence[BaseSupervisor],
     limits: Limits | None = None,
     budget: int | None = None,
+    again: Collection[str] = (),
 ) -> None:
     """Refuse early supervisors that cannot vote on the items.
 
@@ -50,6 +54,10 @@ def check_supervisors(
         ConfigError: as `label`.
         InputError: votes about other ids.
     """
+    if again and all(supervisor.server is None for supervisor in supervisors):
+        raise ConfigError(
+            "`again` asks servers again, and no supervisor asks a server; remove `again`."
+        )
     ids = {question.id for question in items.questions}
     classes = items.classes if KINDS[items.kind].has_classes else ()
     for supervisor in supervisors:
@@ -68,12 +76,17 @@ def check_supervisors(
                 f"With `budget` each query depends on earlier answers, and a {supervisor.kind} "
                 "supervisor answers all at once; remove `budget`, or use `api` supervisors only."
             )
+        if budget is not None and server is not None and server.batch:
+            raise ConfigError(
+                "With `budget` each query depends on earlier answers, and a batch takes up to a "
+                "day; remove `budget` or `batch`."
+            )
         if server is None or limits is None or limits.max_cost is None:
             continue
-        if not server.price_prompt and not server.price_completion:
+        if not server.price(1, 1):
             raise ConfigError(
-                "`max_cost` needs prices; give `price_prompt` and `price_completion` (of 1,000 "
-                f"tokens) of {server.voter}."
+                "`max_cost` needs prices; give `price_prompt_per_million` and "
+                f"`price_completion_per_million` (of 1,000,000 tokens) of {server.voter}."
             )
 
 
@@ -89,6 +102,8 @@ class Plan:
     completion_tokens: int = 0  # upper bound for the queries to ask
     price: float = 0.0  # upper bound
     served: bool = False  # whether it asks a server
+    prices: tuple[float, float] = (0.0, 0.0)  # of 1,000,000 prompt and completion tokens
+    batch: bool = False  # whether it is asked in batches, at half of these prices
 
 
 def plan_queries(
@@ -97,9 +112,10 @@ def plan_queries(
     out: Path,
     seed: int = 0,
     ledger: Path | None = None,
+    again: Collection[str] = (),
 ) -> list[Plan]:
-    """What `label` would ask; nothing is sent and nothing written."""
-    check_supervisors(items, supervisors)
+    """What `label` would ask; nothing is sent, and no votes are written."""
+    check_supervisors(items, supervisors, again=again)
     path = ledger_path(out, ledger)
     plans = []
     for supervisor in supervisors:
@@ -109,19 +125,31 @@ def plan_queries(
             count = queries_each * len(items.questions) * supervisor.num_voters
             plans.append(Plan(supervisor.kind, count))
             continue
-        asked = server.ask_all(items.questions, items.kind, items.classes, seed)
-        queries = {query.key: query for query in map(server.query, asked)}
-        stored: dict[str, Any] = {}
-        if path.exists():
-            with Ledger(path) as replies:
-                stored = replies.get(list(queries))
-        todo = [query for key, query in queries.items() if key not in stored]
-        read = sum(query.tokens for query in todo)
-        written = len(todo) * server.max_new_tokens
-        counts = (len(asked), len(stored), len(todo))
-        price = server.price(read, written)
-        plans.append(Plan(server.voter, *counts, read, written, price, served=True))
+        plans.append(_plan(items, server, path, seed, again))
     return plans
+
+
+def _plan(items: Items, server: Api, path: Path, seed: int, again: Collection[str]) -> Plan:
+    asked = server.ask_all(items.questions, items.kind, items.classes, seed)
+    queries = {query.key: query for query in map(server.query_of, asked)}
+    with Ledger(path) if path.exists() else nullcontext(InMemory()) as cache:
+        stored = find_stored(cache, server.engine, queries.values())
+    replies = {key: ServerReply.from_record(record) for key, (_, record) in stored.items()}
+    kept = {
+        key
+        for key, reply in replies.items()
+        if not again or server.reason(queries[key].asked, reply) not in again
+    }
+    todo = [query for key, query in queries.items() if key not in kept]
+    read = sum(query.tokens for query in todo)
+    written = len(todo) * server.max_new_tokens
+    counts = (len(asked), len(kept), len(todo))
+    return Plan(
+        *(server.voter, *counts, read, written, server.price(read, written)),
+        served=True,
+        prices=(server.price_prompt_per_million, server.price_completion_per_million),
+        batch=server.batch,
+    )
 
 
 def ledger_path(out: Path, ledger: Path | None) -> Path:

@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,7 +16,7 @@ from steelyard.labelling.rounds import Asker, ask_in_rounds
 from steelyard.labelling.rows import Row, chunked_rows, distinct_name, vote_rows, write_rows
 from steelyard.store.ledger import Ledger
 from steelyard.supervision.api.request import InMemory, Limits, ReplyCache, RequestProgress
-from steelyard.supervision.api.request_batch import NOT_ASKED
+from steelyard.supervision.api.stored_replies import NOT_ASKED
 from steelyard.supervision.parsed_replies import ParsedReply, votes_of
 from steelyard.supervision.protocol import NO_LABELS, BaseSupervisor, VoteRequest
 
@@ -38,17 +38,21 @@ class LabellingResult:
     models: Counter[str] = field(default_factory=Counter)  # model names in the servers' replies
     stopped_by: str = ""  # the limit that was reached
     unused_budget: int = 0  # queries of the budget beyond all that can be asked
+    queries: tuple[str, ...] = ()  # names of the prompt variants in the file
+    asked_again: Counter[str] = field(default_factory=Counter)  # reasons of replies asked again
 
     def counting(self, rows: Iterable[Row]) -> Iterator[Row]:
         """The same rows, counted one by one."""
         voters: dict[str, None] = {}
+        queries: dict[str, None] = {}
         for row in rows:
             voters.setdefault(row["voter"])
+            queries.setdefault(row["query"])
             self.votes += 1
             if row["answer"] is None:
                 self.abstained[row.get("reason") or "no answer"] += 1
             yield row
-        self.voters = tuple(voters)
+        self.voters, self.queries = tuple(voters), tuple(queries)
 
 
 def label(
@@ -61,6 +65,7 @@ def label(
     limits: Limits | None = None,
     budget: int | None = None,
     watch: RequestProgress | None = None,
+    again: Collection[str] = (),
 ) -> LabellingResult:
     """Ask each supervisor about each question and write their votes.
 
@@ -79,22 +84,24 @@ def label(
         limits: limits of requests and cost, for all servers together.
         budget: ask adaptively, this number of queries in total; None asks every query.
         watch: receives progress.
+        again: reasons of abstention, such as "empty"; queries whose stored reply abstains for one
+            are asked again.
 
     Raises:
         ConfigError: a supervisor does not fit the task, has no labelled rows to be trained on, or
-            cannot keep a limit.
+            cannot keep a limit; or the first replies of a model all abstain.
         InputError: `out` cannot be written.
         StoreError: the ledger cannot be used.
     """
     check_output(out)
-    check_supervisors(items, supervisors, limits, budget)
+    check_supervisors(items, supervisors, limits, budget, again)
     limits = limits or Limits()
     path = ledger_path(out, ledger)
     result = LabellingResult(out, path, len(items.questions))
     uses_prompts = any(supervisor.prompts is not None for supervisor in supervisors)
     with Ledger(path) if uses_prompts else nullcontext(InMemory()) as cache:
         job = _Job(items, supervisors, seed, cache, watch or RequestProgress())
-        askers = job.askers(limits)
+        askers = job.askers(limits, again)
         replies = job.replies(askers, budget)
         write_rows(out, result.counting(job.rows(replies)))
     result.unused_budget = 0 if budget is None else budget - result.votes
@@ -103,6 +110,7 @@ def label(
     for _, batch in askers.values():
         result.stopped_by = result.stopped_by or batch.stopped_by
         result.models.update(batch.models)
+        result.asked_again.update(batch.asked_again)
     if items.classes:
         result.classes = out.with_name(f"{stem(out)}.classes.json")
         atomic.write_text(result.classes, json.dumps(list(items.classes)) + "\n")
@@ -118,11 +126,11 @@ class _Job(NamedTuple):
     cache: ReplyCache
     watch: RequestProgress
 
-    def askers(self, limits: Limits) -> dict[int, Asker]:
+    def askers(self, limits: Limits, again: Collection[str]) -> dict[int, Asker]:
         """Servers and their batches of requests, by the supervisor's number."""
         servers = enumerate(supervisor.server for supervisor in self.supervisors)
         return {
-            n: (server, server.batch(self.cache, limits, self.watch))
+            n: (server, server.asker(self.cache, limits, self.watch, again))
             for n, server in servers
             if server is not None
         }

@@ -8,14 +8,16 @@ import numpy as np
 
 from steelyard.labelling.items import Items
 from steelyard.reliability.hierarchical import Hierarchical
-from steelyard.supervision.api.request_batch import NOT_ASKED, RequestBatch
+from steelyard.supervision.api.batch_jobs import BatchJobs
+from steelyard.supervision.api.request_batch import RequestBatch
+from steelyard.supervision.api.stored_replies import NOT_ASKED
 from steelyard.supervision.api.supervisor import Api
 from steelyard.supervision.parsed_replies import ParsedReply, votes_of
 from steelyard.types import Floats, Ints
 
 START = 2  # queries about every question, before any is asked again
 ROUNDS = 4  # rounds in which as many queries are asked as there are questions
-Asker: TypeAlias = tuple[Api, RequestBatch]
+Asker: TypeAlias = tuple[Api, RequestBatch | BatchJobs]
 
 
 def ask_in_rounds(

@@ -10,18 +10,18 @@ import os
 import socket
 import sqlite3
 import sys
-import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+import uuid
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from steelyard.errors import StoreError
+from steelyard.store.sqlite_file import FORMAT as FORMAT
+from steelyard.store.sqlite_file import SqliteFile, damaged
+from steelyard.store.submitted import SubmittedBatches
+from steelyard.supervision.api.request import ENDED, family_key, output_limit
 
-FORMAT = 1  # version of the tables; a ledger of a later version is refused
-APPLICATION_ID = int.from_bytes(b"Stly", "big")  # SQLite's application_id: this file is a ledger
-TIMEOUT = 60.0  # seconds to wait for other writers
 BATCH = 500  # keys in one statement
 FIELDS = (
     *("engine", "model", "request", "text", "finish_reason", "refusal", "logprobs"),
@@ -29,10 +29,15 @@ FIELDS = (
     *("price", "seconds", "time"),
 )
 """Columns of a reply. `request` and `logprobs` are JSON; `time` is when it was stored."""
-TABLES = f"""
-CREATE TABLE answers (key TEXT PRIMARY KEY, {", ".join(FIELDS)}) WITHOUT ROWID;
-CREATE TABLE claims (key TEXT PRIMARY KEY, owner TEXT, until REAL) WITHOUT ROWID;
-"""
+TABLES = (
+    f"CREATE TABLE answers (key TEXT PRIMARY KEY, {', '.join(FIELDS)}) WITHOUT ROWID",
+    "CREATE TABLE claims (key TEXT PRIMARY KEY, owner TEXT, until REAL) WITHOUT ROWID",
+)
+ENDINGS = (
+    "CREATE TABLE endings (family TEXT, most INTEGER, key TEXT, PRIMARY KEY (family, most))"
+    " WITHOUT ROWID"
+)
+"""Replies that ended before their limit: the hash of the request without its limit, and it."""
 
 
 class Ledger:
@@ -51,16 +56,9 @@ class Ledger:
         self.path = path
         self._lease = lease
         self._owner = f"{socket.gethostname()} {os.getpid()} {_start_of(os.getpid())} {id(self)}"
-        self._lock, self._closed = threading.Lock(), False
-        with self._errors_as_sentences():
-            self._database = sqlite3.connect(
-                path, timeout=TIMEOUT, isolation_level=None, check_same_thread=False
-            )
-            try:
-                self._retry_busy(self._prepare)
-            except BaseException:
-                self._database.close()
-                raise
+        self._closed = False
+        self._file = SqliteFile(path, TABLES, _add_tables)
+        self.batches = SubmittedBatches(self._file, self._owner, _lives)
 
     def __enter__(self) -> "Ledger":
         return self
@@ -70,33 +68,43 @@ class Ledger:
 
     def close(self) -> None:
         """Release all claims and close the file."""
-        with self._lock, self._errors_as_sentences():
-            if not self._closed:
-                self._write("DELETE FROM claims WHERE owner = ?", (self._owner,))
-                self._database.close()
-            self._closed = True
+        if not self._closed:
+            self._file.write("DELETE FROM claims WHERE owner = ?", (self._owner,))
+            self.batches.disown()
+            self._file.close()
+        self._closed = True
 
     def count(self) -> int:
         """Number of stored replies."""
-        with self._lock, self._errors_as_sentences():
-            (count,) = self._database.execute("SELECT count(*) FROM answers").fetchone()
-        return int(count)
+        return int(self._file.read("SELECT count(*) FROM answers")[0][0])
 
     def get(self, keys: Sequence[str]) -> dict[str, dict[str, Any]]:
         """Stored replies by key, with `FIELDS` but the request."""
-        answers: dict[str, dict[str, Any]] = {}
         names = [name for name in FIELDS if name != "request"]
-        for start in range(0, len(keys), BATCH):
-            part = list(keys[start : start + BATCH])
-            marks = ", ".join("?" * len(part))
-            query = f"SELECT key, {', '.join(names)} FROM answers WHERE key IN ({marks})"
-            with self._lock, self._errors_as_sentences():
-                rows = self._database.execute(query, part).fetchall()
-            for key, *values in rows:
-                answer = dict(zip(names, values, strict=True))
-                answer["logprobs"] = _parsed(answer["logprobs"], self.path)
-                answers[key] = answer
+        answers: dict[str, dict[str, Any]] = {}
+        for key, *values in self._rows("key, " + ", ".join(names), "answers", "key", keys):
+            answer = dict(zip(names, values, strict=True))
+            answer["logprobs"] = _parsed(answer["logprobs"], self.path)
+            answers[key] = answer
         return answers
+
+    def get_shorter(self, limits: Mapping[str, int]) -> dict[str, tuple[str, dict[str, Any]]]:
+        """Replies to the same requests with a smaller limit that ended before that limit.
+
+        Args:
+            limits: the request's `family_key` -> its largest number of tokens.
+
+        Returns:
+            `family_key` -> the key and the reply under the largest such limit.
+        """
+        nearest: dict[str, tuple[int, str]] = {}
+        for family, most, key in self._rows("family, most, key", "endings", "family", list(limits)):
+            if most < limits[family]:
+                nearest[family] = max(nearest.get(family, (0, "")), (most, key))
+        replies = self.get([key for _, key in nearest.values()])
+        return {
+            family: (key, replies[key]) for family, (_, key) in nearest.items() if key in replies
+        }
 
     def put(self, answers: Mapping[str, Mapping[str, Any]]) -> int:
         """Store replies durably. If a key is stored already, its first reply is kept.
@@ -108,14 +116,22 @@ class Ledger:
             Number of keys that were new.
         """
         rows = [(key, *_row(answer)) for key, answer in answers.items()]
+        endings = [_ending(key, answer) for key, answer in answers.items()]
         marks = ", ".join("?" * (1 + len(FIELDS)))
-        with self._lock, self._errors_as_sentences(), self._transaction(durable=True):
+        with self._file.transaction(durable=True) as connection:
             insert = f"INSERT OR IGNORE INTO answers VALUES ({marks})"
-            written = self._database.executemany(insert, rows).rowcount
-            self._database.executemany(
-                "DELETE FROM claims WHERE key = ?", [(key,) for key in answers]
-            )
+            written = connection.executemany(insert, rows).rowcount
+            _insert_endings(connection, endings)
+            connection.executemany("DELETE FROM claims WHERE key = ?", [(key,) for key in answers])
         return written
+
+    def retire(self, keys: Sequence[str]) -> None:
+        """Make requests unanswered again. Their replies stay in the file, under other keys."""
+        with self._file.transaction(durable=True) as connection:
+            for key in keys:
+                other = f"{key}~{uuid.uuid4().hex[:8]}"
+                connection.execute("UPDATE answers SET key = ? WHERE key = ?", (other, key))
+                connection.execute("DELETE FROM endings WHERE key = ?", (key,))
 
     def claim(self, key: str) -> bool:
         """Claim a request; False if another ledger claims it or the reply is stored.
@@ -124,18 +140,17 @@ class Ledger:
         lease.
         """
         answered = "SELECT 1 FROM answers WHERE key = ?"
-        with self._lock, self._errors_as_sentences():
-            if self._database.execute(answered, (key,)).fetchone():
+        if self._file.read(answered, (key,)):
+            return False
+        with self._file.transaction() as connection:
+            if connection.execute(answered, (key,)).fetchone():  # meanwhile
                 return False
-        with self._lock, self._errors_as_sentences(), self._transaction():
-            if self._database.execute(answered, (key,)).fetchone():  # meanwhile
-                return False
-            row = self._database.execute(
+            row = connection.execute(
                 "SELECT owner, until FROM claims WHERE key = ?", (key,)
             ).fetchone()
             if row and row[0] != self._owner and time.time() < row[1] and _lives(row[0]):
                 return False
-            self._database.execute(
+            connection.execute(
                 "INSERT OR REPLACE INTO claims VALUES (?, ?, ?)",
                 (key, self._owner, time.time() + self._lease),
             )
@@ -143,111 +158,60 @@ class Ledger:
 
     def release(self, key: str) -> None:
         """Release a claim without a reply."""
-        with self._lock, self._errors_as_sentences():
-            self._write("DELETE FROM claims WHERE key = ? AND owner = ?", (key, self._owner))
+        self._file.write("DELETE FROM claims WHERE key = ? AND owner = ?", (key, self._owner))
 
-    def _write(self, statement: str, values: Sequence[Any]) -> None:
-        with self._transaction():
-            self._database.execute(statement, values)
+    def _rows(self, columns: str, table: str, by: str, values: Sequence[str]) -> list[Any]:
+        """Rows of a table whose column `by` has one of the values."""
+        rows: list[Any] = []
+        for start in range(0, len(values), BATCH):
+            part = list(values[start : start + BATCH])
+            marks = ", ".join("?" * len(part))
+            rows += self._file.read(f"SELECT {columns} FROM {table} WHERE {by} IN ({marks})", part)
+        return rows
 
-    @contextmanager
-    def _transaction(self, durable: bool = False) -> Iterator[None]:
-        """A transaction, flushed to the disk if `durable`; a claim need not survive a power loss.
 
-        IMMEDIATE, for a reader that turns into a writer would be refused without waiting.
-        """
-        self._database.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
-        self._database.execute("BEGIN IMMEDIATE")
+def _add_tables(connection: sqlite3.Connection) -> None:
+    """Add what ledgers of earlier versions lack."""
+    SubmittedBatches.add_table(connection)
+    if connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'endings'").fetchone():
+        return
+    connection.execute(ENDINGS)
+    names = ("engine", "request", "finish_reason", "completion_tokens")
+    rows = connection.execute(f"SELECT key, {', '.join(names)} FROM answers")
+    endings = []
+    for key, *values in rows:
+        answer = dict(zip(names, values, strict=True))
         try:
-            yield
-        except BaseException:
-            self._database.execute("ROLLBACK")
-            raise
-        self._database.execute("COMMIT")
-
-    def _retry_busy(self, step: Callable[[], None]) -> None:
-        """Retry a step that SQLite refuses while another connection opens the file.
-
-        A change of the journal's mode is such a step.
-        """
-        end = time.monotonic() + TIMEOUT
-        while True:
-            try:
-                return step()
-            except sqlite3.OperationalError as error:
-                name = getattr(error, "sqlite_errorname", "") or ""
-                if not name.startswith("SQLITE_BUSY") or time.monotonic() > end:
-                    raise
-                if self._database.in_transaction:
-                    self._database.execute("ROLLBACK")
-                time.sleep(0.01)
-
-    def _prepare(self) -> None:
-        self._database.execute("BEGIN")  # one look, while another process may make the tables
-        self._check_application()
-        self._database.execute("COMMIT")
-        self._database.execute("PRAGMA journal_mode = WAL")
-        with self._transaction(durable=True):
-            if self._pragma("application_id") == 0:  # else another process was quicker
-                for statement in TABLES.strip().split("\n"):
-                    self._database.execute(statement)
-                self._database.execute(f"PRAGMA application_id = {APPLICATION_ID}")
-                self._database.execute(f"PRAGMA user_version = {FORMAT}")
-        problem = self._pragma("quick_check(1)")
-        if problem != "ok":
-            raise StoreError(_damaged(self.path, str(problem)))
-
-    def _check_application(self) -> None:
-        mark, version = self._pragma("application_id"), self._pragma("user_version")
-        (tables,) = self._database.execute("SELECT count(*) FROM sqlite_master").fetchone()
-        if mark != APPLICATION_ID and (mark or version or tables):
-            raise StoreError(
-                f"{self.path} is a SQLite file of another program; give another ledger."
-            )
-        if version > FORMAT:
-            raise StoreError(
-                f"{self.path} was written by a later version (format {version}, this one reads "
-                f"{FORMAT}); update steelyard, or give another ledger."
-            )
-
-    def _pragma(self, name: str) -> Any:
-        return self._database.execute(f"PRAGMA {name}").fetchone()[0]
-
-    @contextmanager
-    def _errors_as_sentences(self) -> Iterator[None]:
-        """Turn errors of SQLite into StoreError."""
-        try:
-            yield
-        except sqlite3.DatabaseError as error:
-            code = getattr(error, "sqlite_errorname", "") or ""
-            raise StoreError(_sentence(self.path, code, str(error))) from error
+            answer["request"] = json.loads(answer["request"] or "null")
+        except ValueError:  # a damaged row, which `get` reports where it is needed
+            continue
+        endings.append(_ending(key, answer))
+    _insert_endings(connection, endings)
 
 
-def _sentence(path: Path, code: str, problem: str) -> str:
-    if code.startswith("SQLITE_NOTADB"):
-        return f"{path} is not a ledger (no SQLite file); give another, or move it away."
-    if code.startswith(("SQLITE_CANTOPEN", "SQLITE_READONLY", "SQLITE_PERM")):
-        return f"The ledger {path} cannot be written ({problem}); give another place."
-    if code.startswith(("SQLITE_FULL", "SQLITE_IOERR")):
-        return f"The ledger {path} cannot be written ({problem}); make room and run again."
-    if code.startswith("SQLITE_BUSY"):
-        return f"The ledger {path} was locked for {TIMEOUT:.0f} s; stop what holds it."
-    return _damaged(path, problem)
+def _ending(key: str, answer: Mapping[str, Any]) -> tuple[str, int, str] | None:
+    """The row of `endings` of a reply; None where a larger limit may give another reply."""
+    request, written = answer.get("request"), answer.get("completion_tokens")
+    if answer.get("finish_reason") not in ENDED or not isinstance(request, Mapping):
+        return None
+    most = output_limit(request)
+    if most is None or (written is not None and written >= most):
+        return None
+    return family_key(str(answer.get("engine")), request), most, key
 
 
-def _damaged(path: Path, problem: str) -> str:
-    first = problem.splitlines()[0]
-    return (
-        f"The ledger {path} is damaged ({first}). Put back a copy, or move it away: its answers "
-        "are then asked for again."
-    )
+def _insert_endings(
+    connection: sqlite3.Connection, endings: Sequence[tuple[str, int, str] | None]
+) -> None:
+    rows = [ending for ending in endings if ending is not None]
+    connection.executemany("INSERT OR IGNORE INTO endings VALUES (?, ?, ?)", rows)
 
 
 def _parsed(text: str | None, path: Path) -> Any:
     try:
         return None if text is None else json.loads(text)
     except ValueError as error:
-        raise StoreError(_damaged(path, f"a row is not JSON: {error}")) from error
+        raise StoreError(damaged(path, f"a row is not JSON: {error}")) from error
 
 
 def _row(answer: Mapping[str, Any]) -> list[Any]:

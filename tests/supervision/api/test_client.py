@@ -11,12 +11,12 @@ from hypothesis import strategies as st
 
 from faulty_server import completion, top
 from steelyard.prompts import PromptedQuestion, read
-from steelyard.supervision.api.client import Chat, ServerReply
 from steelyard.supervision.api.http_errors import RequestError, error_of_status
 from steelyard.supervision.api.option_probabilities import option_probabilities
+from steelyard.supervision.api.read_reply import ReplyReader, ServerReply
 from steelyard.supervision.api.token_logprobs import answer_words
 
-CHAT = Chat("http://127.0.0.1:9/v1", "sk-0123456789", 1, 1.0)
+READER = ReplyReader(["sk-0123456789"])
 PLAIN = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5)
 ANYTHING = st.recursive(
     PLAIN,
@@ -40,7 +40,7 @@ PLACES = places(WHOLE)
 
 def tried(raw: bytes, each: bool = False) -> ServerReply | None:
     with contextlib.suppress(RequestError):
-        return CHAT._parsed(raw, 0.1, each)
+        return READER.read(raw, 0.1, {"logprobs": True} if each else {})
     return None
 
 

@@ -223,6 +223,7 @@ REASONS = {
     "withheld": "refused",
     "refusal": "refused",
     "null": "empty",
+    "useless tool call": "tool call",
     "too long": "too long",
     "policy": "refused",
     "400": "bad request",
@@ -245,7 +246,10 @@ def test_an_answer_without_a_label_abstains_with_its_reason(
         assert server.did[name] == 1 + (not paid)
 
 
-@pytest.mark.parametrize("name", ["renamed", "NaN", "parts"])
+READ = ("NaN", "parts", "tool call", "function call")
+
+
+@pytest.mark.parametrize("name", ["renamed", *READ])
 def test_odd_replies_are_read(name: str) -> None:
     with FaultyServer(answer, lambda prompt, before: name) as server:
         assert ask(server).answer.tolist() == EXPECTED
@@ -255,7 +259,7 @@ def test_a_model_that_changes_its_name_is_counted() -> None:
     script = where("text 1", "renamed")
     with FaultyServer(answer, script) as server:
         settings = api(server)
-        batch = settings.batch(InMemory())
+        batch = settings.asker(InMemory())
         settings.replies(settings.ask_all(QUESTIONS, "classification", CLASSES, 0), batch)
     assert batch.models == {"org/m": 9, "another-model": 3}
 
@@ -376,26 +380,26 @@ def test_caps_on_requests_and_cost(ledger: Ledger) -> None:
     with FaultyServer(answer) as server:
         settings = api(server, price_prompt=1.0, price_completion=2.0, max_new_tokens=2)
         asked = settings.ask_all(QUESTIONS, "classification", CLASSES, 0)
-        batch = settings.batch(ledger, limits := Limits(max_requests=5))
+        batch = settings.asker(ledger, limits := Limits(max_requests=5))
         heard = settings.replies(asked, batch)
         assert (server.requests, limits.requests, ledger.count()) == (5, 5, 5)
         assert batch.stopped_by == "`max_requests=5`"
         assert Counter(one.reason for one in heard) == {"": 5, "not asked": 7}
         # an answer costs (10 x 1 + 2 x 2) / 1000 = 0.014; the estimate is a little more
         assert limits.cost == pytest.approx(5 * 0.014)
-        batch = settings.batch(ledger, limits := Limits(max_cost=8.9 * 0.014))
+        batch = settings.asker(ledger, limits := Limits(max_cost=8.9 * 0.014))
         settings.replies(asked, batch)
         assert batch.stopped_by == "`max_cost=0.1246`"
         assert 5 * 0.014 < limits.cost <= 8.9 * 0.014
-        settings.replies(asked, settings.batch(ledger))
+        settings.replies(asked, settings.asker(ledger))
     assert server.requests == 12  # nothing was paid for twice
 
 
 def test_tokens_are_estimated_where_a_server_counts_none(ledger: Ledger) -> None:
     with FaultyServer(lambda body: completion("ham", body, usage=None)) as server:
         ask(server, ledger, price_prompt=1.0)
-    query = api(server).query(api(server).ask_all(QUESTIONS, "classification", CLASSES, 0)[0])
-    record = ledger.get([api(server, price_prompt=1.0).query(query.asked).key])
+    query = api(server).query_of(api(server).ask_all(QUESTIONS, "classification", CLASSES, 0)[0])
+    record = ledger.get([api(server, price_prompt=1.0).query_of(query.asked).key])
     assert [one["prompt_tokens"] for one in record.values()] == [None]
     (one,) = record.values()
     assert one["price"] == pytest.approx((len(query.asked.prompt) // 4 + 1) / 1000)
@@ -420,7 +424,7 @@ def test_the_key_is_sent_and_written_nowhere(
         assert server.requests == 12
         assert votes.texts[0] == "spam [key]"
         monkeypatch.setenv("STEELYARD_API_KEY", KEY[:-1])
-        wrong = settings.batch(ledger)
+        wrong = settings.asker(ledger)
         with pytest.raises(ConfigError) as error:
             vote(api(server, queries=2), NOTHING, [QUESTIONS], CLASSES, seed=0, replies=ledger)
     assert "refuses the key in STEELYARD_API_KEY (401 Incorrect API key" in str(error.value)
@@ -434,11 +438,11 @@ def test_the_key_is_sent_and_written_nowhere(
 def test_a_key_that_is_not_there_or_cannot_be_one(monkeypatch: pytest.MonkeyPatch) -> None:
     settings = Api(base_url="http://localhost:1/v1", model="m", api_key_env="MY_KEY")
     with pytest.raises(ConfigError, match="The environment variable MY_KEY is not set"):
-        settings.batch(InMemory())
+        settings.asker(InMemory())
     for value in ("two words", "käy"):
         monkeypatch.setenv("MY_KEY", value)
         with pytest.raises(ConfigError) as error:
-            settings.batch(InMemory())
+            settings.asker(InMemory())
         assert "MY_KEY has a character that no key has" in str(error.value)
         assert value not in str(error.value)
 
@@ -542,5 +546,6 @@ def test_settings_that_cannot_work(changes: dict[str, Any], said: str) -> None:
 
 
 def test_every_behaviour_of_the_server_is_tried() -> None:
-    tried = {*ONCE, *REASONS, *STOPS, "429 long", "renamed", "NaN", "parts", "answer", "held"}
-    assert tried == set(BEHAVIOURS)
+    tried = {*ONCE, *REASONS, *STOPS, *READ, "429 long", "renamed", "answer", "held"}
+    elsewhere = {"no logprobs", "another API"}  # test_refused_settings
+    assert tried | elsewhere == set(BEHAVIOURS)

@@ -1,20 +1,19 @@
-"""What a batch of requests is given: queries, the server's settings, limits, a cache, progress."""
+"""What a batch of requests is given: queries, limits, a cache, progress."""
 
 import hashlib
 import json
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
-from urllib.parse import urlsplit
 
-from pydantic import BaseModel, Field, field_validator
-
-from steelyard.errors import ConfigError
 from steelyard.prompts import PromptedQuestion
+from steelyard.supervision.api.batch_records import BatchBook, BatchesInMemory
 
-KEY_ENV = "STEELYARD_API_KEY"
 CHARACTERS_PER_TOKEN = 4  # in English text; for estimates only
+LIMIT_NAMES = ("max_tokens", "max_completion_tokens")
+"""Fields of a request that limit the length of its reply."""
+ENDED = ("stop", "tool_calls", "function_call", "content_filter")
+"""Finish reasons of replies that a larger limit does not change."""
 
 
 def request_key(content: Mapping[str, Any]) -> str:
@@ -23,12 +22,31 @@ def request_key(content: Mapping[str, Any]) -> str:
     return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
 
 
+def family_key(engine: str, request: Mapping[str, Any]) -> str:
+    """A hash of everything that decides a reply but the limit of its length."""
+    rest = {name: value for name, value in request.items() if name not in LIMIT_NAMES}
+    return request_key({"engine": engine, "request": rest})
+
+
+def output_limit(request: Mapping[str, Any]) -> int | None:
+    """The largest number of tokens in the reply; None where the request does not limit it."""
+    limits = [request[name] for name in LIMIT_NAMES if isinstance(request.get(name), int)]
+    return min(limits) if limits else None
+
+
 class ReplyCache(Protocol):
     """Where replies are stored: a ledger, or memory."""
+
+    @property
+    def batches(self) -> BatchBook: ...
 
     def get(self, keys: Sequence[str]) -> dict[str, dict[str, Any]]: ...
 
     def put(self, replies: Mapping[str, Mapping[str, Any]]) -> int: ...
+
+    def get_shorter(self, limits: Mapping[str, int]) -> dict[str, tuple[str, dict[str, Any]]]: ...
+
+    def retire(self, keys: Sequence[str]) -> None: ...
 
     def claim(self, key: str) -> bool: ...
 
@@ -40,14 +58,23 @@ class InMemory:
 
     def __init__(self) -> None:
         self._replies: dict[str, Mapping[str, Any]] = {}
+        self.batches: BatchBook = BatchesInMemory()
 
     def get(self, keys: Sequence[str]) -> dict[str, dict[str, Any]]:
         return {key: dict(self._replies[key]) for key in keys if key in self._replies}
 
     def put(self, replies: Mapping[str, Mapping[str, Any]]) -> int:
         before = len(self._replies)
-        self._replies = {**replies, **self._replies}
+        for key, reply in replies.items():
+            self._replies.setdefault(key, reply)
         return len(self._replies) - before
+
+    def get_shorter(self, limits: Mapping[str, int]) -> dict[str, tuple[str, dict[str, Any]]]:
+        return {}
+
+    def retire(self, keys: Sequence[str]) -> None:
+        for key in keys:
+            self._replies.pop(key, None)
 
     def claim(self, key: str) -> bool:
         return key not in self._replies
@@ -68,73 +95,6 @@ class Query:
         """Estimated number of tokens of the prompt: a quarter of its characters."""
         texts = (message["content"] for message in self.body["messages"])
         return sum(len(text) // CHARACTERS_PER_TOKEN + 1 for text in texts)
-
-
-class ServerSettings(BaseModel):
-    """An OpenAI-compatible server: its address and key, how requests are sent, what they cost."""
-
-    base_url: str
-    """The server's address, such as `http://localhost:8000/v1`; `/chat/completions` is appended."""
-    api_key_env: str = Field(KEY_ENV, pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")
-    """Name of the environment variable that holds the key; a server without keys needs none."""
-    concurrency: int = Field(8, ge=1, le=1024)
-    """Number of requests at the same time."""
-    timeout: float = Field(120.0, gt=0)
-    """Largest number of seconds for one request."""
-    tries: int = Field(6, ge=1, le=100)
-    """Number of requests for one answer before it is given up in this run."""
-    first_wait: float = Field(1.0, ge=0)
-    """Seconds before the second try; each later wait is twice as long."""
-    longest_wait: float = Field(60.0, ge=0)
-    """Longest wait in seconds; it also limits the wait that the server asks for."""
-    price_prompt: float = Field(0.0, ge=0)
-    """Price of 1,000 prompt tokens."""
-    price_completion: float = Field(0.0, ge=0)
-    """Price of 1,000 completion tokens."""
-
-    @field_validator("base_url")
-    @classmethod
-    def _check_address(cls, value: str) -> str:
-        try:
-            parts = urlsplit(value)
-            good = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
-        except ValueError:
-            good = False
-        if not good or any(c.isspace() or not c.isprintable() for c in value):
-            raise ValueError("must be an address such as `http://localhost:8000/v1`")
-        if "@" in parts.netloc or parts.query or parts.fragment:
-            raise ValueError(
-                "must have no user, password or `?...`: keys come from the environment "
-                "(`api_key_env`)"
-            )
-        if parts.path.rstrip("/").endswith("/chat/completions"):
-            raise ValueError("must end before `/chat/completions`, which is appended")
-        return value.rstrip("/")
-
-    def price(self, prompt_tokens: int, completion_tokens: int) -> float:
-        return (
-            prompt_tokens * self.price_prompt + completion_tokens * self.price_completion
-        ) / 1000
-
-    def key(self) -> str:
-        """The key in the environment, or "".
-
-        Raises:
-            ConfigError: an environment variable other than the default one is not set, or the key
-                has a character that cannot be sent.
-        """
-        key = os.environ.get(self.api_key_env, "").strip()
-        if not key and self.api_key_env != KEY_ENV:
-            raise ConfigError(
-                f"The environment variable {self.api_key_env} is not set; set it to the key of "
-                f"{self.base_url}."
-            )
-        if not all("!" <= c <= "~" for c in key):
-            raise ConfigError(
-                f"The environment variable {self.api_key_env} has a character that no key has; set "
-                "it to the key only."
-            )
-        return key
 
 
 @dataclass

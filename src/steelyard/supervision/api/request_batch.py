@@ -3,102 +3,82 @@
 import asyncio
 import contextlib
 import functools
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Callable, Coroutine, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from steelyard.errors import ConfigError, SteelyardError
-from steelyard.prompts import PromptedQuestion
-from steelyard.supervision.api.client import Chat, ServerReply
+from steelyard.io.printable import counted
+from steelyard.supervision.api.client import Chat
 from steelyard.supervision.api.event_loop import run_coroutine, signals_to
 from steelyard.supervision.api.http_errors import RequestError
-from steelyard.supervision.api.request import (
-    CHARACTERS_PER_TOKEN,
-    Limits,
-    Query,
-    ReplyCache,
-    RequestProgress,
-    ServerSettings,
-)
+from steelyard.supervision.api.read_reply import ServerReply
+from steelyard.supervision.api.request import Query
 from steelyard.supervision.api.retries import RetryWaits
+from steelyard.supervision.api.stored_replies import (
+    NOT_ASKED,
+    Outcomes,
+    StoredReplies,
+    Unanswered,
+)
 
 FIRST_FAILURES = 3  # queries that may fail before the first reply; then the settings are wrong
 FAILURES_IN_A_ROW = 25  # queries without a reply, one after the other; then the server is down
 GRACE = 10.0  # seconds that pending requests may take after a stop, because they are paid for
-NOT_ASKED = "not asked"
 CLAIM_PERIOD = 0.5  # seconds between checks of queries that another process is asking
 
 
-@dataclass(frozen=True, slots=True)
-class Unanswered:
-    """A query without a reply. It is not stored: the next run asks again."""
-
-    reason: str  # such as "timeout"; NOT_ASKED where a limit was reached
-    retryable: bool = True  # asking again may help; not for a text that is too long
-
-
-Outcomes: TypeAlias = dict[str, ServerReply | Unanswered]
-"""Replies by the key of their query."""
 Queue: TypeAlias = deque[Query]
 Ask: TypeAlias = Callable[[Query], Coroutine[Any, Any, None]]
 
 
-class RequestBatch:
-    """Asks a server, and stores every reply before it is used.
+class RequestBatch(StoredReplies):
+    """Asks a server query by query, and stores every reply before it is used.
 
     Until the first reply one query is sent at a time, so that wrong settings cost one request
     and not eight. Failed requests are sent again after a wait (see `RetryWaits`). The batch ends at
-    once if the key is refused, the address or model is wrong, the server calls a request bad before
-    it has answered any, or no longer answers. For the watch, `abstains_because` gives the reason
-    why a reply abstains, or "".
+    once if the key is refused, the address or model is wrong, something else than a chat completion
+    comes first, the server calls a request bad before it has answered any, or no longer answers,
+    and if the first replies all abstain (see `FirstAbstentions`).
     """
 
-    def __init__(
-        self,
-        server: ServerSettings,
-        max_tokens: int,
-        cache: ReplyCache,
-        limits: Limits | None = None,
-        watch: RequestProgress | None = None,
-        abstains_because: Callable[[PromptedQuestion, ServerReply], str] = lambda asked, reply: "",
-    ) -> None:
-        self.server, self.key, self.cache = server, server.key(), cache
-        self._max_tokens = max_tokens  # in a reply
-        self.limits, self.watch = limits or Limits(), watch or RequestProgress()
-        self._abstains_because = abstains_because
-        self.stopped_by = ""  # the limit that was reached
-        self.models: Counter[str] = Counter()  # names of the model in the server's replies
+    def __init__(self, *settings: Any, **options: Any) -> None:
+        super().__init__(*settings, **options)
         self._to_store: dict[str, Mapping[str, Any]] = {}
-        self._counted: set[str] = set()
-        self._replies = 0  # stored ones included
         self._failed = 0  # queries without a reply since the last reply
-        self._waits = RetryWaits(server.first_wait, server.longest_wait)
+        self._waits = RetryWaits(self.server.first_wait, self.server.longest_wait)
 
     def ask(self, queries: Sequence[Query]) -> Outcomes:
         """Replies by key. Equal keys are asked once.
 
         Raises:
-            ConfigError: the server refuses the key, the address, the model or the settings.
+            ConfigError: the server refuses the key, the address, the model or the settings, queries
+                are in a batch under way, or the first replies all abstain.
             SteelyardError: the server no longer answers.
         """
-        distinct = {query.key: query for query in queries}
-        self.watch.begin(len(distinct))
-        outcomes: Outcomes = {}
-        for key, record in self.cache.get(list(distinct)).items():
-            outcomes[key] = self._use(distinct[key], record, stored=True)
-        queue = deque(query for key, query in distinct.items() if key not in outcomes)
-        if queue:
+        outcomes, missing = self.find(queries)
+        if missing:
+            self._check_batches({query.key for query in missing})
+            queue = deque(missing)
             run_coroutine(lambda: self._all(queue, outcomes))
-        return {key: outcomes.get(key, Unanswered(NOT_ASKED)) for key in distinct}
+        return {query.key: outcomes.get(query.key, Unanswered(NOT_ASKED)) for query in queries}
+
+    def _check_batches(self, keys: set[str]) -> None:
+        for batch in self.cache.batches.waiting(self.server.engine):
+            pending = keys & set(batch.keys)
+            if pending:
+                raise ConfigError(
+                    f"{counted(len(pending), 'query')} of these are paid for in batch "
+                    f"{batch.batch or batch.name} already; set `batch: true` to collect the "
+                    "replies."
+                )
 
     async def _all(self, queue: Queue, outcomes: Outcomes) -> None:
         server = self.server
         self._stop, self._storing = asyncio.Event(), asyncio.Lock()
         claimed: Queue = deque()  # another process is asking these
         with signals_to(self._stop) as received:
-            address = server.base_url, self.key
-            async with Chat(*address, server.concurrency, server.timeout) as chat:
+            async with Chat(server, self.reader) as chat:
                 ask = functools.partial(self._ask, chat, outcomes, claimed)
                 await self._finish([self._work(ask, queue, until_first=True)])
                 workers = min(server.concurrency, len(queue))
@@ -136,7 +116,7 @@ class RequestBatch:
                 raise error
 
     async def _work(self, ask: Ask, queue: Queue, until_first: bool = False) -> None:
-        while queue and not self._halted and not (until_first and self._replies):
+        while queue and not self._halted and not (until_first and self.replies):
             await ask(queue.popleft())
 
     async def _wait_for_others(self, ask: Ask, claimed: Queue) -> None:
@@ -154,7 +134,7 @@ class RequestBatch:
             if record is None:
                 claimed.append(query)
             else:
-                outcomes[key] = self._use(query, record, stored=True)
+                outcomes[key] = self.use(query, record, stored=True)
             return
         outcome = None
         try:
@@ -174,7 +154,8 @@ class RequestBatch:
             await self._pause(self._waits.until_allowed())
             if self._halted:
                 return None
-            estimate = self.server.price(query.tokens, self._max_tokens)
+            self.first.check()
+            estimate = self.estimate(query)
             self.stopped_by = self.limits.reached(estimate)
             if self.stopped_by:
                 return None
@@ -187,46 +168,25 @@ class RequestBatch:
                 error = failure
             finally:
                 self.limits.promised -= estimate
-            if error.action == "stop":
-                raise self._refusal(error)
-            if error.action != "retry":
+            if error.action == "stop" or (error.action == "stop first" and not self.replies):
+                raise self.refusal(error)
+            if error.action in ("skip", "ambiguous"):
                 break
             self._waits.hold_all(error)
         assert error is not None
-        return self._give_up(query, error)
+        return self._give_up(error)
 
     async def _store(self, query: Query, reply: ServerReply) -> ServerReply:
-        prompt = reply.prompt_tokens if reply.prompt_tokens is not None else query.tokens
-        completion = reply.completion_tokens
-        if completion is None:
-            completion = len(reply.text) // CHARACTERS_PER_TOKEN + 1
-        record = {
-            **reply.record(),
-            "engine": self.server.base_url,
-            "model": query.body["model"],
-            "request": query.body,
-            "price": self.server.price(prompt, completion),
-        }
+        record = self.record(query, reply)
         self._to_store[query.key] = record
         async with self._storing:  # replies that arrive meanwhile are stored together
             if self._to_store:
                 batch, self._to_store = self._to_store, {}
                 await asyncio.to_thread(self.cache.put, batch)
-        return self._use(query, record, stored=False)
-
-    def _use(self, query: Query, record: Mapping[str, Any], stored: bool) -> ServerReply:
-        reply, key = ServerReply.from_record(record), query.key
-        self.models[reply.served_model] += 1
-        if key not in self._counted:  # equal queries of several rounds are paid for once
-            self._counted.add(key)
-            self.limits.cost += record["price"] or 0.0
-        self._replies += 1
         self._failed = 0
-        reason = self._abstains_because(query.asked, reply)
-        self.watch.answered(reason, record["price"] or 0.0, stored)
-        return reply
+        return self.use(query, record, stored=False)
 
-    def _give_up(self, query: Query, error: RequestError) -> Unanswered:
+    def _give_up(self, error: RequestError) -> Unanswered:
         """The outcome of a query without a reply.
 
         Raises:
@@ -234,38 +194,14 @@ class RequestBatch:
         """
         self._failed += 1
         hopeless = self._failed >= FIRST_FAILURES or error.reason == "no connection"
-        if not self._replies and error.action != "skip" and hopeless:
-            raise self._refusal(error)
-        if self._failed >= FAILURES_IN_A_ROW and error.action == "retry":
+        if not self.replies and error.action != "skip" and hopeless:
+            raise self.refusal(error)
+        if self._failed >= FAILURES_IN_A_ROW and error.action in ("retry", "stop first"):
             raise SteelyardError(
                 f"{FAILURES_IN_A_ROW} queries in a row got no answer from {self.server.base_url}, "
                 f"the last one: {error}. Replies so far are stored; run the same command again."
             )
-        self.watch.answered(error.reason, 0.0, stored=False)
-        return Unanswered(error.reason, retryable=error.action == "retry")
-
-    def _refusal(self, error: RequestError) -> SteelyardError:
-        server = self.server.base_url
-        if error.reason == "key refused":
-            return ConfigError(
-                f"{server} refuses the key in {self.server.api_key_env} ({error.detail}); "
-                "set the right key."
-                if self.key
-                else f"{server} needs a key ({error.detail}); set {self.server.api_key_env}."
-            )
-        if error.action == "ambiguous":
-            return ConfigError(
-                f"{server} refuses the request ({error.detail}); correct the supervisor's "
-                "settings. A server without log-probabilities needs `top_logprobs: 0`."
-            )
-        if error.action == "stop":
-            return ConfigError(
-                f"{server} does not answer ({error.detail or error.reason}); check `base_url`, "
-                "`model` and the account."
-            )
-        return SteelyardError(
-            f"{server} does not answer ({error}); is it running, and is `base_url` right?"
-        )
+        return self.lose(error)
 
     async def _pause(self, seconds: float, reason: str = "") -> None:
         """Wait, but end at a stop."""

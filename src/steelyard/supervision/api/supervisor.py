@@ -1,7 +1,7 @@
 """A language model behind an OpenAI-compatible server as a weak supervisor."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, ClassVar, Literal
 
 from pydantic import Field, JsonValue, field_validator
@@ -9,18 +9,20 @@ from pydantic import Field, JsonValue, field_validator
 from steelyard.errors import ConfigError, SteelyardError
 from steelyard.extras import require
 from steelyard.prompts import PromptedQuestion, PromptSettings, read
-from steelyard.supervision.api.client import ServerReply
+from steelyard.supervision.api.batch_jobs import BatchJobs
 from steelyard.supervision.api.option_probabilities import goes_on, option_probabilities
+from steelyard.supervision.api.read_reply import TOOL_CALL, ServerReply
 from steelyard.supervision.api.request import (
     InMemory,
     Limits,
     Query,
     ReplyCache,
     RequestProgress,
-    ServerSettings,
     request_key,
 )
-from steelyard.supervision.api.request_batch import RequestBatch, Unanswered
+from steelyard.supervision.api.request_batch import RequestBatch
+from steelyard.supervision.api.server_settings import ServerSettings
+from steelyard.supervision.api.stored_replies import Unanswered
 from steelyard.supervision.api.token_logprobs import with_word_probs
 from steelyard.supervision.parsed_replies import ParsedReply, counted_reasons, votes_of
 from steelyard.supervision.protocol import PromptedSupervisor, VoteRequest
@@ -37,11 +39,11 @@ class Api(ServerSettings, PromptedSupervisor):
     log-probabilities and at least half of the first token's probability is on options, the vote
     has their distribution, and a reply that is truncated before it can be parsed answers the most
     probable option, unless it goes on after that option's name. Sampled replies (a temperature
-    above 0) have no distribution. A reply that cannot be parsed abstains with a reason. Every reply
-    is stored in a ledger before it is used.
+    above 0) have no distribution. A reply that cannot be parsed abstains with a reason. Of a tool
+    call the arguments are parsed. Every reply is stored in a ledger before it is used.
     """
 
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     uses_ledger: ClassVar[bool] = True
     old_names: ClassVar[Mapping[str, str]] = {**PromptSettings.old_names, "words": "word_probs"}
 
@@ -100,7 +102,7 @@ class Api(ServerSettings, PromptedSupervisor):
                 answer later.
         """
         kind, classes, asked = request.kind, request.classes, request.questions
-        batch = self.batch(InMemory() if request.replies is None else request.replies)
+        batch = self.asker(InMemory() if request.replies is None else request.replies)
         prompts = [self.ask_all(part, kind, classes, request.seed) for part in asked]
         flat = iter(self.replies([prompt for part in prompts for prompt in part], batch))
         replies = [[next(flat) for _ in part] for part in prompts]
@@ -121,27 +123,27 @@ class Api(ServerSettings, PromptedSupervisor):
         pairs = zip(tables, replies, strict=True)
         return [with_word_probs(votes, part, self.answer_format) for votes, part in pairs]
 
-    def batch(
+    def asker(
         self,
         cache: ReplyCache,
         limits: Limits | None = None,
         watch: RequestProgress | None = None,
-    ) -> RequestBatch:
-        """An empty batch of requests to this server.
+        again: Collection[str] = (),
+    ) -> RequestBatch | BatchJobs:
+        """What asks this server, one query at a time or in batches.
 
         Raises:
             ConfigError: see `ServerSettings.key`.
         """
-        return RequestBatch(
-            self,
-            self.max_new_tokens,
-            cache,
-            limits,
-            watch,
-            lambda *pair: self._parse(*pair).reason,
-        )
+        kind = BatchJobs if self.batch else RequestBatch
+        given = self.max_new_tokens, cache, limits, watch, self.reason
+        return kind(self, *given, again=again, model=self.voter)
 
-    def query(self, asked: PromptedQuestion) -> Query:
+    def reason(self, asked: PromptedQuestion, reply: ServerReply) -> str:
+        """Why a reply abstains; empty where it answers."""
+        return self._parse(asked, reply).reason
+
+    def query_of(self, asked: PromptedQuestion) -> Query:
         """The request of a query; its key is a hash of everything that decides the reply."""
         messages = [{"role": "user", "content": asked.prompt}]
         if self.system is not None:
@@ -160,11 +162,13 @@ class Api(ServerSettings, PromptedSupervisor):
         if self.word_probs:
             body["logprobs"] = True
         body = {name: part for name, part in {**body, **self.extra}.items() if part is not None}
-        return Query(request_key({"engine": self.base_url, "request": body}), body, asked)
+        return Query(request_key({"engine": self.engine, "request": body}), body, asked)
 
-    def replies(self, asked: Sequence[PromptedQuestion], batch: RequestBatch) -> list[ParsedReply]:
+    def replies(
+        self, asked: Sequence[PromptedQuestion], batch: RequestBatch | BatchJobs
+    ) -> list[ParsedReply]:
         """Ask, and parse the replies; one for each query, in their order."""
-        queries = [self.query(prompt) for prompt in asked]
+        queries = [self.query_of(prompt) for prompt in asked]
         replies = batch.ask(queries)
         pairs = zip(asked, queries, strict=True)
         return [self._parse(prompt, replies[query.key]) for prompt, query in pairs]
@@ -175,6 +179,8 @@ class Api(ServerSettings, PromptedSupervisor):
         finish = "content_filter" if reply.refusal else reply.finish_reason
         parsed = read(reply.text, asked, self.answer_format, finish)
         answer, reason, probs = parsed.answer, parsed.reason, None
+        if reply.finish_reason == TOOL_CALL and reason in ("empty", "not an answer"):
+            reason = "tool call"
         if asked.answers and reason in ("", "cut off"):
             probs = option_probabilities(reply.logprobs, asked.answers)
         if probs is not None and answer == ABSTAIN:  # the first token shows the answer
