@@ -79,7 +79,7 @@ def test_a_completion_with_anything_anywhere(
         ({"tool_calls": [], "content": "ham"}, 1, ""),
         ({"tool_calls": [{"function": {"arguments": "{}"}}], "content": "ham"}, 1, ""),
         ({"tool_calls": 7}, -1, "wrong reply"),
-        ({"tool_calls": [7]}, -1, "empty"),
+        ({"tool_calls": [7]}, -1, "wrong reply"),
     ],
 )  # fmt: skip
 def test_arguments_of_function_calls_are_read(

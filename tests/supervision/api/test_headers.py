@@ -22,7 +22,7 @@ def test_the_recipe_for_azure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     out = tmp_path / "votes.jsonl"
 
     def parrot(body: Body) -> Body:
-        return completion(f"spam {KEY}", body, model=f"m-{KEY}")
+        return completion(f"spam\n\n{KEY}", body, model=f"m-{KEY}")
 
     with FaultyServer(parrot) as server:
         settings = api(server, **AZURE)
@@ -38,7 +38,7 @@ def test_the_recipe_for_azure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
         assert label(ITEMS, [api(server, **later)], out).requests == 0
         route = {**AZURE, "query": {"api-version": "2024-10-21", "route": "b"}}
         assert label(ITEMS, [api(server, **route)], out).requests == sent
-    assert rows_in(out)[0]["text"] == f"spam {KEY}"  # a secret of another run is unknown
+    assert rows_in(out)[0]["text"] == f"spam\n\n{KEY}"  # a secret of another run is unknown
     first = api(server, **AZURE)
     assert KEY not in first.model_dump_json() + repr(first)
     assert "$AZURE_KEY" in first.model_dump_json()
@@ -48,7 +48,7 @@ def test_secrets_are_in_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setenv("AZURE_KEY", KEY)
     monkeypatch.setenv("SIGNATURE", "signed/with+0123456789")
     query = {"sig": "${SIGNATURE}", "api-version": "1"}
-    with FaultyServer(lambda body: completion(f"spam {KEY}", body)) as server:
+    with FaultyServer(lambda body: completion(f"spam\n\n{KEY}", body)) as server:
         settings = api(server, headers={"Authorization": "Token $AZURE_KEY"}, query=query)
         label(ITEMS, [settings], tmp_path / "votes.jsonl")
         path, headers = server.calls[0]
@@ -57,7 +57,7 @@ def test_secrets_are_in_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     written = b"".join(file.read_bytes() for file in tmp_path.iterdir())
     assert KEY.encode() not in written
     assert b"0123456789" not in written
-    assert rows_in(tmp_path / "votes.jsonl")[0]["text"] == "spam [key]"
+    assert rows_in(tmp_path / "votes.jsonl")[0]["text"] == "spam\n\n[key]"
 
 
 def test_a_variable_that_is_not_set(tmp_path: Path) -> None:
