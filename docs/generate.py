@@ -5,6 +5,7 @@ python docs/generate.py --check   write nothing; exit 1 and name a page that is 
 """
 
 import importlib
+import os
 import sys
 from collections.abc import Callable
 from functools import partial
@@ -14,11 +15,13 @@ from typing import Any
 from api_page import api_page
 from executed_blocks import execute
 from page_parts import NOTE, fill
+from public_names import public_names
 from results_page import readme_study, readme_table, results_page
 from settings_pages import SETTINGS, settings_pages
 from sources_page import papers, sources_page
 
 DOCS = Path(__file__).parent
+NAMES = "../src/steelyard/__init__.py"
 ROOT = DOCS.parent
 
 
@@ -94,6 +97,7 @@ def _benchmarks() -> Any:
 
 
 PAGES: dict[str, Callable[[], str]] = {
+    NAMES: public_names,  # first: the pages import the package with these names
     **{name: partial(lambda page: settings_pages()[page], name) for name in SETTINGS},
     "cli.md": cli_page,
     "api.md": api_page,
@@ -111,7 +115,7 @@ def main(check: bool) -> int:
     stale = 0
     for name, page in PAGES.items():
         path, text = DOCS / name, page()
-        shown = f"docs/{name}".removeprefix("docs/../")
+        shown = f"docs/{name}".replace("docs/../", "")
         if path.exists() and path.read_text(encoding="utf-8") == text:
             continue
         if check:
@@ -120,6 +124,8 @@ def main(check: bool) -> int:
         else:
             path.write_text(text, encoding="utf-8")
             print(f"{shown} written")
+            if name == NAMES:
+                os.execv(sys.executable, [sys.executable, *sys.argv])  # import them again
     return stale
 
 

@@ -32,40 +32,36 @@ _NAMES = {
     "evaluation": "BaseMetric performance_gap_recovered",
     "labelling.label": "label",
     "objectives": (
-        "BaseObjective ObjectiveState TokenObjective "
-        "Bayesian ConfidenceLoss CrossEntropy Dir Edl EdlConf EdlConfer EdlStep Entropy Joint "
-        "Logconf LogconfConfer LogconfStep NaiveMultiWeak Product ReverseKl Soft SoftConfer "
-        "SoftStep Window"
+        "BaseObjective ObjectiveState TokenObjective Bayesian ConfidenceLoss CrossEntropy Dir "
+        "Edl EdlConf EdlConfer EdlStep Entropy Joint Logconf LogconfConfer LogconfStep "
+        "NaiveMultiWeak Product ReverseKl Soft SoftConfer SoftStep Window"
     ),
     "reliability": (
-        "BaseEstimator EstimationData VoteEstimator "
-        "BeamEntropy Confidence ConfidentLearning DawidSkene Dirichlet Glad GraphDenoising "
-        "Hierarchical JointDecoding Logistic Mace Majority Margin NearestNeighbours OneCoin "
-        "OpenAgreement PredictiveEntropy Robust SelfConsistency Topological VoteEntropy VoteShare"
+        "BaseEstimator EstimationData VoteEstimator BeamEntropy Confidence ConfidentLearning "
+        "DawidSkene Dirichlet Glad GraphDenoising Hierarchical JointDecoding Logistic Mace "
+        "Majority Margin NearestNeighbours OneCoin OpenAgreement PredictiveEntropy Robust "
+        "SelfConsistency Topological VoteEntropy VoteShare"
     ),
     "selection": (
-        "BaseSelector "
-        "FirstVoter Harden KeepMostReliable PerSupervisor Soften WeighByScore WeighByShare "
-        "select_truth"
+        "BaseSelector select_truth FirstVoter Harden KeepMostReliable PerSupervisor Soften "
+        "WeighByScore WeighByShare"
     ),
     "store.ledger": "Ledger",
     "store.store": "Store",
     "student": (
-        "BaseStudent BaseTrainedStudent "
-        "Chooser Classifier LanguageModelStudent PreferenceStudent Probe "
-        "TrainingData TrainingOptions"
+        "BaseStudent BaseTrainedStudent TrainingData TrainingOptions Chooser Classifier "
+        "LanguageModelStudent PreferenceStudent Probe"
     ),
     "studies.arms": "Arm",
     "studies.config": "Study read_study",
     "studies.study": "Result study",
     "supervision": (
-        "BaseSupervisor VoteRequest "
-        "Api ChooserVoters ClassifierVoters LanguageModelVoters PreferenceVoters Tfidf VotesFile"
+        "BaseSupervisor VoteRequest Api ChooserVoters ClassifierVoters LanguageModelVoters "
+        "PreferenceVoters Tfidf VotesFile"
     ),
     "types": (
-        "ABSTAIN Interval ModelAnswers "
-        "Predictions Question Reliability Selection Split SupervisorTargets "
-        "Task TokenTargets VoterSkill Votes join_votes"
+        "ABSTAIN Interval ModelAnswers Predictions Question Reliability Selection Split "
+        "SupervisorTargets Task TokenTargets VoterSkill Votes join_votes"
     ),
     "weighing": "Weighed weigh",
 }

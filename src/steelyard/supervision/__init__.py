@@ -12,14 +12,7 @@ from steelyard.supervision.protocol import BaseSupervisor as BaseSupervisor
 from steelyard.supervision.protocol import VoteRequest as VoteRequest
 
 if TYPE_CHECKING:
-    from steelyard.supervision.kinds import Api as Api
-    from steelyard.supervision.kinds import ChooserVoters as ChooserVoters
-    from steelyard.supervision.kinds import ClassifierVoters as ClassifierVoters
-    from steelyard.supervision.kinds import LanguageModelVoters as LanguageModelVoters
-    from steelyard.supervision.kinds import PreferenceVoters as PreferenceVoters
-    from steelyard.supervision.kinds import SupervisorSettings as SupervisorSettings
-    from steelyard.supervision.kinds import Tfidf as Tfidf
-    from steelyard.supervision.kinds import VotesFile as VotesFile
+    from steelyard.supervision.kinds import *  # noqa: F403
 
 
 def __getattr__(name: str) -> Any:
