@@ -15,7 +15,7 @@ import numpy as np
 import steelyard as sy
 from steelyard.reliability.robust import analyse_votes
 from steelyard.studies.results import environment
-from steelyard.types import ABSTAIN, Ints, Votes
+from steelyard.types import Ints, Votes
 from steelyard.votes_io.read_votes import read_votes
 
 SEEDS = 10
@@ -69,7 +69,7 @@ def world(name: str, seed: int) -> tuple[Votes, Ints]:
 
 def measured(votes: Votes, truth: Ints) -> dict[str, Any]:
     """Label accuracy of each method on items of known truth, ties in expectation."""
-    rows = np.flatnonzero((truth != ABSTAIN) & votes.answered)
+    rows = np.flatnonzero((truth >= 0) & votes.answered)
     accuracy = {}
     for method in (sy.Majority(), sy.Hierarchical(), sy.Robust()):
         posterior = method.estimate(votes).posterior[rows]
@@ -101,7 +101,7 @@ def main() -> None:
         if path.parent.name == "judges_llmbar" and path.name == "train.jsonl.gz":
             continue
         table = read_votes(path, truth=("gold",), duplicates="last")
-        results["sets"][path.parent.name] = measured(table.votes, table.truth)
+        results["sets"][path.parent.name] = measured(table.votes, table.truth["gold"])
         print(path.parent.name, results["sets"][path.parent.name], flush=True)
     results["environment"] = environment()
     out = Path(__file__).parent / "results" / "juries.json"
