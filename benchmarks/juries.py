@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 import steelyard as sy
-from steelyard.reliability.robust import analyse_votes
+from steelyard.reliability.robust import VoteAnalysis
 from steelyard.studies.results import environment
 from steelyard.types import Ints, Votes
 from steelyard.votes_io.read_votes import read_votes
@@ -76,7 +76,7 @@ def measured(votes: Votes, truth: Ints) -> dict[str, Any]:
         best = posterior >= posterior.max(axis=1, keepdims=True) - 1e-12
         right = best[np.arange(len(rows)), truth[rows]] / best.sum(axis=1)
         accuracy[method.kind] = float(right.mean())
-    analysis = analyse_votes(votes)
+    analysis = VoteAnalysis(votes)
     dependence = analysis.dependence
     return {
         **accuracy,

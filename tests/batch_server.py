@@ -1,19 +1,19 @@
 """A batch API on loopback: files, batches, and the ways in which a batch can end."""
 
 import json
-import threading
 from collections import Counter
 from collections.abc import Callable
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from faulty_server import Body, completion, error
+from local_server import LocalServer
 
 Outcome = Callable[[Body], str | tuple[int, Body]]
 
 
-class BatchServer:
+class BatchServer(LocalServer):
     """Use as `with BatchServer(answer) as server:`; it listens at `server.url`.
 
     Args:
@@ -34,22 +34,6 @@ class BatchServer:
         self.did: Counter[str] = Counter()  # method and kind of address
         self.lose_start = False  # start the batch, but close the connection without a word
         self.broken = 0  # answers of status 503 that come next
-
-    def __enter__(self) -> "BatchServer":
-        self._server = _Server(("127.0.0.1", 0), _Handler)
-        self._server.play = self
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,))
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self._server.server_address[1]}/v1"
 
     def start(self, file: str) -> dict[str, Any]:
         batch = {"id": f"batch-{len(self.batches)}", "input_file_id": file, "looks": 0}
@@ -94,17 +78,9 @@ def response(status: int, body: Body) -> dict[str, Any]:
     return {"status_code": status, "request_id": "r", "body": body}
 
 
-class _Server(ThreadingHTTPServer):
-    daemon_threads = True
-    play: BatchServer
-
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        """Clients that go away are part of the play."""
-
-
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
-    server: _Server
+    server: Any
 
     def log_message(self, *_: Any) -> None: ...
 
@@ -161,3 +137,6 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Length", str(len(raw)))
         self.end_headers()
         self.wfile.write(raw)
+
+
+BatchServer.handler = _Handler

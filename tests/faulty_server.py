@@ -8,8 +8,10 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any
+
+from local_server import LocalServer
 
 Body = dict[str, Any]
 Script = Callable[[str, int], str]
@@ -41,7 +43,7 @@ def top(*pairs: tuple[str, float]) -> Body:
     return {"logprobs": {"content": [{"token": pairs[0][0], "top_logprobs": entries}]}}
 
 
-class FaultyServer:
+class FaultyServer(LocalServer):
     """Use as `with FaultyServer(answer, script) as server:`; it listens at `server.url`.
 
     Args:
@@ -71,23 +73,10 @@ class FaultyServer:
         self.held = threading.Event()  # behaviour "held" answers when it is set
         self.reached = threading.Condition(self.lock)
 
-    def __enter__(self) -> "FaultyServer":
-        self._server = _Server(("127.0.0.1", 0), _Handler)
-        self._server.scripted = self
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,))
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, *error: object) -> None:
         self.closing.set()
         self.held.set()
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self._server.server_address[1]}/v1"
+        super().__exit__(*error)
 
     @property
     def requests(self) -> int:
@@ -117,30 +106,21 @@ class FaultyServer:
             self.reached.notify_all()
 
 
-class _Server(ThreadingHTTPServer):
-    daemon_threads = True
-    request_queue_size = 128
-    scripted: FaultyServer
-
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        """Clients that go away are part of the play."""
-
-
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
     wbufsize = -1
-    server: _Server
+    server: Any
 
     def setup(self) -> None:
         super().setup()
-        with self.server.scripted.lock:
-            self.server.scripted.connections += 1
+        with self.server.play.lock:
+            self.server.play.connections += 1
 
     def log_message(self, *_: Any) -> None: ...
 
     def do_POST(self) -> None:
-        play = self.server.scripted
+        play = self.server.play
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         if play.key is not None and self.headers.get("Authorization") != f"Bearer {play.key}":
             said = f"Incorrect API key provided: {self.headers.get('Authorization')}"
@@ -166,12 +146,12 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.flush()
 
     def say(self, body: Body, **changes: Any) -> None:
-        said = self.server.scripted.answer(body)
+        said = self.server.play.answer(body)
         self.reply(200, said if isinstance(said, dict) else completion(said, body, **changes))
 
     def call(self, body: Body, kind: str) -> None:
         """Answer by a call whose arguments hold the answer."""
-        arguments = json.dumps({"label": self.server.scripted.answer(body)})
+        arguments = json.dumps({"label": self.server.play.answer(body)})
         whole = completion(None, body, calls=[arguments], finish_reason="tool_calls")
         message = whole["choices"][0]["message"]
         if kind == "function_call":
@@ -197,11 +177,11 @@ class _Handler(BaseHTTPRequestHandler):
         self.connection.close()
 
     def sleep(self) -> None:
-        self.server.scripted.closing.wait(self.server.scripted.slow)
+        self.server.play.closing.wait(self.server.play.slow)
         self.close_connection = True
 
     def hold(self, body: Body) -> None:
-        self.server.scripted.held.wait(60)
+        self.server.play.held.wait(60)
         self.say(body)
 
 
@@ -227,7 +207,7 @@ BEHAVIOURS: dict[str, Callable[[_Handler, Body], None]] = {
     "NaN": lambda h, b: h.say(b, **top(("A", float("nan")), ("B", -1.0))),
     "parts": lambda h, b: h.reply(
         200,
-        completion([{"type": "text", "text": str(h.server.scripted.answer(b))}], b),  # type: ignore[arg-type]
+        completion([{"type": "text", "text": str(h.server.play.answer(b))}], b),  # type: ignore[arg-type]
     ),
     "timeout": lambda h, _: h.sleep(),
     "429": lambda h, _: h.reply(429, error("slow down")),
@@ -274,3 +254,6 @@ BEHAVIOURS: dict[str, Callable[[_Handler, Body], None]] = {
     "moved": lambda h, _: h.reply(308, b"", {"Location": "http://example.org/"}),
     "quota": lambda h, _: h.reply(429, error("You exceeded your quota", "insufficient_quota")),
 }
+
+
+FaultyServer.handler = _Handler

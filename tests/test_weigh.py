@@ -324,6 +324,15 @@ def test_copies_share_one_vote_and_convict_nobody(tmp_path: Path) -> None:
         assert span["low"] - 0.03 < true["value"] < span["high"] + 0.03
     assert found["methods"]["robust"]["accuracy"] > found["methods"]["majority"]["accuracy"]
     assert not (tmp_path / "out" / "label_first.csv").exists()
+    assert any("; 1 pair of voters who may copy each other" in line for line in table(found))
+
+
+def test_majority_alone_fits_no_model_of_voters(monkeypatch: pytest.MonkeyPatch) -> None:
+    rows, truth = jury(0.95)
+    monkeypatch.setattr(sy.Hierarchical, "estimate", None)  # a call would raise
+    assert sy.weigh(rows, ["majority"], truth=truth).summary["method"] == "majority"
+    with pytest.raises(TypeError):
+        sy.weigh(rows, truth=truth)
 
 
 def test_where_votes_cannot_decide_it_is_said_first_with_the_items_to_label(

@@ -78,7 +78,7 @@ SUMMARY: dict[str, Any] = {
     **{"classes": ["ham", "spam"], "coverage": 1.0, "abstained": 1, "warnings": []},
     "duplicates": {"found": 0, "policy": "error"},
     "method": "hierarchical",
-    "dependence": {"decided": True, "label_first": []},
+    "dependence": {"decided": True, "label_first": [], "pairs": []},
     "truth": {"items": 3},
     "methods": {"hierarchical": {"accuracy": 0.932, "auroc": None, "ece": 0.04}},
     "risk_control": None,

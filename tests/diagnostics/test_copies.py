@@ -9,9 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from crowds import crowd, table
-from steelyard.diagnostics.copies import _count, _events, _surplus, find_copies
+from steelyard.diagnostics.copies import _count, _surplus, find_copies
 from steelyard.diagnostics.leave_one_out import LeaveOneOut, voter_labels
 from steelyard.types import Votes
+from steelyard.types.arrays import pairs_in_groups
 from vote_tables import votes
 
 INDEPENDENT = {
@@ -76,7 +77,11 @@ def test_copies_of_open_answers_are_found() -> None:
 
 def test_pairs_are_of_stances_on_one_example_each_once() -> None:
     said = voter_labels(crowd(0, examples=7, voters=5, per=3)[0])
-    found = [pair for left, right in _events(said, 2) for pair in zip(left, right, strict=True)]
+    found = [
+        pair
+        for left, right in pairs_in_groups(said.example, 2)
+        for pair in zip(left, right, strict=True)
+    ]
     assert len(found) == len(set(found)) == 7 * 3
     assert all(said.example[left] == said.example[right] for left, right in found)
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from shared_data import DATA
 from steelyard.reliability import Hierarchical, Majority, Robust
 from steelyard.reliability.dependence import find_dependence, merge_families
-from steelyard.reliability.robust import analyse_votes
+from steelyard.reliability.robust import VoteAnalysis
 from steelyard.types import ABSTAIN, Ints, Votes
 from vote_tables import votes
 
@@ -88,7 +88,7 @@ def test_honest_voters_are_independent(
     seed: int, size: int, answers: int, skills: tuple[float, ...]
 ) -> None:
     table, _ = world(100 + seed, size, answers, skills, {})
-    found = analyse_votes(table)
+    found = VoteAnalysis(table)
     assert found.dependence.pairs == ()
     assert not found.undecided
     np.testing.assert_array_equal(
@@ -99,7 +99,7 @@ def test_honest_voters_are_independent(
 def test_a_group_of_a_few_voters_makes_the_votes_undecided() -> None:
     """Half of the answers copied: the pair may be right, or share mistakes."""
     table, truth = world(0, 500, 2, JUDGES, {2: 0.6})
-    found = analyse_votes(table)
+    found = VoteAnalysis(table)
     assert found.dependence.groups == ((2, 5),)
     assert found.undecided
     majority = Majority().estimate(table)
@@ -110,14 +110,21 @@ def test_a_group_of_a_few_voters_makes_the_votes_undecided() -> None:
     assert any((r[rows].argmax(axis=1) != main).all() for r in found.rivals)
     gold = np.full(500, ABSTAIN)
     gold[rows] = truth[rows]
-    assert not analyse_votes(table, gold).undecided
+    assert not VoteAnalysis(table, gold).undecided
 
 
 def test_random_answers_hold_no_information() -> None:
     table, _ = world(1, 120, 4, (0.25,) * 5, {})
-    found = analyse_votes(table)
+    found = VoteAnalysis(table)
     assert found.dependence.near_chance
     assert found.undecided
+
+
+def test_a_few_items_say_nothing_about_chance() -> None:
+    """Two voters who differ on all of three items have a correlation of -1, by chance alone."""
+    dependence = find_dependence(votes([[0, 1], [1, 0], [0, 1]], 2))
+    assert dependence.mean_correlation is None
+    assert not dependence.near_chance
 
 
 def test_a_family_votes_once() -> None:
@@ -155,7 +162,7 @@ def test_on_a_real_jury_votes_cannot_decide_and_ten_gold_answers_can() -> None:
         for vote in row["votes"]:
             answers[i, names.index(vote["annotator"])] = int(vote["label"]) - 1
     table, truth = votes(answers, 2), np.array([int(row["gold"]) - 1 for row in rows])
-    found = analyse_votes(table)
+    found = VoteAnalysis(table)
     assert [[names[v] for v in group] for group in found.dependence.groups] == [["GPT-4", "PaLM2"]]
     assert found.undecided
     assert right(Robust(), table, truth) > right(Hierarchical(), table, truth) + 0.1

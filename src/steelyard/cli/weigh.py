@@ -277,7 +277,7 @@ def _voters(summary: dict[str, Any], columns: int | None) -> list[str]:
     lines = _voter_table(worst[:SHOWN_VOTERS], columns) if worst else []
     counts = (
         f"{flagged:,} of {counted(summary['voters'], 'voter')} flagged",
-        f"{counted(len(summary['copies']), 'pair')} of voters who may copy each other",
+        f"{counted(_copying_pairs(summary), 'pair')} of voters who may copy each other",
     )
     return [*lines, *([""] if worst else []), "; ".join(counts), *_next_steps(summary)]
 
@@ -286,6 +286,13 @@ def _next_steps(summary: dict[str, Any]) -> list[str]:
     from steelyard.report.weigh_next_steps import next_steps
 
     return [_text(f"next: {sentence}", UNCUT) for sentence in next_steps(summary)[:SHOWN_STEPS]]
+
+
+def _copying_pairs(summary: dict[str, Any]) -> int:
+    """Pairs that share mistakes, and pairs that give nearly the same answers."""
+    nearly_equal = [pair for pair in summary["dependence"]["pairs"] if pair["copies"]]
+    pairs = [*summary["copies"], *nearly_equal]
+    return len({frozenset((pair["left"], pair["right"])) for pair in pairs})
 
 
 def _voter_table(voters: list[dict[str, Any]], columns: int | None) -> list[str]:

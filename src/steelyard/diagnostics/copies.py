@@ -1,6 +1,5 @@
 """Pairs of voters that copy each other: they make the same mistakes on the same examples."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,7 +12,7 @@ from steelyard.diagnostics.leave_one_out import (
 )
 from steelyard.diagnostics.spammers import benjamini_hochberg
 from steelyard.types import Floats, Ints, Votes
-from steelyard.types.arrays import tally
+from steelyard.types.arrays import pairs_in_groups, tally
 
 _EVENTS = 20_000_000  # pairs of labels above which examples are sampled
 _CELLS = 2**20  # of a block of events: 8 MiB
@@ -109,24 +108,15 @@ def _sampled(labels: VoterLabels, by_class: bool) -> VoterLabels:
     return labels.every(int(np.ceil(events / _EVENTS))) if events > _EVENTS else labels
 
 
-def _events(labels: VoterLabels, size: int) -> Iterator[tuple[Ints, Ints]]:
-    """Pairs of labels of the same example, each once, in blocks."""
-    for distance in range(1, len(labels.example)):
-        left = np.flatnonzero(labels.example[distance:] == labels.example[:-distance])
-        if not len(left):
-            return  # labels of one example are adjacent
-        for start in range(0, len(left), size):
-            block = left[start : start + size]
-            yield block, block + distance
-
-
 def _count(consensus: LeaveOneOut, by_class: bool) -> _Pairs:
     """Agreements and mistakes of each pair of voters, and those expected of independent ones."""
     labels, k = consensus.labels, consensus.labels.num_classes
     skill = _confusions(consensus) if by_class else _accuracies(consensus)
     keys: list[Ints] = []
     sums: list[Floats] = []
-    for left, right in _events(labels, max(1, _CELLS // (k * k if by_class else k))):
+    for left, right in pairs_in_groups(
+        labels.example, max(1, _CELLS // (k * k if by_class else k))
+    ):
         u, v = labels.voter[left], labels.voter[right]
         q = consensus.without(left, right)
         line = np.arange(len(q))

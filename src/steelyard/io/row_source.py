@@ -15,12 +15,19 @@ from steelyard.io.columns import MISSING, Column, Encoder, read_columns
 from steelyard.io.rows import LocatedRow, read_rows
 
 
-class RowSource(Protocol):
-    """Rows, by row and by column."""
+class LocatedRows(Protocol):
+    """Rows by their numbers, for messages about them."""
 
     @property
     def name(self) -> str:
         """The name for messages."""
+
+    def at(self, row: int) -> LocatedRow:
+        """Location and content of row number `row`, from 0."""
+
+
+class RowSource(LocatedRows, Protocol):
+    """Rows, by row and by column."""
 
     def rows(self) -> Iterator[LocatedRow]:
         """Pairs of location and row."""
@@ -30,9 +37,6 @@ class RowSource(Protocol):
 
     def columns(self, wanted: Collection[str] | None = None) -> dict[str, Column]:
         """The columns in `wanted` that exist, or all."""
-
-    def at(self, row: int) -> LocatedRow:
-        """Location and content of row number `row`, from 0."""
 
 
 @dataclass(frozen=True)

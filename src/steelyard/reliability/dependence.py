@@ -3,15 +3,14 @@
 The test needs no model of voters, no truth and no third voter who judges two others.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import product
 
 import numpy as np
-import numpy.typing as npt
 
 from steelyard.types import ABSTAIN, Floats, Ints, Votes
-from steelyard.types.arrays import tally
+from steelyard.types.arrays import pairs_in_groups, tally
 
 FEWEST_ITEMS = 30  # items that both voters of a pair must have answered
 FEWEST_VOTERS = 4  # with three, one truth explains any agreement
@@ -46,7 +45,7 @@ class Dependence:
     families: tuple[tuple[int, ...], ...]  # copies: each family has one vote
     groups: tuple[tuple[int, ...], ...]  # voters that agree with each other, but are no copies
     tested: bool  # False: too few voters or shared items; only near-identical voters are found
-    mean_correlation: float | None  # of all pairs, weighted by items; None without a pair
+    mean_correlation: float | None  # of all pairs, weighted by items; None below 30 items
 
     @property
     def near_chance(self) -> bool:
@@ -137,7 +136,7 @@ def merge_families(votes: Votes, families: Sequence[Sequence[int]]) -> tuple[Vot
     kept, number = np.unique(first, return_inverse=True)
     if len(kept) == size:
         return votes, first
-    members = is_member(votes.voter, [voter for family in families for voter in family])
+    members = np.isin(votes.voter, [voter for family in families for voter in family])
     rows = np.flatnonzero(members & (votes.answer != ABSTAIN))
     key, cell = np.unique(
         votes.example[rows] * size + first[votes.voter[rows]], return_inverse=True
@@ -171,14 +170,15 @@ def merge_families(votes: Votes, families: Sequence[Sequence[int]]) -> tuple[Vot
 
 
 def _pairs(votes: Votes) -> tuple[_Pairs, float | None]:
-    """Pairs with enough shared items, and the mean correlation of all pairs."""
+    """Pairs with enough shared items, and the mean correlation of all pairs (None of few items)."""
     example, voter, answer = _first_votes(votes)
+    compared = (np.bincount(example) > 1).sum()
     size, k = len(votes.voters), votes.num_classes
     shares = tally(voter * k + answer, size * k).reshape(size, k)
     shares /= np.maximum(shares.sum(axis=1, keepdims=True), 1)
     overlap = shares @ shares.T if size <= 2000 else None
     keys, sums = [], []
-    for left, right in _events(example):
+    for left, right in pairs_in_groups(example, BLOCK):
         u, v, a, b = voter[left], voter[right], answer[left], answer[right]
         chance = overlap[u, v] if overlap is not None else (shares[u] * shares[v]).sum(axis=1)
         equal = a == b
@@ -208,7 +208,8 @@ def _pairs(votes: Votes) -> tuple[_Pairs, float | None]:
     correlation = agreement if votes.candidate_texts else mean / spread
     error = np.maximum(error, 0.5 / items) / spread
     pairs = _Pairs(u, v, items.astype(np.int64), agreement, correlation, error)
-    return pairs, None if votes.candidate_texts else mean_of_all
+    few = votes.candidate_texts or compared < FEWEST_ITEMS
+    return pairs, None if few else mean_of_all
 
 
 def _first_votes(votes: Votes) -> tuple[Ints, Ints, Ints]:
@@ -222,17 +223,6 @@ def _first_votes(votes: Votes) -> tuple[Ints, Ints, Ints]:
     if events > MOST_EVENTS:
         rows = rows[votes.example[rows] % int(np.ceil(events / MOST_EVENTS)) == 0]
     return votes.example[rows], votes.voter[rows], votes.answer[rows]
-
-
-def _events(example: Ints) -> Iterator[tuple[Ints, Ints]]:
-    """Rows of two votes on one item, each pair once, in blocks; `example` is sorted."""
-    for distance in range(1, len(example)):
-        left = np.flatnonzero(example[distance:] == example[:-distance])
-        if not len(left):
-            return
-        for start in range(0, len(left), BLOCK):
-            part = left[start : start + BLOCK]
-            yield part, part + distance
 
 
 def _degrees(pairs: _Pairs, size: int) -> int:
@@ -283,8 +273,3 @@ def _described(pairs: _Pairs, p: int, expected: float, copies: bool) -> Dependen
         expected,
         copies,
     )
-
-
-def is_member(voter: Ints, members: Sequence[int]) -> npt.NDArray[np.bool_]:
-    """Whether each vote is of one of these voters, (E,)."""
-    return np.isin(voter, list(members))

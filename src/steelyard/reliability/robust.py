@@ -1,17 +1,13 @@
 """The default method of `weigh`: voters' skills where votes can tell them, else the majority."""
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import ClassVar, Literal
 
 import numpy as np
 
 from steelyard.reliability.agreement import Majority
-from steelyard.reliability.dependence import (
-    Dependence,
-    find_dependence,
-    is_member,
-    merge_families,
-)
+from steelyard.reliability.dependence import Dependence, find_dependence, merge_families
 from steelyard.reliability.hierarchical import Hierarchical
 from steelyard.reliability.protocol import EstimationData, VoteEstimator
 from steelyard.types import ABSTAIN, Floats, Ints, Reliability, VoterSkill, Votes
@@ -24,55 +20,84 @@ ITEMS_TO_LABEL = 10
 
 @dataclass(frozen=True, eq=False)
 class VoteAnalysis:
-    """How far the votes alone determine the labels of N items with K answers."""
-
-    dependence: Dependence
-    main: Reliability  # each family of copies has one vote
-    rivals: tuple[Floats, ...]  # posteriors (N, K) by other explanations; nan where they have none
-    disputed: float  # largest share of labels in which a rival differs from `main`
-    undecided: bool  # whether votes alone cannot tell the explanations apart
-
-    def items_to_label(self, count: int = ITEMS_TO_LABEL) -> Ints:
-        """Rows of the items whose true answers tell the explanations apart, best first."""
-        if not self.rivals:
-            return np.zeros(0, dtype=np.int64)
-        gain = np.zeros(len(self.main.ids))
-        for rival in self.rivals:
-            filled = np.nan_to_num(rival)
-            differs = filled.argmax(axis=1) != self.main.posterior.argmax(axis=1)
-            answered = ~np.isnan(rival).any(axis=1)
-            sure = filled.max(axis=1) * self.main.posterior.max(axis=1)
-            gain = np.maximum(gain, np.where(differs & answered, sure, 0))
-        order = np.argsort(-gain, kind="stable")[:count]
-        return np.asarray(order[gain[order] > 0])
-
-
-def analyse_votes(votes: Votes, gold: Ints | None = None) -> VoteAnalysis:
-    """Estimate with copies merged, and find out whether another analysis fits as well.
+    """How far the votes alone determine the labels of N items with K answers.
 
     Where a group of voters agrees more than one truth explains, either its members share mistakes
     or they are right and the others share mistakes. With at most 12 voters both are tried: the
     group as one voter, and the group alone. If their labels differ in more than 5 % of the items,
     the votes alone cannot decide. The same holds where voters agree hardly more than by chance.
-    Ten trusted answers or more settle it.
+    Ten trusted answers or more settle it. Fits are made when they are first asked for.
     """
-    dependence = find_dependence(votes)
-    merged, number = merge_families(votes, dependence.families)
-    main = _estimate(merged, number, votes, gold)
-    if dependence.near_chance:
-        undecided = _gold_items(votes, gold) < ENOUGH_GOLD
-        return VoteAnalysis(dependence, main, (), 1.0, undecided)
-    if not dependence.groups or len(merged.voters) > FEW_VOTERS:
-        if dependence.groups:
-            sets = [*dependence.families, *_other_groups(dependence)]
-            main = _estimate(*merge_families(votes, sets), votes, gold)
-        return VoteAnalysis(dependence, main, (), 0.0, False)
-    sets = [*dependence.families, *_other_groups(dependence)]
-    rivals = [_estimate(*merge_families(votes, sets), votes, gold).posterior]
-    rivals += [_group_alone(votes, group) for group in dependence.groups]
-    disputed = max(_differing(main.posterior, rival) for rival in rivals)
-    undecided = disputed > FEW_LABELS and _gold_items(votes, gold) < ENOUGH_GOLD
-    return VoteAnalysis(dependence, main, tuple(rivals), disputed, undecided)
+
+    votes: Votes
+    gold: Ints | None = None  # (N,), trusted answers, ABSTAIN elsewhere
+
+    @cached_property
+    def dependence(self) -> Dependence:
+        return find_dependence(self.votes)
+
+    @cached_property
+    def main(self) -> Reliability:
+        """`hierarchical` with one vote for each family; with many voters, for each group too."""
+        families = self.dependence.families
+        sets = families if self._few_voters else (*families, *self._other_groups)
+        return self._estimate(sets)
+
+    @cached_property
+    def rivals(self) -> tuple[Floats, ...]:
+        """Posteriors (N, K) by other explanations; nan where a group did not answer."""
+        groups = self.dependence.groups
+        if self.dependence.near_chance or not groups or not self._few_voters:
+            return ()
+        merged = self._estimate((*self.dependence.families, *self._other_groups))
+        return (merged.posterior, *(_group_alone(self.votes, group) for group in groups))
+
+    @cached_property
+    def disputed(self) -> float:
+        """Largest share of labels in which a rival differs from `main`; 1 near chance."""
+        if self.dependence.near_chance:
+            return 1.0
+        return max((_differing(self.main.posterior, rival) for rival in self.rivals), default=0.0)
+
+    @property
+    def undecided(self) -> bool:
+        """Whether votes alone cannot tell the explanations apart."""
+        gold = 0 if self.gold is None else ((self.gold != ABSTAIN) & self.votes.answered).sum()
+        return bool(gold < ENOUGH_GOLD) and self.disputed > FEW_LABELS
+
+    def items_to_label(self, count: int = ITEMS_TO_LABEL) -> Ints:
+        """Rows of the items whose true answers tell the explanations apart, best first."""
+        gain = np.zeros(len(self.votes.ids))
+        for rival in self.rivals:
+            filled = np.nan_to_num(rival)
+            differs = filled.argmax(axis=1) != self.main.posterior.argmax(axis=1)
+            sure = filled.max(axis=1) * self.main.posterior.max(axis=1)
+            gain = np.maximum(gain, np.where(differs, sure, 0))  # 0 where the group is silent
+        order = np.argsort(-gain, kind="stable")[:count]
+        return np.asarray(order[gain[order] > 0])
+
+    @cached_property
+    def _few_voters(self) -> bool:
+        copies = sum(len(family) - 1 for family in self.dependence.families)
+        return len(self.votes.voters) - copies <= FEW_VOTERS
+
+    @property
+    def _other_groups(self) -> tuple[tuple[int, ...], ...]:
+        """The groups without voters of a family, which is merged already."""
+        inside = {voter for family in self.dependence.families for voter in family}
+        groups = (tuple(v for v in group if v not in inside) for group in self.dependence.groups)
+        return tuple(group for group in groups if len(group) > 1)
+
+    def _estimate(self, sets: tuple[tuple[int, ...], ...]) -> Reliability:
+        """`hierarchical` with one vote for each set, and the skills of all voters."""
+        merged, number = merge_families(self.votes, sets)
+        reliability = Hierarchical().estimate(merged, self.gold)
+        skill = reliability.skill
+        if skill is None or merged is self.votes:
+            return reliability
+        confusion = None if skill.confusion is None else skill.confusion[number]
+        skill = VoterSkill(self.votes.voters, skill.accuracy[number], confusion)
+        return replace(reliability, skill=skill)
 
 
 class Robust(VoteEstimator):
@@ -80,7 +105,7 @@ class Robust(VoteEstimator):
 
     1. Voters who are copies of each other (`find_dependence`) share one vote.
     2. `hierarchical` estimates labels and skills from these votes.
-    3. If the votes alone cannot decide (`analyse_votes`), the labels are the majority's and the
+    3. If the votes alone cannot decide (`VoteAnalysis`), the labels are the majority's and the
        score is the vote share; a few trusted answers decide then.
 
     With more than 12 voters a dependent group shares one vote as well, since the others outnumber
@@ -89,7 +114,7 @@ class Robust(VoteEstimator):
     Source: `find_dependence` and `hierarchical` name theirs; the rules for joining them are ours.
     """
 
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 1 + Hierarchical.version
 
     kind: Literal["robust"] = "robust"
 
@@ -97,32 +122,15 @@ class Robust(VoteEstimator):
         return self.estimate_from(EstimationData(votes, gold))
 
     def estimate_from(self, data: EstimationData) -> Reliability:
-        analysis = data.analysis or analyse_votes(data.votes, data.gold)
+        analysis = data.analysis or VoteAnalysis(data.votes, data.gold)
         if analysis.undecided:
             return Majority().estimate(data.votes, data.gold)
         return analysis.main
 
 
-def _estimate(merged: Votes, number: Ints, votes: Votes, gold: Ints | None) -> Reliability:
-    """`hierarchical` on merged votes, with the skills of all voters."""
-    reliability = Hierarchical().estimate(merged, gold)
-    skill = reliability.skill
-    if skill is None or merged is votes:
-        return reliability
-    confusion = None if skill.confusion is None else skill.confusion[number]
-    return replace(reliability, skill=VoterSkill(votes.voters, skill.accuracy[number], confusion))
-
-
-def _other_groups(dependence: Dependence) -> list[tuple[int, ...]]:
-    """The groups without voters of a family, which is merged already."""
-    inside = {voter for family in dependence.families for voter in family}
-    groups = [tuple(v for v in group if v not in inside) for group in dependence.groups]
-    return [group for group in groups if len(group) > 1]
-
-
 def _group_alone(votes: Votes, group: tuple[int, ...]) -> Floats:
     """Mean votes of a group's members (N, K); nan where none of them answered."""
-    rows = np.flatnonzero(is_member(votes.voter, group) & (votes.answer != ABSTAIN))
+    rows = np.flatnonzero(np.isin(votes.voter, group) & (votes.answer != ABSTAIN))
     part = votes.take(rows)
     means = part.means()
     means[~part.answered] = np.nan
@@ -137,7 +145,3 @@ def _differing(main: Floats, rival: Floats) -> float:
     if not clear.any():
         return 0.0
     return float((main.argmax(axis=1) != np.nan_to_num(rival).argmax(axis=1))[clear].mean())
-
-
-def _gold_items(votes: Votes, gold: Ints | None) -> int:
-    return 0 if gold is None else int(((gold != ABSTAIN) & votes.answered).sum())

@@ -1,6 +1,6 @@
 """Array types, the check of distributions, and joins by id."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TypeAlias
 
 import numpy as np
@@ -100,3 +100,23 @@ def one_hot(labels: Ints, num_classes: int) -> Floats:
     """Labels as one-hot distributions, (N, num_classes)."""
     rows: Floats = np.eye(num_classes)[labels]
     return rows
+
+
+def pairs_in_groups(group: Ints, size: int) -> Iterator[tuple[Ints, Ints]]:
+    """Every two rows of one group, each pair once, in blocks of at most `size` pairs.
+
+    >>> [(left.tolist(), right.tolist()) for left, right in pairs_in_groups(
+    ...     np.array([0, 0, 0, 1]), 10)]
+    [([0, 1], [1, 2]), ([0], [2])]
+
+    Args:
+        group: number of the group of each row, sorted.
+        size: most pairs of a block.
+    """
+    for distance in range(1, len(group)):
+        left = np.flatnonzero(group[distance:] == group[:-distance])
+        if not len(left):
+            return  # rows of one group are adjacent
+        for start in range(0, len(left), size):
+            part = left[start : start + size]
+            yield part, part + distance

@@ -8,7 +8,7 @@ import numpy as np
 
 from steelyard.errors import InputError
 from steelyard.io.columns import MISSING, Codes, Column
-from steelyard.io.row_source import RowSource
+from steelyard.io.row_source import LocatedRows
 from steelyard.io.rows import Row
 from steelyard.votes_io.values import quoted
 
@@ -17,7 +17,7 @@ FLOAT = re.compile(r"[+-]?[0-9]{1,15}\.0")
 
 
 def name_column(
-    source: RowSource, column: Column, name: str, rows: Codes | None = None
+    source: LocatedRows, column: Column, name: str, rows: Codes | None = None
 ) -> tuple[tuple[str, ...], Codes]:
     """Names and the number of each entry's name. A whole number is the name of its digits.
 

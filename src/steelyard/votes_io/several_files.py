@@ -1,15 +1,15 @@
 """Votes of several files as one table, such as one file for each annotator."""
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
-from itertools import accumulate, chain
+from itertools import accumulate
 from pathlib import Path
 
 import numpy as np
 
 from steelyard.errors import InputError
 from steelyard.io.columns import Codes, Column, Encoder
-from steelyard.io.row_source import FileRows, RowSource
+from steelyard.io.row_source import FileRows, LocatedRows
 from steelyard.io.rows import LocatedRow, stem
 from steelyard.votes_io.raw_votes import read_raw_votes
 from steelyard.votes_io.read_options import READ_AS_IS, ReadOptions
@@ -20,22 +20,13 @@ from steelyard.votes_io.vote_columns import RawVotes, of_voters
 class SeveralSources:
     """Rows of one source after those of another."""
 
-    sources: tuple[RowSource, ...]
+    sources: tuple[LocatedRows, ...]
     sizes: tuple[int, ...]  # rows of each
 
     @property
     def name(self) -> str:
         """The name for messages."""
         return ", ".join(source.name for source in self.sources[:4])
-
-    def rows(self) -> Iterator[LocatedRow]:
-        return chain.from_iterable(source.rows() for source in self.sources)
-
-    def header(self) -> list[str]:
-        return self.sources[0].header()
-
-    def columns(self, wanted: Collection[str] | None = None) -> dict[str, Column]:
-        raise NotImplementedError("columns of several files differ; read each file")
 
     def at(self, row: int) -> LocatedRow:
         ends = list(accumulate(self.sizes))

@@ -6,7 +6,7 @@ import numpy as np
 
 from steelyard.errors import InputError
 from steelyard.io.columns import Codes, Column
-from steelyard.io.row_source import RowSource
+from steelyard.io.row_source import LocatedRows, RowSource
 from steelyard.types import ABSTAIN, Ints
 from steelyard.votes_io.classes import NO_CLASS, FileClasses, OpenAnswers
 from steelyard.votes_io.column_names import (
@@ -92,7 +92,7 @@ def _truth_column(name: str, columns: Sequence[str]) -> str:
 
 
 def truth_of(
-    source: RowSource,
+    source: LocatedRows,
     column: Column,
     row_id: Codes,
     size: int,
@@ -138,7 +138,7 @@ def truth_of(
 
 
 def _check_minus_one(
-    source: RowSource, column: Column, label_set: FileClasses, name: str, row_id: Codes
+    source: LocatedRows, column: Column, label_set: FileClasses, name: str, row_id: Codes
 ) -> None:
     """Refuse a truth of -1 that is no class: it would be lost without a word."""
     if "-1" in label_set.names or label_set.options.abstains("-1"):

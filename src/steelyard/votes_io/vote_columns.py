@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from steelyard.errors import InputError
 from steelyard.io.columns import Codes, Column
-from steelyard.io.row_source import RowSource
+from steelyard.io.row_source import LocatedRows
 from steelyard.votes_io.layout import Header
 from steelyard.votes_io.read_options import ReadOptions
 from steelyard.votes_io.values import empty, names_shown
@@ -23,7 +23,7 @@ QUERY = "unchanged"
 class RawVotes:
     """M votes in R rows about N ids. Vote m is `answer.values[answer.codes[m]]`."""
 
-    source: RowSource
+    source: LocatedRows
     header: Header
     ids: tuple[str, ...]  # N, in the order of the rows
     voters: tuple[str, ...]

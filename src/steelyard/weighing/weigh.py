@@ -10,7 +10,7 @@ import numpy as np
 from steelyard.diagnostics.agreement import Scale
 from steelyard.errors import ConfigError
 from steelyard.reliability import BaseEstimator, EstimationData, Majority
-from steelyard.reliability.robust import VoteAnalysis, analyse_votes
+from steelyard.reliability.robust import VoteAnalysis
 from steelyard.types import ABSTAIN, Ints, Votes
 from steelyard.votes_io.classes import Answers
 from steelyard.votes_io.read_options import ReadOptions
@@ -125,7 +125,7 @@ def weigh(
     if by_query:
         inputs = replace(inputs, votes=inputs.votes.by_query())
     estimators.setdefault("majority", Majority())
-    analysis = analyse_votes(inputs.votes, _trusted(inputs))
+    analysis = VoteAnalysis(inputs.votes, _trusted(inputs))
     scores = _score_methods(inputs, estimators, analysis)
     diagnostics.check_voters(inputs.votes)
     first = next(iter(estimators.values()))
