@@ -106,6 +106,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "speed.md": speed_page,
     "growth.svg": growth_figure,
     "tutorial-weigh.md": partial(tutorial, "tutorial-weigh.md"),
+    "weigh.md": partial(tutorial, "weigh.md"),
     "../README.md": readme,
 }
 
