@@ -29,8 +29,8 @@ from steelyard.evaluation import calibrate, draw_resamples, score_quality
 from steelyard.prompts import canonical
 from steelyard.reliability import ESTIMATORS, JointDecoding
 from steelyard.selection import control_risk
-from steelyard.selection.break_ties import most_probable
 from steelyard.selection.keep import most_reliable
+from steelyard.selection.label_and_ties import most_probable
 from steelyard.studies.results import environment
 from steelyard.types import ABSTAIN, Floats, Ints, Votes
 

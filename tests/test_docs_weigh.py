@@ -13,7 +13,7 @@ import pyarrow.parquet
 import pytest
 
 import steelyard as sy
-from steelyard.store.ledger import Ledger
+from steelyard.store.reply_ledger import Ledger
 
 TEXT = (Path(__file__).parents[1] / "docs" / "formats.md").read_text(encoding="utf-8")
 

@@ -12,6 +12,7 @@ import pytest
 import typer.main
 
 from steelyard.cli.main import app
+from steelyard.types.task_kinds import KINDS
 
 ROOT = Path(__file__).parents[2]
 GROUP: Any = typer.main.get_command(app)
@@ -79,3 +80,9 @@ def test_help_imports_no_command_body() -> None:
     )
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert ran.stdout.splitlines()[-1] == "loaded:"
+
+
+def test_the_kinds_of_tasks_in_the_help_of_label_are_all_there_are() -> None:
+    (task,) = (part for part in COMMANDS["label"].params if part.name == "task")
+    named = task.help.split(": ")[1].split(".")[0].replace(" or ", ", ").split(", ")
+    assert named == list(KINDS)

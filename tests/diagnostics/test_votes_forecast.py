@@ -13,7 +13,7 @@ from steelyard.diagnostics.votes_forecast import (
     votes_until,
 )
 from steelyard.reliability import Hierarchical, Majority
-from steelyard.selection.break_ties import leading_answers
+from steelyard.selection.label_and_ties import leading_answers
 from steelyard.types import ABSTAIN, Ints, Reliability, Votes
 from steelyard.types.arrays import random_choice
 from vote_tables import votes

@@ -178,7 +178,7 @@ def test_the_reward_margin_by_hand() -> None:
 
 
 def test_a_large_margin_is_not_cut() -> None:
-    from steelyard.models.lm.dpo import bradley_terry
+    from steelyard.models.lm.preference_training import bradley_terry
 
     rewards = np.array([[50.0, 0.0], [-300.0, 300.0]])  # s(50) rounds to 1
     assert reward_margin(np.array([0, 1]), bradley_terry(rewards)) == pytest.approx([325.0])

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from faulty_server import FaultyServer
-from steelyard.store.ledger import Ledger
+from steelyard.store.reply_ledger import Ledger
 from texts_to_label import answer, rows_in
 
 RUN = """

@@ -9,7 +9,7 @@ import pytest
 from faulty_server import Body, FaultyServer, completion
 from steelyard.errors import ConfigError
 from steelyard.labelling import Items, label, plan_queries
-from steelyard.store.ledger import Ledger
+from steelyard.store.reply_ledger import Ledger
 from steelyard.supervision import Api, Tfidf
 from steelyard.supervision.api.first_abstentions import FirstAbstentions, UselessRepliesError
 from steelyard.supervision.api.request import Limits

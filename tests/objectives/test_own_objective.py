@@ -13,7 +13,7 @@ from byte_models import save_byte_llama
 from classifier_fits import LABELS, OTHER, Stopping, apart, fit, objective, weights_of
 from requests_for_tests import fit as fit_student
 from steelyard.models.checkpoints import Checkpoints
-from steelyard.models.lm.word_alignment import words_of
+from steelyard.models.lm.words_across_tokenizers import words_of
 from steelyard.objectives import BaseObjective, ObjectiveState, TokenObjective
 from steelyard.objectives.hardening import RecentPredictions
 from steelyard.objectives.one_label import cross_entropy

@@ -13,7 +13,7 @@ from byte_models import save_byte_llama
 from requests_for_tests import fit as train
 from steelyard.errors import ConfigError, InputError
 from steelyard.models.checkpoints import Checkpoints
-from steelyard.models.lm.word_alignment import words_of
+from steelyard.models.lm.words_across_tokenizers import words_of
 from steelyard.objectives import ObjectiveSettings
 from steelyard.objectives import evidential_tokens as losses
 from steelyard.objectives.answers import AnswerTargets

@@ -9,7 +9,7 @@ import torch
 from byte_models import save_byte_llama
 from requests_for_tests import fit as train
 from steelyard.errors import InputError
-from steelyard.models.lm.word_alignment import words_of
+from steelyard.models.lm.words_across_tokenizers import words_of
 from steelyard.objectives import Logconf, LogconfConfer
 from steelyard.objectives.whole_answers import logconf, logconf_confer
 from steelyard.student import LanguageModelStudent

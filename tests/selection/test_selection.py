@@ -22,8 +22,8 @@ from steelyard.selection import (
     select_truth,
     shuffled_weights,
 )
-from steelyard.selection.break_ties import most_probable
 from steelyard.selection.keep import most_reliable
+from steelyard.selection.label_and_ties import most_probable
 from steelyard.types import ABSTAIN, Selection, Votes
 from vote_tables import votes
 

@@ -11,7 +11,7 @@ import pytest
 from byte_models import save_byte_llama
 from open_rows import ANSWERS, WORDS, lines
 from steelyard.errors import InputError
-from steelyard.models.lm.word_alignment import words_of
+from steelyard.models.lm.words_across_tokenizers import words_of
 from steelyard.objectives import Logconf, Objective, Soft
 from steelyard.store.store import Store, fingerprint
 from steelyard.student import TrainedLanguageModel, TrainingData

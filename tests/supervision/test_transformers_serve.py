@@ -17,7 +17,7 @@ import pytest
 from requests_for_tests import vote
 from steelyard.errors import ConfigError
 from steelyard.labelling import Items, label
-from steelyard.store.ledger import Ledger
+from steelyard.store.reply_ledger import Ledger
 from steelyard.supervision import Api
 from steelyard.types import ABSTAIN, Question
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from steelyard.errors import ConfigError, InputError
 from steelyard.io.rows import stem
 from steelyard.labelling.items import Items
-from steelyard.store.ledger import Ledger
+from steelyard.store.reply_ledger import Ledger
 from steelyard.supervision.api.read_reply import ServerReply
 from steelyard.supervision.api.request import InMemory, Limits
 from steelyard.supervision.api.stored_replies import find_stored

@@ -14,7 +14,7 @@ from steelyard.labelling.checks import check_output, check_supervisors, ledger_p
 from steelyard.labelling.items import Items
 from steelyard.labelling.rounds import Asker, ask_in_rounds
 from steelyard.labelling.rows import Row, chunked_rows, distinct_name, vote_rows, write_rows
-from steelyard.store.ledger import Ledger
+from steelyard.store.reply_ledger import Ledger
 from steelyard.supervision.api.request import InMemory, Limits, ReplyCache, RequestProgress
 from steelyard.supervision.api.stored_replies import NOT_ASKED
 from steelyard.supervision.parsed_replies import ParsedReply, votes_of

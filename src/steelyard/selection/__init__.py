@@ -4,15 +4,15 @@ from typing import Annotated, TypeAlias
 
 from pydantic import Field
 
-from steelyard.selection.break_ties import FirstVoter as FirstVoter
-from steelyard.selection.break_ties import Harden as Harden
-from steelyard.selection.break_ties import NothingToLearn as NothingToLearn
-from steelyard.selection.break_ties import Soften as Soften
-from steelyard.selection.break_ties import refuse_one_label as refuse_one_label
 from steelyard.selection.class_balance import balanced as balanced
 from steelyard.selection.controls import random_keep as random_keep
 from steelyard.selection.controls import shuffled_weights as shuffled_weights
 from steelyard.selection.keep import KeepMostReliable as KeepMostReliable
+from steelyard.selection.label_and_ties import FirstVoter as FirstVoter
+from steelyard.selection.label_and_ties import Harden as Harden
+from steelyard.selection.label_and_ties import NothingToLearn as NothingToLearn
+from steelyard.selection.label_and_ties import Soften as Soften
+from steelyard.selection.label_and_ties import refuse_one_label as refuse_one_label
 from steelyard.selection.pairs import BestAndWorst as BestAndWorst
 from steelyard.selection.pairs import best_and_worst as best_and_worst
 from steelyard.selection.per_supervisor import PerSupervisor as PerSupervisor

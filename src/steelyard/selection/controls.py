@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from steelyard.selection.break_ties import select
+from steelyard.selection.label_and_ties import select
 from steelyard.types import Selection
 
 VERSION = 1

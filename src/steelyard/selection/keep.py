@@ -7,7 +7,7 @@ import numpy.typing as npt
 from pydantic import Field
 
 from steelyard.errors import InputError
-from steelyard.selection.break_ties import (
+from steelyard.selection.label_and_ties import (
     UNANSWERED,
     UNREADABLE,
     most_probable,

@@ -8,7 +8,7 @@ from pydantic import Field, field_validator
 
 from steelyard.errors import InputError
 from steelyard.io.renamed_settings import renamed_value
-from steelyard.selection.break_ties import UNANSWERED, select
+from steelyard.selection.label_and_ties import UNANSWERED, select
 from steelyard.selection.protocol import BaseSelector
 from steelyard.types import ABSTAIN, Floats, Reliability, Selection, SupervisorTargets, Votes
 

@@ -5,7 +5,7 @@ from typing import ClassVar, Literal
 import numpy as np
 from pydantic import Field
 
-from steelyard.selection.break_ties import (
+from steelyard.selection.label_and_ties import (
     UNANSWERED,
     UNREADABLE,
     most_probable,

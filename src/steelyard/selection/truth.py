@@ -1,6 +1,6 @@
 """Selections that use the truth: the ceiling, and the oracle that bounds any filter."""
 
-from steelyard.selection.break_ties import select
+from steelyard.selection.label_and_ties import select
 from steelyard.types import Ints, Selection, one_hot
 
 VERSION = 1

@@ -13,10 +13,10 @@ from steelyard.errors import ConfigError
 from steelyard.io.renamed_settings import renamed
 from steelyard.models.finetune import StatesCache
 from steelyard.models.lm.beam_search import n_best
-from steelyard.models.lm.dpo import train_dpo
 from steelyard.models.lm.finetune_lm import Completer, Tuning, finetune_lm
 from steelyard.models.lm.load_lm import load_causal
 from steelyard.models.lm.option_scores import Normalise, score_options
+from steelyard.models.lm.preference_training import train_dpo
 from steelyard.models.lm.sampling import sample_replies
 from steelyard.models.lm.token_targets import shifted
 from steelyard.models.load import Pretrained, load_tokenizer

@@ -8,8 +8,8 @@ from typing import Any, ClassVar, Literal
 from pydantic import Field
 
 from steelyard.models.finetune import StatesCache
-from steelyard.models.lm.dpo import PreferenceTuning, Preferrer, train_dpo
 from steelyard.models.lm.load_lm import load_causal
+from steelyard.models.lm.preference_training import PreferenceTuning, Preferrer, train_dpo
 from steelyard.models.load import Pretrained, load_tokenizer
 from steelyard.models.train import VERSION as TRAINING
 from steelyard.models.train import device

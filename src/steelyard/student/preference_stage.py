@@ -5,7 +5,7 @@ from typing import Any, ClassVar
 from pydantic import Field, model_validator
 
 from steelyard.io.renamed_settings import renamed
-from steelyard.models.lm.dpo import PreferenceTuning
+from steelyard.models.lm.preference_training import PreferenceTuning
 
 
 class PreferenceStage(PreferenceTuning):

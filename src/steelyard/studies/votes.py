@@ -9,7 +9,7 @@ import numpy as np
 
 from steelyard.errors import InputError
 from steelyard.evaluation import candidate_numbers
-from steelyard.store.ledger import Ledger
+from steelyard.store.reply_ledger import Ledger
 from steelyard.store.store import Recipe, fingerprint, library_versions
 from steelyard.studies.parts import foreign_path
 from steelyard.studies.run import Run

@@ -6,7 +6,7 @@ from typing import ClassVar, Literal
 import numpy as np
 from pydantic import Field
 
-from steelyard.models.lm.dpo import PreferenceTuning, bradley_terry, train_dpo
+from steelyard.models.lm.preference_training import PreferenceTuning, bradley_terry, train_dpo
 from steelyard.models.load import Pretrained
 from steelyard.models.train import VERSION as TRAINING
 from steelyard.supervision.protocol import VoteRequest

@@ -14,7 +14,7 @@ from steelyard.evaluation import ScoreQuality, score_quality
 from steelyard.evaluation.calibration import Calibration, calibrate
 from steelyard.evaluation.vote_agreement import class_scores, entropy_bins
 from steelyard.reliability.robust import VoteAnalysis
-from steelyard.selection.break_ties import leading_answers
+from steelyard.selection.label_and_ties import leading_answers
 from steelyard.selection.risk_controlled import control_risk
 from steelyard.types import ABSTAIN, Ints, Reliability, Votes
 from steelyard.types.arrays import random_choice

@@ -19,7 +19,7 @@ from steelyard.models.lm.token_targets import (
     of_examples,
     shifted,
 )
-from steelyard.models.lm.word_alignment import words_of
+from steelyard.models.lm.words_across_tokenizers import words_of
 from steelyard.models.load import Pretrained, load_tokenizer
 from steelyard.models.score import forward
 from steelyard.objectives import LogconfConfer, ObjectiveState, Soft, TokenObjective, chunks

@@ -13,7 +13,7 @@ from batch_server import BatchServer
 from faulty_server import Body, FaultyServer, error
 from steelyard.errors import ConfigError, SteelyardError
 from steelyard.labelling import label, plan_queries
-from steelyard.store.ledger import Ledger
+from steelyard.store.reply_ledger import Ledger
 from steelyard.supervision import Api
 from steelyard.supervision.api import batch_files
 from steelyard.supervision.api.batch_client import BatchClient

@@ -6,7 +6,7 @@ import httpx
 import pytest
 
 from steelyard.supervision.api.http_errors import RequestError, error_of_status
-from steelyard.supervision.api.retries import RetryWaits
+from steelyard.supervision.api.retry_waits import RetryWaits
 
 QUOTA = {"error": {"code": "insufficient_quota", "message": "pay first"}}
 LONG = {"error": {"message": "maximum context length is 8192 tokens"}}

@@ -18,7 +18,7 @@ from pydantic import ValidationError
 from faulty_server import BEHAVIOURS, Body, FaultyServer, Script, completion, http_date, top
 from requests_for_tests import vote
 from steelyard.errors import ConfigError, SteelyardError
-from steelyard.store.ledger import Ledger
+from steelyard.store.reply_ledger import Ledger
 from steelyard.supervision import Api
 from steelyard.supervision.api.http_errors import retry_after
 from steelyard.supervision.api.request import InMemory, Limits

@@ -18,7 +18,7 @@ from requests_for_tests import vote
 from steelyard.errors import ConfigError, InputError
 from steelyard.models.lm.beam_search import beam_entropy
 from steelyard.reliability import BeamEntropy, JointDecoding
-from steelyard.store.ledger import Ledger
+from steelyard.store.reply_ledger import Ledger
 from steelyard.store.store import Store
 from steelyard.studies.config import make_study
 from steelyard.studies.run import Run

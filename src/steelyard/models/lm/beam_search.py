@@ -16,7 +16,7 @@ from steelyard.models.lm.sequence_scores import (
     batches_by_length,
     score_texts,
 )
-from steelyard.models.lm.word_alignment import Bools
+from steelyard.models.lm.words_across_tokenizers import Bools
 from steelyard.models.score import Precision, autocast, without_adapters
 from steelyard.prompts import AnswerFormat, ParsedAnswer, PromptedQuestion, read
 from steelyard.types import Floats, Ints

@@ -10,7 +10,7 @@ import torch
 from steelyard.models.lm.inference import read_on
 from steelyard.models.lm.option_scores import Normalise
 from steelyard.models.lm.prompt_tokens import context_size, fitted_prompts, padded
-from steelyard.models.lm.word_alignment import (
+from steelyard.models.lm.words_across_tokenizers import (
     Bools,
     Tokens,
     answer_spans,

@@ -14,7 +14,7 @@ from steelyard.models.lm.completion_batches import (
     prompt_sizes,
 )
 from steelyard.models.lm.prompt_tokens import fit_prompt, fitted_prompts, prompt_tokens
-from steelyard.models.lm.word_alignment import Bools, Tokens, answer_spans, bridge
+from steelyard.models.lm.words_across_tokenizers import Bools, Tokens, answer_spans, bridge
 from steelyard.prompts import PromptedQuestion
 from steelyard.types import Floats, Ints, TokenTargets, WordProbabilities
 

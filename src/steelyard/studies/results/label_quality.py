@@ -94,6 +94,6 @@ def quality_of(run: Run, kind: str) -> dict[str, Any]:
 
 
 def _labels(votes: Votes, posterior: Floats) -> Any:
-    from steelyard.selection.break_ties import most_probable
+    from steelyard.selection.label_and_ties import most_probable
 
     return most_probable(votes, posterior)

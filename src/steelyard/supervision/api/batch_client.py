@@ -10,7 +10,7 @@ import httpx
 from steelyard.supervision.api.client import request_headers
 from steelyard.supervision.api.http_errors import RequestError, error_of_status
 from steelyard.supervision.api.read_reply import ReplyReader
-from steelyard.supervision.api.retries import RetryWaits
+from steelyard.supervision.api.retry_waits import RetryWaits
 from steelyard.supervision.api.server_settings import ServerSettings
 
 WINDOW = "24h"  # within which a server must have finished a batch

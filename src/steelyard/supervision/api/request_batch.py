@@ -14,7 +14,7 @@ from steelyard.supervision.api.event_loop import run_coroutine, signals_to
 from steelyard.supervision.api.http_errors import RequestError
 from steelyard.supervision.api.read_reply import ServerReply
 from steelyard.supervision.api.request import Query
-from steelyard.supervision.api.retries import RetryWaits
+from steelyard.supervision.api.retry_waits import RetryWaits
 from steelyard.supervision.api.stored_replies import (
     NOT_ASKED,
     Outcomes,

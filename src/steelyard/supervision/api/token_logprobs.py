@@ -86,7 +86,7 @@ def _aligned(
     answer: str, inner: np.ndarray, there: np.ndarray, ends: np.ndarray, values: Floats
 ) -> AnswerWords:
     """Words of an answer whose characters `inner` are the reply's characters `there`."""
-    from steelyard.models.lm.word_alignment import word_log_probs, words_of
+    from steelyard.models.lm.words_across_tokenizers import word_log_probs, words_of
 
     begins = np.concatenate([[0], ends[:-1]])
     inside = np.flatnonzero((ends > there[0]) & (begins <= there[-1]))

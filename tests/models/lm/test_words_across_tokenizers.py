@@ -15,7 +15,7 @@ from transformers import AutoTokenizer, PreTrainedTokenizerFast
 from byte_models import save_byte_llama
 from shared_data import MODELS
 from steelyard.errors import ConfigError
-from steelyard.models.lm.word_alignment import (
+from steelyard.models.lm.words_across_tokenizers import (
     answer_spans,
     bridge,
     word_log_probs,

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from steelyard.errors import StoreError
-from steelyard.store.ledger import FORMAT, Ledger
+from steelyard.store.reply_ledger import FORMAT, Ledger
 
 
 def test_an_answer_comes_back_as_it_was_put_and_the_first_one_stays(tmp_path: Path) -> None:
@@ -66,7 +66,7 @@ def test_one_ledger_asks_at_a_time(tmp_path: Path) -> None:
 
 def test_claims_of_the_dead_and_lapsed_claims_bind_nobody(tmp_path: Path) -> None:
     code = (
-        "import os, pathlib; from steelyard.store.ledger import Ledger\n"
+        "import os, pathlib; from steelyard.store.reply_ledger import Ledger\n"
         f"assert Ledger(pathlib.Path({str(tmp_path / 'l.sqlite')!r})).claim('a'); os._exit(1)"
     )
     dead = subprocess.Popen([sys.executable, "-c", code])
@@ -132,7 +132,7 @@ def test_many_may_make_the_file_at_the_same_moment(tmp_path: Path) -> None:
 
 def test_what_was_put_survives_kill_9(tmp_path: Path) -> None:
     code = (
-        "import pathlib, sys; from steelyard.store.ledger import Ledger\n"
+        "import pathlib, sys; from steelyard.store.reply_ledger import Ledger\n"
         f"ledger = Ledger(pathlib.Path({str(tmp_path / 'l.sqlite')!r}))\n"
         "for i in range(10**6): ledger.put({f'k{i}': {'text': 'A'}}); print(i, flush=True)\n"
     )
