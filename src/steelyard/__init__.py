@@ -46,7 +46,7 @@ _NAMES = {
         "BaseSelector select_truth FirstVoter Harden KeepMostReliable PerSupervisor Soften "
         "WeighByScore WeighByShare"
     ),
-    "store.ledger": "Ledger",
+    "store.reply_ledger": "Ledger",
     "store.store": "Store",
     "student": (
         "BaseStudent BaseTrainedStudent TrainingData TrainingOptions Chooser Classifier "
@@ -150,7 +150,7 @@ if TYPE_CHECKING:  # the same names, for type checkers and editors
     from steelyard.selection import WeighByScore as WeighByScore
     from steelyard.selection import WeighByShare as WeighByShare
     from steelyard.selection import select_truth as select_truth
-    from steelyard.store.ledger import Ledger as Ledger
+    from steelyard.store.reply_ledger import Ledger as Ledger
     from steelyard.store.store import Store as Store
     from steelyard.student import BaseStudent as BaseStudent
     from steelyard.student import BaseTrainedStudent as BaseTrainedStudent
