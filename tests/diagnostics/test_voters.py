@@ -11,8 +11,9 @@ from scipy.stats import binomtest
 from crowds import crowd, table
 from real_votes import read_nested
 from steelyard.diagnostics.voters import VoterTable, judge_voters, wilson
-from steelyard.reliability import Majority, VoteShare
+from steelyard.reliability import Majority, Robust, VoteShare
 from steelyard.types import ABSTAIN, Reliability, Votes, one_hot
+from steelyard.votes_io.read_votes import read_votes
 from vote_tables import votes
 
 
@@ -46,11 +47,46 @@ def test_a_certain_posterior_gives_wilsons_interval() -> None:
 
 def test_an_unsure_posterior_widens_the_interval() -> None:
     # P = .75 on each of 20: a = (15 + .5) / 21 = .7381, h = .75 * .25 / (.7381 * .2619) = .9699,
-    # so that the interval is Wilson's of .75 with 20 / 1.9699 = 10.15 examples.
+    # so that the lower end is Wilson's of .75 with 20 / 1.9699 = 10.15 examples. If all labels
+    # are right, 20 of 20 votes are: the upper end is 1.
     result = judged(votes([[0]] * 20, answers=2), [[0.75, 0.25]] * 20)
-    np.testing.assert_allclose(
-        result.accuracy, wilson(np.array([0.75]), np.array([20 / 1.96992])), atol=1e-5
-    )
+    low = wilson(np.array([0.75]), np.array([20 / 1.96992]))[0, 1]
+    np.testing.assert_allclose(result.accuracy, [[0.75, low, 1.0]], atol=1e-5)
+
+
+def test_the_range_begins_where_voters_are_one_source_and_ends_where_labels_are_right() -> None:
+    # Ten items, answers (a, a, b). P(a) = .9: voters are right with (9 + 2 m) / 12 each of the
+    # first two, (1 + 2 m) / 12 the third, m = (.9 + .9 + .1) / 3 = .6333: a_v = .8556, .8556,
+    # .1889. Above chance .3556, .3556 and the least weight .01: one source gives a the share
+    # .7111 / .7211 = .98613, which is above P, so that P gives the lower end.
+    poll = votes([[0, 0, 1]] * 10, answers=2)
+    result = judged(poll, [[0.9, 0.1]] * 10)
+    of_p = wilson(np.array([0.9]), np.array([10 / (1 + 0.09 / (9.5 / 11 * 1.5 / 11))]))[0]
+    np.testing.assert_allclose(result.accuracy[0, :2], of_p[:2], atol=1e-6)
+    assert result.accuracy[0, 2] == pytest.approx(1)
+    # P(a) = .999: a_v = (9.99 + 2 m) / 12 with m = .6663, .94355; the third .11188. Weights
+    # .44355, .44355, .01 give .98885 < .999: h of .98885 and a = (9.8885 + .5) / 11 = .94441.
+    result = judged(poll, [[0.999, 0.001]] * 10)
+    share = 2 * 0.44355 / (2 * 0.44355 + 0.01)
+    smooth = (10 * share + 0.5) / 11
+    number = 10 / (1 + share * (1 - share) / (smooth * (1 - smooth)))
+    low = wilson(np.array([share]), np.array([number]))[0, 1]
+    assert result.accuracy[0, 1] == pytest.approx(low, abs=1e-5)
+
+
+def test_ranges_cover_the_accuracy_of_voters_of_real_crowds(shared_data: Path) -> None:
+    """Voters with 100 votes or more of seven crowds with complete truth, by the default method."""
+    covered = []
+    for name in ("bluebird", "dog", "hatecheck", "music_genre", "rte", "temporal", "weather"):
+        table = read_votes(
+            shared_data / f"crowd_{name}" / "train.jsonl.gz", truth=("gold",), duplicates="last"
+        )
+        result = judge_voters(table.votes, Robust().estimate(table.votes), table.truth["gold"])
+        assert result.true_accuracy is not None
+        true = result.true_accuracy[:, 0]
+        inside = (result.accuracy[:, 1] <= true) & (true <= result.accuracy[:, 2])
+        covered.extend(inside[result.votes >= 100])
+    assert np.mean(covered) >= 0.9
 
 
 def test_the_interval_covers_when_the_posterior_means_what_it_says() -> None:

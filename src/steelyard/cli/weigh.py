@@ -302,7 +302,7 @@ def _voter_table(voters: list[dict[str, Any]], columns: int | None) -> list[str]
     name_width = 28 if wide else max(min(columns - 18, 28), 12)
     title = "least reliable voter" if name_width > 20 else "voter"
     header = f"{title:<{name_width}}{'votes':>8}{'accuracy':>10}"
-    lines = [f"{header}  95 % interval   flags" if wide else header]
+    lines = [f"{header}  likely range    flags" if wide else header]
     for voter in voters:
         value, low, high = (voter["accuracy"][name] for name in ("value", "low", "high"))
         flags = ", ".join(voter["flags"])

@@ -6,11 +6,11 @@ from typing import ClassVar, Literal
 import numpy as np
 from pydantic import Field
 
+from steelyard.reliability.abstentions import are_labelling_functions
 from steelyard.reliability.protocol import VoteEstimator
 from steelyard.reliability.variational import Fit, fit_coin, fit_coin_leave_one_out, fit_rows
 from steelyard.reliability.vote_table import CELLS, VoteTable, reliability_of, shared_classes
 from steelyard.types import Floats, Ints, Reliability, VoterSkill, Votes
-from steelyard.types.arrays import tally
 
 SAMPLE_VOTES = (30_000, 200_000)
 """Above the first number of votes, the model is chosen on a random sample of examples: about as
@@ -22,9 +22,6 @@ COARSE = 1e-4
 KIND_EXAMPLES = 50
 """Answered examples for each kind of each class, below which kinds are not tried: they would only
 describe what a few examples share."""
-LABELLING_FUNCTIONS = 0.5
-"""Voters are labelling functions if the answers of one voter differ less often than this share of
-how often the answers of all voters differ."""
 
 
 class Hierarchical(VoteEstimator):
@@ -144,18 +141,6 @@ class Hierarchical(VoteEstimator):
             return fit_coin(table, *stop, learn_shares=learn, confusion=True)
         seed = self.seed + restart
         return fit_rows(table, *stop, learn_shares=learn, kinds=kinds, seed=seed, start=start)
-
-
-def are_labelling_functions(table: VoteTable) -> bool:
-    """Whether each voter (nearly) always gives the same answer; true without votes."""
-    _, v, k = table.shape
-    cell = table.voter * k + table.answer
-    given = tally(cell, v * k, table.weight).reshape(v, k)[table.voter_weight > 1]
-    size = given.sum(axis=1)
-    spread_within = (size - (given**2).sum(axis=1) / size) * size / (size - 1)
-    total = given.sum(axis=0)
-    spread = 1 - ((total / max(total.sum(), 1)) ** 2).sum()
-    return bool(spread_within.sum() <= LABELLING_FUNCTIONS * spread * size.sum())
 
 
 def sample_size(table: VoteTable) -> int:

@@ -5,6 +5,13 @@ from typing import ClassVar, Literal
 import numpy as np
 from pydantic import Field
 
+from steelyard.reliability.abstentions import (
+    Abstentions,
+    abstentions_are_answers,
+    answer_logits,
+    answer_rates,
+    voted,
+)
 from steelyard.reliability.protocol import VoteEstimator
 from steelyard.reliability.vote_table import (
     CELLS,
@@ -29,14 +36,15 @@ class OneCoin(VoteEstimator):
     with w the weight of a vote for l, as in `dawid_skene`. Examples need not share their classes.
     For open answers K_i counts ten more answers, which no voter gave: otherwise two voters who
     differ would leave a single wrong answer. The class prior p is learnt where all examples share
-    their classes, else it is uniform over an example's answers. Start, end, abstentions, trusted
-    answers and score are those of `dawid_skene`.
+    their classes, else it is uniform over an example's answers. Where abstentions are answers,
+    P(v answers | truth is k) is learnt too and counts as evidence. Start, end, trusted answers and
+    score are those of `dawid_skene`.
 
     Source: Zhang et al. 2016, "Spectral Methods Meet EM" (one-coin model); learnt by EM
         as in Dawid and Skene 1979.
     """
 
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
 
     kind: Literal["one_coin"] = "one_coin"
     smoothing: float = Field(0.01, ge=0)
@@ -45,10 +53,15 @@ class OneCoin(VoteEstimator):
     """Maximum number of EM steps."""
     tolerance: float = Field(1e-5, ge=0)
     """EM ends when a step raises the objective by less than this per vote, in nats."""
+    abstentions: Abstentions = "auto"
+    """Whether an abstention is evidence: `answer`, `ignore`, or `auto`, which takes it for evidence
+    where the votes show that each voter saw each example, or voters are labelling functions."""
 
     def estimate(self, votes: Votes, gold: Ints | None = None) -> Reliability:
         table = VoteTable.of(votes, gold)
         shared = shared_classes(votes)
+        silence = abstentions_are_answers(table, self.abstentions)
+        who = voted(table) if silence else None
         posterior = initial_coin_posterior(table)
         all_wrong = float(table.weight @ table.log_wrong_answers[table.example])
         before = -np.inf
@@ -60,6 +73,8 @@ class OneCoin(VoteEstimator):
             accuracy = np.clip(accuracy, MIN_PROBABILITY, 1 - MIN_PROBABILITY)
             gain = np.log(accuracy) - np.log1p(-accuracy)
             base = np.log(np.maximum(prior, MIN_PROBABILITY))
+            if who is not None:
+                base = base + answer_logits(who, answer_rates(table, posterior, self.smoothing))
             posterior, fit = table.posterior_of(base + table.coin_logits(gain))
             # the logits are relative to all votes being wrong
             objective = fit + float(table.voter_weight @ np.log1p(-accuracy)) - all_wrong

@@ -7,9 +7,11 @@ from typing import ClassVar, Literal
 import numpy as np
 
 from steelyard.reliability.agreement import Majority
+from steelyard.reliability.confidence import with_confidence
 from steelyard.reliability.dependence import Dependence, find_dependence, merge_families
 from steelyard.reliability.hierarchical import Hierarchical
 from steelyard.reliability.protocol import EstimationData, VoteEstimator
+from steelyard.reliability.vote_table import VoteTable
 from steelyard.types import ABSTAIN, Floats, Ints, Reliability, VoterSkill, Votes
 
 FEW_VOTERS = 12  # up to so many voters, a dependent group may hold the truth or be the copies
@@ -89,9 +91,10 @@ class VoteAnalysis:
         return tuple(group for group in groups if len(group) > 1)
 
     def _estimate(self, sets: tuple[tuple[int, ...], ...]) -> Reliability:
-        """`hierarchical` with one vote for each set, and the skills of all voters."""
+        """`hierarchical` with one vote for each set, its score, and the skills of all voters."""
         merged, number = merge_families(self.votes, sets)
         reliability = Hierarchical().estimate(merged, self.gold)
+        reliability = with_confidence(VoteTable.of(merged, self.gold), reliability)
         skill = reliability.skill
         if skill is None or merged is self.votes:
             return reliability
@@ -109,12 +112,13 @@ class Robust(VoteEstimator):
        score is the vote share; a few trusted answers decide then.
 
     With more than 12 voters a dependent group shares one vote as well, since the others outnumber
-    it. `skill` gives the members of a family the same accuracy.
+    it. The score allows for dependence that is left (`with_confidence`). `skill` gives the members
+    of a family the same accuracy.
 
     Source: `find_dependence` and `hierarchical` name theirs; the rules for joining them are ours.
     """
 
-    version: ClassVar[int] = 1 + Hierarchical.version
+    version: ClassVar[int] = 2 + Hierarchical.version
 
     kind: Literal["robust"] = "robust"
 

@@ -135,8 +135,9 @@ TRUTH_TERMS = ("AUROC", "AURC", "ECE", "True accuracy")
 GLOSSARY = {
     "Accuracy": (
         "The estimated share of a voter's answers that are correct, given the labels and their "
-        "probabilities. The bar is its 95 % interval, the dot its value. It depends on the labels: "
-        "voters who make the same mistakes look better than they are."
+        "probabilities. The dot is its value, the bar its likely range: from the lower end of a "
+        "95 % interval if the voters are one source, to the upper end if all labels are right. "
+        "It depends on the labels: voters who make the same mistakes look better than they are."
     ),
     "True accuracy": (
         "Measured on items with known truth, with its 95 % interval: the mark in the bar."

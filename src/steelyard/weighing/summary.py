@@ -170,7 +170,7 @@ def _by_voter(
     posterior only repeats its answers.
     """
     with_gold = {votes.voters[v] for v in np.unique(votes.voter[gold[votes.example] != ABSTAIN])}
-    rows = judge_voters(votes, first.reliability, truth).rows()
+    rows = judge_voters(votes, first.reliability, truth, gold=gold).rows()
     flags = independent_flags(votes, first.reliability, analysis)
     for row in rows:
         row["flags"] = flags[row["voter"]]
