@@ -94,9 +94,45 @@ def test_a_voter_asked_in_several_ways_is_weighed_way_by_way(tmp_path: Path) -> 
     path.write_text("\n".join(["id,voter,answer,query", *rows]))
     whole, apart = sy.weigh(path), sy.weigh(path, by_query=True)
     assert [one["voter"] for one in whole.summary["by_voter"]] == ["m"]
-    worst = min(apart.summary["by_voter"], key=lambda one: one["accuracy"]["value"])
-    assert len(apart.summary["by_voter"]) == 5
-    assert worst["voter"] == "m, junk"
+    rows_of = apart.summary["by_voter"]
+    assert len(rows_of) == 5
+    # One voter, however it is asked: that four ways agree does not make them right.
+    assert [row["accuracy"] for row in rows_of] == [None] * 5
+    assert "There is one voter" in apart.summary["limits"][0]
+    assert min(rows_of, key=lambda row: row["agreement"])["voter"] == "m, junk"
+    assert not any(row["flags"] for row in rows_of)
+
+
+def asked_three_times(path: Path, *, others: int, follows: bool) -> dict[str, Any]:
+    """Summary of 200 items: m asked in three ways, which all follow the first shown, and others."""
+    rng = np.random.default_rng(3)
+    rows = []
+    for i in range(200):
+        truth, first = rng.integers(0, 2, 2)
+        for way in range(3):
+            shown = first if follows else rng.integers(0, 2)
+            rows.append(f"i{i},m,{'ab'[shown if rng.random() < 0.95 else 1 - shown]},q{way}")
+        for other in range(others):
+            rows.append(f"i{i},v{other},{'ab'[truth if rng.random() < 0.8 else 1 - truth]},q0")
+    path.write_text("\n".join(["id,voter,answer,query", *rows]))
+    summary = sy.weigh(path, by_query=True).summary
+    return dict(summary)
+
+
+def test_queries_of_one_voter_share_one_vote(tmp_path: Path) -> None:
+    """Three ways that follow the same position would outvote three voters who are right."""
+    summary = asked_three_times(tmp_path / "votes.csv", others=3, follows=True)
+    accuracy = {row["voter"]: row["accuracy"]["value"] for row in summary["by_voter"]}
+    assert min(accuracy[f"v{other}, q0"] for other in range(3)) > 0.7
+    assert max(accuracy[f"m, q{way}"] for way in range(3)) < 0.65
+
+
+def test_a_voter_that_follows_the_question_is_said_first(tmp_path: Path) -> None:
+    summary = asked_three_times(tmp_path / "votes.csv", others=3, follows=False)
+    assert summary["limits"][0].startswith("m agrees with itself hardly more than by chance")
+    assert summary["warnings"][0] == summary["limits"][0]
+    (entry,) = summary["consistency"]
+    assert abs(entry["correlation"]) < 0.08
 
 
 def test_majority_comes_along_behind_the_methods_asked_for() -> None:
@@ -158,6 +194,8 @@ KEYS = {
     *("coverage", "abstained", "duplicates", "ties", "method", "truth", "warnings", "methods"),
     *("risk_control", "by_voter", "copies", "relabel", "entropy_bins", "class_scores"),
     "dependence",
+    "limits",
+    "consistency",
     *("relabel_items", "agreement", "pairs", "effective_voters", "class_counts", "judges"),
     *("best_voter", "class_shares", "alternative_annotator", "position_bias", "drop_voters"),
     *("forecast", "slices"),

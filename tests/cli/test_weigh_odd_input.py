@@ -105,7 +105,7 @@ def test_items_without_votes_stay(weigh: Weigh, tmp_path: Path) -> None:
 def test_one_voter_one_class_and_all_alike_are_said(weigh: Weigh) -> None:
     assert "There is one voter" in weigh(f"{HEADER}q1,ann,ham\nq2,ann,spam\n").out
     said = weigh(f"{HEADER}q1,ann,ham\nq1,bob,ham\n").out
-    assert "Every vote names the same class." in said
+    assert "caution: Every vote names the same class, 'ham'" in said
     assert "All votes on each item agree" in said
     assert "No item has two votes" in weigh(f"{HEADER}q1,ann,ham\nq2,bob,spam\n").out
 

@@ -215,27 +215,29 @@ def table(summary: dict[str, Any], columns: int | None = None) -> list[str]:
             else "no duplicate votes"
         ),
         "",
-        *_decision(summary["dependence"]),
+        *_limits(summary),
         *_methods(summary),
         *_risk_control(summary["risk_control"]),
         *_voters(summary, columns),
     ]
-    lines += [f"note: {_text(text, 400)}" for text in summary["warnings"]]
+    later = summary["warnings"][len(summary["limits"]) :]
+    lines += [f"note: {_text(text, 400)}" for text in later]
     return lines
 
 
-def _decision(dependence: dict[str, Any]) -> list[str]:
-    """What to do where the votes alone cannot decide."""
-    if dependence["decided"]:
-        return []
-    lines = ["VOTES ALONE CANNOT DECIDE which labels are right (see the first note)."]
-    if dependence["label_first"]:
+def _limits(summary: dict[str, Any]) -> list[str]:
+    """What limits all labels, and what to do where the votes alone cannot decide."""
+    lines = [f"caution: {_text(text, 400)}" for text in summary["limits"]]
+    dependence = summary["dependence"]
+    if not dependence["decided"]:
+        lines.insert(0, "VOTES ALONE CANNOT DECIDE which labels are right.")
+    if dependence["label_first"] and not dependence["decided"]:
         shown = ", ".join(_text(name, 24) for name in dependence["label_first"])
         lines += [
             f"label these items first: {shown}",
             "fill in `truth` in label_first.csv (beside the report) and run again with --gold FILE",
         ]
-    return [*lines, ""]
+    return [*lines, *([""] if lines else [])]
 
 
 def _methods(summary: dict[str, Any]) -> list[str]:

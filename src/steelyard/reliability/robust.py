@@ -29,14 +29,24 @@ class VoteAnalysis:
     group as one voter, and the group alone. If their labels differ in more than 5 % of the items,
     the votes alone cannot decide. The same holds where voters agree hardly more than by chance.
     Ten trusted answers or more settle it. Fits are made when they are first asked for.
+
+    Voters who are one voter asked in several ways (`same`) share one vote: that they agree shows
+    how consistent it is, not how right.
     """
 
     votes: Votes
     gold: Ints | None = None  # (N,), trusted answers, ABSTAIN elsewhere
+    same: tuple[tuple[int, ...], ...] = ()  # sets of voters that are ways of asking one voter
+
+    @cached_property
+    def joined(self) -> tuple[Votes, Ints]:
+        """Votes with one voter for each set of `same`, and the new number of each voter, (V,)."""
+        return merge_families(self.votes, self.same)
 
     @cached_property
     def dependence(self) -> Dependence:
-        return find_dependence(self.votes)
+        """Among the voters of `joined`."""
+        return find_dependence(self.joined[0])
 
     @cached_property
     def main(self) -> Reliability:
@@ -52,7 +62,7 @@ class VoteAnalysis:
         if self.dependence.near_chance or not groups or not self._few_voters:
             return ()
         merged = self._estimate((*self.dependence.families, *self._other_groups))
-        return (merged.posterior, *(_group_alone(self.votes, group) for group in groups))
+        return (merged.posterior, *(_group_alone(self.joined[0], group) for group in groups))
 
     @cached_property
     def disputed(self) -> float:
@@ -81,7 +91,7 @@ class VoteAnalysis:
     @cached_property
     def _few_voters(self) -> bool:
         copies = sum(len(family) - 1 for family in self.dependence.families)
-        return len(self.votes.voters) - copies <= FEW_VOTERS
+        return len(self.joined[0].voters) - copies <= FEW_VOTERS
 
     @property
     def _other_groups(self) -> tuple[tuple[int, ...], ...]:
@@ -92,7 +102,9 @@ class VoteAnalysis:
 
     def _estimate(self, sets: tuple[tuple[int, ...], ...]) -> Reliability:
         """`hierarchical` with one vote for each set, its score, and the skills of all voters."""
-        merged, number = merge_families(self.votes, sets)
+        joined, first = self.joined
+        merged, second = merge_families(joined, sets)
+        number = second[first]
         reliability = Hierarchical().estimate(merged, self.gold)
         reliability = with_confidence(VoteTable.of(merged, self.gold), reliability)
         skill = reliability.skill

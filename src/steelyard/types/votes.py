@@ -241,7 +241,7 @@ class Votes:
     def by_query(self) -> "Votes":
         """The same votes with each prompt variant of a voter as a voter.
 
-        Then estimators learn which template or option order to trust.
+        Such voters depend on one another: `query_groups` says which belong together.
         """
         keys, voter = np.unique(self.voter * len(self.queries) + self.query, return_inverse=True)
         pairs = [divmod(int(key), len(self.queries)) for key in keys]
@@ -252,6 +252,13 @@ class Votes:
             voter=voter.astype(np.int64),
             query=np.zeros(len(self.query), dtype=np.int64),
         )
+
+    def query_groups(self) -> tuple[tuple[int, ...], ...]:
+        """Numbers in `by_query()` of the voters that are one voter here, if several are."""
+        keys = np.unique(self.voter * len(self.queries) + self.query)
+        ends = np.flatnonzero(np.diff(keys // len(self.queries))) + 1
+        groups = np.split(np.arange(len(keys)), ends)
+        return tuple(tuple(group.tolist()) for group in groups if len(group) > 1)
 
 
 def distinct(names: Sequence[str]) -> tuple[str, ...]:

@@ -1,9 +1,11 @@
 """Whether the votes alone decide the labels: copies, rival groups, chance, collapse."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
+from steelyard.diagnostics.consistency import Consistency
 from steelyard.diagnostics.voters import judge_voters
 from steelyard.reliability.dependence import DependentPair, merge_families
 from steelyard.reliability.robust import VoteAnalysis
@@ -14,9 +16,9 @@ COLLAPSED = 0.2  # share of labels that would have to change for the class share
 FEWEST_LABELS = 30  # below which class shares are not compared
 
 
-def dependence_summary(votes: Votes, analysis: VoteAnalysis) -> dict[str, Any]:
+def dependence_summary(analysis: VoteAnalysis) -> dict[str, Any]:
     """The entry `dependence` of summary.json."""
-    dependence, rows = analysis.dependence, analysis.items_to_label()
+    dependence, rows, votes = analysis.dependence, analysis.items_to_label(), analysis.joined[0]
     return {
         "tested": dependence.tested,
         "mean_correlation": dependence.mean_correlation,
@@ -29,9 +31,11 @@ def dependence_summary(votes: Votes, analysis: VoteAnalysis) -> dict[str, Any]:
     }
 
 
-def decision_warnings(votes: Votes, analysis: VoteAnalysis) -> list[str]:
+def decision_warnings(analysis: VoteAnalysis, repeated: Sequence[Consistency]) -> list[str]:
     """What limits all labels, most important first."""
-    dependence, notes = analysis.dependence, []
+    dependence, votes = analysis.dependence, analysis.joined[0]
+    notes = _one_answer(votes)
+    notes += [text for entry in repeated if (text := _repeated(entry))]
     if analysis.undecided and dependence.near_chance:
         notes.append(
             "Votes alone cannot decide: voters agree hardly more than by chance (correlation "
@@ -48,9 +52,38 @@ def decision_warnings(votes: Votes, analysis: VoteAnalysis) -> list[str]:
     for family in dependence.families[:5]:
         names = listed(_names(votes, family))
         notes.append(f"Copies: {names} nearly always agree; they share one vote.")
-    if len(votes.voters) == 2:
+    if len(votes.voters) == 1:
+        text = "There is one voter: its reliability cannot be estimated"
+        if repeated:
+            text += ", however often it was asked: that its answers agree is consistency"
+        notes.append(f"{text}.")
+    elif len(votes.voters) == 2:
         notes.append("Two voters: where they differ, only true answers tell who is right.")
     return notes
+
+
+def _one_answer(votes: Votes) -> list[str]:
+    named = np.unique(votes.answer[votes.answer != ABSTAIN])
+    if not votes.classes or len(named) != 1:
+        return []
+    name = votes.classes[int(named[0])]
+    return [f"Every vote names the same class, {name!r}: the votes say nothing about the items."]
+
+
+def _repeated(entry: Consistency) -> str:
+    """What is wrong with a voter who was asked in several ways; empty if nothing is."""
+    if entry.constant:
+        return (
+            f"{entry.voter} answers {entry.commonest!r} in {entry.share:.0%} of its votes, however "
+            "it is asked: these say hardly anything about the items."
+        )
+    if entry.follows_the_question:
+        return (
+            f"{entry.voter} agrees with itself hardly more than by chance when it is asked in "
+            f"other ways ({entry.agreement:.0%} of the pairs of answers, by chance "
+            f"{entry.chance:.0%}): its answers follow the prompt or the order, not the item."
+        )
+    return ""
 
 
 def collapse_warnings(votes: Votes, labels: dict[str, Ints]) -> list[str]:
@@ -83,9 +116,10 @@ def independent_flags(
     """
     if analysis.undecided:
         return {name: [] for name in votes.voters}
-    merged, number = merge_families(votes, analysis.dependence.families)
+    joined, first = analysis.joined
+    merged, second = merge_families(joined, analysis.dependence.families)
     flags = judge_voters(merged, reliability).flags
-    return {name: list(flags[number[v]]) for v, name in enumerate(votes.voters)}
+    return {name: list(flags[second[first[v]]]) for v, name in enumerate(votes.voters)}
 
 
 def _names(votes: Votes, voters: tuple[int, ...]) -> list[str]:

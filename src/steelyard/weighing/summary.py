@@ -1,11 +1,13 @@
 """The values of summary.json, from which the report is made."""
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from importlib.metadata import version
 from typing import Any
 
 import numpy as np
 
+from steelyard.diagnostics.consistency import Consistency
 from steelyard.diagnostics.copies import find_copies
 from steelyard.diagnostics.relabel import relabel_first
 from steelyard.diagnostics.voters import judge_voters
@@ -98,6 +100,7 @@ def summarize(
     alpha: float | None,
     delta: float,
     analysis: VoteAnalysis,
+    repeated: Sequence[Consistency],
     options: DiagnosticOptions,
     labels_of: LabelsOf,
 ) -> dict[str, Any]:
@@ -109,6 +112,7 @@ def summarize(
         alpha: largest error of risk-controlled labels, or None.
         delta: probability of a larger one.
         analysis: whether the votes alone decide.
+        repeated: agreement of voters with themselves.
         options: what is computed beside the labels.
         labels_of: labels of other votes by the first method.
     """
@@ -118,6 +122,8 @@ def summarize(
     with_truth = first.right != ABSTAIN
     of_truth = truth if with_truth.any() else None
     relabel = relabel_first(votes, first.reliability, first.label)
+    limits = decision_warnings(analysis, repeated)
+    limits += collapse_warnings(votes, {name: entry.label for name, entry in scores.items()})
     return {
         "steelyard": version("steelyard"),
         "source": source.name,
@@ -133,13 +139,10 @@ def summarize(
         "ties": first.ties,
         "method": method,
         "truth": {"items": int(with_truth.sum()), "gold_items": int((gold != ABSTAIN).sum())},
-        "warnings": [
-            *decision_warnings(votes, analysis),
-            *collapse_warnings(votes, {name: entry.label for name, entry in scores.items()}),
-            *source.notes,
-            *_warnings(votes, first, truth),
-        ],
-        "dependence": dependence_summary(votes, analysis),
+        "limits": limits,
+        "warnings": [*limits, *source.notes, *_warnings(votes, first, truth)],
+        "dependence": dependence_summary(analysis),
+        "consistency": [asdict(entry) for entry in repeated],
         "methods": {name: entry.summary() for name, entry in scores.items()},
         "risk_control": None if alpha is None else _risk_control(first, gold, alpha, delta),
         "by_voter": _by_voter(votes, first, of_truth, gold, analysis),
@@ -167,18 +170,25 @@ def _by_voter(
     """What the votes show about each voter.
 
     A voter that shares no item with another voter, and has no gold item, has no accuracy: the
-    posterior only repeats its answers.
+    posterior only repeats its answers. Nor has anyone where there is a single voter, in however
+    many ways it was asked, or where all votes name one class.
     """
     with_gold = {votes.voters[v] for v in np.unique(votes.voter[gold[votes.example] != ABSTAIN])}
+    alone = len(analysis.joined[0].voters) == 1 and not with_gold
+    one_class = _one_class(votes) and not with_gold
     rows = judge_voters(votes, first.reliability, truth, gold=gold).rows()
     flags = independent_flags(votes, first.reliability, analysis)
     for row in rows:
         row["flags"] = flags[row["voter"]]
-        if analysis.undecided:
+        if analysis.undecided or alone or one_class:
             row["accuracy"] = None
         if row["agreement"] is None and row["voter"] not in with_gold:
             row["accuracy"] = None
     return sorted(rows, key=lambda row: row["accuracy"] is None)
+
+
+def _one_class(votes: Votes) -> bool:
+    return bool(votes.classes) and len(np.unique(votes.answer[votes.answer != ABSTAIN])) == 1
 
 
 def flat_voters(by_voter: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -232,14 +242,10 @@ def _warnings(votes: Votes, first: MethodScores, truth: Ints) -> list[str]:
         notes.append(
             f"{unanswered:,} items have no readable vote: their label is empty, their score 0."
         )
-    if len(votes.voters) == 1:
-        notes.append("There is one voter: its reliability cannot be estimated.")
-    elif (total < 2).all():
+    if (total < 2).all():
         notes.append("No item has two votes: voters cannot be compared with each other.")
     elif (counts.max(axis=1) == total).all():
         notes.append("All votes on each item agree: voters cannot be told apart.")
-    if votes.classes and (counts.sum(axis=0) > 0).sum() == 1:
-        notes.append("Every vote names the same class.")
     if first.ties:
         notes.append(f"{first.ties:,} labels are ties, broken at random.")
     evaluated = int((first.right != ABSTAIN).sum())

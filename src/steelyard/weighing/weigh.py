@@ -8,6 +8,7 @@ from typing import Any, get_args
 import numpy as np
 
 from steelyard.diagnostics.agreement import Scale
+from steelyard.diagnostics.consistency import consistency
 from steelyard.errors import ConfigError
 from steelyard.reliability import BaseEstimator, EstimationData, Majority
 from steelyard.reliability.robust import VoteAnalysis
@@ -84,7 +85,8 @@ def weigh(
             json or slots.
         classes: class names, or a JSON file of them; by default `labels.json` beside the votes, or
             the answers themselves.
-        by_query: count each prompt variant of a voter as a voter.
+        by_query: count each prompt variant of a voter as a voter, with one vote for all variants
+            of a voter: that they agree shows how consistent it is, not how right.
         alpha: keep the largest set of labels with at most this error rate; needs `truth` on a
             random part of the items.
         delta: allowed probability of exceeding alpha; by default 0.1.
@@ -122,10 +124,13 @@ def weigh(
     inputs = load_votes(
         votes, truth, gold, answers, duplicates, classes, reading, separator, slices
     )
+    repeated = consistency(inputs.votes)
+    same: tuple[tuple[int, ...], ...] = ()
     if by_query:
+        same = inputs.votes.query_groups()
         inputs = replace(inputs, votes=inputs.votes.by_query())
     estimators.setdefault("majority", Majority())
-    analysis = VoteAnalysis(inputs.votes, _trusted(inputs))
+    analysis = VoteAnalysis(inputs.votes, _trusted(inputs), same)
     scores = _score_methods(inputs, estimators, analysis)
     diagnostics.check_voters(inputs.votes)
     first = next(iter(estimators.values()))
@@ -134,7 +139,9 @@ def weigh(
         of_part = replace(inputs, votes=part, truth=inputs.truth[items], gold=inputs.gold[items])
         return _score_methods(of_part, {"": first}, None)[""].label
 
-    summary = summarize(inputs, scores, alpha, delta or DELTA, analysis, diagnostics, labels_of)
+    summary = summarize(
+        inputs, scores, alpha, delta or DELTA, analysis, repeated, diagnostics, labels_of
+    )
     report = None if out is None else write_files(Path(out), inputs.votes, scores, summary)
     return Weighed(
         votes=inputs.votes,
