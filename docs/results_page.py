@@ -21,8 +21,11 @@ IN_README = (
     "truth_filter",
 )
 IN_README_STUDY = ("naive", "majority", "filter", "random_keep.filter", "balanced")
-CROWD = ("majority", "dawid_skene", "one_coin", "hierarchical")
-CROWD_KIT = ("MajorityVote", "DawidSkene", "OneCoin")
+CROWD = ("majority", "dawid_skene", "one_coin", "glad", "mace", "hierarchical", "robust")
+OTHERS = (
+    *(("crowd-kit", name) for name in ("DawidSkene", "OneCoin", "GLAD", "MACE")),
+    ("cleanlab", "CROWDLAB"),
+)
 PAGE = ROOT / "docs" / "results.md"
 
 
@@ -36,7 +39,9 @@ def results_page() -> str:
         "filters": _tables([s for s in studies if "filter" in s["arms"]], FILTERS),
         "balanced": _tables(balanced, BALANCED),
         "estimators": _estimators(studies),
-        "crowd": _crowd(),
+        "crowd": _crowd("accuracy"),
+        "crowd-means": _crowd_means(),
+        "wrench": _wrench(),
         "missing": _missing(studies),
     }.items():
         text = fill(text, name, block)
@@ -150,14 +155,73 @@ def _estimators(studies: list[dict[str, Any]]) -> str:
     return "\n".join([*table_head("AUROC / ECE", *names), *rows])
 
 
-def _crowd() -> str:
+def _crowd_results() -> Any:
     path = ROOT / "benchmarks" / "results" / "crowd.json"
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+def _crowd(key: str) -> str:
+    """A score of every method on every set of votes."""
+    methods = [("steelyard", name) for name in CROWD] + list(OTHERS)
     rows = []
-    for entry in json.loads(path.read_text(encoding="utf-8"))["sets"]:
-        ours, theirs = entry["steelyard"], entry["crowd-kit"]
-        cells = [f"{ours[name]['accuracy']:.3f}" for name in CROWD]
-        cells += [f"{theirs[name]['accuracy']:.3f}" for name in CROWD_KIT]
-        rows.append(row_of(entry["set"].removeprefix("crowd_"), *cells))
-    names = ("majority", "Dawid-Skene", "one-coin")
-    head = table_head("set", *CROWD, *(f"crowd-kit {name}" for name in names))
-    return "\n".join([*head, *rows])
+    for entry in _crowd_results()["sets"]:
+        values = (entry[side].get(name, {}).get(key) for side, name in methods)
+        cells = [number(value) for value in values]
+        name = entry["set"].removeprefix("crowd_") + (" *" if entry["undecided"] else "")
+        rows.append(row_of(name, *cells))
+    head = (name if side == "steelyard" else f"{side} {name}" for side, name in methods)
+    return "\n".join([*table_head("set", *head), *rows])
+
+
+def _crowd_means() -> str:
+    """Means over the sets, and the share of voters whose accuracy is in its range."""
+    sets = _crowd_results()["sets"]
+    rows = []
+    for side, name in [*(("steelyard", name) for name in CROWD), *OTHERS]:
+        measured = [entry[side].get(name, {}) for entry in sets]
+        measured = [part for part in measured if "accuracy" in part]
+        crowds = [
+            e[side][name]
+            for e in sets
+            if e["set"].startswith("crowd_") and "accuracy" in e[side].get(name, {})
+        ]
+        with_voters = [part for part in crowds if part.get("voters")]
+        inside = sum(part["in range"] for part in with_voters)
+        voters = sum(part["voters"] for part in with_voters)
+        cells = [
+            str(len(measured)),
+            number(_mean(part["accuracy"] for part in measured)),
+            number(_mean(part["regret"] for part in measured)),
+            number(max(part["regret"] for part in measured)),
+            number(_mean(part["auroc"] for part in measured)),
+            number(_mean(part["ece"] for part in crowds)),
+            f"{inside / voters:.2f} of {voters}" if voters else "",
+        ]
+        rows.append(row_of(name if side == "steelyard" else f"{side} {name}", *cells))
+    head = ("sets", "accuracy", "regret", "largest", "AUROC", "ECE, crowds", "voters in range")
+    return "\n".join([*table_head("method", *head), *rows])
+
+
+def _wrench() -> str:
+    """Test scores on WRENCH, as published and of Steelyard."""
+    entries = _crowd_results()["wrench"]
+    names = [*CROWD]
+    models = list(entries[0]["published"]) if entries else []
+    rows = [
+        row_of(
+            f"{entry['set']}, {entry['metric'].split('(')[1].strip('.)').lower()}",
+            *(number(entry["steelyard"][name]) for name in names),
+            *(number(entry["published"][model]) for model in models),
+        )
+        for entry in entries
+    ]
+    return "\n".join([*table_head("test", *names, *(f"published {m}" for m in models)), *rows])
+
+
+def number(value: float | None) -> str:
+    return "" if value is None else f"{value:.3f}"
+
+
+def _mean(values: Any) -> float | None:
+    known = [value for value in values if value is not None]
+    return sum(known) / len(known) if known else None
