@@ -2,6 +2,7 @@
 
 import json
 import os
+import select
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -10,6 +11,8 @@ from pathlib import Path
 from typing import Any
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("chrome")
+
+PATIENCE = 60  # seconds of silence
 
 
 class Browser:
@@ -37,6 +40,10 @@ class Browser:
     def open(self, page: Path) -> None:
         """Load a page and wait until its script has run."""
         self.call("Page.navigate", url=page.absolute().as_uri())
+        self.wait()
+
+    def wait(self) -> None:
+        """Wait until a page is loaded."""
         while (event := self._next()).get("method") != "Page.loadEventFired":
             self._note(event)
 
@@ -61,6 +68,7 @@ class Browser:
 
     def _next(self) -> Any:
         while b"\0" not in self._buffer:
+            assert select.select([self._replies], [], [], PATIENCE)[0], "the browser is silent"
             part = os.read(self._replies, 1 << 20)
             assert part, "the browser ended"
             self._buffer += part

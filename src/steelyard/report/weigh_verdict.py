@@ -28,7 +28,9 @@ def _labels(summary: Results) -> list[str]:
     if not decided(summary):
         which = "those of the majority" if method == "robust" else f"those of {method}"
         return [f"None yet: `labels.csv` has {which}, and the votes cannot tell if they are right."]
-    sentences = [risk_sentence(summary) or f"The labels in `labels.csv`, by the method {method}."]
+    sentences = [f"The labels in `labels.csv`, by the method {method}."]
+    if risk := risk_sentence(summary):
+        sentences = [f"{risk} All labels are in `labels.csv`."]
     unlabelled = (summary.get("label_scores") or {}).get("none")
     if unlabelled:
         verb = "has" if unlabelled == 1 else "have"

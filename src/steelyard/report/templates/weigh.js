@@ -60,7 +60,7 @@ function makeSortable(table) {
     button.addEventListener("click", () => {
       all = true;
       for (const row of table.tBodies[0].rows) row.hidden = false;
-      button.remove();
+      note.textContent = note.dataset.rest === "0" ? "" : `${note.dataset.rest} more in ${table.dataset.file}.`;
     });
   }
 }
@@ -69,7 +69,7 @@ document.querySelectorAll("table.sortable").forEach(makeSortable);
 
 // Items: filtered, ordered and shown in pages.
 
-const PAGE = 50;
+const PAGE = 25;
 const LONG = 240; // characters of a text shown at first
 const NAMES = 12; // voters of one answer shown at first
 const UNSAFE = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u200e\u200f\u202a-\u202e\u2066-\u2069]/g;
@@ -158,7 +158,7 @@ function browse(data) {
         const isDissent = rank(answer) === 1;
         const line = make("p", { className: isDissent ? "dissent" : "" });
         const title = answer < 0 ? "no answer" : answerOf(answer);
-        line.append(make("b", {}, `${title} ${size(names)}`), isDissent ? " (dissent): " : ": ");
+        line.append(make("b", {}, title), ` by ${size(names)}${isDissent ? " (dissent)" : ""}: `);
         const shown = [...names].map(
           ([voter, times]) => visible(data.voters[voter]) + (times > 1 ? ` ×${times}` : ""));
         if (shown.length <= NAMES) line.append(shown.join(", "));
