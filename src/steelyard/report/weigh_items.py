@@ -115,7 +115,7 @@ def _item_line(items: LabelledItems, row: int) -> ItemLine:
     return ItemLine(
         id=plain(votes.ids[row]),
         text=shortened(items.texts[row], 240) if items.texts else "",
-        label=plain(items.names[row] or "none"),
+        label="no label" if label < 0 else plain(items.names[row]),
         score=f"{items.score[row]:.3f}",
         slice=plain(items.slices[row]) if items.slices else "",
         answers=answers,

@@ -79,7 +79,7 @@ function browse(data) {
   const form = by("item-filter");
   const field = (name) => form.elements[name];
   const selected = new Set();
-  const answerOf = (number) => (number < 0 ? "none" : visible(data.answers[number]));
+  const answerOf = (number) => (number < 0 ? "no label" : visible(data.answers[number]));
   const searched = data.ids.map((id, i) => `${id}\n${data.texts?.[i] ?? ""}`.toLowerCase());
   const dissent = data.votes.map((votes, i) => {
     let count = 0;
