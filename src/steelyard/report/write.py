@@ -21,12 +21,13 @@ def write_study_report(results: Results, folder: Path) -> Path:
     return folder / "report.html"
 
 
-def write_weigh_report(summary: Results, folder: Path) -> Path:
+def write_weigh_report(summary: Results, folder: Path, items: Results | None = None) -> Path:
     """Write `report.html` into `folder`; returns its path.
 
-    `summary` is the content of `summary.json`; a part that is missing or null is omitted.
+    `summary` is the content of `summary.json`; a part that is missing or null is omitted. `items`
+    are those that the reader may browse, least sure first.
     """
-    page = weigh_page(summary)
+    page = weigh_page(summary, items)
     folder.mkdir(parents=True, exist_ok=True)
     write_text(folder / "report.html", page)
     return folder / "report.html"
