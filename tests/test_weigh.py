@@ -196,7 +196,6 @@ KEYS = {
     "dependence",
     "limits",
     "consistency",
-    "scores",
     *("relabel_items", "agreement", "pairs", "effective_voters", "class_counts", "judges"),
     *("best_voter", "class_shares", "alternative_annotator", "position_bias", "drop_voters"),
     *("forecast", "slices"),
@@ -209,7 +208,6 @@ def test_files_are_written_whole(tmp_path: Path) -> None:
     assert result.report == tmp_path / "out" / "report.html"
     written = sorted(str(p.relative_to(tmp_path)) for p in tmp_path.rglob("*") if p.is_file())
     assert written == [
-        "out/labels.csv",
         "out/methods/majority.parquet",
         *(f"out/{name}" for name in ("reliability.parquet", "report.html", "summary.json")),
         "out/voters.csv",

@@ -91,8 +91,8 @@ VotesColumns = Annotated[
     list[str],
     typer.Option(
         metavar="NAME=COLUMN",
-        help="Read id, voter, answer, query, probabilities, reason or text from a column of "
-        "another name, such as voter=worker or answer=response.label; id=# numbers the rows. The "
+        help="Read id, voter, answer, query, probabilities or reason from a column of another "
+        "name, such as voter=worker or answer=response.label; id=# numbers the rows. The "
         "option may be repeated.",
     ),
 ]

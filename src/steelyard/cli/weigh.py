@@ -1,7 +1,6 @@
 """`steelyard weigh`: merge several labels per item into one, and rate labels and voters."""
 
 import csv
-import shlex
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -175,7 +174,7 @@ def weigh(
         abstain=abstain,
         separator={"tab": "\t", "\\t": "\t"}.get(sep or "", sep),
     )
-    for line in table(result.summary, terminal_columns(), result.report):
+    for line in table(result.summary, terminal_columns()):
         print_text(line)
     print(f"report: {result.report}")
 
@@ -193,15 +192,12 @@ def _method(text: str) -> str | dict[str, Any]:
     return dict(settings)
 
 
-def table(
-    summary: dict[str, Any], columns: int | None = None, report: Path | None = None
-) -> list[str]:
+def table(summary: dict[str, Any], columns: int | None = None) -> list[str]:
     """The lines that `weigh` prints; text from the votes is made printable.
 
     Args:
         summary: as `sy.weigh(...).summary` has it.
         columns: width of the terminal; None where the output is no terminal, and nothing is cut.
-        report: the page, beside which the other files are.
     """
     voters = counted(summary["voters"], "voter")
     classes = summary["classes"]
@@ -219,28 +215,27 @@ def table(
             else "no duplicate votes"
         ),
         "",
-        *_limits(summary, report),
+        *_limits(summary),
         *_methods(summary),
         *_risk_control(summary["risk_control"]),
         *_voters(summary, columns),
     ]
-    later = summary["warnings"][len(summary.get("limits", ())) :]
+    later = summary["warnings"][len(summary["limits"]) :]
     lines += [f"note: {_text(text, 400)}" for text in later]
     return lines
 
 
-def _limits(summary: dict[str, Any], report: Path | None) -> list[str]:
+def _limits(summary: dict[str, Any]) -> list[str]:
     """What limits all labels, and what to do where the votes alone cannot decide."""
-    lines = [f"caution: {_text(text, 400)}" for text in summary.get("limits", ())]
+    lines = [f"caution: {_text(text, 400)}" for text in summary["limits"]]
     dependence = summary["dependence"]
     if not dependence["decided"]:
         lines.insert(0, "VOTES ALONE CANNOT DECIDE which labels are right.")
     if dependence["label_first"] and not dependence["decided"]:
-        shown = ", ".join(_text(name) for name in dependence["label_first"])
-        path = "label_first.csv" if report is None else report.parent / "label_first.csv"
+        shown = ", ".join(_text(name, 24) for name in dependence["label_first"])
         lines += [
             f"label these items first: {shown}",
-            f"fill in `truth` in {path} and run again with --gold {shlex.quote(str(path))}",
+            "fill in `truth` in label_first.csv (beside the report) and run again with --gold FILE",
         ]
     return [*lines, *([""] if lines else [])]
 

@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from steelyard.io import atomic
-from steelyard.io.inert import inert
 from steelyard.labelling.items import Items
 from steelyard.store.store import fingerprint, library_versions
 from steelyard.supervision.api.request import ReplyCache, RequestProgress, request_key
 from steelyard.supervision.protocol import BaseSupervisor, VoteRequest
 from steelyard.types import ABSTAIN, Votes
 from steelyard.types.task_kinds import KINDS, TaskKind
+from steelyard.weighing.files import inert
 
 Row = dict[str, Any]
 COLUMNS = (

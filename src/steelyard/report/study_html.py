@@ -1,7 +1,6 @@
 """The report of a study as one HTML page that works offline, without scripts, in light and dark."""
 
 import re
-from importlib.resources import files
 from typing import TYPE_CHECKING
 
 from steelyard.report import study_tables
@@ -52,11 +51,6 @@ def template(name: str) -> "Template":
     environment.filters["plain"] = plain
     environment.filters["prose"] = prose
     return environment.get_template(name)
-
-
-def read_text(name: str) -> str:
-    """A file of the templates as it is, such as a script."""
-    return (files("steelyard.report") / "templates" / name).read_text(encoding="utf-8")
 
 
 def prose(text: object) -> "Markup":

@@ -68,13 +68,8 @@ def weigh_notes(summary: Results) -> list[Note]:
 
 def _about_decision(summary: Results) -> list[str]:
     """The warnings that limit all labels."""
-    return [plain(text) for text in summary.get("limits") or ()]
-
-
-def other_warnings(summary: Results) -> list[str]:
-    """The warnings besides those that limit all labels, which stand above."""
-    limits = set(_about_decision(summary))
-    return [text for text in map(plain, summary.get("warnings") or ()) if text not in limits]
+    warnings = [plain(text) for text in summary.get("warnings") or ()]
+    return [text for text in warnings if text.startswith(("Votes alone", "Copies:", "`"))]
 
 
 def facts(summary: Results) -> str:
@@ -128,16 +123,6 @@ def risk_evidence(summary: Results) -> str:
         f"{count(risk.get('wrong'))} of {count(risk.get('gold'))} kept labels with known truth "
         f"are wrong; the upper bound of the error rate is {percent(risk.get('bound'), 1)}."
     )
-
-
-def shown_items(items: Results | None) -> str:
-    """Which items the page holds."""
-    if not items:
-        return ""
-    held, total = len(items["id"]), items["total"]
-    text = f"All {count(total)}" if held > 1 else "The only one"
-    text = text if held == total else f"The {count(held)} least sure of {count(total)}"
-    return f"{text}, least sure first, with every vote. All are in labels.csv."
 
 
 def glossary(summary: Results) -> dict[str, str]:

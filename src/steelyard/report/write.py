@@ -21,13 +21,12 @@ def write_study_report(results: Results, folder: Path) -> Path:
     return folder / "report.html"
 
 
-def write_weigh_report(summary: Results, folder: Path, items: Results | None = None) -> Path:
+def write_weigh_report(summary: Results, folder: Path) -> Path:
     """Write `report.html` into `folder`; returns its path.
 
-    `summary` is the content of `summary.json`; a part that is missing or null is omitted. `items`
-    are those that the reader may browse, least sure first.
+    `summary` is the content of `summary.json`; a part that is missing or null is omitted.
     """
-    page = weigh_page(summary, items)
+    page = weigh_page(summary)
     folder.mkdir(parents=True, exist_ok=True)
     write_text(folder / "report.html", page)
     return folder / "report.html"

@@ -55,11 +55,6 @@ TRUTH_WORDS = {
 """Words of names of columns that hold the truth or what was made of the votes."""
 LONE_WORDS = {"final", "prediction", "predicted", "pred", "true", "merged", "resolved"}
 """The same, unless several columns have that word: `final_ann`, `final_bob` are voters."""
-TEXTS = (
-    *("text", "sentence", "question", "prompt", "input", "content", "tweet", "document"),
-    *("passage", "instruction", "title"),
-)
-"""Columns that hold what an item says, the first that there is."""
 NO_VOTERS = {
     *("split", "fold", "url", "link", "date", "time", "timestamp", "seed", "batch", "batch_id"),
     *("text", "sentence", "sentence1", "sentence2", "question", "prompt", "context", "premise"),
@@ -72,16 +67,6 @@ NO_VOTERS = {
     *("votes_count", "num_votes", "n_votes", "count", "status"),
 }
 """Columns that are not voters in a file with one column per voter; a note reports them."""
-
-
-def text_column(columns: Collection[str]) -> str | None:
-    """The column with the texts of the items, to be shown beside their labels; None without one.
-
-    >>> text_column(["id", "Title", "text", "ann"]), text_column(["id", "ann", "bob"])
-    ('text', None)
-    """
-    keys = {column_key(name): name for name in reversed([*columns])}
-    return next((keys[name] for name in TEXTS if name in keys), None)
 
 
 def column_key(name: str) -> str:

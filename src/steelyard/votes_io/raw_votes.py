@@ -12,7 +12,7 @@ from steelyard.errors import InputError
 from steelyard.io.columns import MISSING, Column, Encoder
 from steelyard.io.row_source import RowSource
 from steelyard.io.rows import Row, stem
-from steelyard.votes_io.column_names import candidates, column_key, text_column
+from steelyard.votes_io.column_names import candidates, column_key
 from steelyard.votes_io.exports.convert import as_long_rows
 from steelyard.votes_io.layout import OPTIONAL, Header, check_named, find_layout
 from steelyard.votes_io.names import name_column, require_column
@@ -43,10 +43,6 @@ def read_raw_votes(
     first = next(iter(source.rows()))[1]
     if notes and voter is None and "voter" not in first:  # an export that names no voter
         voter = stem(Path(source.name))
-    text = options.columns.get("text") or text_column([c for c in first if c not in truth])
-    if text in (*options.voters, *options.columns.values()) and "text" not in options.columns:
-        text = None
-    truth = [*truth, *([] if text is None or text in truth else [text])]
     header = find_layout(source.name, first, truth, options, has_voter=voter is not None)
     if header.layout == "nested":
         raw = _nested(source, header, truth)
@@ -61,7 +57,7 @@ def read_raw_votes(
         raw = _long(source, header, columns, truth, voter)
         if "id" not in options.columns:
             _check_row_ids(raw, columns, others)
-    return replace(of_voters(raw, options), notes=(*notes, *raw.notes), text=text)
+    return replace(of_voters(raw, options), notes=(*notes, *raw.notes))
 
 
 def _columns(source: RowSource, wanted: Collection[str] | None) -> dict[str, Column]:

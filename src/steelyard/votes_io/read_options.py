@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from steelyard.errors import ConfigError
 
-COLUMNS = ("id", "voter", "answer", "query", "probabilities", "reason", "text")
+COLUMNS = ("id", "voter", "answer", "query", "probabilities", "reason")
 ROW_NUMBER = "#"
 """The name of a column, for `id`, that stands for the number of the row."""
 
@@ -15,7 +15,7 @@ class ReadOptions:
     """Names of columns, the voters that count, and the answers that abstain."""
 
     columns: Mapping[str, str] = field(default_factory=dict)
-    """Role (one of COLUMNS) -> the file's name of the column."""
+    """Role (id, voter, answer, query, probabilities, reason) -> the file's name of the column."""
     voters: tuple[str, ...] = ()
     """The only voters that count; columns of a file with one column per voter. Empty: all."""
     without: tuple[str, ...] = ()

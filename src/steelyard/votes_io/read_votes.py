@@ -46,7 +46,6 @@ class LoadedVotes:
     truth: dict[str, Ints] = field(default_factory=dict)  # by column, (N,) as in `read_truth`
     notes: tuple[str, ...] = ()  # sentences about ambiguous answers
     columns: dict[str, tuple[str, ...]] = field(default_factory=dict)  # (N,) texts, "" if empty
-    texts: tuple[str, ...] = ()  # (N,) what each item says, "" if unknown; empty without a column
 
 
 def read_votes(
@@ -54,7 +53,6 @@ def read_votes(
     *,
     classes: tuple[str, ...] | None = None,
     named_in: str = "",
-    classes_may_differ: bool = False,
     answers: Answers = "closed",
     duplicates: Duplicates = "error",
     truth: Collection[str] = (),
@@ -72,8 +70,6 @@ def read_votes(
             paths; then the name of a file is the voter of rows that name none.
         classes: names of the classes; a whole number is a name, or the number of a class.
         named_in: the file that names the classes, for messages.
-        classes_may_differ: whether `classes` are ignored where no answer is one of their names
-            and some are no class: names that stand beside the file and are of another one.
         answers: "closed" for answers that name classes, else the format of open answers: number,
             text, json or slots.
         duplicates: what to do with repeated votes of a voter on an item with the same prompt.
@@ -89,15 +85,11 @@ def read_votes(
     _check_ids(raw)
     label_set: FileClasses | OpenAnswers
     if answers == "closed":
-        others = classes is not None and classes_may_differ and are_others(raw, classes, options)
         label_set, notes = (
             (FileClasses(classes, options), list[str]())
-            if classes is not None and not others
+            if classes is not None
             else infer_classes(raw, options)
         )
-        if others:
-            classes = None
-            notes.append(f"{named_in} names other classes, and was not used.")
         number = class_numbers(raw, label_set, named_in)
         notes += _abstentions(raw, number, label_set)
     else:
@@ -111,11 +103,9 @@ def read_votes(
         if name in truth
     }
     notes += [*_similar_voters(raw), *_unused(raw, options), *_truth_voters(raw, options)]
-    columns = {name: _item_texts(raw, name) for name in kept_columns}
-    texts = () if raw.text is None else _item_texts(raw, raw.text)
-    notes = [*raw.notes, *notes]
+    texts = {name: _item_texts(raw, name) for name in kept_columns}
     return LoadedVotes(
-        votes, raw.header, label_set, repeated, true_answers, tuple(notes), columns, texts
+        votes, raw.header, label_set, repeated, true_answers, (*raw.notes, *notes), texts
     )
 
 
@@ -148,13 +138,6 @@ def class_numbers(raw: RawVotes, label_set: FileClasses, named_in: str = "") -> 
         vote = int(np.argmax(number == NO_CLASS))
         refuse(raw, vote, not_a_class(raw.value(vote), label_set.names, named_in))
     return number
-
-
-def are_others(raw: RawVotes, classes: tuple[str, ...], options: ReadOptions) -> bool:
-    """Whether no answer is one of these names, and some are no numbers of them either."""
-    values = raw.answer.values
-    named = any(str(value) in classes for value in values)
-    return not named and bool((FileClasses(classes, options).numbers(values) == NO_CLASS).any())
 
 
 def not_a_class(value: Any, names: Sequence[str], named_in: str = "") -> str:

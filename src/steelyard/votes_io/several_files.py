@@ -105,7 +105,6 @@ def merged(parts: Sequence[RawVotes]) -> RawVotes:
         probabilities=None,
         reason=Column(reasons.values, whole["reason"]) if has_reasons else None,
         truth=_truth(parts),
-        text=parts[0].text if len({part.text for part in parts}) == 1 else None,
         notes=tuple(dict.fromkeys(note for part in parts for note in part.notes)),
     )
 
@@ -113,8 +112,6 @@ def merged(parts: Sequence[RawVotes]) -> RawVotes:
 def _truth(parts: Sequence[RawVotes]) -> dict[str, Column]:
     truth = {}
     for name in parts[0].truth:
-        if not all(name in part.truth for part in parts):
-            continue
         encoder, codes = Encoder(), []
         for part in parts:
             numbers = [encoder.number(value) for value in part.truth[name].values]

@@ -37,7 +37,6 @@ class RawVotes:
     reason: Column | None  # (M,)
     truth: dict[str, Column]  # (R,), by the name of the file's column
     notes: tuple[str, ...] = ()  # sentences about how the rows were read
-    text: str | None = None  # the column of `truth` that holds the texts of the items
 
     @property
     def example(self) -> Codes:

@@ -11,14 +11,13 @@ import numpy as np
 
 from steelyard.errors import InputError
 from steelyard.io.atomic import draft_folder, remove_stale_drafts
-from steelyard.io.inert import inert
 from steelyard.report import write_weigh_report
 from steelyard.types import Votes
-from steelyard.weighing.inputs import WeighInputs
-from steelyard.weighing.items import browsable_items, write_labels
 from steelyard.weighing.summary import VOTER_COLUMNS, MethodScores, flat_voters
 
 SUMMARY, LABEL_FIRST = "summary.json", "label_first.csv"
+FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "|", "%")
+"""Beginnings of cells that a spreadsheet may run as a formula."""
 
 
 def check_output_folder(out: Path) -> None:
@@ -45,7 +44,7 @@ def check_output_folder(out: Path) -> None:
 
 
 def write_files(
-    out: Path, inputs: WeighInputs, scores: Mapping[str, MethodScores], summary: dict[str, Any]
+    out: Path, votes: Votes, scores: Mapping[str, MethodScores], summary: dict[str, Any]
 ) -> Path:
     """Write all files beside `out`, then put them into it; returns the path of the report.
 
@@ -61,8 +60,6 @@ def write_files(
     remove_stale_drafts(out.parent, f"{out.name}-")
     with draft_folder(out) as draft:
         first, *others = scores
-        votes = inputs.votes
-        write_labels(draft / "labels.csv", inputs, scores[first])
         write_reliability(draft / "reliability.parquet", votes, scores[first])
         (draft / "methods").mkdir()
         for name in others:
@@ -72,7 +69,7 @@ def write_files(
             write_items_to_label(draft / LABEL_FIRST, summary["dependence"]["label_first"])
         text = json.dumps(summary, indent=1, ensure_ascii=False, allow_nan=False)
         (draft / SUMMARY).write_text(text, encoding="utf-8")
-        report = write_weigh_report(summary, draft, browsable_items(inputs, scores[first]))
+        report = write_weigh_report(summary, draft)
         _put(draft, out)
     return out / str(report.name)
 
@@ -132,6 +129,15 @@ def write_items_to_label(path: Path, ids: list[str]) -> None:
         csv.writer(file).writerows([("id", "truth"), *((name, "") for name in ids)])
         file.flush()
         os.fsync(file.fileno())
+
+
+def inert(text: str) -> str:
+    """A text for a cell, that no spreadsheet takes for a formula.
+
+    >>> inert("=1+1"), inert("ann")
+    ("'=1+1", 'ann')
+    """
+    return f"'{text}" if text.lstrip(" ").startswith(FORMULA) else text
 
 
 def _put(draft: Path, out: Path) -> None:

@@ -72,7 +72,6 @@ class WeighInputs:
     truth: Ints  # (N,), ABSTAIN where unknown or in `gold`, NO_CANDIDATE where no vote has it
     gold: Ints  # (N,), the same for the answers that estimators hold fixed
     slices: tuple[str, ...] = ()  # (N,), "" of none; empty where none were asked for
-    texts: tuple[str, ...] = ()  # (N,), what the items say, "" if unknown; empty without a column
 
 
 def load_votes(
@@ -93,8 +92,7 @@ def load_votes(
     """
     label_set: FileClasses | OpenAnswers | None
     columns: dict[str, Ints] = {}
-    named_columns: dict[str, tuple[str, ...]] = {}
-    texts: tuple[str, ...] = ()
+    texts: dict[str, tuple[str, ...]] = {}
     if isinstance(votes, Votes):
         _check_table_options(options, separator)
         table = _of_voters(votes, options)
@@ -115,7 +113,7 @@ def load_votes(
             separator=separator,
         )
         table, label_set, columns = loaded.votes, loaded.label_set, loaded.truth
-        named_columns, texts = loaded.columns, loaded.texts
+        texts = loaded.columns
         source = _source(name, loaded, duplicates)
     notes = list(source.notes)
     known_truth, known_gold = (
@@ -138,8 +136,7 @@ def load_votes(
         source,
         np.where(in_gold, ABSTAIN, known_truth),
         known_gold,
-        _slices(slices, table, named_columns),
-        texts,
+        _slices(slices, table, texts),
     )
 
 
@@ -224,7 +221,6 @@ def _are_paths(votes: object) -> bool:
 class _ClassNames(TypedDict):
     classes: tuple[str, ...] | None
     named_in: str
-    classes_may_differ: bool
 
 
 def _class_names(
@@ -232,23 +228,15 @@ def _class_names(
 ) -> _ClassNames:
     """The names of classes that are given, or in `labels.json` beside the votes."""
     if answers != "closed":
-        return {"classes": None, "named_in": "", "classes_may_differ": False}
+        return {"classes": None, "named_in": ""}
     if isinstance(classes, str | Path):
-        return {
-            "classes": read_names_file(Path(classes)),
-            "named_in": Path(classes).name,
-            "classes_may_differ": False,
-        }
+        return {"classes": read_names_file(Path(classes)), "named_in": Path(classes).name}
     if classes is not None:
-        return {"classes": tuple(classes), "named_in": "", "classes_may_differ": False}
+        return {"classes": tuple(classes), "named_in": ""}
     first: Any = cast("Sequence[Any]", votes)[0] if _are_paths(votes) else votes
     is_file = isinstance(first, str | Path) and str(first) != "-"
     names = read_names(Path(first).parent) if is_file else None
-    return {
-        "classes": names,
-        "named_in": "labels.json" if names else "",
-        "classes_may_differ": True,
-    }
+    return {"classes": names, "named_in": "labels.json" if names else ""}
 
 
 def _source(name: str, loaded: LoadedVotes, duplicates: Duplicates) -> VotesSource:

@@ -34,7 +34,6 @@ VOTER_COLUMNS = (
     *("voter", "votes", "abstained", "accuracy", "low", "high", "agreement"),
     *("true_accuracy", "true_low", "true_high", "flags"),
 )
-SURE = 0.9  # score from which a label is called sure
 FEW = 30  # labels of known truth below which an accuracy is uncertain
 
 
@@ -138,7 +137,6 @@ def summarize(
         "abstained": int((~readable).sum()),
         "duplicates": {"policy": source.policy, "found": source.duplicates},
         "ties": first.ties,
-        "scores": _scores(votes, first.reliability),
         "method": method,
         "truth": {"items": int(with_truth.sum()), "gold_items": int((gold != ABSTAIN).sum())},
         "limits": limits,
@@ -187,14 +185,6 @@ def _by_voter(
         if row["agreement"] is None and row["voter"] not in with_gold:
             row["accuracy"] = None
     return sorted(rows, key=lambda row: row["accuracy"] is None)
-
-
-def _scores(votes: Votes, reliability: Reliability) -> dict[str, float | None]:
-    """Mean score of the labels, and the share of them with a score of 0.9 or more."""
-    score = reliability.score[votes.answered]
-    if not len(score):
-        return {"mean": None, "sure": None}
-    return {"mean": float(score.mean()), "sure": float((score >= SURE).mean())}
 
 
 def _one_class(votes: Votes) -> bool:

@@ -79,8 +79,7 @@ def weigh(
             answer numbers with ABSTAIN where unknown.
         gold: true answers that the estimators hold fixed, in the same form; these items are not
             evaluated.
-        out: folder to write labels.csv, reliability.parquet, voters.csv, summary.json and
-            report.html to.
+        out: folder to write reliability.parquet, voters.csv, summary.json and report.html to.
         duplicates: what to do with repeated votes of a voter on an item with the same prompt.
         answers: "closed" if answers name classes, else the format of open answers: number, text,
             json or slots.
@@ -143,7 +142,7 @@ def weigh(
     summary = summarize(
         inputs, scores, alpha, delta or DELTA, analysis, repeated, diagnostics, labels_of
     )
-    report = None if out is None else write_files(Path(out), inputs, scores, summary)
+    report = None if out is None else write_files(Path(out), inputs.votes, scores, summary)
     return Weighed(
         votes=inputs.votes,
         reliabilities={name: method.reliability for name, method in scores.items()},
