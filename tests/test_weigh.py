@@ -195,6 +195,7 @@ KEYS = {
     *("risk_control", "by_voter", "copies", "relabel", "entropy_bins", "class_scores"),
     "dependence",
     "limits",
+    *("label_accuracy", "label_scores"),
     "consistency",
     *("relabel_items", "agreement", "pairs", "effective_voters", "class_counts", "judges"),
     *("best_voter", "class_shares", "alternative_annotator", "position_bias", "drop_voters"),
@@ -208,6 +209,7 @@ def test_files_are_written_whole(tmp_path: Path) -> None:
     assert result.report == tmp_path / "out" / "report.html"
     written = sorted(str(p.relative_to(tmp_path)) for p in tmp_path.rglob("*") if p.is_file())
     assert written == [
+        "out/labels.csv",
         "out/methods/majority.parquet",
         *(f"out/{name}" for name in ("reliability.parquet", "report.html", "summary.json")),
         "out/voters.csv",

@@ -54,7 +54,7 @@ def test_nothing_said_is_an_abstention(weigh: Weigh, tmp_path: Path, answer: Any
 def test_nan_of_pandas_abstains_and_is_counted(weigh: Weigh, tmp_path: Path) -> None:
     said = weigh(columns(answer=np.array([0.0, 1.0, np.nan])))
     assert "1 abstention, no duplicate votes" in said.out
-    assert "note: 1 answers of nan abstain." in said.out
+    assert "note: 1 answer of nan abstains." in said.out
     assert summary(tmp_path)["classes"] == ["0", "1"]
     assert labels(tmp_path)[1] == ("q2", None, 0.0)
 

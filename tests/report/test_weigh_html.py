@@ -1,5 +1,7 @@
 """The page of `weigh`: says whom to trust, complete, offline, inert, for small and large crowds."""
 
+import base64
+import hashlib
 import re
 from pathlib import Path
 from typing import Any
@@ -238,7 +240,10 @@ def test_flagged_voters_of_a_large_crowd_are_shown_apart() -> None:
 def test_the_page_loads_nothing_and_has_light_and_dark() -> None:
     page = weigh_page(summary())
     reader = Reader(page)
-    assert not {"script", "link", "img", "iframe", "object", "embed"} & set(reader.tags)
+    assert not {"link", "img", "iframe", "object", "embed"} & set(reader.tags)
+    script = "".join(reader.scripts)
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    assert f"script-src 'sha256-{digest}'" in page  # and no other script may run
     assert not any(name.startswith("on") for name, _ in reader.attributes)
     assert all(
         (v or "").startswith("#") for name, v in reader.attributes if name in ("src", "href")

@@ -212,7 +212,7 @@ def test_a_text_that_may_abstain_is_noted(tmp_path: Path) -> None:
     assert read.notes == (
         "The answer 'N/A' is read as a class; an empty answer abstains. If it is none, give it as "
         "`abstain`.",
-        "1 answers of 'NULL' abstain.",
+        "1 answer of 'NULL' abstains.",
     )
 
 
@@ -256,7 +256,7 @@ def test_open_numbers_are_candidates_of_their_item(tmp_path: Path) -> None:
     assert votes.candidates.tolist() == [2, 1, 1]
     assert votes.answer.tolist() == [0, 0, 1, ABSTAIN, 0, ABSTAIN]
     assert votes.texts == ("$1,200.00", "1200", "7", "no idea", "-1", "")
-    assert read.notes == ("1 answers have no number in them and abstain, such as 'no idea'.",)
+    assert read.notes == ("1 answer has no number in it and abstains, such as 'no idea'.",)
     truth = text(tmp_path / "t.csv", 'id,truth\nq1,"1,200"\nq2,7\nq3,5\n')
     # nobody said 7 of q2, though it is an answer to q1; nobody ever said 5
     assert read_truth(FileRows(truth), votes.ids, read.label_set).tolist() == [

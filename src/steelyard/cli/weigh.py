@@ -138,6 +138,15 @@ def weigh(
             "who are people. Repeat the option for several models.",
         ),
     ] = None,
+    text: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE|COLUMN",
+            help="The text of each item, for labels.csv and the report: a file with id and text, "
+            "or a column of the votes file. The default is the column text, sentence, question, "
+            "prompt or another usual name.",
+        ),
+    ] = None,
     goal: Annotated[
         float | None,
         typer.Option(
@@ -166,6 +175,7 @@ def weigh(
         by_query=by_query,
         scale=scale,  # type: ignore[arg-type]
         slices=slice_by,
+        texts=text,
         judges=judge or (),
         goal=goal,
         columns=dict(map(named_column, column)),
@@ -202,11 +212,12 @@ def table(summary: dict[str, Any], columns: int | None = None) -> list[str]:
     voters = counted(summary["voters"], "voter")
     classes = summary["classes"]
     shown = ", ".join(_text(name, 16) for name in classes[:8]) + (", ..." if classes[8:] else "")
+    kinds = "1 class" if len(classes) == 1 else f"{len(classes):,} classes"
     duplicates = summary["duplicates"]
     lines = [
-        f"{_text(summary['source'])}, read as {summary['format']}: {summary['items']:,} items, "
-        f"{summary['votes']:,} votes, {voters}",
-        f"answers: {f'{len(classes)} classes: {shown}' if classes else 'open'}",
+        f"{_text(summary['source'])}, read as {summary['format']}: "
+        f"{counted(summary['items'], 'item')}, {counted(summary['votes'], 'vote')}, {voters}",
+        f"answers: {f'{kinds}: {shown}' if classes else 'open'}",
         f"{summary['coverage']:.1%} of the items have a readable vote; "
         f"{counted(summary['abstained'], 'abstention')}, "
         + (

@@ -4,9 +4,11 @@ from steelyard.report.markdown import study_markdown
 from steelyard.report.study_html import study_page
 from steelyard.report.tables import terminal_table
 from steelyard.report.weigh_html import weigh_page
+from steelyard.report.weigh_items import LabelledItems
 from steelyard.report.write import write_study_report, write_weigh_report
 
 __all__ = [
+    "LabelledItems",
     "study_markdown",
     "study_page",
     "terminal_table",

@@ -1,6 +1,7 @@
 """Numbers and text as the report prints them. Undefined is "n/a", never 0."""
 
 import math
+import re
 import unicodedata
 from collections.abc import Mapping
 from typing import Any, TypeAlias
@@ -20,21 +21,18 @@ def plain(text: object) -> str:
     >>> plain("a\\nb \\x1b[31m")
     'a b ␛[31m'
     """
-    return "".join(map(_visible, " ".join(str(text).split())))
+    return UNSAFE.sub(lambda match: _visible(match[0]), " ".join(str(text).split()))
 
 
 def _visible(character: str) -> str:
     code = ord(character)
     if code < 32:
         return chr(0x2400 + code)
-    if code == 127:
-        return "␡"
-    if unicodedata.category(character) in {"Cc", "Cs"} or character in REORDERING:
-        return "\ufffd"
-    return character
+    return "␡" if code == 127 else "\ufffd"
 
 
-REORDERING = frozenset(map(chr, [0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A)]))
+UNSAFE = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+"""Control characters, lone surrogates, and characters that reorder text."""
 
 
 def shortened(text: object, width: int = 30) -> str:
@@ -43,7 +41,7 @@ def shortened(text: object, width: int = 30) -> str:
     >>> shortened("hierarchical", 8), shortened("汉字汉字汉字", 8)
     ('hierarc…', '汉字汉…')
     """
-    line = plain(text)
+    line = plain(text)[: width + 1]
     if columns(line) <= width:
         return line
     while columns(line) >= width:
@@ -95,10 +93,11 @@ def count(value: Any) -> str:
 def amount(value: Any, noun: str) -> str:
     """A number, which may be missing, with its noun.
 
-    >>> amount(1, "seed"), amount(5, "seed"), amount(None, "seed")
-    ('1 seed', '5 seeds', 'n/a seeds')
+    >>> amount(1, "seed"), amount(5, "seed"), amount(None, "seed"), amount(2, "class")
+    ('1 seed', '5 seeds', 'n/a seeds', '2 classes')
     """
-    return f"{count(value)} {noun}" if value == 1 else f"{count(value)} {noun}s"
+    plural = f"{noun}es" if noun.endswith("s") else f"{noun}s"
+    return f"{count(value)} {noun if value == 1 else plural}"
 
 
 def percent(value: Any, digits: int = 0) -> str:

@@ -1,6 +1,7 @@
 """The report of a study as one HTML page that works offline, without scripts, in light and dark."""
 
 import re
+from functools import cache
 from typing import TYPE_CHECKING
 
 from steelyard.report import study_tables
@@ -37,6 +38,7 @@ def study_page(results: Results) -> str:
     )
 
 
+@cache
 def template(name: str) -> "Template":
     """A page's template: all text is escaped, an unknown name is an error."""
     from jinja2 import Environment, PackageLoader, StrictUndefined

@@ -33,6 +33,7 @@ class Grid:
     rows: tuple[tuple[str, ...], ...]
     text_columns: int = 1  # the first ones, set on the left; numbers follow, on the right
     hidden_rows: int = 0  # rows beyond MOST_ROWS
+    shown_rows: int = 0  # rows at first, of those that the page holds; 0 for all
 
 
 def _grid(

@@ -10,15 +10,16 @@ def next_steps(summary: Results) -> list[str]:
     """The sentences that apply, the most useful first."""
     sentences = (
         _best_voter(summary.get("best_voter")),
-        _drop(summary.get("drop_voters")),
-        _relabel(summary),
+        drop_sentence(summary.get("drop_voters")),
+        relabel_sentence(summary),
         forecast_sentence(summary.get("forecast")),
         _effective(summary.get("effective_voters")),
     )
     return [sentence for sentence in sentences if sentence]
 
 
-def _relabel(summary: Results) -> str:
+def relabel_sentence(summary: Results) -> str:
+    """How many items would gain from one more vote; empty where it is unknown."""
     number_of_items = defined(summary.get("relabel_items"))
     if number_of_items is None:
         return ""
@@ -81,7 +82,8 @@ def _best_voter(best: Results | None) -> str:
     return ""
 
 
-def _drop(dropped: Results | None) -> str:
+def drop_sentence(dropped: Results | None) -> str:
+    """Whether the labels are better without a voter; empty where it is unknown."""
     if not dropped or not dropped.get("voters"):
         return ""
     first = dropped["voters"][0]

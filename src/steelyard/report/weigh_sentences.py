@@ -3,11 +3,6 @@
 from steelyard.report.formats import Results, amount, count, defined, number, percent, plain
 from steelyard.report.study_sentences import Note
 
-NO_TRUTH = (
-    "No true labels were given. Accuracies are estimated from the votes alone, and are too high "
-    "where voters make the same mistakes. A hundred true labels (--truth) help."
-)
-
 
 def title(summary: Results) -> str:
     """Name of the page."""
@@ -38,11 +33,13 @@ def weigh_headline(summary: Results) -> str:
             f"{count(bad)} of {count(voters)} voters {'looks' if bad == 1 else 'look'} unreliable "
             f"({percent(_share_of_votes(summary))} of the votes)."
         )
-    accuracy = defined(_chosen(summary).get("accuracy"))
+    accuracy = defined(chosen_method(summary).get("accuracy"))
     if accuracy is None:
         return trust
     items = (summary.get("truth") or {}).get("items")
-    return f"{percent(accuracy, 1)} of {count(items)} labels with known truth are correct. {trust}"
+    verb = "is" if items == 1 else "are"
+    share = f"{percent(accuracy, 1)} of {amount(items, 'label')} with known truth {verb} correct."
+    return f"{share} {trust}"
 
 
 def decided(summary: Results) -> bool:
@@ -51,25 +48,28 @@ def decided(summary: Results) -> bool:
 
 
 def weigh_notes(summary: Results) -> list[Note]:
-    """What else to know at first sight."""
-    sentences = [Note(text, is_caution=True) for text in _about_decision(summary)]
-    sentences += [*_about_flags(summary), *_about_copies(summary)]
-    chosen = _chosen(summary)
-    auroc = defined(chosen.get("auroc"))
+    """What else to know at first sight, what limits all labels first."""
+    sentences = [Note(text, is_caution=True) for text in limits(summary)]
+    if (_share_of_votes(summary) or 0) > 0.5:
+        text = "Voters who look unreliable cast most of the votes"
+        text += ": only true labels can tell which side is right."
+        sentences.append(Note(text, is_caution=True))
+    sentences += _about_copies(summary)
+    auroc = defined(chosen_method(summary).get("auroc"))
     if auroc is not None:
         sentences.append(_about_score(auroc))
-    elif defined(chosen.get("accuracy")) is None and len(summary.get("by_voter") or ()) > 1:
-        sentences.append(Note(NO_TRUTH, is_caution=True))
-    if sentence := risk_sentence(summary):
-        is_empty = (summary.get("risk_control") or {}).get("threshold") is None
-        sentences.append(Note(sentence, is_empty))
-    return sentences
+    return sorted(sentences, key=lambda note: not note.is_caution)
 
 
-def _about_decision(summary: Results) -> list[str]:
+def limits(summary: Results) -> list[str]:
     """The warnings that limit all labels."""
-    warnings = [plain(text) for text in summary.get("warnings") or ()]
-    return [text for text in warnings if text.startswith(("Votes alone", "Copies:", "`"))]
+    return [plain(text) for text in summary.get("limits") or ()]
+
+
+def other_warnings(summary: Results) -> list[str]:
+    """The warnings that do not limit all labels."""
+    first = set(summary.get("limits") or ())
+    return [plain(text) for text in summary.get("warnings") or () if text not in first]
 
 
 def facts(summary: Results) -> str:
@@ -79,7 +79,7 @@ def facts(summary: Results) -> str:
         amount(summary.get("items"), "item"),
         amount(summary.get("votes"), "vote"),
         amount(summary.get("voters"), "voter"),
-        f"{count(len(classes))} classes" if classes else "open answers",
+        amount(len(classes), "class") if classes else "open answers",
     ]
     details = [f"{count(summary['abstained'])} abstained"] if summary.get("abstained") else []
     duplicates = (summary.get("duplicates") or {}).get("found")
@@ -125,57 +125,8 @@ def risk_evidence(summary: Results) -> str:
     )
 
 
-def glossary(summary: Results) -> dict[str, str]:
-    """A definition for each term on the page."""
-    has_truth = bool((summary.get("truth") or {}).get("items"))
-    return {term: text for term, text in GLOSSARY.items() if has_truth or term not in TRUTH_TERMS}
-
-
-TRUTH_TERMS = ("AUROC", "AURC", "ECE", "True accuracy")
-GLOSSARY = {
-    "Accuracy": (
-        "The estimated share of a voter's answers that are correct, given the labels and their "
-        "probabilities. The dot is its value, the bar its likely range: from the lower end of a "
-        "95 % interval if the voters are one source, to the upper end if all labels are right. "
-        "It depends on the labels: voters who make the same mistakes look better than they are."
-    ),
-    "True accuracy": (
-        "Measured on items with known truth, with its 95 % interval: the mark in the bar."
-    ),
-    "Agreement": "How often another random voter on the same item gives the same answer.",
-    "Flags": (
-        "A voter is flagged by a test against the other voters, never against itself, and the "
-        "tests are corrected for the number of voters: if all voters are honest, the probability "
-        "that any is flagged is at most 5 %. 'At random' means that more than half of its answers "
-        "are independent of the items; 'the same answer' that more than half are given regardless "
-        "of the item; 'less than half as informative' that it depends on the item, but less than "
-        "half as much as an average voter. A voter without a flag may still be poor: few votes are "
-        "not enough to show it."
-    ),
-    "Copies": (
-        "Pairs that make the same mistakes more often than independent voters of the same "
-        "accuracy. The test does not tell who copied, and cannot detect a copy of a voter who is "
-        "always right. Two models that learned the same mistakes are detected too: together they "
-        "are worth one voter."
-    ),
-    "Gain": (
-        "The expected increase in the probability of the most probable answer after one more vote "
-        "by a typical voter. 0 where no single vote can change the label."
-    ),
-    "Score": "How reliable a label is, from 0 to 1.",
-    "AUROC": (
-        "The probability that a correct label has a higher score than a wrong one; 0.5 is chance."
-    ),
-    "AURC": (
-        "The mean share of wrong labels when the highest scores are kept first; lower is better."
-    ),
-    "ECE": (
-        "The mean distance between the score and the share of correct labels; lower is better."
-    ),
-}
-
-
-def _chosen(summary: Results) -> Results:
+def chosen_method(summary: Results) -> Results:
+    """What the summary holds about the reported method."""
     method: Results = (summary.get("methods") or {}).get(summary.get("method")) or {}
     return method
 
@@ -183,19 +134,6 @@ def _chosen(summary: Results) -> Results:
 def _share_of_votes(summary: Results) -> float | None:
     total = sum(defined(voter.get("votes")) or 0 for voter in summary.get("by_voter") or ())
     return sum(defined(v.get("votes")) or 0 for v in flagged(summary)) / total if total else None
-
-
-def _about_flags(summary: Results) -> list[Note]:
-    bad = flagged(summary)
-    if not bad:
-        return []
-    names = ", ".join(plain(voter.get("voter")) for voter in bad[:3])
-    rest = f" and {amount(len(bad) - 3, 'more voter')}" if len(bad) > 3 else ""
-    sentences = [Note(f"Review or drop {names}{rest} (reasons below).", True)]
-    if (_share_of_votes(summary) or 0) > 0.5:
-        text = "They cast most of the votes: only true labels can tell which side is right."
-        sentences.append(Note(text, is_caution=True))
-    return sentences
 
 
 def _about_copies(summary: Results) -> list[Note]:
@@ -208,7 +146,7 @@ def _about_copies(summary: Results) -> list[Note]:
 
 
 def _about_score(auroc: float) -> Note:
-    text = f"A correct label has a higher score than a wrong one {percent(auroc)} of the time"
+    text = f"A correct label has a higher score than a wrong one {percent(auroc, 1)} of the time"
     if auroc < 0.6:
         return Note(f"{text}: the score barely tells which labels to trust.", is_caution=True)
     return Note(f"{text} (AUROC {number(auroc)}; chance is 50 %).")

@@ -18,6 +18,7 @@ from steelyard.report.weigh_sentences import flagged
 
 FEW = 40  # voters that fit one table
 MOST = 20  # rows of a table otherwise
+HELD = 500  # rows that the page holds for a click
 MOST_CLASSES = 12  # of a confusion matrix that can be read
 NAME = 48  # characters of a name
 
@@ -223,7 +224,7 @@ def class_scores_grid(summary: Results) -> Grid | None:
 def first_rows(
     header: tuple[str, ...], rows: Sequence[tuple[str, ...]], text_columns: int
 ) -> Grid | None:
-    """A table of the first rows; None without any."""
+    """A table that shows the first rows, and holds more; None without any."""
     if not rows:
         return None
-    return Grid(header, tuple(rows[:MOST]), text_columns, max(0, len(rows) - MOST))
+    return Grid(header, tuple(rows[:HELD]), text_columns, max(0, len(rows) - HELD), MOST)

@@ -7,6 +7,7 @@ from steelyard.report.formats import Results
 from steelyard.report.markdown import study_markdown
 from steelyard.report.study_html import study_page
 from steelyard.report.weigh_html import weigh_page
+from steelyard.report.weigh_items import LabelledItems
 
 
 def write_study_report(results: Results, folder: Path) -> Path:
@@ -21,12 +22,13 @@ def write_study_report(results: Results, folder: Path) -> Path:
     return folder / "report.html"
 
 
-def write_weigh_report(summary: Results, folder: Path) -> Path:
+def write_weigh_report(summary: Results, folder: Path, items: LabelledItems | None = None) -> Path:
     """Write `report.html` into `folder`; returns its path.
 
     `summary` is the content of `summary.json`; a part that is missing or null is omitted.
+    `items` are the labelled items to browse.
     """
-    page = weigh_page(summary)
+    page = weigh_page(summary, items)
     folder.mkdir(parents=True, exist_ok=True)
     write_text(folder / "report.html", page)
     return folder / "report.html"

@@ -44,6 +44,12 @@ LISTS = (
     *("answers", "reviews", "verdicts"),
 )
 """Columns that may hold a list of the votes on an item."""
+TEXTS = (
+    *("text", "item_text", "input_text", "source_text", "sentence", "question", "prompt"),
+    *("instruction", "content", "document", "passage", "message", "tweet", "input", "premise"),
+    "title",
+)
+"""Columns with the text of an item, which the report shows; the first of them that is there."""
 INDEX = ("", "unnamed: 0", "index", "level_0")
 """Columns that number the rows, and are the id where there is no other."""
 TRUTH = ("truth", "gold", "gold_label", "ground_truth", "true_label", "gt")
@@ -119,6 +125,17 @@ def truth_like(columns: Collection[str]) -> list[str]:
         for column, part in words.items()
         if part & TRUTH_WORDS or column_key(column) in TRUTH_WORDS or part & set(shared)
     ]
+
+
+def text_column(columns: Collection[str]) -> str | None:
+    """The column with the text of the items, by its name.
+
+    >>> text_column(["id", "Prompt", "Sentence"]), text_column(["id"])
+    ('Sentence', None)
+    """
+    keys = {column_key(column): column for column in reversed(list(columns))}
+    names = map(column_key, TEXTS)
+    return next((keys[name] for name in names if name in keys), None)
 
 
 def is_metadata(column: str) -> bool:

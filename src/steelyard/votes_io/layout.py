@@ -13,6 +13,7 @@ from steelyard.votes_io.column_names import (
     index_column,
     is_metadata,
     is_synonym,
+    text_column,
     truth_like,
 )
 from steelyard.votes_io.read_options import READ_AS_IS, ROW_NUMBER, ReadOptions
@@ -36,6 +37,11 @@ class Header:
     def truth(self) -> tuple[str, ...]:
         """Ignored columns that look like the truth."""
         return tuple(truth_like(self.ignored))
+
+    @property
+    def text(self) -> str | None:
+        """The ignored column with the text of the items."""
+        return text_column(self.ignored)
 
     @property
     def renamed(self) -> dict[str, str]:

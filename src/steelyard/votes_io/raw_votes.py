@@ -44,20 +44,26 @@ def read_raw_votes(
     if notes and voter is None and "voter" not in first:  # an export that names no voter
         voter = stem(Path(source.name))
     header = find_layout(source.name, first, truth, options, has_voter=voter is not None)
+    kept = _kept(truth, header)
     if header.layout == "nested":
-        raw = _nested(source, header, truth)
+        raw = _nested(source, header, kept)
     elif header.layout == "wide":
         columns = _columns(source, None)
         check_named(source.name, truth, {**first, **columns})
         raw = _wide(source, header, columns, truth, options)
     else:
         others = _other_ids(first, header)
-        columns = _columns(source, [*header.columns.values(), *others, *truth])
+        columns = _columns(source, [*header.columns.values(), *others, *kept])
         check_named(source.name, truth, {**first, **columns})
-        raw = _long(source, header, columns, truth, voter)
+        raw = _long(source, header, columns, kept, voter)
         if "id" not in options.columns:
             _check_row_ids(raw, columns, others)
     return replace(of_voters(raw, options), notes=(*notes, *raw.notes))
+
+
+def _kept(truth: Collection[str], header: Header) -> list[str]:
+    """The columns that are kept beside the votes: those of the truth, and that of the text."""
+    return [*truth, *([header.text] if header.text else [])]
 
 
 def _columns(source: RowSource, wanted: Collection[str] | None) -> dict[str, Column]:
@@ -151,7 +157,7 @@ def _wide(
         answer=Column(distinct.values, table[:, kept][given[:, kept]]),
         probabilities=None,
         reason=None,
-        truth={name: columns[name] for name in truth},
+        truth={name: columns[name] for name in _kept(truth, header)},
         notes=(f"Columns without any answer are no voters: {names_shown(unused)}.",)
         if unused
         else (),

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from steelyard.errors import InputError
+from steelyard.io.printable import counted
 from steelyard.io.row_source import RowSource
 from steelyard.types import ABSTAIN, Ints, Votes
 from steelyard.types.build_votes import given_pairs
@@ -46,6 +47,7 @@ class LoadedVotes:
     truth: dict[str, Ints] = field(default_factory=dict)  # by column, (N,) as in `read_truth`
     notes: tuple[str, ...] = ()  # sentences about ambiguous answers
     columns: dict[str, tuple[str, ...]] = field(default_factory=dict)  # (N,) texts, "" if empty
+    texts: tuple[str, ...] = ()  # (N,) of the items, "" if unknown; empty without such a column
 
 
 def read_votes(
@@ -105,7 +107,8 @@ def read_votes(
     notes += [*_similar_voters(raw), *_unused(raw, options), *_truth_voters(raw, options)]
     texts = {name: _item_texts(raw, name) for name in kept_columns}
     return LoadedVotes(
-        votes, raw.header, label_set, repeated, true_answers, (*raw.notes, *notes), texts
+        *(votes, raw.header, label_set, repeated, true_answers, (*raw.notes, *notes), texts),
+        texts=_item_texts(raw, raw.header.text) if raw.header.text in raw.truth else (),
     )
 
 
@@ -197,7 +200,9 @@ def _unparsed(raw: RawVotes, number: Ints, answer_format: OpenAnswerFormat) -> l
     if len(votes) == 0:
         return []
     first = quoted(raw.value(int(votes[0])))
-    return [f"{len(votes):,} answers have no {answer_format} in them and abstain, such as {first}."]
+    verbs = ("has", "it", "abstains") if len(votes) == 1 else ("have", "them", "abstain")
+    answers = f"{counted(len(votes), 'answer')} {verbs[0]} no {answer_format} in {verbs[1]}"
+    return [f"{answers} and {verbs[2]}, such as {first}."]
 
 
 def _abstentions(raw: RawVotes, number: Ints, label_set: FileClasses) -> list[str]:
@@ -208,13 +213,14 @@ def _abstentions(raw: RawVotes, number: Ints, label_set: FileClasses) -> list[st
         votes = int(((raw.answer.codes == code) & (number == ABSTAIN)).sum())
         if not votes or is_empty:
             continue
+        verb = "abstains" if votes == 1 else "abstain"
         if whole_number(value) == "-1" and not label_set.options.abstains(value):
             notes.append(
-                f"{votes:,} answers ({votes / len(number):.0%}) of {quoted(value)} abstain; if -1 "
-                "is a class, give all class names as `classes`."
+                f"{counted(votes, 'answer')} ({votes / len(number):.0%}) of {quoted(value)} "
+                f"{verb}; if -1 is a class, give all class names as `classes`."
             )
         else:
-            notes.append(f"{votes:,} answers of {quoted(value)} abstain.")
+            notes.append(f"{counted(votes, 'answer')} of {quoted(value)} {verb}.")
     return notes
 
 

@@ -111,7 +111,8 @@ def merged(parts: Sequence[RawVotes]) -> RawVotes:
 
 def _truth(parts: Sequence[RawVotes]) -> dict[str, Column]:
     truth = {}
-    for name in parts[0].truth:
+    shared = [name for name in parts[0].truth if all(name in part.truth for part in parts)]
+    for name in shared:
         encoder, codes = Encoder(), []
         for part in parts:
             numbers = [encoder.number(value) for value in part.truth[name].values]

@@ -3,7 +3,8 @@
 import csv
 import json
 import os
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,13 +12,17 @@ import numpy as np
 
 from steelyard.errors import InputError
 from steelyard.io.atomic import draft_folder, remove_stale_drafts
-from steelyard.report import write_weigh_report
-from steelyard.types import Votes
+from steelyard.report import LabelledItems, write_weigh_report
+from steelyard.types import ABSTAIN, Votes
+from steelyard.weighing.inputs import WeighInputs
 from steelyard.weighing.summary import VOTER_COLUMNS, MethodScores, flat_voters
 
 SUMMARY, LABEL_FIRST = "summary.json", "label_first.csv"
 FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "|", "%")
 """Beginnings of cells that a spreadsheet may run as a formula."""
+NUMBER = re.compile(r"[+-]?\d+([.,]\d+)?%?")
+EXCEL = "utf-8-sig"
+"""UTF-8 with the mark by which Excel knows it; other programs skip the mark."""
 
 
 def check_output_folder(out: Path) -> None:
@@ -44,7 +49,7 @@ def check_output_folder(out: Path) -> None:
 
 
 def write_files(
-    out: Path, votes: Votes, scores: Mapping[str, MethodScores], summary: dict[str, Any]
+    out: Path, inputs: WeighInputs, scores: Mapping[str, MethodScores], summary: dict[str, Any]
 ) -> Path:
     """Write all files beside `out`, then put them into it; returns the path of the report.
 
@@ -59,7 +64,9 @@ def write_files(
         ) from error
     remove_stale_drafts(out.parent, f"{out.name}-")
     with draft_folder(out) as draft:
-        first, *others = scores
+        votes, (first, *others) = inputs.votes, scores
+        items = labelled_items(inputs, scores[first])
+        write_labels(draft / "labels.csv", items)
         write_reliability(draft / "reliability.parquet", votes, scores[first])
         (draft / "methods").mkdir()
         for name in others:
@@ -69,7 +76,7 @@ def write_files(
             write_items_to_label(draft / LABEL_FIRST, summary["dependence"]["label_first"])
         text = json.dumps(summary, indent=1, ensure_ascii=False, allow_nan=False)
         (draft / SUMMARY).write_text(text, encoding="utf-8")
-        report = write_weigh_report(summary, draft)
+        report = write_weigh_report(summary, draft, items)
         _put(draft, out)
     return out / str(report.name)
 
@@ -99,6 +106,41 @@ def write_reliability(path: Path, votes: Votes, scores: MethodScores) -> None:
         columns["candidates"] = pa.array(votes.candidate_texts, pa.list_(pa.string()))
     pyarrow.parquet.write_table(pa.table(columns), path)
     with path.open("rb") as file:
+        os.fsync(file.fileno())
+
+
+def labelled_items(inputs: WeighInputs, scores: MethodScores) -> LabelledItems:
+    """The items with one method's labels. Gold answers count as known truth."""
+    truth = np.where(inputs.gold != ABSTAIN, inputs.gold, inputs.truth)
+    score = scores.reliability.score
+    return LabelledItems(inputs.votes, scores.label, score, truth, inputs.slices, inputs.texts)
+
+
+def write_labels(path: Path, items: LabelledItems) -> None:
+    """Labels as CSV, a row for each item in the order of the votes.
+
+    `disagreement` is the share of the item's votes that do not name its label, empty without votes;
+    `text` and `slice` are there where they are known. A text that a spreadsheet may run as a
+    formula gets an apostrophe in front.
+    """
+    columns: dict[str, Iterable[Any]] = {
+        "id": map(_cell, items.votes.ids),
+        "label": (_cell(name or "") for name in items.names),
+        "score": np.round(items.score, 6).tolist(),
+        "votes": items.readable.tolist(),
+        "disagreement": (
+            "" if share != share else share for share in np.round(items.disagreement, 6).tolist()
+        ),
+    }
+    if items.slices:
+        columns["slice"] = map(_cell, items.slices)
+    if items.texts:
+        columns["text"] = map(inert, items.texts)
+    with path.open("w", encoding=EXCEL, newline="", errors="replace") as file:
+        table = csv.writer(file)
+        table.writerow(columns)
+        table.writerows(zip(*columns.values(), strict=True))
+        file.flush()
         os.fsync(file.fileno())
 
 
@@ -138,6 +180,11 @@ def inert(text: str) -> str:
     ("'=1+1", 'ann')
     """
     return f"'{text}" if text.lstrip(" ").startswith(FORMULA) else text
+
+
+def _cell(text: str) -> str:
+    """`inert` text; a class or an id that is a plain number, such as -1, stays one."""
+    return text if NUMBER.fullmatch(text) else inert(text)
 
 
 def _put(draft: Path, out: Path) -> None:

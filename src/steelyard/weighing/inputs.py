@@ -29,6 +29,7 @@ from steelyard.votes_io.read_options import READ_AS_IS, ReadOptions
 from steelyard.votes_io.read_votes import LoadedVotes, read_votes
 from steelyard.votes_io.tabulate import Duplicates
 from steelyard.votes_io.truth import joined_truth, truth_of
+from steelyard.weighing.item_columns import ItemValues, item_values, named_columns
 
 if TYPE_CHECKING:
     import pandas
@@ -48,8 +49,6 @@ Truth: TypeAlias = Union[
     None,
 ]
 """True answers, as `weigh` takes them."""
-Slices: TypeAlias = Union[str, Mapping[str, Any], Sequence[str], "pandas.Series[Any]", None]
-"""The slice of each item, as `weigh` takes it."""
 
 
 @dataclass(frozen=True)
@@ -72,6 +71,7 @@ class WeighInputs:
     truth: Ints  # (N,), ABSTAIN where unknown or in `gold`, NO_CANDIDATE where no vote has it
     gold: Ints  # (N,), the same for the answers that estimators hold fixed
     slices: tuple[str, ...] = ()  # (N,), "" of none; empty where none were asked for
+    texts: tuple[str, ...] = ()  # (N,) of the items, "" where unknown; empty where none is known
 
 
 def load_votes(
@@ -83,7 +83,8 @@ def load_votes(
     classes: str | Path | Sequence[str] | None,
     options: ReadOptions = READ_AS_IS,
     separator: str | None = None,
-    slices: Slices = None,
+    slices: ItemValues = None,
+    texts: ItemValues = None,
 ) -> WeighInputs:
     """Read and check votes and true answers; `weigh` documents the arguments.
 
@@ -92,7 +93,8 @@ def load_votes(
     """
     label_set: FileClasses | OpenAnswers | None
     columns: dict[str, Ints] = {}
-    texts: dict[str, tuple[str, ...]] = {}
+    others: dict[str, tuple[str, ...]] = {}
+    item_texts: tuple[str, ...] = ()
     if isinstance(votes, Votes):
         _check_table_options(options, separator)
         table = _of_voters(votes, options)
@@ -100,7 +102,6 @@ def load_votes(
         label_set = FileClasses(votes.classes) if votes.classes else None
     else:
         named = [value for value in (truth, gold) if _is_column(value)]
-        others = [slices] if isinstance(slices, str) else []
         rows, name = _rows(votes, separator)
         loaded = read_votes(
             rows,
@@ -108,12 +109,12 @@ def load_votes(
             answers=answers,
             duplicates=duplicates,
             truth=cast("list[str]", named),
-            kept_columns=others,
+            kept_columns=named_columns(slices, texts),
             options=options,
             separator=separator,
         )
         table, label_set, columns = loaded.votes, loaded.label_set, loaded.truth
-        texts = loaded.columns
+        others, item_texts = loaded.columns, loaded.texts
         source = _source(name, loaded, duplicates)
     notes = list(source.notes)
     known_truth, known_gold = (
@@ -125,7 +126,10 @@ def load_votes(
     in_gold = known_gold != ABSTAIN
     overlap = int(((known_truth != ABSTAIN) & in_gold).sum())
     if overlap:
-        notes.append(f"{overlap:,} items of `truth` are also in `gold`: they are not evaluated.")
+        notes.append(
+            f"{counted(overlap, 'item')} of `truth` {'is' if overlap == 1 else 'are'} also in "
+            "`gold`, and not evaluated."
+        )
     if not options.voters:
         refuses = not isinstance(votes, Votes)
         either = np.where(known_truth >= 0, known_truth, known_gold)
@@ -136,34 +140,9 @@ def load_votes(
         source,
         np.where(in_gold, ABSTAIN, known_truth),
         known_gold,
-        _slices(slices, table, texts),
+        item_values("slices", slices, table, others),
+        item_values("texts", texts, table, others) or item_texts,
     )
-
-
-def _slices(
-    slices: Slices, votes: Votes, columns: Mapping[str, tuple[str, ...]]
-) -> tuple[str, ...]:
-    """The slice of each item, (N,); empty without slices."""
-    if slices is None:
-        return ()
-    if isinstance(slices, str):
-        if slices not in columns:
-            raise InputError(
-                f"`slices` names the column {slices!r}, and votes in a table have none; give a "
-                "mapping from id to slice, or a slice for each item."
-            )
-        return columns[slices]
-    if is_pandas(slices, "Series"):
-        slices = cast("Any", slices).to_dict()
-    if isinstance(slices, Mapping):
-        named = {str(name): str(value) for name, value in slices.items()}
-        return tuple(named.get(name, "") for name in votes.ids)
-    values = tuple(map(str, slices))
-    if len(values) != len(votes.ids):
-        raise InputError(
-            f"`slices` must have one entry per item, {len(votes.ids)}; got {len(values)}."
-        )
-    return values
 
 
 def _check_table_options(options: ReadOptions, separator: str | None) -> None:

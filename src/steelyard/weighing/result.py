@@ -144,7 +144,11 @@ class Weighed:
             for i, name in enumerate(self.votes.ids[:SHOWN])
         )
         rest = len(self.votes.ids) - SHOWN
-        hint = f"<p>and {rest:,} more items: <code>.to_pandas()</code></p>" if rest > 0 else ""
+        hint = (
+            f"<p>and {counted(rest, 'more item')}: <code>.to_pandas()</code></p>"
+            if rest > 0
+            else ""
+        )
         return (
             f"<pre>{html.escape(repr(self))}</pre><table><thead><tr><th>id</th><th>label</th>"
             f"<th>score</th></tr></thead><tbody>{rows}</tbody></table>{hint}"
@@ -156,7 +160,7 @@ class Weighed:
             return []
         scores = {name: scores["accuracy"] for name, scores in self.summary["methods"].items()}
         listed = ", ".join(f"{name} {value:.3f}" for name, value in list(scores.items())[:6])
-        return [f"  accuracy on {items:,} items of known truth: {listed}"]
+        return [f"  accuracy on {counted(items, 'item')} of known truth: {listed}"]
 
     def _method(self, name: str | None) -> str:
         if name is not None and name not in self.reliabilities:

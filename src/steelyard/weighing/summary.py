@@ -10,11 +10,12 @@ import numpy as np
 from steelyard.diagnostics.consistency import Consistency
 from steelyard.diagnostics.copies import find_copies
 from steelyard.diagnostics.relabel import relabel_first
-from steelyard.diagnostics.voters import judge_voters
+from steelyard.diagnostics.voters import judge_voters, wilson
 from steelyard.errors import InputError
 from steelyard.evaluation import ScoreQuality, score_quality
 from steelyard.evaluation.calibration import Calibration, calibrate
 from steelyard.evaluation.vote_agreement import class_scores, entropy_bins
+from steelyard.io.printable import counted
 from steelyard.reliability.robust import VoteAnalysis
 from steelyard.selection.label_and_ties import leading_answers
 from steelyard.selection.risk_controlled import control_risk
@@ -34,6 +35,7 @@ VOTER_COLUMNS = (
     *("voter", "votes", "abstained", "accuracy", "low", "high", "agreement"),
     *("true_accuracy", "true_low", "true_high", "flags"),
 )
+SURE, UNSURE = 0.9, 0.7  # scores from which, and below which, labels are counted
 FEW = 30  # labels of known truth below which an accuracy is uncertain
 
 
@@ -138,7 +140,12 @@ def summarize(
         "duplicates": {"policy": source.policy, "found": source.duplicates},
         "ties": first.ties,
         "method": method,
-        "truth": {"items": int(with_truth.sum()), "gold_items": int((gold != ABSTAIN).sum())},
+        "truth": {
+            "items": int(with_truth.sum()),
+            "gold_items": int((gold != ABSTAIN).sum()),
+        },
+        "label_accuracy": _label_accuracy(first.right[with_truth]),
+        "label_scores": _label_scores(first),
         "limits": limits,
         "warnings": [*limits, *source.notes, *_warnings(votes, first, truth)],
         "dependence": dependence_summary(analysis),
@@ -157,6 +164,26 @@ def summarize(
             for entry in class_scores(first.label, first.reliability.score, truth, votes.classes)
         ],
         **voter_statistics(inputs, first.reliability, first.label, of_truth, options, labels_of),
+    }
+
+
+def _label_accuracy(right: Ints) -> dict[str, float] | None:
+    """Share of right labels with Wilson's 95 % interval; None without known truth."""
+    if len(right) == 0:
+        return None
+    spans = wilson(np.array([right.mean()]), np.array([len(right)]))
+    return dict(zip(("value", "low", "high"), map(float, spans[0]), strict=True))
+
+
+def _label_scores(first: MethodScores) -> dict[str, Any]:
+    """How many labels there are, and how many have a high or a low score."""
+    score = first.reliability.score[first.label != ABSTAIN]
+    return {
+        "labels": len(score),
+        "none": int((first.label == ABSTAIN).sum()),
+        "mean": float(score.mean()) if len(score) else None,
+        "sure": int((score >= SURE).sum()),
+        "unsure": int((score < UNSURE).sum()),
     }
 
 
@@ -240,17 +267,26 @@ def _warnings(votes: Votes, first: MethodScores, truth: Ints) -> list[str]:
     unanswered = int((total == 0).sum())
     if unanswered:
         notes.append(
-            f"{unanswered:,} items have no readable vote: their label is empty, their score 0."
+            f"{counted(unanswered, 'item')} {'has' if unanswered == 1 else 'have'} no readable "
+            f"vote: {'its' if unanswered == 1 else 'their'} label is empty, "
+            f"{'its' if unanswered == 1 else 'their'} score 0."
         )
     if (total < 2).all():
         notes.append("No item has two votes: voters cannot be compared with each other.")
     elif (counts.max(axis=1) == total).all():
         notes.append("All votes on each item agree: voters cannot be told apart.")
     if first.ties:
-        notes.append(f"{first.ties:,} labels are ties, broken at random.")
+        notes.append(
+            "1 label is a tie, broken at random."
+            if first.ties == 1
+            else f"{first.ties:,} labels are ties, broken at random."
+        )
     evaluated = int((first.right != ABSTAIN).sum())
     if 0 < evaluated < FEW:
-        notes.append(f"Only {evaluated} labels are evaluated: too few to measure their accuracy.")
+        notes.append(
+            f"Only {counted(evaluated, 'label')} {'is' if evaluated == 1 else 'are'} evaluated: "
+            "too few to measure their accuracy."
+        )
     if (truth != ABSTAIN).any() and not evaluated:
         notes.append("No item of known truth has a label: nothing is evaluated.")
     if evaluated and first.calibration is None:

@@ -17,7 +17,8 @@ from steelyard.votes_io.classes import Answers
 from steelyard.votes_io.read_options import ReadOptions
 from steelyard.votes_io.tabulate import Duplicates
 from steelyard.weighing.files import check_output_folder, write_files
-from steelyard.weighing.inputs import Slices, Truth, VotesInput, WeighInputs, load_votes
+from steelyard.weighing.inputs import Truth, VotesInput, WeighInputs, load_votes
+from steelyard.weighing.item_columns import ItemValues
 from steelyard.weighing.methods import DEFAULT, read_methods
 from steelyard.weighing.result import Weighed
 from steelyard.weighing.summary import MethodScores, summarize
@@ -46,7 +47,8 @@ def weigh(
     abstain: Sequence[str] = (),
     separator: str | None = None,
     scale: Scale = "nominal",
-    slices: Slices = None,
+    slices: ItemValues = None,
+    texts: ItemValues = None,
     judges: Sequence[str] = (),
     goal: float | None = None,
 ) -> Weighed:
@@ -79,7 +81,8 @@ def weigh(
             answer numbers with ABSTAIN where unknown.
         gold: true answers that the estimators hold fixed, in the same form; these items are not
             evaluated.
-        out: folder to write reliability.parquet, voters.csv, summary.json and report.html to.
+        out: folder to write labels.csv, reliability.parquet, voters.csv, summary.json and
+            report.html to.
         duplicates: what to do with repeated votes of a voter on an item with the same prompt.
         answers: "closed" if answers name classes, else the format of open answers: number, text,
             json or slots.
@@ -101,6 +104,8 @@ def weigh(
             distances do: agreement and kappa then count distances. Labels do not depend on it.
         slices: a column of the votes, a mapping from id to a name, or a name for each item:
             agreement and accuracy of each slice.
+        texts: the text of each item, for `labels.csv` and the report, in the same form, or a file
+            of `id, text`; by default the column `text` or another of a usual name.
         judges: names of voters that are models; each is tested whether it may replace the other
             voters, who are people (alternative annotator test).
         goal: share of right labels to forecast the further votes for; by default 0.9, 0.95, 0.99.
@@ -122,7 +127,7 @@ def weigh(
         check_output_folder(Path(out))
     reading = ReadOptions(columns or {}, tuple(voters), tuple(without), tuple(map(str, abstain)))
     inputs = load_votes(
-        votes, truth, gold, answers, duplicates, classes, reading, separator, slices
+        votes, truth, gold, answers, duplicates, classes, reading, separator, slices, texts
     )
     repeated = consistency(inputs.votes)
     same: tuple[tuple[int, ...], ...] = ()
@@ -142,7 +147,7 @@ def weigh(
     summary = summarize(
         inputs, scores, alpha, delta or DELTA, analysis, repeated, diagnostics, labels_of
     )
-    report = None if out is None else write_files(Path(out), inputs.votes, scores, summary)
+    report = None if out is None else write_files(Path(out), inputs, scores, summary)
     return Weighed(
         votes=inputs.votes,
         reliabilities={name: method.reliability for name, method in scores.items()},

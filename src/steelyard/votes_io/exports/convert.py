@@ -11,7 +11,7 @@ from steelyard.io.columns import Encoder
 from steelyard.io.row_source import ConvertedRows, RowSource
 from steelyard.io.rows import Row
 from steelyard.votes_io.exports.annotation_tools import ANNOTATION_TOOLS
-from steelyard.votes_io.exports.export import Export, Vote, part
+from steelyard.votes_io.exports.export import Export, Vote, item_text, part
 from steelyard.votes_io.exports.model_logs import MODEL_LOGS
 from steelyard.votes_io.exports.tables import of_table
 from steelyard.votes_io.read_options import ROW_NUMBER, ReadOptions
@@ -62,12 +62,13 @@ def _votes(
     def votes() -> Iterator[tuple[int, Vote]]:
         for number, (location, row) in enumerate(source.rows()):
             true_answers = {name: part(row, name) for name in truth}
+            text = {} if (found_text := item_text(row)) is None else {"text": found_text}
             for vote in _checked(export, location, row):
                 name = vote.pop("question", None)
                 if name is not None:
                     questions.setdefault(name)
                 if name is None or question is None or name == question:
-                    yield number, {**vote, **true_answers}
+                    yield number, {**text, **vote, **true_answers}
 
     rows = _encoded(source, votes())
     if question is None and len(questions) > 1:

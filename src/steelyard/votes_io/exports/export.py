@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from steelyard.io.rows import Row
+from steelyard.votes_io.column_names import text_column
 
 Vote: TypeAlias = dict[str, Any]
 """`id`, `answer`, and where there are any `voter`, `query`, `reason` and `question`."""
@@ -45,6 +46,20 @@ def is_list_of(value: Any, kinds: type | tuple[type, ...]) -> bool:
 def dicts(value: Any) -> Sequence[Row]:
     """The mappings of a list; none for anything else."""
     return [entry for entry in value if isinstance(entry, dict)] if isinstance(value, list) else []
+
+
+def item_text(row: Row) -> str | None:
+    """The text of the item in a row, or in its `data` (Label Studio) or `fields` (Argilla).
+
+    >>> item_text({"id": 1, "data": {"text": "Good."}}), item_text({"id": 1})
+    ('Good.', None)
+    """
+    for values in (row, row.get("data"), row.get("fields")):
+        name = text_column(list(values)) if isinstance(values, dict) else None
+        text = values[name] if name is not None and isinstance(values, dict) else None
+        if isinstance(text, str):
+            return text
+    return None
 
 
 def part(row: Any, path: str) -> Any:
