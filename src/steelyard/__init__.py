@@ -40,7 +40,7 @@ _NAMES = {
         "BaseEstimator EstimationData VoteEstimator BeamEntropy Confidence ConfidentLearning "
         "DawidSkene Dirichlet Glad GraphDenoising Hierarchical JointDecoding Logistic Mace "
         "Majority Margin NearestNeighbours OneCoin OpenAgreement PredictiveEntropy Robust "
-        "SelfConsistency Topological VoteEntropy VoteShare"
+        "SelfConsistency SelfTraining Topological VoteEntropy VoteShare"
     ),
     "selection": (
         "BaseSelector select_truth FirstVoter Harden KeepMostReliable PerSupervisor Soften "
@@ -137,6 +137,7 @@ if TYPE_CHECKING:  # the same names, for type checkers and editors
     from steelyard.reliability import PredictiveEntropy as PredictiveEntropy
     from steelyard.reliability import Robust as Robust
     from steelyard.reliability import SelfConsistency as SelfConsistency
+    from steelyard.reliability import SelfTraining as SelfTraining
     from steelyard.reliability import Topological as Topological
     from steelyard.reliability import VoteEntropy as VoteEntropy
     from steelyard.reliability import VoteEstimator as VoteEstimator

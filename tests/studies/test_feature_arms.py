@@ -12,7 +12,7 @@ from steelyard.models.load import Pretrained
 from steelyard.store.store import Store
 from steelyard.studies.config import make_study
 from steelyard.studies.run import Run
-from steelyard.studies.selecting import select_labels
+from steelyard.studies.selecting import select_labels, selection_inputs
 from steelyard.studies.votes import collect_votes
 from steelyard.types import Question
 
@@ -30,7 +30,7 @@ SETTINGS: dict[str, Any] = {
     "data": {"generated": "errands", "weak_train": 60, "strong_train": 150, "max_test": 100},
     "supervisors": [{"kind": "tfidf", "voters": 3}],
     "student": {"kind": "probe", "model": "minilm", "max_tokens": 64},
-    "arms": ARMS,
+    "arms": [*ARMS, "refine", "refine_gold"],
     "seeds": 1,
 }
 
@@ -43,11 +43,18 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[sy.Result, Path]
 
 def test_a_study_relabels_and_filters_by_features(finished: tuple[sy.Result, Path]) -> None:
     found = finished[0].results
-    assert {"knn", "shallow", "topological", "logistic", "random_keep"} <= set(found["arms"])
+    assert {"knn", "shallow", "topological", "logistic", "random_keep.logistic"} <= set(
+        found["arms"]
+    )
     accuracy = {name: arm["seeds"][0]["label_accuracy"] for name, arm in found["arms"].items()}
     assert accuracy["knn"] != accuracy["shallow"]  # the encoder of an estimator is its own
     assert accuracy["logistic"] > accuracy["majority"]
-    assert len(found["reliability"]) == 5  # vote_share, two of knn, topological, logistic
+    assert accuracy["refine"] > accuracy["majority"]
+    assert accuracy["refine_gold"] > accuracy["majority"]
+    # vote_share, two of knn, topological, logistic, self_training with and without gold
+    assert len(found["reliability"]) == 7
+    controls = {"random_keep.refine", "random_keep.refine_gold"}
+    assert controls <= set(found["arms"])
 
 
 def test_what_an_arm_is_taught_comes_from_the_students_features(
@@ -86,3 +93,12 @@ def test_an_encoder_that_is_not_there_is_said_before_training(tmp_path: Path) ->
     arm = {"name": "mine", "reliability": {"kind": "knn", "encoder": {"layers": 99}}}
     with pytest.raises(sy.ConfigError, match="`layers: 99`: minilm has 6 blocks"):
         sy.study({**SETTINGS, "arms": [{**arm, "selection": "hard"}]}, tmp_path, workers=1)
+
+
+def test_the_truth_of_weak_train_names_the_selection_that_it_makes(tmp_path: Path) -> None:
+    """Another true label makes another selection of `refine_gold`, and no other of `refine`."""
+    run = Run(make_study(SETTINGS), Store(tmp_path))
+    arms = [run.study.arm(name) for name in ("refine", "refine_gold")]
+    assert [arm.reliability.uses_gold for arm in arms] == [False, True]
+    assert selection_inputs(run, 0, arms[0]).keys() == {"votes", "questions", "encoder"}
+    assert selection_inputs(run, 0, arms[1]).keys() == {"votes", "questions", "encoder", "gold"}

@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import steelyard as sy
+from steelyard.errors import InputError
 
 LONG = [
     {"id": f"q{i}", "voter": voter, "answer": answer}
@@ -273,3 +274,20 @@ def test_pandas_is_not_needed() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "{'a': 'y'} False\n"
+
+
+def test_class_names_beside_the_file_that_are_of_another_one_are_passed_over(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "labels.json").write_text('["first", "second"]')
+    path = tmp_path / "votes.csv"
+    path.write_text("id,voter,answer\nq1,ann,1\nq1,bob,2\nq2,ann,2\nq2,bob,2\n")
+    result = sy.weigh(path)
+    assert result.votes.classes == ("1", "2")
+    assert "labels.json names other classes, and was not used." in result.summary["warnings"]
+    # Numbers from 0 fit, and a misspelt name is still refused.
+    path.write_text("id,voter,answer\nq1,ann,0\nq1,bob,1\n")
+    assert sy.weigh(path).votes.classes == ("first", "second")
+    path.write_text("id,voter,answer\nq1,ann,first\nq1,bob,secnd\n")
+    with pytest.raises(InputError, match="Did you mean 'second'"):
+        sy.weigh(path)

@@ -1,6 +1,7 @@
 """`steelyard weigh`: merge several labels per item into one, and rate labels and voters."""
 
 import csv
+import shlex
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -184,7 +185,7 @@ def weigh(
         abstain=abstain,
         separator={"tab": "\t", "\\t": "\t"}.get(sep or "", sep),
     )
-    for line in table(result.summary, terminal_columns()):
+    for line in table(result.summary, terminal_columns(), result.report):
         print_text(line)
     print(f"report: {result.report}")
 
@@ -202,12 +203,15 @@ def _method(text: str) -> str | dict[str, Any]:
     return dict(settings)
 
 
-def table(summary: dict[str, Any], columns: int | None = None) -> list[str]:
+def table(
+    summary: dict[str, Any], columns: int | None = None, report: Path | None = None
+) -> list[str]:
     """The lines that `weigh` prints; text from the votes is made printable.
 
     Args:
         summary: as `sy.weigh(...).summary` has it.
         columns: width of the terminal; None where the output is no terminal, and nothing is cut.
+        report: the page, beside which the other files are.
     """
     voters = counted(summary["voters"], "voter")
     classes = summary["classes"]
@@ -226,27 +230,28 @@ def table(summary: dict[str, Any], columns: int | None = None) -> list[str]:
             else "no duplicate votes"
         ),
         "",
-        *_limits(summary),
+        *_limits(summary, report),
         *_methods(summary),
         *_risk_control(summary["risk_control"]),
         *_voters(summary, columns),
     ]
-    later = summary["warnings"][len(summary["limits"]) :]
+    later = summary["warnings"][len(summary.get("limits", ())) :]
     lines += [f"note: {_text(text, 400)}" for text in later]
     return lines
 
 
-def _limits(summary: dict[str, Any]) -> list[str]:
+def _limits(summary: dict[str, Any], report: Path | None) -> list[str]:
     """What limits all labels, and what to do where the votes alone cannot decide."""
-    lines = [f"caution: {_text(text, 400)}" for text in summary["limits"]]
+    lines = [f"caution: {_text(text, 400)}" for text in summary.get("limits", ())]
     dependence = summary["dependence"]
     if not dependence["decided"]:
         lines.insert(0, "VOTES ALONE CANNOT DECIDE which labels are right.")
     if dependence["label_first"] and not dependence["decided"]:
-        shown = ", ".join(_text(name, 24) for name in dependence["label_first"])
+        shown = ", ".join(_text(name) for name in dependence["label_first"])
+        path = "label_first.csv" if report is None else report.parent / "label_first.csv"
         lines += [
             f"label these items first: {shown}",
-            "fill in `truth` in label_first.csv (beside the report) and run again with --gold FILE",
+            f"fill in `truth` in {path} and run again with --gold {shlex.quote(str(path))}",
         ]
     return [*lines, *([""] if lines else [])]
 

@@ -35,9 +35,11 @@ from steelyard.reliability.one_coin import OneCoin as OneCoin
 from steelyard.reliability.open_agreement import OpenAgreement as OpenAgreement
 from steelyard.reliability.protocol import BaseEstimator as BaseEstimator
 from steelyard.reliability.protocol import EstimationData as EstimationData
+from steelyard.reliability.protocol import TrustedExamples as TrustedExamples
 from steelyard.reliability.protocol import VoteEstimator as VoteEstimator
 from steelyard.reliability.robust import Robust as Robust
 from steelyard.reliability.self_consistency import SelfConsistency as SelfConsistency
+from steelyard.reliability.self_training import SelfTraining as SelfTraining
 from steelyard.reliability.topological import Topological as Topological
 
 EstimatorSettings: TypeAlias = Annotated[
@@ -61,6 +63,7 @@ EstimatorSettings: TypeAlias = Annotated[
     | BeamEntropy
     | NearestNeighbours
     | Logistic
+    | SelfTraining
     | Topological
     | GraphDenoising,
     Field(discriminator="kind"),

@@ -19,6 +19,14 @@ Features: TypeAlias = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True, eq=False)
+class TrustedExamples:
+    """M examples with true answers, none of which is among those that are estimated."""
+
+    features: Features  # (M, d)
+    answers: Ints  # (M,), numbers of classes
+
+
+@dataclass(frozen=True, eq=False)
 class EstimationData:
     """The input of an estimator: votes on N examples, and data about the examples."""
 
@@ -26,6 +34,7 @@ class EstimationData:
     gold: Ints | None = None  # (N,), true answers of trusted examples, ABSTAIN elsewhere
     questions: Sequence[Question] = ()  # N, if the estimator needs questions
     features: Features | None = None  # (N, d), if the estimator needs features
+    trusted: TrustedExamples | None = None  # other examples, if the estimator uses them
     analysis: "VoteAnalysis | None" = None  # of these votes and gold, if it is known already
 
 
@@ -50,6 +59,11 @@ class BaseEstimator(BaseModel):
 
     kind: str
     """Name in study files."""
+
+    @property
+    def uses_gold(self) -> bool:
+        """Whether it is trained on the true answers of weak_train as well."""
+        return False
 
     @property
     def feature_model(self) -> "Pretrained | None":

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 from steelyard.errors import ConfigError, InputError
 from steelyard.models.features import read_features
 from steelyard.models.load import Pretrained
-from steelyard.reliability import BaseEstimator, EstimationData
+from steelyard.reliability import BaseEstimator, EstimationData, TrustedExamples
 from steelyard.selection import NothingToLearn
 from steelyard.store.store import Recipe, fingerprint, library_versions
 from steelyard.student import Probe
@@ -41,9 +41,9 @@ def selected_labels(run: Run, seed: int, arm: Arm) -> Selected:
     return run.once(("selection", seed, arm.name), lambda: _select(run, seed, arm))
 
 
-def _select(run: Run, seed: int, arm: Arm) -> Selected:
-    votes = collect_votes(run, seed).strong_train
-    inputs = {"votes": fingerprint(votes)}
+def selection_inputs(run: Run, seed: int, arm: Arm) -> dict[str, str]:
+    """Fingerprints of everything but its settings that an arm's selection depends on."""
+    inputs = {"votes": fingerprint(collect_votes(run, seed).strong_train)}
     if arm.role == "oracle":
         inputs["truth"] = fingerprint(true_answers(run, seed))
     method = arm.reliability
@@ -51,6 +51,14 @@ def _select(run: Run, seed: int, arm: Arm) -> Selected:
         inputs["questions"] = run.questions(seed, "strong_train")
     if method.needs_features:
         inputs["encoder"] = run.identity(_feature_model(run, method))
+    if method.uses_gold:
+        gold = run.task(seed).weak_train
+        inputs["gold"] = fingerprint((gold.questions, gold.truth))
+    return inputs
+
+
+def _select(run: Run, seed: int, arm: Arm) -> Selected:
+    votes, method = collect_votes(run, seed).strong_train, arm.reliability
     recipe = Recipe(
         kind="selection",
         version=arm.versions(),
@@ -61,7 +69,7 @@ def _select(run: Run, seed: int, arm: Arm) -> Selected:
             **arm.classes(),
             "seed": seed,
         },
-        inputs=inputs,
+        inputs=selection_inputs(run, seed, arm),
         libraries=library_versions(*method.libraries),
     )
 
@@ -82,12 +90,16 @@ def _select(run: Run, seed: int, arm: Arm) -> Selected:
 def _data(run: Run, seed: int, method: BaseEstimator, votes: Votes) -> EstimationData:
     """What an estimator sees: of features those that a probe of the model would see."""
     questions = run.task(seed).strong_train.questions
-    features = None
+    features, trusted = None, None
     if method.needs_features:
         model = _feature_model(run, method)
         probe = Probe(**model.model_dump(), max_tokens=method.feature_tokens)
         features = read_features(model, questions, method.feature_tokens, run.states(probe))
-    return EstimationData(votes, questions=questions, features=features)
+        gold = run.task(seed).weak_train
+        if method.uses_gold and len(gold.ids):
+            of_gold = read_features(model, gold.questions, method.feature_tokens, run.states(probe))
+            trusted = TrustedExamples(of_gold, gold.truth)
+    return EstimationData(votes, questions=questions, features=features, trusted=trusted)
 
 
 def _feature_model(run: Run, method: BaseEstimator) -> Pretrained:

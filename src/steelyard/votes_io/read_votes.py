@@ -55,6 +55,7 @@ def read_votes(
     *,
     classes: tuple[str, ...] | None = None,
     named_in: str = "",
+    classes_may_differ: bool = False,
     answers: Answers = "closed",
     duplicates: Duplicates = "error",
     truth: Collection[str] = (),
@@ -72,6 +73,8 @@ def read_votes(
             paths; then the name of a file is the voter of rows that name none.
         classes: names of the classes; a whole number is a name, or the number of a class.
         named_in: the file that names the classes, for messages.
+        classes_may_differ: whether `classes` are ignored where no answer is one of their names
+            and some are no class: names that stand beside the file and are of another one.
         answers: "closed" for answers that name classes, else the format of open answers: number,
             text, json or slots.
         duplicates: what to do with repeated votes of a voter on an item with the same prompt.
@@ -87,11 +90,15 @@ def read_votes(
     _check_ids(raw)
     label_set: FileClasses | OpenAnswers
     if answers == "closed":
+        others = classes is not None and classes_may_differ and are_others(raw, classes, options)
         label_set, notes = (
             (FileClasses(classes, options), list[str]())
-            if classes is not None
+            if classes is not None and not others
             else infer_classes(raw, options)
         )
+        if others:
+            classes = None
+            notes.append(f"{named_in} names other classes, and was not used.")
         number = class_numbers(raw, label_set, named_in)
         notes += _abstentions(raw, number, label_set)
     else:
@@ -141,6 +148,13 @@ def class_numbers(raw: RawVotes, label_set: FileClasses, named_in: str = "") -> 
         vote = int(np.argmax(number == NO_CLASS))
         refuse(raw, vote, not_a_class(raw.value(vote), label_set.names, named_in))
     return number
+
+
+def are_others(raw: RawVotes, classes: tuple[str, ...], options: ReadOptions) -> bool:
+    """Whether no answer is one of these names, and some are no numbers of them either."""
+    values = raw.answer.values
+    named = any(str(value) in classes for value in values)
+    return not named and bool((FileClasses(classes, options).numbers(values) == NO_CLASS).any())
 
 
 def not_a_class(value: Any, names: Sequence[str], named_in: str = "") -> str:

@@ -7,6 +7,7 @@ import numpy as np
 
 from steelyard.diagnostics.consistency import Consistency
 from steelyard.diagnostics.voters import judge_voters
+from steelyard.io.printable import counted
 from steelyard.reliability.dependence import DependentPair, merge_families
 from steelyard.reliability.robust import VoteAnalysis
 from steelyard.types import ABSTAIN, Ints, Reliability, Votes
@@ -43,11 +44,11 @@ def decision_warnings(analysis: VoteAnalysis, repeated: Sequence[Consistency]) -
         )
     elif analysis.undecided:
         groups = "; ".join(" and ".join(_names(votes, group)) for group in dependence.groups[:3])
-        ids = ", ".join(votes.ids[row] for row in analysis.items_to_label())
+        items = counted(len(analysis.items_to_label()), "item")
         notes.append(
             f"Votes alone cannot decide: {groups} agree with each other more than the other voters "
             f"explain. Either they are right, or they share mistakes: {analysis.disputed:.0%} "
-            f"of the labels depend on it. Label these items and give them as `gold`: {ids}."
+            f"of the labels depend on it. Label {items} (label_first.csv) and give them as `gold`."
         )
     for family in dependence.families[:5]:
         names = listed(_names(votes, family))

@@ -200,6 +200,7 @@ def _are_paths(votes: object) -> bool:
 class _ClassNames(TypedDict):
     classes: tuple[str, ...] | None
     named_in: str
+    classes_may_differ: bool
 
 
 def _class_names(
@@ -207,15 +208,23 @@ def _class_names(
 ) -> _ClassNames:
     """The names of classes that are given, or in `labels.json` beside the votes."""
     if answers != "closed":
-        return {"classes": None, "named_in": ""}
+        return {"classes": None, "named_in": "", "classes_may_differ": False}
     if isinstance(classes, str | Path):
-        return {"classes": read_names_file(Path(classes)), "named_in": Path(classes).name}
+        return {
+            "classes": read_names_file(Path(classes)),
+            "named_in": Path(classes).name,
+            "classes_may_differ": False,
+        }
     if classes is not None:
-        return {"classes": tuple(classes), "named_in": ""}
+        return {"classes": tuple(classes), "named_in": "", "classes_may_differ": False}
     first: Any = cast("Sequence[Any]", votes)[0] if _are_paths(votes) else votes
     is_file = isinstance(first, str | Path) and str(first) != "-"
     names = read_names(Path(first).parent) if is_file else None
-    return {"classes": names, "named_in": "labels.json" if names else ""}
+    return {
+        "classes": names,
+        "named_in": "labels.json" if names else "",
+        "classes_may_differ": True,
+    }
 
 
 def _source(name: str, loaded: LoadedVotes, duplicates: Duplicates) -> VotesSource:
