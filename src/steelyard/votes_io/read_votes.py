@@ -220,10 +220,10 @@ def _unparsed(raw: RawVotes, number: Ints, answer_format: OpenAnswerFormat) -> l
 def _abstentions(raw: RawVotes, number: Ints, label_set: FileClasses) -> list[str]:
     """Notes on texts that were read as abstentions; null and empty cells need none."""
     notes = []
-    for code, value in enumerate(raw.answer.values):
-        is_empty = value is None or str(value).strip() == ""
-        votes = int(((raw.answer.codes == code) & (number == ABSTAIN)).sum())
-        if not votes or is_empty:
+    count = np.bincount(raw.answer.codes[number == ABSTAIN], minlength=len(raw.answer.values))
+    for code in np.flatnonzero(count):
+        value, votes = raw.answer.values[code], int(count[code])
+        if value is None or str(value).strip() == "":
             continue
         if whole_number(value) == "-1" and not label_set.options.abstains(value):
             notes.append(

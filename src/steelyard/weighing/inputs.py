@@ -25,6 +25,7 @@ from steelyard.io.standard_input import rows_of_standard_input
 from steelyard.types import ABSTAIN, NO_CANDIDATE, Ints, Votes
 from steelyard.votes_io.classes import Answers, FileClasses, OpenAnswers
 from steelyard.votes_io.lookalikes import check_lookalikes
+from steelyard.votes_io.many_classes import has_many_classes, with_voted_classes
 from steelyard.votes_io.read_options import READ_AS_IS, ReadOptions
 from steelyard.votes_io.read_votes import LoadedVotes, read_votes
 from steelyard.votes_io.tabulate import Duplicates
@@ -124,6 +125,13 @@ def load_votes(
         else _numbers(value, table, label_set, name, options, notes)
         for name, value in (("truth", truth), ("gold", gold))
     )
+    if has_many_classes(table):
+        notes.append(
+            f"{table.num_classes:,} classes on {len(table.ids):,} items: only the classes that an "
+            "item's votes name are its candidates, and each voter has one accuracy, without a "
+            "confusion of classes."
+        )
+        table, known_gold, known_truth = with_voted_classes(table, known_gold, known_truth)
     in_gold = known_gold != ABSTAIN
     overlap = int(((known_truth != ABSTAIN) & in_gold).sum())
     if overlap:
