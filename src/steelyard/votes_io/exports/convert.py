@@ -15,6 +15,7 @@ from steelyard.votes_io.exports.export import Export, Vote, part
 from steelyard.votes_io.exports.model_logs import MODEL_LOGS
 from steelyard.votes_io.exports.tables import of_table
 from steelyard.votes_io.read_options import ROW_NUMBER, ReadOptions
+from steelyard.votes_io.values import names_shown
 
 EXPORTS: tuple[Export, ...] = (*ANNOTATION_TOOLS, *MODEL_LOGS)
 
@@ -72,12 +73,12 @@ def _votes(
     rows = _encoded(source, votes())
     if question is None and len(questions) > 1:
         raise InputError(
-            f"{source.name} ({export.name}) has the questions {', '.join(list(questions)[:8])}. "
+            f"{source.name} ({export.name}) has the questions {names_shown(list(questions), 8)}. "
             f"Name one with `columns`, such as answer={next(iter(questions))}."
         )
     if len(rows.origin) == 0:
         named = f" to the question {question!r}" if question else ""
-        others = f"; it has {', '.join(list(questions)[:8])}" if questions else ""
+        others = f"; it has {names_shown(list(questions), 8)}" if questions else ""
         raise InputError(f"{source.name} ({export.name}) has no answer{named}{others}.")
     return rows
 

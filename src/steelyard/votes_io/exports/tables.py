@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from steelyard.errors import InputError
 from steelyard.votes_io.column_names import is_metadata, truth_like
 from steelyard.votes_io.read_options import ReadOptions
+from steelyard.votes_io.values import names_shown
 
 
 @dataclass(frozen=True)
@@ -82,7 +83,7 @@ def of_table(name: str, columns: Sequence[str], options: ReadOptions) -> ReadOpt
             taken = {*where.values()}
             answers = [c for c in table.answers(columns) if c not in taken]
             if len(answers) != 1:
-                names = ", ".join(answers[:8]) or ", ".join(columns[:12])
+                names = names_shown(answers, 8) or names_shown(columns)
                 raise InputError(
                     f"{name} ({table.name}): which column has the answers, {names}? Name it with "
                     f"`columns`, such as answer={(answers or ['COLUMN'])[0]}."
