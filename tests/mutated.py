@@ -74,7 +74,7 @@ def check_reply(number: int, seed: int) -> None:
         answer_format = draw.choice(FORMATS)
         parsed = read(text, OPEN, answer_format, draw.choice(ENDS))
         once = canonical(text, answer_format)
-        if once is not None and answer_format in ("number", "json", "slots"):
+        if once is not None and answer_format == "number":
             assert canonical(once, answer_format) == once, (text, once)
         choices = 1
     else:
