@@ -111,6 +111,36 @@ def test_truth_of_an_export_may_be_a_path(tmp_path: Path) -> None:
     assert read_votes(paths, truth=["data.expert"]).truth["data.expert"].tolist() == [1, 1, 1]
 
 
+def test_rejected_assignments_do_not_vote(tmp_path: Path) -> None:
+    """bob's work on t1 was rejected: four votes of five are left, and t1 has one."""
+    header, *lines = mturk(False).splitlines(keepends=True)
+    lines[1] = lines[1].replace('"Approved"', '"Rejected"')
+    paths = write(tmp_path, "v.csv", header + "".join(lines))
+    read = read_votes(paths)
+    assert len(read.votes.answer) == len(SAID) - 1
+    assert read.votes.voters == ("ann", "bob")
+    assert [read.votes.ids[i] for i in read.votes.example] == ["t1", "t2", "t2", "t3"]
+    assert read.notes[0] == (
+        "1 answer with `AssignmentStatus` Rejected: left out. To keep them, name the columns of id "
+        "and voter with `columns`."
+    )
+    kept = read_votes(paths, options=ReadOptions({"id": "HITId", "voter": "WorkerId"}))
+    assert len(kept.votes.answer) == len(SAID)
+    with pytest.raises(
+        InputError, match=r"v.csv \(MTurk\) has only answers with `AssignmentStatus`"
+    ):
+        read_votes(write(tmp_path, "v.csv", mturk(False).replace('"Approved"', '"Rejected"')))
+
+
+def test_answers_that_toloka_and_appen_do_not_count_do_not_vote(tmp_path: Path) -> None:
+    tasks = FILES["Toloka"][1]().replace("APPROVED", "REJECTED", 1)
+    assert len(read_votes(write(tmp_path, "v.tsv", tasks)).votes.answer) == len(SAID) - 1
+    header, *rows = FILES["Appen"][1]().splitlines()
+    tainted = [f"{header},_tainted", f"{rows[0]},true", *(f"{row},false" for row in rows[1:])]
+    votes = read_votes(write(tmp_path, "v.csv", "\n".join(tainted))).votes
+    assert len(votes.answer) == len(SAID) - 1
+
+
 def test_files_of_the_same_name_are_told_apart_by_their_folders(tmp_path: Path) -> None:
     for name, text in doccano().items():
         folder = tmp_path / name.removesuffix(".jsonl")

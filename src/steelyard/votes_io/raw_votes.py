@@ -41,7 +41,8 @@ def read_raw_votes(
     """
     source, options, notes = as_long_rows(source, truth, options)
     first = next(iter(source.rows()))[1]
-    if notes and voter is None and "voter" not in first:  # an export that names no voter
+    names_voter = "voter" in first or "voter" in options.columns
+    if notes and voter is None and not names_voter:  # an export that names no voter
         voter = stem(Path(source.name))
     text = options.columns.get("text") or text_column([c for c in first if c not in truth])
     if text in (*options.voters, *options.columns.values()) and "text" not in options.columns:

@@ -13,7 +13,7 @@ from steelyard.io.rows import Row
 from steelyard.votes_io.exports.annotation_tools import ANNOTATION_TOOLS
 from steelyard.votes_io.exports.export import Export, Vote, part
 from steelyard.votes_io.exports.model_logs import MODEL_LOGS
-from steelyard.votes_io.exports.tables import of_table
+from steelyard.votes_io.exports.tables import of_table, table_of, without_refused
 from steelyard.votes_io.read_options import ROW_NUMBER, ReadOptions
 from steelyard.votes_io.values import names_shown
 
@@ -48,7 +48,14 @@ def as_long_rows(
         return _encoded(source, enumerate(flat)), options, ()
     if options.voters and {*options.voters} <= {*first}:
         return source, options, ()
-    return source, of_table(source.name, list(first), options), ()
+    table = table_of(list(first))
+    if table is None:
+        return source, options, ()
+    named = of_table(table, source.name, list(first), options)
+    if {"id", "voter"} & {*options.columns}:
+        return source, named, ()
+    accepted, left_out = without_refused(table, source)
+    return accepted, named, left_out
 
 
 def _is_path(name: str, first: Row) -> bool:
