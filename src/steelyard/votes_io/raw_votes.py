@@ -122,6 +122,7 @@ def _long(
         answer=by_role["answer"],
         probabilities=by_role.get("probabilities"),
         reason=by_role.get("reason"),
+        shown=by_role.get("order") if "query" in by_role else None,
         truth={name: columns[name] for name in truth},
     )
 
@@ -200,6 +201,7 @@ def _nested(source: RowSource, header: Header, truth: Collection[str]) -> RawVot
         answer=columns["answer"],
         probabilities=columns["probabilities"] if has_probabilities else None,
         reason=columns["reason"],
+        shown=columns["order"],
         truth={name: encoder.column() for name, encoder in truths.items()},
     )
 

@@ -24,6 +24,7 @@ from steelyard.votes_io.classes import (
 )
 from steelyard.votes_io.column_names import truth_like
 from steelyard.votes_io.layout import Header
+from steelyard.votes_io.option_orders import option_orders
 from steelyard.votes_io.raw_votes import read_raw_votes
 from steelyard.votes_io.read_options import READ_AS_IS, ReadOptions
 from steelyard.votes_io.several_files import read_files
@@ -47,6 +48,7 @@ class LoadedVotes:
     notes: tuple[str, ...] = ()  # sentences about ambiguous answers
     columns: dict[str, tuple[str, ...]] = field(default_factory=dict)  # (N,) texts, "" if empty
     texts: tuple[str, ...] = ()  # (N,) what each item says, "" if unknown; empty without a column
+    orders: Ints | None = None  # (M,), of the options, as `position_bias` takes them
 
 
 def read_votes(
@@ -113,9 +115,10 @@ def read_votes(
     notes += [*_similar_voters(raw), *_unused(raw, options), *_truth_voters(raw, options)]
     columns = {name: _item_texts(raw, name) for name in kept_columns}
     texts = () if raw.text is None else _item_texts(raw, raw.text)
+    orders = None if repeated else option_orders(raw, len(label_set.names))
     notes = [*raw.notes, *notes]
     return LoadedVotes(
-        votes, raw.header, label_set, repeated, true_answers, tuple(notes), columns, texts
+        votes, raw.header, label_set, repeated, true_answers, tuple(notes), columns, texts, orders
     )
 
 
@@ -203,6 +206,8 @@ def _check_ids(raw: RawVotes) -> None:
 
 def _unparsed(raw: RawVotes, number: Ints, answer_format: OpenAnswerFormat) -> list[str]:
     """A note on answers that abstain because they cannot be read in that format."""
+    if not len(number):
+        raise InputError(f"{raw.source.name} has no vote. Is it the right file?")
     first = quoted(raw.answer.values[0])
     if (number == ABSTAIN).all():
         raise InputError(

@@ -74,6 +74,7 @@ class WeighInputs:
     gold: Ints  # (N,), the same for the answers that estimators hold fixed
     slices: tuple[str, ...] = ()  # (N,), "" of none; empty where none were asked for
     texts: tuple[str, ...] = ()  # (N,), what the items say, "" if unknown; empty without a column
+    orders: Ints | None = None  # (M,), of the options that each vote was shown, where known
 
 
 def load_votes(
@@ -96,6 +97,7 @@ def load_votes(
     columns: dict[str, Ints] = {}
     named_columns: dict[str, tuple[str, ...]] = {}
     texts: tuple[str, ...] = ()
+    orders: Ints | None = None
     if isinstance(votes, Votes):
         _check_table_options(options, separator)
         table = _of_voters(votes, options)
@@ -116,7 +118,7 @@ def load_votes(
             separator=separator,
         )
         table, label_set, columns = loaded.votes, loaded.label_set, loaded.truth
-        named_columns, texts = loaded.columns, loaded.texts
+        named_columns, texts, orders = loaded.columns, loaded.texts, loaded.orders
         source = _source(name, loaded, duplicates)
     notes = list(source.notes)
     known_truth, known_gold = (
@@ -148,6 +150,7 @@ def load_votes(
         known_gold,
         _slices(slices, table, named_columns),
         texts,
+        orders,
     )
 
 
