@@ -126,6 +126,8 @@ def test_rejected_assignments_do_not_vote(tmp_path: Path) -> None:
     )
     kept = read_votes(paths, options=ReadOptions({"id": "HITId", "voter": "WorkerId"}))
     assert len(kept.votes.answer) == len(SAID)
+    radio = mturk(True).replace('"Approved"', '"Rejected"', 1)
+    assert len(read_votes(write(tmp_path, "r.csv", radio)).votes.answer) == len(SAID) - 1
     with pytest.raises(
         InputError, match=r"v.csv \(MTurk\) has only answers with `AssignmentStatus`"
     ):
