@@ -4,8 +4,8 @@ Replies are those of the corpus of the tests, and solutions with numbers, JSON a
 files are the exports of the tests and small tables as CSV, TSV, JSON, JSON lines, Parquet, Excel
 and gzip. Each is changed at one to four random places: half of the files in a value, a name or a
 row, the others in their text or bytes, inside workbooks and gzip too. Warnings are errors, only
-errors of this package may leave, and every fiftieth file is weighed to the end. A number and the seed
-make the same case again:
+errors of this package may leave, and every fiftieth file is weighed to the end. A number and the
+seed make the same case again:
 
     python -m benchmarks.mutated --replies 900000 --files 100000 --seed 0
 """

@@ -99,12 +99,12 @@ def _csv(text: str, changes: int, draw: random.Random) -> bytes:
 def _parquet(rows: list[dict[str, Any]]) -> bytes:
     out = io.BytesIO()
     try:
-        made = pa.Table.from_pylist(rows)
+        pq.write_table(pa.Table.from_pylist(rows), out)
     except (pa.ArrowException, OverflowError, UnicodeEncodeError):  # values of several types
         plain = [{k: None if x is None else str(x) for k, x in row.items()} for row in rows]
         texts = [{k: x and x.replace("\ud800", "") for k, x in row.items()} for row in plain]
-        made = pa.Table.from_pylist(texts)
-    pq.write_table(made, out)
+        out = io.BytesIO()
+        pq.write_table(pa.Table.from_pylist(texts), out)
     return out.getvalue()
 
 

@@ -8,6 +8,7 @@ import numpy as np
 
 from steelyard.errors import InputError
 from steelyard.io.columns import Encoder
+from steelyard.io.printable import printable
 from steelyard.io.row_source import ConvertedRows, RowSource
 from steelyard.io.rows import Row
 from steelyard.votes_io.exports.annotation_tools import ANNOTATION_TOOLS
@@ -77,7 +78,7 @@ def _votes(
     if question is None and len(questions) > 1:
         raise InputError(
             f"{source.name} ({export.name}) has the questions {names_shown(list(questions), 8)}. "
-            f"Name one with `columns`, such as answer={next(iter(questions))}."
+            f"Name one with `columns`, such as answer={printable(next(iter(questions)))}."
         )
     if len(rows.origin) == 0:
         named = f" to the question {question!r}" if question else ""

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from steelyard.errors import InputError
-from steelyard.io.printable import counted
+from steelyard.io.printable import counted, printable
 from steelyard.io.row_source import ConvertedRows, RowSource
 from steelyard.votes_io.column_names import is_metadata, truth_like
 from steelyard.votes_io.read_options import ReadOptions
@@ -102,7 +102,7 @@ def of_table(
             names = names_shown(answers, 8) or names_shown(columns)
             raise InputError(
                 f"{name} ({table.name}): which column has the answers, {names}? Name it with "
-                f"`columns`, such as answer={(answers or ['COLUMN'])[0]}."
+                f"`columns`, such as answer={printable((answers or ['COLUMN'])[0])}."
             )
         where["answer"] = answers[0]
     return replace(options, columns=where)
