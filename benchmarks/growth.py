@@ -1,12 +1,14 @@
 """How time and peak memory of a command grow with its work: each size is a process of its own.
 
-`weigh` reads a CSV of votes and writes its page; `label` asks a server on this machine that answers
-at once, so that only our own time is seen; `study` trains tf-idf voters and a probe on generated
-sentences, one seed. Between three sizes n, 10 n, 100 n the growth free of what every run costs is
+`weigh` reads a CSV of votes, of four classes and of 10,000, and writes its page; `label` asks a
+server on this machine that answers at once, so that only our own time is seen; `study` trains
+tf-idf voters and a probe on generated sentences, one seed. Between three sizes n, 10 n, 100 n the
+growth free of what every run costs is
 
     p = log10((t3 - t2) / (t2 - t1)),
 
-exact for t = a + b n^p, and for n log n a little above 1: `bound` says how much.
+exact for t = a + b n^p, and for n log n a little above 1: `bound` says how much. What a larger size
+would take is read off that curve through the last three sizes, with p at least 1.
 """
 
 import asyncio
@@ -18,7 +20,7 @@ import sys
 import tempfile
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -27,12 +29,16 @@ import numpy as np
 
 from benchmarks.race import Claim, write
 
+MANY = "weigh, 10,000 classes"
 SIZES = {
-    "weigh": (6_000, 60_000, 600_000, 6_000_000),
+    "weigh": (20_000, 200_000, 2_000_000, 20_000_000),
+    MANY: (30_000, 300_000, 3_000_000),
     "label": (100, 1_000, 10_000),
     "study": (100, 1_000, 10_000),
 }
-UNIT = {"weigh": "votes", "label": "questions", "study": "rows"}
+UNIT = {"weigh": "votes", MANY: "votes", "label": "questions", "study": "rows"}
+LARGER = {"weigh": 100_000_000, MANY: 20_000_000}
+"""Sizes that are forecast."""
 REPEATS = (3, 2, 1, 1)  # of the sizes in order: what is short is noisy
 VOTERS, CAST = 2_400, 6
 NOISE = 0.1  # of an exponent, from what a run differs from the next
@@ -89,11 +95,15 @@ def conclude(costs: Sequence[Cost], quick: bool) -> None:
     growths = [growth for command in SIZES for growth in exponents(costs, command)]
     for one in growths:
         print(
-            f"{one['command']:<7}{one['of']:<9}{one['from']:>10,} to {one['to']:>9,}: exponent "
+            f"{one['command']:<22}{one['of']:<9}{one['from']:>10,} to {one['to']:>10,}: exponent "
             f"{one['exponent']:.2f} (n log n: {one['bound']:.2f})"
         )
+    larger = [forecast(costs, command) for command in LARGER if command in SIZES and not quick]
+    for one in larger:
+        print("forecast: " + ", ".join(f"{name} {value}" for name, value in one.items()))
     none: list[Claim] = []
-    write("growth", none, {"growth": [asdict(cost) for cost in costs], "exponents": growths}, quick)
+    values = {"growth": [asdict(cost) for cost in costs], "exponents": growths, "forecast": larger}
+    write("growth", none, values, quick)
     fast = [one for one in growths if one["exponent"] > one["bound"] + NOISE]
     assert not fast, f"grows faster than n log n: {fast}"
 
@@ -108,6 +118,19 @@ def exponents(costs: Sequence[Cost], command: str) -> Iterator[dict[str, Any]]:
             found = exponent([getattr(cost, of) for cost in three])
             words = {"command": command, "of": of, "from": sizes[0], "to": sizes[-1]}
             yield {**words, "exponent": found, "bound": bound}
+
+
+def forecast(costs: Sequence[Cost], command: str) -> dict[str, Any]:
+    """What a size of LARGER would take: a + b n^p through the last three sizes, p at least 1."""
+    three, larger = [cost for cost in costs if cost.command == command][-3:], LARGER[command]
+    found: dict[str, Any] = {"command": command, "size": larger}
+    for of in ("seconds", "peak_mb"):
+        values = [getattr(cost, of) for cost in three]
+        power = max(exponent(values), 1.0)
+        steps = [(size / three[-1].size) ** power for size in (three[-2].size, larger)]
+        slope = (values[-1] - values[-2]) / (1 - steps[0])
+        found[of] = round(values[-1] + slope * (steps[1] - 1), 1)
+    return found
 
 
 def exponent(three: Sequence[float]) -> float:
@@ -133,33 +156,40 @@ def run(folder: Path, words: Sequence[str]) -> tuple[float, float, float]:
 
 def line(cost: Cost) -> str:
     return (
-        f"{cost.command:<7}{cost.size:>10,} {UNIT[cost.command]:<10}{cost.seconds:>8.2f} s"
+        f"{cost.command:<22}{cost.size:>10,} {UNIT[cost.command]:<10}{cost.seconds:>8.2f} s"
         f"{cost.processor:>8.2f} s of processor{cost.peak_mb:>8.0f} MB"
     )
 
 
-WordProbabilities = Callable[[int], list[str]]
+Words = Callable[[int], list[str]]
 """The command's words for a repeat, which has outputs of its own."""
 
 
 @contextmanager
-def votes(folder: Path, size: int) -> Iterator[WordProbabilities]:
-    """Votes of four classes, six for each item, by voters of different accuracy."""
+def votes(folder: Path, size: int, classes: int = 4) -> Iterator[Words]:
+    """Votes of so many classes, six for each item, by voters of different accuracy."""
     import pyarrow as pa
     from pyarrow import csv
 
     rng = np.random.default_rng(0)
     item = np.repeat(np.arange(size // CAST), CAST)
     voter = (rng.integers(0, VOTERS, size // CAST)[:, None] + np.arange(CAST)).ravel() % VOTERS
-    truth = rng.integers(0, 4, size // CAST)[item]
+    truth = rng.integers(0, classes, size // CAST)[item]
     right = rng.random(len(item)) < rng.uniform(0.4, 0.9, VOTERS)[voter]
-    said = np.where(right, truth, (truth + rng.integers(1, 4, len(item))) % 4)
+    said = np.where(right, truth, (truth + rng.integers(1, classes, len(item))) % classes)
     csv.write_csv(pa.table({"id": item, "voter": voter, "answer": said}), folder / "votes.csv")
+    names = json.dumps([f"{k}" for k in range(classes)])
+    (folder / "labels.json").write_text(names, encoding="utf-8")
     yield lambda turn: ["weigh", "votes.csv", "--out", f"weighed-{turn}"]
 
 
+def votes_of_many_classes(folder: Path, size: int) -> AbstractContextManager[Words]:
+    """Votes of 10,000 classes: each item keeps those that its votes name."""
+    return votes(folder, size, 10_000)
+
+
 @contextmanager
-def questions(folder: Path, size: int) -> Iterator[WordProbabilities]:
+def questions(folder: Path, size: int) -> Iterator[Words]:
     """Questions, and a server that answers them."""
     rows = ({"id": f"q{i}", "text": f"Is {i} an even number?"} for i in range(size))
     with (folder / "items.jsonl").open("w", encoding="utf-8") as file:
@@ -215,7 +245,7 @@ def server() -> Iterator[str]:
 
 
 @contextmanager
-def sentences(folder: Path, size: int) -> Iterator[WordProbabilities]:
+def sentences(folder: Path, size: int) -> Iterator[Words]:
     """A study of one seed: a fifth as many weak rows as strong ones, and as many test rows."""
     from steelyard.data import generate
 
@@ -241,4 +271,4 @@ def sentences(folder: Path, size: int) -> Iterator[WordProbabilities]:
     yield lambda turn: ["study", "study.yaml", "--workers", "1", "--out", f"run-{turn}"]
 
 
-MAKE = {"weigh": votes, "label": questions, "study": sentences}
+MAKE = {"weigh": votes, MANY: votes_of_many_classes, "label": questions, "study": sentences}

@@ -25,16 +25,17 @@ def sources_page() -> str:
 
 
 def papers(lowest: int = 2) -> str:
-    """Papers on arXiv that at least `lowest` sources cite, the most cited first."""
-    labels: dict[str, list[str]] = {}
-    for _, text, _ in _sourced():
+    """Papers on arXiv that at least `lowest` files cite, those that most files cite first."""
+    labels: dict[str, dict[Path, str]] = {}  # the first label in each file
+    for _, text, path in _sourced():
         for number in re.finditer(r"arXiv:(\d{4}\.\d{5})", text):
             cited = _CITED.findall(text[: number.start()])
             if cited:
-                labels.setdefault(number[1], []).append(" ".join(cited[-1]))
+                labels.setdefault(number[1], {}).setdefault(path, " ".join(cited[-1]))
     order = sorted(labels, key=lambda number: (-len(labels[number]), number))
     shown = [number for number in order if len(labels[number]) >= lowest]
-    return ", ".join(f"{labels[n][0]} ([{n}](https://arxiv.org/abs/{n}))" for n in shown) + "."
+    names = {number: next(iter(files.values())) for number, files in labels.items()}
+    return ", ".join(f"{names[n]} ([{n}](https://arxiv.org/abs/{n}))" for n in shown) + "."
 
 
 def _rows() -> Iterator[tuple[str, str, str, str]]:

@@ -5,6 +5,7 @@ import pytest
 
 from shared_data import DATA
 from steelyard.diagnostics.position_bias import parse_orders, position_bias
+from steelyard.io.row_source import rows_in_memory
 from steelyard.types import ABSTAIN, Votes
 from steelyard.votes_io.read_votes import read_votes
 
@@ -79,3 +80,35 @@ def test_six_llm_judges_flip_as_published() -> None:
     falcon = rows["Falcon"].first_shown
     assert falcon is not None
     assert falcon.value == pytest.approx(0.78, abs=0.01)
+
+
+def test_the_order_of_each_vote_is_read_from_its_column() -> None:
+    """Four items, asked twice by one template in both orders, once by another.
+
+    The judge takes the first shown on q0 and q1 (no, then yes: flipped), and says yes on q2 and
+    q3: 2 of 4 flip. First shown: q0, q1 both times, q2, q3 once each: (1 + 1 + .5 + .5) / 4.
+    """
+    rows = [
+        {"id": f"q{i}", "voter": "judge", "query": query, "answer": answer, "order": order}
+        for i in range(4)
+        for query, order in (("0-plain", "[0, 1]"), ("5-plain", [1, 0]), ("1-list", [0, 1]))
+        for answer in [("no", "yes")[order in ([1, 0],) or i > 1]]
+    ]
+    read = read_votes(rows_in_memory(rows, "rows"))
+    assert read.orders is not None
+    (both, plain) = position_bias(read.votes, read.orders)
+    assert (plain.template, plain.items, plain.pairs) == ("plain", 4, 4)
+    assert plain.flipped.value == pytest.approx(0.5)
+    assert plain.first_shown is not None
+    assert plain.first_shown.value == pytest.approx(0.75)
+    assert both.template == ""
+    assert position_bias(read.votes) == ()  # names alone do not tell
+
+
+def test_a_column_that_is_no_order_is_not_read_as_one() -> None:
+    rows = [
+        {"id": f"q{i}", "voter": "judge", "query": query, "answer": "ny"[i % 2], "order": order}
+        for i, order in enumerate((3, "first", [0, 2], None, "[[]]", [1.0, 0.0]))
+        for query in ("a", "b")
+    ]
+    assert read_votes(rows_in_memory(rows, "rows")).orders is None

@@ -50,6 +50,24 @@ def test_weigh_finds_an_installed_estimator(site: Path, tmp_path: Path) -> None:
     assert "weighted_share" in missing.stderr
 
 
+def test_a_plugin_with_the_name_of_a_built_in_kind_is_refused(site: Path, tmp_path: Path) -> None:
+    entries = site / "own_package-1.0.dist-info" / "entry_points.txt"
+    entries.write_text("[steelyard.plugins]\nmajority = own_package:WeightedShare\n")
+    (tmp_path / "votes.csv").write_text("id,ann,bo\n1,yes,no\n2,no,no\n")
+    refused = steelyard(tmp_path, "weigh", "votes.csv", "--method", "majority", site=site)
+    assert refused.returncode == 2
+    line = (
+        "`majority` is a built-in kind, and the plugin own_package:WeightedShare has the same name"
+    )
+    assert line in refused.stderr
+    assert len(refused.stderr.splitlines()) == 1
+    arm = {**ARM, "reliability": "majority"}
+    (tmp_path / "study.yaml").write_text(yaml.safe_dump({**SETTINGS, "arms": [arm]}))
+    study = steelyard(tmp_path, "study", "study.yaml", "--out", "run", "--workers", "1", site=site)
+    assert study.returncode == 2
+    assert line in study.stderr
+
+
 def test_a_study_and_why_find_it_or_say_that_it_is_not_installed(
     site: Path, tmp_path: Path
 ) -> None:

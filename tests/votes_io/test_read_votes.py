@@ -339,3 +339,12 @@ def test_real_crowd_votes_are_read(shared_data: Path) -> None:
     assert (len(read.votes.ids), len(read.votes.voters)) == (11_040, 825)
     assert len(read.votes.answer) + read.duplicates == 92_721
     assert int((read.truth["gold"] != ABSTAIN).sum()) == 333
+
+
+@pytest.mark.parametrize("answers", ["closed", "text", "number"])
+def test_a_file_without_any_vote_is_refused_in_a_line(tmp_path: Path, answers: Any) -> None:
+    path = tmp_path / "v.jsonl"
+    path.write_text('{"id": "q1", "votes": []}\n')
+    with pytest.raises(InputError, match=r"v\.jsonl has no (vote|answer)") as error:
+        read_votes(path, answers=answers)
+    assert len(str(error.value).splitlines()) == 1

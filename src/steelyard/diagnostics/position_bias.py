@@ -1,6 +1,7 @@
 """Position bias: how often a judge changes its answer when the options are shown in another order.
 
-The order is read from the names of the prompt variants (`query`).
+The order is known for each vote, as `label` writes it, or is read from the names of the prompt
+variants (`query`).
 """
 
 import re
@@ -25,6 +26,10 @@ ORDERS = tuple(
 """Forms of an order in a name, and whether it tells which of two options is shown first."""
 
 
+NUMBERED = re.compile(r"^\d+-|/\d+$")
+"""The number of a query and of its sample, beside the name of its template."""
+
+
 @dataclass(frozen=True)
 class PositionBias:
     """How one voter answers the same prompt with the options in two orders."""
@@ -37,24 +42,31 @@ class PositionBias:
     first_shown: Interval | None  # share of the answers that name the option shown first
 
 
-def position_bias(votes: Votes) -> tuple[PositionBias, ...]:
+def position_bias(votes: Votes, orders: Ints | None = None) -> tuple[PositionBias, ...]:
     """Share of answers that change with the order of the options, by voter and prompt template.
 
     Answers must name the option itself and not its place: they are mapped back. Queries that
     differ in their order alone are compared: `swap = True` and `swap = False`, `plain` and
     `plain swapped`, `AB` and `BA`, `order-0` and `order-1`. The option shown first is known for
-    two classes and the first three forms. Intervals are Wilson's at 95 %, with as many trials as
+    two classes and the first three forms. With `orders`, queries of one template are compared:
+    `0-plain` and `5-plain`. Intervals are Wilson's at 95 %, with as many trials as
     there are items.
 
     Args:
-        votes: with the prompt variant of each in `query`.
+        votes: M votes, with the prompt variant of each in `query`.
+        orders: (M,), the number of the order in which the options were shown, of two options the
+            one that was shown first; negative where unknown. None reads the names of queries.
 
     Returns:
         For each voter with such queries, in the order of `votes.voters`, all templates together,
         then each template; empty where no query names an order.
     """
-    names = parse_orders(votes.queries)
-    order = np.array([place for _, place, _ in names], dtype=np.int64)[votes.query]
+    if orders is None:
+        names = parse_orders(votes.queries)
+        order = np.array([place for _, place, _ in names], dtype=np.int64)[votes.query]
+    else:
+        names = [(NUMBERED.sub("", query), 0, True) for query in votes.queries]
+        order = orders
     templates = sorted({template for template, _, _ in names})
     number = {template: i for i, template in enumerate(templates)}
     template = np.array([number[name] for name, _, _ in names], dtype=np.int64)[votes.query]

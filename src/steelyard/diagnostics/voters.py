@@ -15,6 +15,8 @@ from steelyard.types.weighted_shares import voter_accuracies, weighted_shares
 MOST_CLASSES = 20
 """Classes up to which confusion matrices are made."""
 
+LEVEL = 0.05
+"""Chance of any flag among honest voters."""
 _NORMAL = 1.959964  # 97.5 % quantile
 
 
@@ -58,7 +60,8 @@ def judge_voters(
     truth: Ints | None = None,
     *,
     gold: Ints | None = None,
-    level: float = 0.05,
+    level: float = LEVEL,
+    flags: tuple[tuple[str, ...], ...] | None = None,
 ) -> VoterTable:
     """Accuracy, agreement, flags and confusions of each voter, from the votes alone or with truth.
 
@@ -82,7 +85,7 @@ def judge_voters(
     A voter that answers an example n times counts as n votes and one example.
 
     `truth` (N,) are true answers, ABSTAIN where unknown; `gold` (N,) are those that the estimator
-    was given.
+    was given; `flags` (V) replace those of these votes.
 
     Source: Rubin 1987, "Multiple Imputation for Nonresponse in Surveys" (sum of the two
         variances); Wilson 1927, doi:10.1080/01621459.1927.10502953; flags: see `spammer_tests`.
@@ -123,7 +126,7 @@ def judge_voters(
         accuracy=accuracy,
         agreement=labels.agreement(),
         true_accuracy=true_accuracy,
-        flags=_flags(votes, level, labels),
+        flags=voter_flags(votes, level, labels) if flags is None else flags,
         confusion=confusion,
         confusion_votes=sums,
     )
@@ -172,8 +175,14 @@ def _confusion(
     return shares, sums
 
 
-def _flags(votes: Votes, level: float, labels: VoterLabels) -> tuple[tuple[str, ...], ...]:
-    """At most one reason for distrust of each voter."""
+def voter_flags(
+    votes: Votes, level: float = LEVEL, labels: VoterLabels | None = None
+) -> tuple[tuple[str, ...], ...]:
+    """At most one reason for distrust of each voter: the flags of `judge_voters`, V of them.
+
+    `labels` are those of the votes, if they are known already.
+    """
+    labels = voter_labels(votes) if labels is None else labels
     if votes.candidate_texts:
         flagged = benjamini_hochberg(p := spammer_test_open(labels), level)
         text = "agrees with the other voters less than half as often as they do with each other"

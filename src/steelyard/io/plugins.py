@@ -37,6 +37,20 @@ def find_plugin(kind: str, method: str) -> Any | None:
     return None
 
 
+def check_not_taken(kind: str, method: str) -> None:
+    """Refuse a built-in kind that an installed package offers as well: which one is meant?
+
+    Raises:
+        ConfigError: a plugin has the name of this built-in kind.
+    """
+    offer = find_plugin(kind, method)
+    if offer is not None:
+        raise ConfigError(
+            f"`{kind}` is a built-in kind, and the plugin {offer.__module__}:{offer.__qualname__} "
+            "has the same name; rename the plugin's entry point, or uninstall its package."
+        )
+
+
 def is_foreign(value: object) -> bool:
     """Whether the class of an object is defined outside the package."""
     return type(value).__module__.partition(".")[0] != "steelyard"

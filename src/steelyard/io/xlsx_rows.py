@@ -43,10 +43,10 @@ def _cells(path: Path) -> Iterator[tuple[Any, ...]]:
     import openpyxl
 
     try:
-        book = openpyxl.load_workbook(path, read_only=True, data_only=True)
-        sheet = book.active or book.worksheets[0]
-        yield from sheet.iter_rows(values_only=True)
-        book.close()
+        with path.open("rb") as file:
+            book = openpyxl.load_workbook(file, read_only=True, data_only=True)
+            sheet = book.active or book.worksheets[0]
+            yield from sheet.iter_rows(values_only=True)
     except Exception as error:  # openpyxl names no errors of damaged files
         text = str(error).split("\n")[0]
         raise InputError(f"{path} is not a whole Excel file ({text}). Save it again.") from error

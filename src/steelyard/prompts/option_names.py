@@ -93,7 +93,7 @@ class OptionNames:
         """The candidate of a text that is a rating on the candidates' scale: "4/5", "4 stars"."""
         if not self.ratings or len(text) > LONGEST_RATING:
             return frozenset()
-        line = _starred(plain_line(text).strip(" .!()"))
+        line = as_stars(plain_line(text).strip(" .!()"))
         matches = self._ratings_in(line)
         if len(matches) == 1 and (matches[0].start, matches[0].end) == (0, len(line)):
             return matches[0].candidates
@@ -106,7 +106,7 @@ class OptionNames:
             The line, in which rows of star characters have become "4 stars", and the places.
         """
         if self.ratings:
-            line = _starred(line)
+            line = as_stars(line)
             return line, self._ratings_in(line)
         tokens = [(m.group(), m.start(), m.end()) for m in TOKEN.finditer(line)]
         folded = [token.casefold() for token, _, _ in tokens]
@@ -135,7 +135,7 @@ class OptionNames:
             return []
         top = max(self.ratings)
         places = []
-        for match in RATING.finditer(_starred(line)):
+        for match in RATING.finditer(as_stars(line)):
             value, scale = (_number(match["value"]), _number(match["of"] or match["out"]))
             bare_word = match["value"].isalpha() and match.end() == match.end("value")
             if value is None or bare_word:
@@ -186,7 +186,7 @@ def _number(text: str | None) -> Fraction | None:
     return Fraction(WORDS.index(folded) if folded in WORDS else text)
 
 
-def _starred(line: str) -> str:
+def as_stars(line: str) -> str:
     """Rows of star characters as numbers of stars; one star after a number is a unit."""
 
     def count(match: re.Match[str]) -> str:

@@ -12,7 +12,7 @@ from steelyard.prompts.parse_slots import canonical_slots
 from steelyard.prompts.prompted_question import PromptedQuestion
 from steelyard.types import ABSTAIN
 
-VERSION = 1
+VERSION = 2
 """Version of all parsers of replies: raised when any of them reads a reply differently."""
 AnswerFormat: TypeAlias = Literal["number", "json", "text", "slots"]
 PARSERS = {

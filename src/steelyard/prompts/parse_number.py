@@ -5,6 +5,7 @@ from decimal import Decimal, localcontext
 from fractions import Fraction
 
 from steelyard.prompts.clean_reply import MOST, Unreadable, refused, statements
+from steelyard.prompts.parse_rating import rating
 
 MAX_DIGITS = 40  # longer numbers are no answers, and exact arithmetic stays fast
 MAX_POWER = 30
@@ -57,7 +58,8 @@ def canonical_number(text: str, truncated: bool) -> str:
     """The number that a reply gives as its answer, in one spelling: "1200", "-0.5", "2/3".
 
     It is looked for after "####"; else in \\boxed{}; else after "the answer is" or "A:"; else in a
-    last line that concludes ("So she has 12 left"); else alone in a short reply. Percent signs,
+    rating ("Score: 4/5", "4 out of 5" and `{"score": 4}` are 4); else in a last line that concludes
+    ("So she has 12 left"); else alone in a short reply, where "4/5" is 0.8. Percent signs,
     currencies and units are ignored. Where these places have two different numbers, as "5 or 6",
     there is no answer; after an equals sign only the last number counts.
 
@@ -70,6 +72,9 @@ def canonical_number(text: str, truncated: bool) -> str:
     for spans in (MARKED.findall(text), BOXED.findall(text), stated):
         if spans:
             return _agreed(spans, text, truncated)
+    points = rating(text, truncated)
+    if points is not None:
+        return spelled(points)
     if truncated:
         raise Unreadable("cut off")
     if refused(text):

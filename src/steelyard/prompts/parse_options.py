@@ -8,6 +8,7 @@ from steelyard.prompts import reply_words as words
 from steelyard.prompts.clean_reply import Unreadable, refused
 from steelyard.prompts.findings import Findings
 from steelyard.prompts.option_names import OptionNames, names_of, plain_line
+from steelyard.prompts.parse_rating import SCALE
 from steelyard.prompts.prompted_question import PromptedQuestion
 from steelyard.prompts.read_json import LONGEST_LINE, read_json
 from steelyard.prompts.read_lines import read_reply_lines
@@ -15,15 +16,6 @@ from steelyard.prompts.reply_fields import Score
 
 LONGEST = 20_000  # characters of a reply that are read: its beginning and its end
 STRUCK = re.compile(r"~~[^~\n]{1,200}~~")
-SCALE = re.compile(
-    r"[,\s]*\(?(?:\b(?:on|using) )?(?:\b(?:a|an|the) )?"
-    r"(?:\bscale (?:of|from)?:? ?\(?|\((?:scale:? )?)"
-    r"(\d{1,3})\s?(?:-|\u2013|to)\s?(\d{1,3})(?: scale)?\)?,?"
-    r"|\(?\b(?:on )?(?:a|an|the) (\d{1,3})[- ]point scale\)?,?"
-    r"|\((?:out )?of (\d{1,3})\)|\b(?:out )?of (\d{1,3})(?=\s*:)",
-    re.IGNORECASE,
-)
-"""Words on the scale of a rating: "on a scale of 1 to 5", "(1-5)", "(out of 5)"."""
 
 
 def read_closed(text: str, asked: PromptedQuestion, truncated: bool) -> int:

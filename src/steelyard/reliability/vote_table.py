@@ -218,8 +218,8 @@ def refuse_open(votes: Votes, kind: str, instead: str) -> None:
     """Raise InputError for open answers, where each example has its own candidates."""
     if votes.candidate_texts:
         raise InputError(
-            f"`{kind}` needs one list of classes for all examples, and these answers are open; "
-            f"use {instead}."
+            f"`{kind}` needs one list of classes for all examples, and here each has its own "
+            f"candidates (open answers, or very many classes); use {instead}."
         )
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeAlias, get_args
 from pydantic import BaseModel, PlainSerializer, SerializationInfo, ValidationInfo, WrapValidator
 
 from steelyard.evaluation import METRICS, PAIR_METRICS, SLOT_METRICS, BaseMetric
-from steelyard.io.plugins import class_path, find_plugin, is_foreign
+from steelyard.io.plugins import check_not_taken, class_path, find_plugin, is_foreign
 from steelyard.objectives import Objective, ObjectiveSettings
 from steelyard.reliability import BaseEstimator, EstimatorSettings
 from steelyard.selection import BaseSelector, SelectorSettings
@@ -39,6 +39,8 @@ def _open(union: Any, method: str, base: str) -> Any:
             cls = _foreign_class(kind, method, info)
             if cls is not None:
                 return cls.model_validate(value)
+        elif isinstance(kind, str):
+            check_not_taken(kind, method)
         return handler(value)
 
     def serialize(value: BaseModel, info: SerializationInfo) -> dict[str, Any]:

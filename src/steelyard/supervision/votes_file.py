@@ -36,7 +36,7 @@ class VotesFile(BaseSupervisor):
     position, `first` or `second`.
     """
 
-    version: ClassVar[int] = 4  # files and answers are read as `weigh` reads them
+    version: ClassVar[int] = 5  # files and answers are read as `weigh` reads them
 
     kind: Literal["votes"] = "votes"
     path: str

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from steelyard.types import ABSTAIN, Floats, Ints, Question, Votes
+from steelyard.types import ABSTAIN, NO_CANDIDATE, Floats, Ints, Question, Votes
 
 
 def votes_from_probabilities(
@@ -123,6 +123,25 @@ def given_pairs(example: npt.NDArray[np.integer], number: Ints, names: int) -> I
     """Which answer was given to which example: sorted distinct example * names + number."""
     read = number != ABSTAIN
     return np.unique(example[read].astype(np.int64) * names + number[read])
+
+
+def candidate_numbers(
+    pairs: Ints, names: int, example: npt.NDArray[np.integer], number: Ints
+) -> Ints:
+    """Candidate numbers, (M,), from numbers of names: NO_CANDIDATE where the pair is not given.
+
+    Args:
+        pairs: as `given_pairs` has them.
+        names: how many names there are.
+        example: (M,).
+        number: (M,), of names; ABSTAIN stays.
+    """
+    start = example.astype(np.int64) * names
+    position = np.searchsorted(pairs, start + number)
+    found = np.append(pairs, -1)[position] == start + number
+    candidate = np.where(found & (number >= 0), position - np.searchsorted(pairs, start), -1)
+    candidate[(candidate < 0) & (number != ABSTAIN)] = NO_CANDIDATE
+    return candidate
 
 
 def candidates_of_pairs(

@@ -12,7 +12,8 @@ import numpy as np
 import numpy.typing as npt
 
 from steelyard.errors import InputError
-from steelyard.types import ABSTAIN, NO_CANDIDATE, Ints
+from steelyard.types import ABSTAIN, Ints
+from steelyard.types.build_votes import candidate_numbers
 from steelyard.votes_io.column_checks import check_columns, check_minus_one
 from steelyard.votes_io.read_options import READ_AS_IS, ReadOptions
 from steelyard.votes_io.values import empty, quoted, whole_number
@@ -52,8 +53,6 @@ AMBIGUOUS = {
 }
 """Texts that are read as a class, with a note; so are Excel's errors, such as #N/A."""
 TRUE_OR_FALSE = {"true", "false"}
-LARGE = 300_000_000
-"""The largest number of cells of a posterior; it takes 2.4 GB."""
 
 
 @dataclass(frozen=True)
@@ -74,7 +73,7 @@ class FileClasses:
     def _number(self, value: Any) -> int:
         if self.options.abstains(value):
             return ABSTAIN
-        if {*self.names} == TRUE_OR_FALSE:
+        if self._are_bools:
             value = str(value).strip().casefold() if _is_bool(value) else value
         if isinstance(value, str) and value in self._row:
             return self._row[value]
@@ -90,6 +89,10 @@ class FileClasses:
     @cached_property
     def _row(self) -> dict[str | None, int]:
         return {name: i for i, name in enumerate(self.names)}
+
+    @cached_property
+    def _are_bools(self) -> bool:
+        return {*self.names} == TRUE_OR_FALSE
 
     @cached_property
     def _by_name(self) -> bool:
@@ -119,12 +122,7 @@ class OpenAnswers:
         """Candidate numbers from numbers of names; NO_CANDIDATE where no voter gave that answer."""
         if not self.names:
             return np.full(len(number), ABSTAIN, dtype=np.int64)
-        key = example.astype(np.int64) * len(self.names) + number
-        position = np.searchsorted(self.pairs, key)
-        given = (number >= 0) & (self.pairs[np.minimum(position, len(self.pairs) - 1)] == key)
-        start = np.searchsorted(self.pairs, example.astype(np.int64) * len(self.names))
-        candidate = np.where(given, position - start, NO_CANDIDATE)
-        return np.where(number == ABSTAIN, ABSTAIN, candidate)
+        return candidate_numbers(self.pairs, len(self.names), example, number)
 
 
 def abstains(value: Any) -> bool:
@@ -272,7 +270,7 @@ def _check_folded(raw: RawVotes, spelled: dict[str, list[int]]) -> None:
 def _check_closed(raw: RawVotes, names: list[str]) -> None:
     """Refuse so many names that they look like open answers."""
     items = len(raw.ids)
-    if len(names) > 20 and (2 * len(names) > items or len(names) * items > LARGE):
+    if len(names) > 20 and 2 * len(names) > items:
         raise InputError(
             f"{raw.source.name} has {len(names):,} distinct answers on {items:,} items, such as "
             f"{quoted(names[0])} and {quoted(names[1])}: they look like open answers. "

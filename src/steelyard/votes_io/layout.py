@@ -20,7 +20,7 @@ from steelyard.votes_io.read_options import READ_AS_IS, ROW_NUMBER, ReadOptions
 
 Layout = Literal["long", "nested", "wide"]
 LONG = ("id", "voter", "answer")
-OPTIONAL = ("query", "probabilities", "reason")
+OPTIONAL = ("query", "probabilities", "reason", "order")
 
 
 @dataclass(frozen=True)

@@ -8,9 +8,10 @@ import numpy as np
 
 from steelyard.errors import InputError
 from steelyard.io.columns import MISSING, Codes, Column
+from steelyard.io.printable import printable
 from steelyard.io.row_source import LocatedRows
 from steelyard.io.rows import Row
-from steelyard.votes_io.values import quoted
+from steelyard.votes_io.values import names_shown, quoted
 
 FLOAT = re.compile(r"[+-]?[0-9]{1,15}\.0")
 """A whole number as a fraction, as pandas writes it where a value is missing."""
@@ -71,6 +72,6 @@ def require_column(
     """Refuse a row without a column."""
     if name not in row:
         raise InputError(
-            f"{location}: column `{name}` is missing, found {', '.join(row)}. "
+            f"{location}: column `{printable(name)}` is missing, found {names_shown([*row])}. "
             f"Votes have {votes_have}."
         )

@@ -41,7 +41,8 @@ def read_raw_votes(
     """
     source, options, notes = as_long_rows(source, truth, options)
     first = next(iter(source.rows()))[1]
-    if notes and voter is None and "voter" not in first:  # an export that names no voter
+    names_voter = "voter" in first or "voter" in options.columns
+    if notes and voter is None and not names_voter:  # an export that names no voter
         voter = stem(Path(source.name))
     header = find_layout(source.name, first, truth, options, has_voter=voter is not None)
     kept = _kept(truth, header)
@@ -123,6 +124,7 @@ def _long(
         answer=by_role["answer"],
         probabilities=by_role.get("probabilities"),
         reason=by_role.get("reason"),
+        shown=by_role.get("order") if "query" in by_role else None,
         truth={name: columns[name] for name in truth},
     )
 
@@ -201,6 +203,7 @@ def _nested(source: RowSource, header: Header, truth: Collection[str]) -> RawVot
         answer=columns["answer"],
         probabilities=columns["probabilities"] if has_probabilities else None,
         reason=columns["reason"],
+        shown=columns["order"],
         truth={name: encoder.column() for name, encoder in truths.items()},
     )
 

@@ -25,6 +25,7 @@ from steelyard.votes_io.classes import (
 )
 from steelyard.votes_io.column_names import truth_like
 from steelyard.votes_io.layout import Header
+from steelyard.votes_io.option_orders import option_orders
 from steelyard.votes_io.raw_votes import read_raw_votes
 from steelyard.votes_io.read_options import READ_AS_IS, ReadOptions
 from steelyard.votes_io.several_files import read_files
@@ -48,6 +49,7 @@ class LoadedVotes:
     notes: tuple[str, ...] = ()  # sentences about ambiguous answers
     columns: dict[str, tuple[str, ...]] = field(default_factory=dict)  # (N,) texts, "" if empty
     texts: tuple[str, ...] = ()  # (N,) of the items, "" if unknown; empty without such a column
+    orders: Ints | None = None  # (M,), of the options, as `position_bias` takes them
 
 
 def read_votes(
@@ -116,6 +118,7 @@ def read_votes(
     return LoadedVotes(
         *(votes, raw.header, label_set, repeated, true_answers, (*raw.notes, *notes), texts),
         texts=_item_texts(raw, raw.header.text) if raw.header.text in raw.truth else (),
+        orders=None if repeated else option_orders(raw, len(label_set.names)),
     )
 
 
@@ -203,6 +206,8 @@ def _check_ids(raw: RawVotes) -> None:
 
 def _unparsed(raw: RawVotes, number: Ints, answer_format: OpenAnswerFormat) -> list[str]:
     """A note on answers that abstain because they cannot be read in that format."""
+    if not len(number):
+        raise InputError(f"{raw.source.name} has no vote. Is it the right file?")
     first = quoted(raw.answer.values[0])
     if (number == ABSTAIN).all():
         raise InputError(
@@ -222,10 +227,10 @@ def _unparsed(raw: RawVotes, number: Ints, answer_format: OpenAnswerFormat) -> l
 def _abstentions(raw: RawVotes, number: Ints, label_set: FileClasses) -> list[str]:
     """Notes on texts that were read as abstentions; null and empty cells need none."""
     notes = []
-    for code, value in enumerate(raw.answer.values):
-        is_empty = value is None or str(value).strip() == ""
-        votes = int(((raw.answer.codes == code) & (number == ABSTAIN)).sum())
-        if not votes or is_empty:
+    count = np.bincount(raw.answer.codes[number == ABSTAIN], minlength=len(raw.answer.values))
+    for code in np.flatnonzero(count):
+        value, votes = raw.answer.values[code], int(count[code])
+        if value is None or str(value).strip() == "":
             continue
         verb = "abstains" if votes == 1 else "abstain"
         if whole_number(value) == "-1" and not label_set.options.abstains(value):

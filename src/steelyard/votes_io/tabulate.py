@@ -15,6 +15,8 @@ from steelyard.votes_io.classes import FileClasses, OpenAnswers
 from steelyard.votes_io.values import empty, quoted
 from steelyard.votes_io.vote_columns import RawVotes
 
+LARGE = 300_000_000
+"""The largest number of probabilities; they take 2.4 GB."""
 Duplicates = Literal["error", "last", "mean"]
 """Repeated votes of a voter on an item with the same prompt: refuse, keep the last, or average."""
 
@@ -30,6 +32,11 @@ def given_probabilities(
     if column is None or isinstance(label_set, OpenAnswers) or all(map(empty, column.values)):
         return None
     size = len(label_set.names)
+    if size * len(number) > LARGE:
+        raise InputError(
+            f"{raw.source.name} has `probabilities` of {size:,} classes in {len(number):,} votes, "
+            f"more than {LARGE:,} numbers; leave that column out."
+        )
     rows = np.full((len(column.values), size), np.nan)
     for code, value in enumerate(column.values):
         if not empty(value):

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from steelyard.io.columns import MISSING
+from steelyard.io.printable import printable
 
 WHOLE = re.compile(r"[+-]?(0|[1-9][0-9]{0,17})(\.0*)?")
 
@@ -21,12 +22,12 @@ def quoted(value: object) -> str:
 
 
 def names_shown(names: Sequence[str], most: int = 12) -> str:
-    """Names for a message, the first ones.
+    """Names for a message, the first ones; control characters are written as escapes.
 
     >>> names_shown(["a", "b", "c"], 2)
     'a, b, ...'
     """
-    return ", ".join(names[:most]) + (", ..." if names[most:] else "")
+    return ", ".join(map(printable, names[:most])) + (", ..." if names[most:] else "")
 
 
 def whole_number(value: Any) -> str | None:

@@ -37,6 +37,7 @@ class RawVotes:
     reason: Column | None  # (M,)
     truth: dict[str, Column]  # (R,), by the name of the file's column
     notes: tuple[str, ...] = ()  # sentences about how the rows were read
+    shown: Column | None = None  # (M,), lists of the options in the order in which they were shown
 
     @property
     def example(self) -> Codes:
@@ -57,6 +58,7 @@ class RawVotes:
             answer=self.answer.take(votes),
             probabilities=None if self.probabilities is None else self.probabilities.take(votes),
             reason=None if self.reason is None else self.reason.take(votes),
+            shown=None if self.shown is None else self.shown.take(votes),
         )
 
     def about(self, ids: Sequence[str]) -> "RawVotes":

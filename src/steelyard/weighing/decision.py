@@ -6,11 +6,11 @@ from typing import Any
 import numpy as np
 
 from steelyard.diagnostics.consistency import Consistency
-from steelyard.diagnostics.voters import judge_voters
+from steelyard.diagnostics.voters import voter_flags
 from steelyard.io.printable import counted
 from steelyard.reliability.dependence import DependentPair, merge_families
 from steelyard.reliability.robust import VoteAnalysis
-from steelyard.types import ABSTAIN, Ints, Reliability, Votes
+from steelyard.types import ABSTAIN, Ints, Votes
 from steelyard.types.show import listed
 
 COLLAPSED = 0.2  # share of labels that would have to change for the class shares of the votes
@@ -107,20 +107,18 @@ def collapse_warnings(votes: Votes, labels: dict[str, Ints]) -> list[str]:
     return notes
 
 
-def independent_flags(
-    votes: Votes, reliability: Reliability, analysis: VoteAnalysis
-) -> dict[str, list[str]]:
-    """Flags of each voter, judged by voters that are independent of each other; by name.
+def independent_flags(votes: Votes, analysis: VoteAnalysis) -> tuple[tuple[str, ...], ...]:
+    """Flags of each voter, judged by voters that are independent of each other, V of them.
 
     Each family of copies counts as one of the others. Nobody is flagged where the votes cannot
     decide, because the others are no yardstick then.
     """
     if analysis.undecided:
-        return {name: [] for name in votes.voters}
+        return ((),) * len(votes.voters)
     joined, first = analysis.joined
     merged, second = merge_families(joined, analysis.dependence.families)
-    flags = judge_voters(merged, reliability).flags
-    return {name: list(flags[second[first[v]]]) for v, name in enumerate(votes.voters)}
+    flags = voter_flags(merged)
+    return tuple(flags[v] for v in second[first])
 
 
 def _names(votes: Votes, voters: tuple[int, ...]) -> list[str]:

@@ -25,6 +25,7 @@ from steelyard.io.standard_input import rows_of_standard_input
 from steelyard.types import ABSTAIN, NO_CANDIDATE, Ints, Votes
 from steelyard.votes_io.classes import Answers, FileClasses, OpenAnswers
 from steelyard.votes_io.lookalikes import check_lookalikes
+from steelyard.votes_io.many_classes import has_many_classes, with_voted_classes
 from steelyard.votes_io.read_options import READ_AS_IS, ReadOptions
 from steelyard.votes_io.read_votes import LoadedVotes, read_votes
 from steelyard.votes_io.tabulate import Duplicates
@@ -72,6 +73,7 @@ class WeighInputs:
     gold: Ints  # (N,), the same for the answers that estimators hold fixed
     slices: tuple[str, ...] = ()  # (N,), "" of none; empty where none were asked for
     texts: tuple[str, ...] = ()  # (N,) of the items, "" where unknown; empty where none is known
+    orders: Ints | None = None  # (M,), of the options that each vote was shown, where known
 
 
 def load_votes(
@@ -95,6 +97,7 @@ def load_votes(
     columns: dict[str, Ints] = {}
     others: dict[str, tuple[str, ...]] = {}
     item_texts: tuple[str, ...] = ()
+    orders: Ints | None = None
     if isinstance(votes, Votes):
         _check_table_options(options, separator)
         table = _of_voters(votes, options)
@@ -114,7 +117,7 @@ def load_votes(
             separator=separator,
         )
         table, label_set, columns = loaded.votes, loaded.label_set, loaded.truth
-        others, item_texts = loaded.columns, loaded.texts
+        others, item_texts, orders = loaded.columns, loaded.texts, loaded.orders
         source = _source(name, loaded, duplicates)
     notes = list(source.notes)
     known_truth, known_gold = (
@@ -123,6 +126,13 @@ def load_votes(
         else _numbers(value, table, label_set, name, options, notes)
         for name, value in (("truth", truth), ("gold", gold))
     )
+    if has_many_classes(table):
+        notes.append(
+            f"{table.num_classes:,} classes on {len(table.ids):,} items: only the classes that an "
+            "item's votes name are its candidates, and each voter has one accuracy, without a "
+            "confusion of classes."
+        )
+        table, known_gold, known_truth = with_voted_classes(table, known_gold, known_truth)
     in_gold = known_gold != ABSTAIN
     overlap = int(((known_truth != ABSTAIN) & in_gold).sum())
     if overlap:
@@ -142,6 +152,7 @@ def load_votes(
         known_gold,
         item_values("slices", slices, table, others),
         item_values("texts", texts, table, others) or item_texts,
+        orders,
     )
 
 

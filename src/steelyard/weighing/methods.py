@@ -7,7 +7,7 @@ from typing import Any, cast
 from pydantic import BaseModel, ValidationError
 
 from steelyard.errors import ConfigError
-from steelyard.io.plugins import find_plugin
+from steelyard.io.plugins import check_not_taken, find_plugin
 from steelyard.io.setting_errors import sentence
 from steelyard.reliability import ALL_ESTIMATORS, ESTIMATORS, BaseEstimator
 
@@ -50,7 +50,11 @@ def _estimator(entry: str | Mapping[str, Any] | BaseEstimator) -> BaseEstimator:
     kind = settings["kind"]
     cls: Any = None
     if isinstance(kind, str):
-        cls = ALL_ESTIMATORS.get(kind) or find_plugin(kind, "estimate_from")
+        cls = ALL_ESTIMATORS.get(kind)
+        if cls is None:
+            cls = find_plugin(kind, "estimate_from")
+        else:
+            check_not_taken(kind, "estimate_from")
     if cls is None:
         near = difflib.get_close_matches(str(kind), ESTIMATORS, n=1)
         hint = f" Did you mean `{near[0]}`?" if near else ""

@@ -203,10 +203,9 @@ def _by_voter(
     with_gold = {votes.voters[v] for v in np.unique(votes.voter[gold[votes.example] != ABSTAIN])}
     alone = len(analysis.joined[0].voters) == 1 and not with_gold
     one_class = _one_class(votes) and not with_gold
-    rows = judge_voters(votes, first.reliability, truth, gold=gold).rows()
-    flags = independent_flags(votes, first.reliability, analysis)
+    flags = independent_flags(votes, analysis)
+    rows = judge_voters(votes, first.reliability, truth, gold=gold, flags=flags).rows()
     for row in rows:
-        row["flags"] = flags[row["voter"]]
         if analysis.undecided or alone or one_class:
             row["accuracy"] = None
         if row["agreement"] is None and row["voter"] not in with_gold:

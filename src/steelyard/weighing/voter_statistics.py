@@ -95,7 +95,7 @@ def voter_statistics(
         "best_voter": None if truth is None else _optional(best_voter(votes, label, truth)),
         "class_shares": [] if truth is None else _all(class_shares(votes, label, truth)),
         "alternative_annotator": _alternatives(votes, options),
-        "position_bias": _all(position_bias(votes)),
+        "position_bias": _all(position_bias(votes, inputs.orders)),
         "drop_voters": None
         if truth is None
         else _optional(leave_each_voter_out(votes, labels_of, truth)),

@@ -8,13 +8,15 @@ import numpy as np
 
 from steelyard.errors import InputError
 from steelyard.io.columns import Encoder
+from steelyard.io.printable import printable
 from steelyard.io.row_source import ConvertedRows, RowSource
 from steelyard.io.rows import Row
 from steelyard.votes_io.exports.annotation_tools import ANNOTATION_TOOLS
 from steelyard.votes_io.exports.export import Export, Vote, item_text, part
 from steelyard.votes_io.exports.model_logs import MODEL_LOGS
-from steelyard.votes_io.exports.tables import of_table
+from steelyard.votes_io.exports.tables import of_table, table_of, without_refused
 from steelyard.votes_io.read_options import ROW_NUMBER, ReadOptions
+from steelyard.votes_io.values import names_shown
 
 EXPORTS: tuple[Export, ...] = (*ANNOTATION_TOOLS, *MODEL_LOGS)
 
@@ -34,20 +36,23 @@ def as_long_rows(
     """
     first = next(iter(source.rows()))[1]
     paths = [name for name in (*options.columns.values(), *truth) if _is_path(name, first)]
+    table, left_out = table_of(list(first)), tuple[str, ...]()
     if not {"id", "voter"} & {*options.columns}:
+        if table is not None:
+            source, left_out = without_refused(table, source)
         for export in EXPORTS:
             if export.matches(first):
                 question = options.columns.get("answer")
                 rows = _votes(source, export, truth, question)
                 others = {k: v for k, v in options.columns.items() if k != "answer"}
-                notes = (f"Read as {export.name}. {export.note}".strip(),)
+                notes = (f"Read as {export.name}. {export.note}".strip(), *left_out)
                 return rows, replace(options, columns=others), notes
     if paths:
         flat = ({**row, **{path: part(row, path) for path in paths}} for _, row in source.rows())
-        return _encoded(source, enumerate(flat)), options, ()
-    if options.voters and {*options.voters} <= {*first}:
-        return source, options, ()
-    return source, of_table(source.name, list(first), options), ()
+        return _encoded(source, enumerate(flat)), options, left_out
+    if table is None or (options.voters and {*options.voters} <= {*first}):
+        return source, options, left_out
+    return source, of_table(table, source.name, list(first), options), left_out
 
 
 def _is_path(name: str, first: Row) -> bool:
@@ -73,12 +78,12 @@ def _votes(
     rows = _encoded(source, votes())
     if question is None and len(questions) > 1:
         raise InputError(
-            f"{source.name} ({export.name}) has the questions {', '.join(list(questions)[:8])}. "
-            f"Name one with `columns`, such as answer={next(iter(questions))}."
+            f"{source.name} ({export.name}) has the questions {names_shown(list(questions), 8)}. "
+            f"Name one with `columns`, such as answer={printable(next(iter(questions)))}."
         )
     if len(rows.origin) == 0:
         named = f" to the question {question!r}" if question else ""
-        others = f"; it has {', '.join(list(questions)[:8])}" if questions else ""
+        others = f"; it has {names_shown(list(questions), 8)}" if questions else ""
         raise InputError(f"{source.name} ({export.name}) has no answer{named}{others}.")
     return rows
 
