@@ -121,7 +121,7 @@ def test_rejected_assignments_do_not_vote(tmp_path: Path) -> None:
     assert read.votes.voters == ("ann", "bob")
     assert [read.votes.ids[i] for i in read.votes.example] == ["t1", "t2", "t2", "t3"]
     assert read.notes[0] == (
-        "1 answer with `AssignmentStatus` Rejected: left out. To keep them, name the columns of id "
+        "1 answer with `AssignmentStatus` Rejected: dropped. To keep them, name the columns of id "
         "and voter with `columns`."
     )
     kept = read_votes(paths, options=ReadOptions({"id": "HITId", "voter": "WorkerId"}))

@@ -48,11 +48,11 @@ def rating(text: str, truncated: bool) -> Fraction | None:
         Unreadable: several ratings, one beyond its scale, or one that a cut reply ends in.
     """
     for values in (_in_json(text), _in_lines(text, truncated), _in_sentence(text, truncated)):
-        found = set(values)
-        if len(found) > 1:
+        ratings = set(values)
+        if len(ratings) > 1:
             raise Unreadable("two answers")
-        if found:
-            return found.pop()
+        if ratings:
+            return ratings.pop()
     return None
 
 
@@ -67,8 +67,8 @@ def _in_json(text: str) -> Iterator[Fraction]:
     scale = next((value for name, value in row.items() if _key(name) in SCALE_WORDS), None)
     for name, value in row.items():
         if _is_rating(name) and type(value) in (int, float, str):
-            found = _value(_with_scale(str(value), scale))
-            yield from () if found is None else (found,)
+            rating = _value(_with_scale(str(value), scale))
+            yield from () if rating is None else (rating,)
 
 
 def _with_scale(value: str, scale: Any) -> str:
@@ -90,11 +90,11 @@ def _in_lines(text: str, truncated: bool) -> Iterator[Fraction]:
     for number, line in enumerate(lines):
         plain, top = _without_scale(_plain(line))
         match = LINE.match(plain)
-        found = _value(plain[match.end() :], top) if match and _is_rating(match[1]) else None
-        if found is not None:
+        rating = _value(plain[match.end() :], top) if match and _is_rating(match[1]) else None
+        if rating is not None:
             if truncated and number == len(lines) - 1:
                 raise Unreadable("cut off")
-            yield found
+            yield rating
 
 
 def _plain(line: str) -> str:
@@ -109,14 +109,14 @@ def _without_scale(line: str) -> tuple[str, int | None]:
 
 def _value(text: str, top: int | None = None) -> Fraction | None:
     """The rating that a text begins with; None if what follows may change it."""
-    text, own = _without_scale(_plain(text))
+    text, stated = _without_scale(_plain(text))
     match = RATING.match(text)
     if match is None or not match["value"][-1].isdigit():
         return None
     rest = AFTER.split(text[match.end() :])[0]
     if rest.strip(" .,;:!)") or UNSURE.search(text[match.end() : match.end() + 12]):
         return None
-    return _on_scale(match, own or top)
+    return _on_scale(match, stated or top)
 
 
 def _on_scale(match: re.Match[str], top: int | None) -> Fraction:

@@ -125,7 +125,7 @@ def given_pairs(example: npt.NDArray[np.integer], number: Ints, names: int) -> I
     return np.unique(example[read].astype(np.int64) * names + number[read])
 
 
-def candidate_numbers(
+def numbers_of_pairs(
     pairs: Ints, names: int, example: npt.NDArray[np.integer], number: Ints
 ) -> Ints:
     """Candidate numbers, (M,), from numbers of names: NO_CANDIDATE where the pair is not given.
@@ -138,8 +138,8 @@ def candidate_numbers(
     """
     start = example.astype(np.int64) * names
     position = np.searchsorted(pairs, start + number)
-    found = np.append(pairs, -1)[position] == start + number
-    candidate = np.where(found & (number >= 0), position - np.searchsorted(pairs, start), -1)
+    given = np.append(pairs, -1)[position] == start + number
+    candidate = np.where(given & (number >= 0), position - np.searchsorted(pairs, start), -1)
     candidate[(candidate < 0) & (number != ABSTAIN)] = NO_CANDIDATE
     return candidate
 

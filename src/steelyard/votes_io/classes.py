@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from steelyard.errors import InputError
 from steelyard.types import ABSTAIN, Ints
-from steelyard.types.build_votes import candidate_numbers
+from steelyard.types.build_votes import numbers_of_pairs
 from steelyard.votes_io.column_checks import check_columns, check_minus_one
 from steelyard.votes_io.read_options import READ_AS_IS, ReadOptions
 from steelyard.votes_io.values import empty, quoted, whole_number
@@ -122,7 +122,7 @@ class OpenAnswers:
         """Candidate numbers from numbers of names; NO_CANDIDATE where no voter gave that answer."""
         if not self.names:
             return np.full(len(number), ABSTAIN, dtype=np.int64)
-        return candidate_numbers(self.pairs, len(self.names), example, number)
+        return numbers_of_pairs(self.pairs, len(self.names), example, number)
 
 
 def abstains(value: Any) -> bool:

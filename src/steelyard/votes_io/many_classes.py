@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 
 from steelyard.types import ABSTAIN, Ints, Votes
-from steelyard.types.build_votes import candidate_numbers, candidates_of_pairs, given_pairs
+from steelyard.types.build_votes import candidates_of_pairs, given_pairs, numbers_of_pairs
 
 FEW_CLASSES = 100  # up to so many, every item has all of them
 MANY_CELLS = 10_000_000
@@ -40,18 +40,20 @@ def with_voted_classes(votes: Votes, gold: Ints, truth: Ints) -> tuple[Votes, In
         NO_CANDIDATE where no vote names the true class.
     """
     names, items = votes.class_names, np.arange(len(votes.ids))
-    known = np.where(gold >= 0, gold, ABSTAIN)
-    pairs = given_pairs(np.append(votes.example, items), np.append(votes.answer, known), len(names))
+    answers = np.where(gold >= 0, gold, ABSTAIN)
+    pairs = given_pairs(
+        np.append(votes.example, items), np.append(votes.answer, answers), len(names)
+    )
     candidates, texts = candidates_of_pairs(pairs, names, len(items))
 
     def numbers(example: Ints, answer: Ints) -> Ints:
-        return candidate_numbers(pairs, len(names), example, answer)
+        return numbers_of_pairs(pairs, len(names), example, answer)
 
-    own = replace(
+    sparse = replace(
         votes,
         answer=numbers(votes.example, votes.answer),
         candidates=candidates,
         classes=(),
         candidate_texts=texts,
     )
-    return own, numbers(items, gold), numbers(items, truth)
+    return sparse, numbers(items, gold), numbers(items, truth)

@@ -36,23 +36,23 @@ def as_long_rows(
     """
     first = next(iter(source.rows()))[1]
     paths = [name for name in (*options.columns.values(), *truth) if _is_path(name, first)]
-    table, left_out = table_of(list(first)), tuple[str, ...]()
+    table, dropped = table_of(list(first)), tuple[str, ...]()
     if not {"id", "voter"} & {*options.columns}:
         if table is not None:
-            source, left_out = without_refused(table, source)
+            source, dropped = without_refused(table, source)
         for export in EXPORTS:
             if export.matches(first):
                 question = options.columns.get("answer")
                 rows = _votes(source, export, truth, question)
                 others = {k: v for k, v in options.columns.items() if k != "answer"}
-                notes = (f"Read as {export.name}. {export.note}".strip(), *left_out)
+                notes = (f"Read as {export.name}. {export.note}".strip(), *dropped)
                 return rows, replace(options, columns=others), notes
     if paths:
         flat = ({**row, **{path: part(row, path) for path in paths}} for _, row in source.rows())
-        return _encoded(source, enumerate(flat)), options, left_out
+        return _encoded(source, enumerate(flat)), options, dropped
     if table is None or (options.voters and {*options.voters} <= {*first}):
-        return source, options, left_out
-    return source, of_table(table, source.name, list(first), options), left_out
+        return source, options, dropped
+    return source, of_table(table, source.name, list(first), options), dropped
 
 
 def _is_path(name: str, first: Row) -> bool:

@@ -128,5 +128,5 @@ def without_refused(table: TableExport, source: RowSource) -> tuple[RowSource, t
     if not len(kept):
         raise InputError(f"{source.name} ({table.name}) has only answers {text}. {keep}")
     rows = {name: column.take(kept) for name, column in source.columns().items()}
-    note = f"{counted(number, 'answer')} {text}: left out. {keep}"
+    note = f"{counted(number, 'answer')} {text}: dropped. {keep}"
     return ConvertedRows(source, rows, kept.astype(np.int32)), (note,)
