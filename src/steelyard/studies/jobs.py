@@ -6,6 +6,7 @@ from steelyard.errors import InputError
 from steelyard.models.load import check_model
 from steelyard.studies.run import Run
 from steelyard.studies.selecting import select_labels, selected_labels
+from steelyard.studies.single_supervisors import held_out_accuracy
 from steelyard.studies.training import student_jobs, train_student, why_untrained
 
 Jobs: TypeAlias = list[tuple[int, str]]
@@ -58,6 +59,7 @@ def do(run: Run, seed: int, name: str) -> None:
         NothingToLearn: no arm has anything to learn in the seed.
     """
     if name == "votes":
+        held_out_accuracy(run, seed)
         arms = run.study.all_arms
         reasons = [selected_labels(run, seed, arm).reason for arm in arms]
         if all(reasons):
