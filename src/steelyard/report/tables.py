@@ -86,7 +86,23 @@ REFERENCES = {
 def _reference(name: str, role: str, span: Results | None) -> Row | None:
     if not span:
         return None
-    return Row(name, role, REFERENCES[name], span, seed_scores=_numbers(span.get("seeds")))
+    return Row(
+        name,
+        role,
+        REFERENCES[name] + _length(span),
+        span,
+        steps=_mean(_numbers(span.get("steps"))),
+        seed_scores=_numbers(span.get("seeds")),
+    )
+
+
+def _length(span: Results) -> str:
+    """How long the ceiling is trained, and what it was chosen by."""
+    if not span.get("epochs"):
+        return ""
+    tried = ", ".join(f"{count(n)}: {number(score)}" for n, score in span.get("tried") or ())
+    chosen = f", chosen by the score on held-out rows of strong_train ({tried})" if tried else ""
+    return f" Trained for {amount(span['epochs'], 'epoch')}{chosen}."
 
 
 def _best_supervisor(results: Results) -> Row | None:

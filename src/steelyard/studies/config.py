@@ -66,9 +66,12 @@ class Study(BaseModel):
     """Numbers of train rows, such as `[0, 10, 30, 100, 300, 1000]`: a student is taught the truth
     of so many, which shows how many true labels are worth as much as the weak ones. Rows of
     weak_train come first, then rows of strong_train, whose truth no arm sees."""
+    ceiling_epochs: tuple[Annotated[int, Field(ge=1, le=1000)], ...] = (1, 2, 3, 5, 8)
+    """Lengths to choose the ceiling's from, by held-out truth of strong_train in the first seed;
+    one number fixes it, and `[]` takes the student's. Arms have the student's length."""
     match: Literal["epochs", "steps"] = "epochs"
-    """Whether arms that keep fewer examples take fewer steps, or repeat theirs to the same number
-    of steps as the ceiling."""
+    """Whether arms that keep fewer examples take fewer steps, or repeat theirs to as many steps as
+    all rows of strong_train would take."""
 
     @field_validator("seeds")
     @classmethod

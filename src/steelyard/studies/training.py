@@ -9,6 +9,7 @@ from steelyard.objectives import CROSS_ENTROPY
 from steelyard.store.store import Recipe, fingerprint, library_versions
 from steelyard.student import TrainedModel, TrainingData, TrainingOptions, Untaught
 from steelyard.student.preference_stage import PreferenceStage
+from steelyard.studies.ceiling import ceiling_steps
 from steelyard.studies.grading import Answers, grade
 from steelyard.studies.parts import foreign_path
 from steelyard.studies.preferring import prefer, stage_fingerprint
@@ -116,12 +117,15 @@ def _train(run: Run, seed: int, name: str) -> TrainedStudent:
 def planned_steps(run: Run, seed: int, name: str, data: TrainingData) -> int:
     """Optimizer steps of an arm, a reference or the ceiling.
 
-    With `match: steps` every model takes those of `student.epochs` over strong_train, otherwise
-    those over its own kept rows. A student taught a few true labels alone, as `gold_only`, always
+    The ceiling is trained as long as `ceiling_length` says. Of the others with `match: steps` each
+    takes those of `student.epochs` over strong_train, otherwise those over its own kept rows. A
+    student taught a few true labels alone, as `gold_only`, always
     takes the former: one epoch over ten rows would teach nothing.
     """
     if is_untaught(name):
         return 0
+    if name == CEILING:
+        return ceiling_steps(run, len(data.questions))
     alone = is_reference(name) and name != GOLD_AND_WEAK
     if alone or run.study.match == "steps":
         return run.study.student.planned_steps(len(run.task(seed).strong_train.truth))

@@ -3,6 +3,7 @@
 from dataclasses import asdict
 from typing import Any
 
+from steelyard.studies.ceiling import ceiling_length
 from steelyard.studies.reference_names import CURVE, DESCRIPTIONS, is_curve_point
 from steelyard.studies.results.gold_curve import rows_worth
 from steelyard.studies.results.scores import StudyScores
@@ -22,7 +23,7 @@ def yardsticks(scores: StudyScores) -> dict[str, Any]:
         "supervisors": singles,
         "references": {n: reference(scores, n) for n in names if not is_curve_point(n)},
         "gold_curve": _curve(scores),
-        "ceiling": scores.score(metric, CEILING),
+        "ceiling": {**scores.score(metric, CEILING), **_length(scores)},
     }
 
 
@@ -48,6 +49,14 @@ def reference(scores: StudyScores, name: str) -> dict[str, Any]:
         "pgr": None if gap is None or gap.interval is None else asdict(gap.interval),
         "seeds": seeds,
     }
+
+
+def _length(scores: StudyScores) -> dict[str, Any]:
+    """Steps of the ceiling by seed, its epochs, and the held-out score of each length tried."""
+    steps = [student.record["steps"] for student in scores.students[CEILING].values()]
+    length = ceiling_length(scores.run)
+    tried = [list(trial) for trial in length.tried] if length else []
+    return {"steps": steps, "epochs": length.epochs if length else None, "tried": tried}
 
 
 def _singles(scores: StudyScores) -> list[dict[str, Any]]:
