@@ -15,7 +15,7 @@ from steelyard.studies.config import make_study
 from steelyard.studies.results.gold_curve import RowsWorth, rows_worth
 from steelyard.studies.run import Run
 from steelyard.studies.selecting import select_labels
-from steelyard.studies.single_supervisors import held_out_accuracy, single_supervisors, taught_by
+from steelyard.studies.single_supervisors import held_out_accuracy, single_supervisors, teacher_of
 from steelyard.studies.training import training_set
 from steelyard.supervision.tfidf import WORDS
 
@@ -63,7 +63,7 @@ def test_naive_learns_the_probabilities_of_that_supervisor_and_hard_labels_on_re
     hard = {"name": "hard", "selection": {"kind": "first_voter", "labels": "hard"}}
     study = make_study({**SETTINGS, "arms": [hard]})
     run = Run(study, Store(tmp_path))
-    votes = taught_by(run, 0).votes.strong_train
+    votes = teacher_of(run, 0).votes.strong_train
     assert votes.probs is not None
     soft = select_labels(run, 0, study.arm("naive"))[0]
     assert soft.targets.tolist() == votes.probs.tolist()
@@ -77,7 +77,7 @@ def test_supervisors_take_turns_and_naive_is_set_against_its_own(tmp_path: Path)
     result = sy.study(settings, tmp_path / "run", workers=1).results
     run = Run(make_study(settings), Store(tmp_path / "run" / "store"))
     names = [single.name for single in single_supervisors(run, 0)]
-    assert [taught_by(run, seed).name for seed in (0, 1)] == names
+    assert [teacher_of(run, seed).name for seed in (0, 1)] == names
     scores = {single["name"]: single["seeds"] for single in result["supervisors"]}
     mean = np.mean([scores[name] for name in names], axis=0)
     assert result["weak"]["seeds"] == pytest.approx(mean)

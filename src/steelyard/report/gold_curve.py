@@ -11,7 +11,7 @@ MAJORITY = "majority"
 
 
 def gold_grid(results: Results) -> Grid | None:
-    """Score of the student by the number of true labels that it is taught."""
+    """Score of the student by the number of true labels that it is trained on."""
     rows = []
     for point in (results.get("gold_curve") or {}).get("points") or ():
         steps = [seed["steps"] for seed in point["seeds"] if seed.get("steps") is not None]
@@ -54,7 +54,7 @@ def gold_figure(results: Results, best: str) -> Figure | None:
     series = series_of(lines)
     metric = plain(results.get("metric") or "score")
     caption = (
-        f"Score ({metric}) of the student by the number of true labels that it is taught. Where "
+        f"Score ({metric}) of the student by the number of true labels that it learns. Where "
         "the curve crosses a level line, so many true labels are worth as much as that arm's weak "
         "ones."
     )

@@ -71,12 +71,12 @@ def best_arm(results: Results) -> Row | None:
 
 
 def _about_gold(results: Results, best: Row) -> Note | None:
-    """Which arms beat the student that is taught the few true labels that there are anyway."""
+    """Which arms beat the student that is trained on the true labels of weak_train."""
     gold: Results = (results.get("references") or {}).get("gold_only") or {}
     if not gold.get("score"):
         return None
     rows = next((seed["rows"] for seed in gold["seeds"] if seed.get("rows")), None)
-    what = f"gold_only, the student taught the {amount(rows, 'true label')} of weak_train alone"
+    what = f"gold_only, the student trained on the {amount(rows, 'true label')} of weak_train alone"
     score = f"{interval(gold['score'])}"
     arms: Results = results.get("arms") or {}
     names = [row.name for row in _scored(results, "arm")]

@@ -67,7 +67,10 @@ def summary_rows(results: Results) -> list[Row]:
         _best_supervisor(results),
         _reference("weak ensemble", "floor", results.get("weak_ensemble")),
         *(_arm(name, arm) for name, arm in (results.get("arms") or {}).items()),
-        *(_arm(name, one, "reference") for name, one in (results.get("references") or {}).items()),
+        *(
+            _arm(name, part, "reference")
+            for name, part in (results.get("references") or {}).items()
+        ),
         _reference("ceiling", "ceiling", results.get("ceiling")),
     ]
     order = list(GROUPS)

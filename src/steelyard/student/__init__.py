@@ -17,7 +17,7 @@ from steelyard.student.protocol import (
     TrainedModel,
     TrainingData,
     TrainingOptions,
-    Untaught,
+    UntrainedStudent,
 )
 
 StudentSettings: TypeAlias = Annotated[
@@ -49,5 +49,5 @@ __all__ = [
     "TrainedModel",
     "TrainingData",
     "TrainingOptions",
-    "Untaught",
+    "UntrainedStudent",
 ]

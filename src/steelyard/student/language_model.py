@@ -55,7 +55,7 @@ class LanguageModelStudent(Pretrained, Tuning, BaseStudent):
     answer_forms: ClassVar[tuple[AnswerForm, ...]] = ("classes", "options", "pair", "texts")
     knows_classes: ClassVar[bool] = True
     writes_lists: ClassVar[bool] = True
-    answers_untaught: ClassVar[bool] = True
+    answers_untrained: ClassVar[bool] = True
 
     kind: Literal["language_model"] = "language_model"
     model: str = Field()
@@ -143,7 +143,7 @@ class LanguageModelStudent(Pretrained, Tuning, BaseStudent):
         )
         return self._trained(completer, data.kind, data.classes)
 
-    def untaught(self, kind: Kind, classes: tuple[str, ...]) -> "TrainedLanguageModel":
+    def untrained(self, kind: Kind, classes: tuple[str, ...]) -> "TrainedLanguageModel":
         model = load_causal(self.pretrained).to(device())
         completer = Completer(model, load_tokenizer(self.pretrained), truncated=0, dropped=0)
         return self._trained(completer, kind, classes)

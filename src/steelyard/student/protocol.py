@@ -91,7 +91,7 @@ class BaseTrainedStudent:
 
 
 @dataclass(frozen=True, eq=False)
-class Untaught(BaseTrainedStudent):
+class UntrainedStudent(BaseTrainedStudent):
     """Knows nothing: every class, or every option of a question, is equally probable."""
 
     settings: BaseModel
@@ -149,8 +149,8 @@ class BaseStudent(BaseModel):
     """Whether results depend on the names of the classes."""
     writes_lists: ClassVar[bool] = False
     """Whether, trained, it writes lists of answers and can learn preferences between them."""
-    answers_untaught: ClassVar[bool] = False
-    """Whether it can answer before any training, by `untaught`."""
+    answers_untrained: ClassVar[bool] = False
+    """Whether it can answer before any training, by `untrained`."""
     fits_together: ClassVar[bool] = False
     """Whether all students of a study are trained in one call of `fit_all`."""
 
@@ -209,8 +209,8 @@ class BaseStudent(BaseModel):
         """Train a student on each of several training sets in one call."""
         return [self.fit(part, TrainingOptions(states=states)) for part in data]
 
-    def untaught(self, kind: Kind, classes: tuple[str, ...]) -> TrainedModel:
-        """The student before any training, where it `answers_untaught`."""
+    def untrained(self, kind: Kind, classes: tuple[str, ...]) -> TrainedModel:
+        """The student before any training, where it `answers_untrained`."""
         raise NotImplementedError
 
     def fit_writer(self, data: TrainingData, options: TrainingOptions) -> AnswerWriter:

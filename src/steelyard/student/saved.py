@@ -81,16 +81,16 @@ def _objective(folder: Path) -> Objective:
     if settings is None:
         return CROSS_ENTROPY
     try:
-        own = find_plugin(str(settings.get("kind")), "loss")
-        if own is not None:
-            given: Objective = own.model_validate(settings)
-            return given
-        found: Objective = TypeAdapter(ObjectiveSettings).validate_python(settings)
+        plugin = find_plugin(str(settings.get("kind")), "loss")
+        if plugin is None:
+            objective: Objective = TypeAdapter(ObjectiveSettings).validate_python(settings)
+        else:
+            objective = plugin.model_validate(settings)
     except (ValueError, AttributeError) as error:
         raise InputError(
             f"{folder / CARD} is damaged (`objective`: {error}); train the model again."
         ) from error
-    return found
+    return objective
 
 
 def read_card(folder: Path) -> tuple[Student, Kind, tuple[str, ...]]:

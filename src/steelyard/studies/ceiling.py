@@ -19,6 +19,8 @@ from steelyard.types import Split
 
 CHOICE = "ceiling length"
 """Name of the job that chooses."""
+PATIENCE = 2
+"""Lengths in a row that are not better before the search ends."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +40,8 @@ def ceiling_length(run: Run) -> CeilingLength | None:
     """The ceiling's length in every seed, chosen in the first; None of students without epochs.
 
     Lengths are tried from the shortest, on four fifths of strong_train with its truth, and scored
-    on the rest, until one is not better than the one before. No arm learns anything of this truth.
+    on the rest. Beyond the student's own, two in a row that are not better than the best end the
+    search. No arm learns anything of this truth.
     """
     if "epochs" not in type(run.study.student).model_fields:
         return None
@@ -52,23 +55,29 @@ def ceiling_steps(run: Run, rows: int) -> int:
 
 
 def _candidates(run: Run) -> list[int]:
-    own = getattr(run.study.student, "epochs", 1)
-    return sorted({*run.study.ceiling_epochs} or {own})
+    given = run.study.ceiling_epochs
+    return sorted({*given, _epochs(run)} if len(given) != 1 else given)
+
+
+def _epochs(run: Run) -> int:
+    """The student's own length."""
+    return int(getattr(run.study.student, "epochs", 1))
 
 
 def _choose(run: Run) -> CeilingLength:
     candidates = _candidates(run)
     parts = _parts(run)
     if len(candidates) == 1 or parts is None:
-        own = getattr(run.study.student, "epochs", candidates[0])
-        return CeilingLength(candidates[0] if len(candidates) == 1 else own)
+        return CeilingLength(candidates[0] if len(candidates) == 1 else _epochs(run))
     tried: list[tuple[int, float]] = []
+    best = 0
     for epochs in candidates:
         tried.append((epochs, _held_out_score(run, epochs, *parts)))
-        if len(tried) > 1 and _quality(run, tried[-1][1]) <= _quality(run, tried[-2][1]):
+        if _quality(run, tried[-1][1]) > _quality(run, tried[best][1]):
+            best = len(tried) - 1
+        if epochs >= _epochs(run) and len(tried) - 1 - best >= PATIENCE:
             break
-    best = max(tried, key=lambda trial: _quality(run, trial[1]))
-    return CeilingLength(best[0], tuple(tried))
+    return CeilingLength(tried[best][0], tuple(tried))
 
 
 def _parts(run: Run) -> tuple[Split, Split] | None:
@@ -77,18 +86,18 @@ def _parts(run: Run) -> tuple[Split, Split] | None:
     split = run.task(seed).strong_train
     rows = np.random.default_rng([seed, 5]).permutation(len(split.truth))
     cut = len(rows) - len(rows) // 5
-    taught, asked = take(split, np.sort(rows[:cut])), take(split, np.sort(rows[cut:]))
-    one_class = not split.reference_texts and len(np.unique(taught.truth)) < 2
-    return None if one_class or len(asked.truth) < 2 else (taught, asked)
+    trained_on, held_out = take(split, np.sort(rows[:cut])), take(split, np.sort(rows[cut:]))
+    one_class = not split.reference_texts and len(np.unique(trained_on.truth)) < 2
+    return None if one_class or len(held_out.truth) < 2 else (trained_on, held_out)
 
 
-def _held_out_score(run: Run, epochs: int, taught: Split, asked: Split) -> float:
+def _held_out_score(run: Run, epochs: int, trained_on: Split, held_out: Split) -> float:
     """The study's metric on held-out rows after so many epochs; nan where it is not defined."""
     seed, task = run.study.seed_list[0], run.task(run.study.seed_list[0])
     student = _student(run, epochs)
-    known = known_rows(run, taught, max(task.num_classes, 1))
-    data = TrainingData(run.study.task, task.classes, *known[:3])
-    steps = student.planned_steps(len(taught.truth))
+    rows = known_rows(run, trained_on, max(task.num_classes, 1))
+    data = TrainingData(run.study.task, task.classes, *rows[:3])
+    steps = student.planned_steps(len(trained_on.truth))
     model = student.pretrained
     recipe = Recipe(
         kind="student",
@@ -102,7 +111,7 @@ def _held_out_score(run: Run, epochs: int, taught: Split, asked: Split) -> float
         inputs={
             "questions": fingerprint(tuple(data.questions)),
             "targets": fingerprint((data.targets, data.weights)),
-            "asked": fingerprint((asked.questions, asked.truth, asked.reference_texts)),
+            "asked": fingerprint((held_out.questions, held_out.truth, held_out.reference_texts)),
             "metric": fingerprint(run.study.metric_name),
             "classes": fingerprint(data.classes),
             "model": "" if model is None else run.identity(model),
@@ -112,20 +121,20 @@ def _held_out_score(run: Run, epochs: int, taught: Split, asked: Split) -> float
 
     def make(work: Path) -> dict[str, Any]:
         options = TrainingOptions(seed, steps, Checkpoints(work), run.states(student))
-        answers = student.fit(data, options).predict(asked.questions, options.states)
-        found: Answers = answers.texts if answers.probs is None else answers.probs
-        return {"record": {"score": _score(run, asked, found)}}
+        answers = student.fit(data, options).predict(held_out.questions, options.states)
+        texts_or_probs: Answers = answers.texts if answers.probs is None else answers.probs
+        return {"record": {"score": _score(run, held_out, texts_or_probs)}}
 
     role = f"seed-{seed}/ceiling-{epochs}-epochs/student"
     return float(run.store.keep(role, recipe, make)["record"]["score"])
 
 
-def _score(run: Run, asked: Split, answers: Answers) -> float:
+def _score(run: Run, held_out: Split, answers: Answers) -> float:
     metric = run.study.metric
-    table = grade(run, asked, answers, run.study.metric_name)
+    table = grade(run, held_out, answers, run.study.metric_name)
     if isinstance(metric, BaseMetric):
-        return metric.score(asked.truth, table)
-    return float(find_metric(metric)(asked.truth, table, None)[0])
+        return metric.score(held_out.truth, table)
+    return float(find_metric(metric)(held_out.truth, table, None)[0])
 
 
 def _quality(run: Run, score: float) -> float:

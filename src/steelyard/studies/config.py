@@ -59,16 +59,17 @@ class Study(BaseModel):
     (equal after normalisation by the student's answer format); slots also `slu_f1`, `span_f1`. May
     be a metric of your own: see [extend](extend.md)."""
     references: tuple[Reference, ...] = (GOLD_ONLY, GOLD_AND_WEAK, ZERO_SHOT)
-    """Students to compare every arm with: taught the truth of weak_train alone (`gold_only`),
-    taught it together with the majority's answers (`gold_and_weak`), and, of a language model, not
-    taught (`zero_shot`). `[]` trains none."""
+    """Students to compare every arm with: trained on the truth of weak_train alone (`gold_only`),
+    on it together with the majority's answers (`gold_and_weak`), and, of a language model, not
+    trained (`zero_shot`). `[]` trains none."""
     gold_curve: tuple[Annotated[int, Field(ge=0)], ...] = ()
-    """Numbers of train rows, such as `[0, 10, 30, 100, 300, 1000]`: a student is taught the truth
-    of so many, which shows how many true labels are worth as much as the weak ones. Rows of
+    """Numbers of train rows, such as `[0, 10, 30, 100, 300, 1000]`: a student is trained on the
+    truth of so many, which shows how many true labels are worth as much as the weak ones. Rows of
     weak_train come first, then rows of strong_train, whose truth no arm sees."""
     ceiling_epochs: tuple[Annotated[int, Field(ge=1, le=1000)], ...] = (1, 2, 3, 5, 8)
-    """Lengths to choose the ceiling's from, by held-out truth of strong_train in the first seed;
-    one number fixes it, and `[]` takes the student's. Arms have the student's length."""
+    """Epochs to choose the ceiling's from, besides those of the student, by held-out truth of
+    strong_train in the first seed; `[3]` fixes them, `[]` takes the student's. Arms have those of
+    the student."""
     match: Literal["epochs", "steps"] = "epochs"
     """Whether arms that keep fewer examples take fewer steps, or repeat theirs to as many steps as
     all rows of strong_train would take."""
@@ -186,8 +187,8 @@ class Study(BaseModel):
 
         Only a student that answers before any training has a `zero_shot`.
         """
-        untaught = self.student.answers_untaught
-        kept = tuple(name for name in self.references if name != ZERO_SHOT or untaught)
+        untrained = self.student.answers_untrained
+        kept = tuple(name for name in self.references if name != ZERO_SHOT or untrained)
         return (*kept, *(f"{CURVE}{rows}" for rows in self.gold_curve))
 
     def foreign_classes(self) -> list[type]:

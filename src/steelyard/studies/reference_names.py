@@ -27,7 +27,7 @@ def is_curve_point(name: str) -> bool:
     return name.startswith(CURVE) and name.removeprefix(CURVE).isdecimal()
 
 
-def is_untaught(name: str) -> bool:
+def is_untrained(name: str) -> bool:
     """Whether it is not trained at all."""
     return name in (ZERO_SHOT, f"{CURVE}0")
 

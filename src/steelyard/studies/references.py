@@ -8,7 +8,7 @@ import numpy as np
 
 from steelyard.data import take
 from steelyard.prompts import spelling
-from steelyard.studies.reference_names import CURVE, DESCRIPTIONS, GOLD_AND_WEAK, is_untaught
+from steelyard.studies.reference_names import CURVE, DESCRIPTIONS, GOLD_AND_WEAK, is_untrained
 from steelyard.studies.run import Run
 from steelyard.studies.selecting import selected_labels
 from steelyard.studies.votes import collect_votes
@@ -39,8 +39,8 @@ def reference_rows(run: Run, seed: int, name: str) -> ReferenceRows:
 def _rows(run: Run, seed: int, name: str) -> ReferenceRows:
     task = run.task(seed)
     nothing = ReferenceRows((), np.zeros((0, max(task.num_classes, 1))), np.zeros(0))
-    if is_untaught(name):
-        is_open = KINDS[run.study.task].is_open and not run.study.student.answers_untaught
+    if is_untrained(name):
+        is_open = KINDS[run.study.task].is_open and not run.study.student.answers_untrained
         return nothing._replace(reason="Open answers cannot be guessed." if is_open else "")
     if name in DESCRIPTIONS:
         gold = task.weak_train

@@ -41,8 +41,8 @@ def single_supervisors(run: Run, seed: int) -> tuple[SingleSupervisor, ...]:
 
     def make() -> tuple[SingleSupervisor, ...]:
         numbers = range(len(run.study.supervisors))
-        found = [single for n in numbers for single in _of_supervisor(run, n, seed)]
-        on_test = [single for single in found if single.votes.test.answer.size] or found
+        singles = [single for n in numbers for single in _of_supervisor(run, n, seed)]
+        on_test = [single for single in singles if single.votes.test.answer.size] or singles
         names = distinct([single.name for single in on_test])
         return tuple(
             single._replace(name=name) for single, name in zip(on_test, names, strict=True)
@@ -51,7 +51,7 @@ def single_supervisors(run: Run, seed: int) -> tuple[SingleSupervisor, ...]:
     return run.once(("single supervisors", seed), make)
 
 
-def taught_by(run: Run, seed: int) -> SingleSupervisor:
+def teacher_of(run: Run, seed: int) -> SingleSupervisor:
     """The supervisor that teaches the naive student of a seed: they take turns, seed by seed."""
     singles = single_supervisors(run, seed)
     return singles[seed % len(singles)]
@@ -60,7 +60,7 @@ def taught_by(run: Run, seed: int) -> SingleSupervisor:
 def arm_votes(run: Run, seed: int, arm: Arm) -> SeedVotes:
     """The votes that an arm is made of: all, or those of one supervisor."""
     if arm.selection.takes_one_supervisor:
-        return taught_by(run, seed).votes
+        return teacher_of(run, seed).votes
     return collect_votes(run, seed)
 
 
@@ -74,13 +74,13 @@ def held_out_accuracy(run: Run, seed: int) -> list[float | None]:
     singles = single_supervisors(run, seed)
     if len(singles) < 2 or run.task(seed).weak_train.reference_texts:
         return [None] * len(singles)
-    known: dict[int, list[float]] = {}
+    rates: dict[int, list[float]] = {}
     for number in {single.number for single in singles}:
         held_out = held_out_votes(run, number, seed)
         tables = _alone(held_out[0]) if held_out else []
         if held_out and len(tables) == sum(single.number == number for single in singles):
-            known[number] = [_accuracy(table, held_out[1].truth) for table in tables]
-    return [known[s.number].pop(0) if s.number in known else None for s in singles]
+            rates[number] = [_accuracy(table, held_out[1].truth) for table in tables]
+    return [rates[s.number].pop(0) if s.number in rates else None for s in singles]
 
 
 def _of_supervisor(run: Run, number: int, seed: int) -> list[SingleSupervisor]:

@@ -7,13 +7,13 @@ from typing import Any, NamedTuple
 from steelyard.models.checkpoints import Checkpoints
 from steelyard.objectives import CROSS_ENTROPY
 from steelyard.store.store import Recipe, fingerprint, library_versions
-from steelyard.student import TrainedModel, TrainingData, TrainingOptions, Untaught
+from steelyard.student import TrainedModel, TrainingData, TrainingOptions, UntrainedStudent
 from steelyard.student.preference_stage import PreferenceStage
 from steelyard.studies.ceiling import ceiling_steps
 from steelyard.studies.grading import Answers, grade
 from steelyard.studies.parts import foreign_path
 from steelyard.studies.preferring import prefer, stage_fingerprint
-from steelyard.studies.reference_names import GOLD_AND_WEAK, is_reference, is_untaught
+from steelyard.studies.reference_names import GOLD_AND_WEAK, is_reference, is_untrained
 from steelyard.studies.references import known_rows, reference_rows, with_choices
 from steelyard.studies.run import Run
 from steelyard.studies.selecting import select_labels, selected_labels
@@ -122,7 +122,7 @@ def planned_steps(run: Run, seed: int, name: str, data: TrainingData) -> int:
     student taught a few true labels alone, as `gold_only`, always
     takes the former: one epoch over ten rows would teach nothing.
     """
-    if is_untaught(name):
+    if is_untrained(name):
         return 0
     if name == CEILING:
         return ceiling_steps(run, len(data.questions))
@@ -145,10 +145,10 @@ def fit_student(
         options: with its `planned_steps`.
     """
     student = run.study.student
-    if is_untaught(name):
-        if student.answers_untaught:
-            return student.untaught(data.kind, data.classes), {}
-        return Untaught(student, len(data.classes)), {}
+    if is_untrained(name):
+        if student.answers_untrained:
+            return student.untrained(data.kind, data.classes), {}
+        return UntrainedStudent(student, len(data.classes)), {}
     stage = stage_of(run, name)
     if stage is not None:
         writer = student.fit_writer(data, options)
@@ -165,7 +165,7 @@ def _fit_all(run: Run) -> dict[tuple[int, str], TrainedModel]:
     jobs = [
         (seed, name)
         for seed, name in student_jobs(run)
-        if why_untrained(run, seed, name) is None and not is_untaught(name)
+        if why_untrained(run, seed, name) is None and not is_untrained(name)
     ]
     data = [training_set(run, seed, name)[0] for seed, name in jobs]
     student = run.study.student
@@ -186,10 +186,10 @@ def training_set(run: Run, seed: int, name: str) -> tuple[TrainingData, Selectio
     task, split = run.task(seed), run.task(seed).strong_train
     if name == CEILING or is_reference(name):
         if name == CEILING:
-            known = known_rows(run, split, max(task.num_classes, 1))
+            labels = known_rows(run, split, max(task.num_classes, 1))
         else:
-            known = reference_rows(run, seed, name)
-        return TrainingData(run.study.task, task.classes, *known[:3]), known.selection
+            labels = reference_rows(run, seed, name)
+        return TrainingData(run.study.task, task.classes, *labels[:3]), labels.selection
     arm = run.study.arm(name)
     objective, selection = arm.objective, select_labels(run, seed, arm)[0]
     texts = arm_votes(run, seed, arm).strong_train.candidate_texts

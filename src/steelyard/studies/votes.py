@@ -159,19 +159,19 @@ def held_out_votes(run: Run, number: int, seed: int) -> tuple[Votes, Split] | No
     if supervisor.uses_ledger or supervisor.list_writer is not None or len(labelled.truth) < 6:
         return None
     rows = np.random.default_rng([seed, 3]).permutation(len(labelled.truth))
-    taught, asked = take(labelled, []), labelled
+    rest, asked = take(labelled, []), labelled
     if supervisor.needs_labels:
         cut = 2 * len(rows) // 3
-        taught, asked = take(labelled, np.sort(rows[:cut])), take(labelled, np.sort(rows[cut:]))
-        if not taught.reference_texts and (taught.truth == taught.truth[0]).all():
+        rest, asked = take(labelled, np.sort(rows[:cut])), take(labelled, np.sort(rows[cut:]))
+        if not rest.reference_texts and (rest.truth == rest.truth[0]).all():
             return None
     recipe = _recipe(run, seed, (number,), _settings(run, seed, number, alone))
-    inputs = {**recipe.inputs, "labelled": _labelled(taught), "test": fingerprint(asked.questions)}
+    inputs = {**recipe.inputs, "labelled": _labelled(rest), "test": fingerprint(asked.questions)}
     inputs["strong_train"] = ""
 
     def make(_: Path) -> dict[str, Any]:
         kind, classes = run.study.task, run.task(seed).classes
-        request = VoteRequest(kind, classes, (asked.questions,), taught, seed_of(seed, number))
+        request = VoteRequest(kind, classes, (asked.questions,), rest, seed_of(seed, number))
         return {"held_out": alone.vote(request)[0]}
 
     role = f"seed-{seed}/votes-{number}-held-out"

@@ -71,11 +71,11 @@ def _singles(scores: StudyScores) -> list[dict[str, Any]]:
 
 
 def _best(singles: list[dict[str, Any]]) -> dict[str, Any] | None:
-    """The single supervisor that is best on weak_train; None where that cannot be known."""
+    """The single supervisor that is best on weak_train; None where that cannot be measured."""
     if len(singles) == 1:
         return singles[0]
-    known = [single for single in singles if single["held_out"] is not None]
-    return max(known, key=lambda single: float(single["held_out"]), default=None)
+    measured = [single for single in singles if single["held_out"] is not None]
+    return max(measured, key=lambda single: float(single["held_out"]), default=None)
 
 
 def _curve(scores: StudyScores) -> dict[str, Any] | None:
@@ -86,11 +86,13 @@ def _curve(scores: StudyScores) -> dict[str, Any] | None:
     points = [
         {"rows": rows, **reference(scores, f"{CURVE}{rows}")} for rows in sorted(study.gold_curve)
     ]
-    known = [(p["rows"], p["score"]["value"]) for p in points if p["score"]]
+    measured = [(p["rows"], p["score"]["value"]) for p in points if p["score"]]
     lower = scores.scores(study.metric_name, CEILING).lower_is_better
     worth = {
-        arm.name: asdict(rows_worth(known, scores.scores(study.metric_name, arm.name).value, lower))
+        arm.name: asdict(
+            rows_worth(measured, scores.scores(study.metric_name, arm.name).value, lower)
+        )
         for arm in study.all_arms
-        if scores.trained(arm.name) and known
+        if scores.trained(arm.name) and measured
     }
     return {"points": points, "worth": worth}
