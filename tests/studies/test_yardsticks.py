@@ -191,3 +191,50 @@ def test_references_can_be_switched_off_and_their_names_are_taken(tmp_path: Path
         make_study({**SETTINGS, "arms": [{"name": "gold_only", "selection": "hard"}]})
     with pytest.raises(sy.ConfigError, match="`gold-30` is the name of a reference"):
         make_study({**SETTINGS, "arms": [{"name": "gold-30", "selection": "hard"}]})
+
+
+def test_exchanging_class_names_changes_no_score_of_a_study(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    truth = rng.integers(0, 2, 80)
+    right, silent = rng.random((80, 2)) < 0.6, rng.random((80, 2)) < 0.4
+    found = []
+    for names in (("alpha", "zeta"), ("zeta", "alpha")):
+        folder = tmp_path / names[0]
+        folder.mkdir()
+        rows = [
+            {"id": f"r{i}", "text": f"word{k} and {i}", "label": names[k]}
+            for i, k in enumerate(truth)
+        ]
+        votes = [
+            {
+                "id": f"r{i}",
+                "voter": voter,
+                "answer": None if silent[i, v] else names[k if right[i, v] else 1 - k],
+            }
+            for i, k in enumerate(truth)
+            for v, voter in enumerate(("ann", "bob"))
+        ]
+        for name, part in (("train", rows[:50]), ("test", rows[50:]), ("votes", votes)):
+            (folder / f"{name}.jsonl").write_text("\n".join(map(json.dumps, part)))
+        study = {
+            **votes_study(tmp_path),
+            "data": {name: str(folder / f"{name}.jsonl") for name in ("train", "test")}
+            | {"weak_train": 0},
+            "supervisors": [{"kind": "votes", "path": str(folder / "votes.jsonl")}],
+            "arms": ["majority", "filter", "reweigh"],
+            "seeds": 1,
+        }
+        study["data"]["strong_train"] = 50
+        found.append(sy.study(study, folder / "run", workers=1).results)
+    one, two = found
+    # 0.6 of the 0.6 answered: far below the half that counting silence as a class would give
+    answered = ~silent[50:]
+    assert one["weak"]["value"] == pytest.approx((right[50:] & answered).mean())
+    for key in ("weak", "weak_ensemble", "ceiling"):
+        assert one[key]["value"] == pytest.approx(two[key]["value"])
+    for name, arm in one["arms"].items():
+        other = two["arms"][name]
+        assert arm["score"]["value"] == pytest.approx(other["score"]["value"])
+        seeds = [part["seeds"][0] for part in (arm, other)]
+        assert seeds[0]["label_accuracy"] == pytest.approx(seeds[1]["label_accuracy"])
+        assert seeds[0]["agreement"] == pytest.approx(seeds[1]["agreement"])
