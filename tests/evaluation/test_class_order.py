@@ -22,7 +22,11 @@ from steelyard.studies.grading import share_agreed
 from steelyard.types import ABSTAIN, Floats, Ints, Votes
 from steelyard.types.arrays import expected_hits, leaders
 
-PURE = [name for name in PRESETS if "hierarchical" not in name]
+PURE = [
+    name
+    for name, arm in PRESETS.items()
+    if "hierarchical" not in name and not arm.reliability.needs_features
+]
 """Arms whose estimators count; the others iterate, so that rounding decides ties."""
 
 
