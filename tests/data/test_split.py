@@ -146,3 +146,18 @@ def test_pairs_have_no_classes_that_a_split_must_have() -> None:
     assert drawn(pairs, weak_train=2).weak_train.truth.tolist() == [0, 0]
     with pytest.raises(InputError, match="are of class 'first'"):
         drawn(replace(pairs, kind="multiple_choice"), weak_train=2)
+
+
+def test_without_stratification_no_truth_decides_which_rows_a_split_has() -> None:
+    source = made([0, 1] * 30)
+    settings = Data(
+        train="a", test="b", weak_train=20, strong_train=30, max_test=15, stratify=False
+    )
+    other = replace(
+        source,
+        train=Split(source.train.questions, 1 - source.train.truth),
+        test=Split(source.test.questions, np.arange(len(source.test.truth)) % 3 % 2),
+    )
+    first, second = split(source, settings, 0), split(other, settings, 0)
+    for name in ("weak_train", "strong_train", "test"):
+        assert getattr(first, name).ids == getattr(second, name).ids

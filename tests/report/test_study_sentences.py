@@ -111,3 +111,47 @@ def test_where_lower_is_better_every_sentence_says_the_same(results: Study) -> N
     assert best_arm(lower).name == best_arm(results).name == "filter"  # type: ignore[union-attr]
     assert [note.is_caution for note in study_notes(lower)] == higher
     assert "filter beats naive: -" in study_notes(lower)[0].text
+
+
+def with_gold(results: Study, **versus: float) -> Study:
+    """A student trained on 200 true labels, and the difference of `filter` from it."""
+    score = {"value": 0.9, "low": 0.88, "high": 0.92}
+    seeds = [{"seed": 0, "score": 0.9, "rows": 200, "steps": 90, "reason": None}]
+    results["references"] = {"gold_only": {"score": score, "seeds": seeds, "reason": None}}
+    for name, arm in results["arms"].items():
+        worse = {"difference": -0.2, "low": -0.25, "high": -0.15, "p": 0.001}
+        arm["vs_gold_only"] = versus if name == "filter" and versus else worse
+    return results
+
+
+def test_the_first_note_says_that_no_arm_beats_the_true_labels_of_weak_train(
+    results: Study,
+) -> None:
+    first = study_notes(with_gold(results))[0]
+    assert first.is_caution
+    assert first.text == (
+        "No arm is significantly better than gold_only, the student trained on the 200 true labels "
+        "of weak_train alone (0.900 [0.880, 0.920]); filter differs from it by -0.200 [-0.250, "
+        "-0.150], p = 0.001."
+    )
+
+
+def test_the_first_note_names_the_arms_that_beat_the_true_labels_and_those_that_do_not(
+    results: Study,
+) -> None:
+    better = {"difference": 0.1, "low": 0.05, "high": 0.15, "p": 0.001}
+    first = study_notes(with_gold(results, **better))[0]
+    assert first.is_caution
+    assert "(0.900 [0.880, 0.920]): filter. No better than it: naive" in first.text
+
+
+def test_a_note_says_what_true_labels_are_worth_as_much(results: Study) -> None:
+    worth = {
+        "majority": {"rows": 41.6, "at_least": 30, "at_most": 100},
+        "filter": {"rows": None, "at_least": 1000, "at_most": None},
+    }
+    results["gold_curve"] = {"points": [], "worth": worth}
+    assert study_notes(results)[0].text == (
+        "What true labels are worth as much: majority about 42 true labels, filter more than 1,000 "
+        "true labels."
+    )

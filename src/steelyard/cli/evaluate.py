@@ -51,7 +51,7 @@ def evaluate(
     trained, task, classes = load_model(model)
     split = read_labelled(task, data, classes)
     watch.line(f"answering {len(split.truth)} rows of {data.name}")
-    measured = _measured(trained, read_card(model)[0], task, split)
+    measured = _measured(trained, read_card(model)[0], task, split, len(classes))
     resamples = draw_resamples(len(split.truth))
     scores: dict[str, Any] = {}
     answers = f"classes {', '.join(classes)}" if classes else "open answers"
@@ -72,14 +72,19 @@ def evaluate(
 
 
 def _measured(
-    trained: "TrainedModel", student: "Student", task: "Kind", split: "Split"
+    trained: "TrainedModel", student: "Student", task: "Kind", split: "Split", classes: int
 ) -> "dict[str, Floats]":
     """The input of each metric: class probabilities, or graded open answers, (N, K)."""
-    from steelyard.evaluation import canonical_truth, grade_texts, metrics_of
+    from steelyard.evaluation import (
+        canonical_truth,
+        grade_texts,
+        metrics_of,
+        without_abstentions,
+    )
 
     answers, spelling = trained.predict(split.questions), student.spelling
     names = metrics_of(task, spelling, rewards=True)
     if answers.probs is not None:
-        return dict.fromkeys(names, answers.probs)
+        return dict.fromkeys(names, without_abstentions(answers.probs, classes))
     truth = canonical_truth(split.ids, split.reference_texts, spelling)
     return {name: grade_texts(answers.texts, truth, spelling, name) for name in names}

@@ -34,10 +34,22 @@ def study(
         ),
     ] = "local",
     workers: Workers = None,
+    gold_curve: Annotated[
+        bool,
+        typer.Option(
+            "--gold-curve",
+            help="Also train students on 0, 10, 30, 100, 300 and 1,000 true labels, to see how "
+            "many are worth as much as the weak ones (`gold_curve` of the study sets others).",
+        ),
+    ] = False,
 ) -> None:
     """Run a study, or resume it: train every method, its controls and the ceiling, and report."""
     if executor not in EXECUTORS:
         raise ConfigError(f"`--executor` must be local or ray, got {executor!r}.")
+    if gold_curve:
+        from steelyard.studies.reference_names import CURVE_ROWS
+
+        set_ = [f"gold_curve={list(CURVE_ROWS)}", *set_]
     options = [part for entry in set_ for part in ("--set", entry)]
     options += [] if executor == "local" else ["--executor", executor]
     run_study(study, out, ["study", str(study), *options], set_, executor, workers)

@@ -1,6 +1,8 @@
 """`steelyard train`: train a student on selected labels and save it as a model."""
 
 import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,7 +13,8 @@ from steelyard.errors import ConfigError, InputError
 from steelyard.studies.progress import Stopwatch
 
 if TYPE_CHECKING:
-    from steelyard.student import Student, TrainedModel, TrainingData
+    from steelyard.student import Student, TrainedModel, TrainingData, TrainingOptions
+    from steelyard.studies.run import Run
     from steelyard.types import Question
     from steelyard.types.task_kinds import Kind
 
@@ -31,7 +34,7 @@ def train(
         typer.Option(
             metavar="FILE|ARM",
             help="The labels to train on: a file with id, a label or targets, and a weight; or, "
-            "with a study file, the name of one of its arms.",
+            "with a study file, the name of one of its arms, which is trained as in the study.",
         ),
     ],
     out: Annotated[
@@ -65,14 +68,15 @@ def train(
     except InputError as error:
         raise InputError(f"--out: {error}") from error
     if data.suffix in (".yaml", ".yml"):
-        settings, training = _from_study(data, selection, seed, set_)
+        plan = _from_study(data, selection, seed, set_)
     else:
-        settings, training = _from_file(data, selection, student)
+        plan = _from_file(data, selection, student)
+    training = plan.training
     kept = int((training.weights > 0).sum())
     answers = f"{len(training.classes)} answers" if training.classes else "open answers"
     print(f"training on {kept} of {len(training.questions)} examples, {answers}", flush=True)
     scratch = out.with_name(f"{out.name}.unfinished")
-    trained = _fit(settings, training, seed, scratch, watch)
+    trained = _fit(plan, seed, scratch, watch)
     if dropped := trained.training_record().get("dropped"):
         print(f"note: {dropped} examples were dropped, because their answer was too long")
     save_model(trained, out, training.kind, training.classes)
@@ -80,9 +84,18 @@ def train(
     print(f"model: {out}")
 
 
-def _fit(
-    student: "Student", training: "TrainingData", seed: int, scratch: Path, watch: Stopwatch
-) -> "TrainedModel":
+@dataclass(frozen=True)
+class _Plan:
+    """A student and what it is trained on; of an arm, also its steps and later stages."""
+
+    student: "Student"
+    training: "TrainingData"
+    steps: int | None = None
+    stage: str = ""  # fingerprint of the preference stage
+    fit: "Callable[[TrainingOptions], TrainedModel] | None" = None  # None: `student.fit`
+
+
+def _fit(plan: _Plan, seed: int, scratch: Path, watch: Stopwatch) -> "TrainedModel":
     """Train, with checkpoints in `scratch` under a name made of all that decides the result."""
     from steelyard.models.checkpoints import Checkpoints
     from steelyard.models.load import identity
@@ -90,16 +103,18 @@ def _fit(
     from steelyard.store.store import Recipe, fingerprint, library_versions
     from steelyard.student import TrainingOptions
 
+    student, training = plan.student, plan.training
     recipe = Recipe(
         kind="training",
         version=student.version,
-        settings={**student.model_dump(mode="json"), "seed": seed},
+        settings={**student.model_dump(mode="json"), "seed": seed, "steps": plan.steps},
         inputs={
             "model": "" if student.pretrained is None else identity(student.pretrained),
             "questions": fingerprint(tuple(training.questions)),
             "targets": fingerprint((training.targets, training.weights)),
             "classes": fingerprint(training.classes),
             "objective": fingerprint(training.objective),
+            "preference": plan.stage,
         },
         libraries=library_versions(*student.libraries),
     )
@@ -111,20 +126,18 @@ def _fit(
             last = watch.seconds
             watch.line(f"step {done}/{total}")
 
-    options = TrainingOptions(seed=seed, checkpoints=Checkpoints(scratch / recipe.name))
+    checkpoints = Checkpoints(scratch / recipe.name)
+    options = TrainingOptions(seed=seed, steps=plan.steps or None, checkpoints=checkpoints)
     with steps_reported_to(show):
-        return student.fit(training, options)
+        return student.fit(training, options) if plan.fit is None else plan.fit(options)
 
 
-def _from_study(
-    data: Path, selection: str, seed: int, overrides: list[str]
-) -> "tuple[Student, TrainingData]":
-    """The student of a study, and the training data of an arm or of a selection file."""
+def _from_study(data: Path, selection: str, seed: int, overrides: list[str]) -> _Plan:
+    """The student of a study with a selection file, or one of its arms as the study trains it."""
     from steelyard.io.rows import READERS
     from steelyard.store.store import Store
     from steelyard.studies.config import read_study
     from steelyard.studies.run import Run
-    from steelyard.studies.training import training_set
 
     study = read_study(data, overrides)
     student = study.student
@@ -133,13 +146,40 @@ def _from_study(
     if not Path(selection).is_file():
         if selection.lower().endswith(tuple(READERS)):
             raise InputError(f"{selection} does not exist; give a selection file, or an arm.")
-        return student, training_set(run, seed, study.arm(selection).name)[0]
+        return _of_arm(run, seed, selection)
     task = run.task(seed)
     questions = task.strong_train.questions
-    return student, _selected(selection, student, study.task, questions, task.classes)
+    return _Plan(student, _selected(selection, student, study.task, questions, task.classes))
 
 
-def _from_file(data: Path, selection: str, student: str) -> "tuple[Student, TrainingData]":
+def _of_arm(run: "Run", seed: int, name: str) -> _Plan:
+    """An arm, a reference or the ceiling with the objective, steps and stages of the study."""
+    from steelyard.studies.preferring import stage_fingerprint
+    from steelyard.studies.training import (
+        CEILING,
+        fit_student,
+        planned_steps,
+        stage_of,
+        training_set,
+        why_untrained,
+    )
+
+    if name not in (CEILING, *run.study.reference_names):
+        name = run.study.arm(name).name
+    if reason := why_untrained(run, seed, name):
+        raise InputError(f"`{name}` cannot be trained with seed {seed}: {reason}")
+    training = training_set(run, seed, name)[0]
+    stage = stage_of(run, name)
+    return _Plan(
+        run.study.student,
+        training,
+        planned_steps(run, seed, name, training),
+        "" if stage is None else stage_fingerprint(run, seed, stage),
+        lambda options: fit_student(run, seed, name, training, options)[0],
+    )
+
+
+def _from_file(data: Path, selection: str, student: str) -> _Plan:
     """A student of its settings, and a selection file about the questions of a file."""
     from steelyard.data import read_questions
     from steelyard.types.task_kinds import KINDS
@@ -148,7 +188,7 @@ def _from_file(data: Path, selection: str, student: str) -> "tuple[Student, Trai
     settings.check_saved()
     questions = read_questions(kind, data)
     names = KINDS[kind].names(questions)
-    return settings, _selected(selection, settings, kind, questions, names or None)
+    return _Plan(settings, _selected(selection, settings, kind, questions, names or None))
 
 
 def _selected(

@@ -11,4 +11,5 @@ from steelyard.data.load import read_labelled as read_labelled
 from steelyard.data.load import read_questions as read_questions
 from steelyard.data.settings import Data as Data
 from steelyard.data.split import split as split
+from steelyard.data.split import take as take
 from steelyard.io.rows import read_rows as read_rows

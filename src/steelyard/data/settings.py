@@ -39,6 +39,9 @@ class Data(pydantic.BaseModel, frozen=True, extra="forbid"):
     """Number of rows for the student; null takes all that remain."""
     max_test: Count | None = None
     """Largest number of test rows; null takes all."""
+    stratify: bool = True
+    """Give every split the class shares of its file, which takes the truth of all rows, also of
+    strong_train and test; false draws rows at random, as whoever has no truth must."""
     leaks: Literal["report", "error", "drop"] = "report"
     """What to do about texts that are in two splits."""
     max_characters: Count = MAX_CHARACTERS

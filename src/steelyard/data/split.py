@@ -15,8 +15,8 @@ from steelyard.types.task_kinds import KINDS
 def split(source: LoadedData, data: Data, seed: int) -> Task:
     """Draw `weak_train` and `strong_train` from the train rows, and the test rows.
 
-    Rows of one group go to one split. Class proportions are those of the train rows, as far as
-    groups allow. The test rows do not depend on the random seed, >= 0.
+    Rows of one group go to one split. With `data.stratify` class proportions are those of the train
+    rows, as far as groups allow. The test rows do not depend on the random seed, >= 0.
 
     Raises:
         InputError: too few rows, groups that do not add up, or a split of a single class.
@@ -32,7 +32,10 @@ def split(source: LoadedData, data: Data, seed: int) -> Task:
         )
     rng = np.random.default_rng([seed, 1])
     groups = np.unique(np.array(source.groups), return_inverse=True)[1].astype(np.int64)
-    rows = draw_groups(source.train.truth, groups, (data.weak_train, strong), rng)
+    shares = [
+        part.truth if data.stratify else 0 * part.truth for part in (source.train, source.test)
+    ]
+    rows = draw_groups(shares[0], groups, (data.weak_train, strong), rng)
     if KINDS[source.kind].has_classes or KINDS[source.kind].has_options:
         for name, part in zip(("weak_train", "strong_train"), rows, strict=True):
             _check_classes(source, part, name)
@@ -42,7 +45,7 @@ def split(source: LoadedData, data: Data, seed: int) -> Task:
         classes=source.classes,
         weak_train=take(source.train, rows[0]),
         strong_train=take(source.train, rows[1]),
-        test=take(source.test, _test_rows(source.test.truth, data.max_test)),
+        test=take(source.test, _test_rows(shares[1], data.max_test)),
     )
 
 
@@ -56,7 +59,7 @@ def take(part: Split, rows: Ints | Sequence[int]) -> Split:
 
 
 def _test_rows(truth: Ints, most: int | None) -> Ints:
-    """Up to `most` rows in file order, stratified by class; the same for every seed."""
+    """Up to `most` rows in file order, stratified by `truth`; the same for every seed."""
     if most is None or most >= len(truth):
         return np.arange(len(truth))
     rng = np.random.default_rng(20231214)

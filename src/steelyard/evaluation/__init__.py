@@ -4,7 +4,10 @@ from steelyard.evaluation.base_metric import BaseMetric as BaseMetric
 from steelyard.evaluation.calibration import calibrate as calibrate
 from steelyard.evaluation.error_detection import ErrorDetection as ErrorDetection
 from steelyard.evaluation.error_detection import detect_errors as detect_errors
+from steelyard.evaluation.floor import first_votes as first_votes
+from steelyard.evaluation.floor import majority_answers as majority_answers
 from steelyard.evaluation.floor import single_voters as single_voters
+from steelyard.evaluation.floor import voter_answers as voter_answers
 from steelyard.evaluation.interval import Scores as Scores
 from steelyard.evaluation.interval import draw_resamples as draw_resamples
 from steelyard.evaluation.interval import mean_interval as mean_interval
@@ -19,10 +22,13 @@ from steelyard.evaluation.metrics import PAIR_METRICS as PAIR_METRICS
 from steelyard.evaluation.metrics import SLOT_METRICS as SLOT_METRICS
 from steelyard.evaluation.metrics import find_metric as find_metric
 from steelyard.evaluation.metrics import metrics_of as metrics_of
+from steelyard.evaluation.metrics import without_abstentions as without_abstentions
 from steelyard.evaluation.open_answers import candidate_numbers as candidate_numbers
 from steelyard.evaluation.open_answers import canonical_truth as canonical_truth
 from steelyard.evaluation.open_answers import grade_texts as grade_texts
+from steelyard.evaluation.open_answers import grade_tied_texts as grade_tied_texts
 from steelyard.evaluation.open_answers import most_voted_texts as most_voted_texts
+from steelyard.evaluation.open_answers import tied_texts as tied_texts
 from steelyard.evaluation.pgr import PGR as PGR
 from steelyard.evaluation.pgr import Difference as Difference
 from steelyard.evaluation.pgr import paired_difference as paired_difference

@@ -8,6 +8,7 @@ import numpy.typing as npt
 
 from steelyard.evaluation.metrics import auroc_of_score
 from steelyard.types import Floats
+from steelyard.types.arrays import expected_hits
 
 LEAST_CONFIDENCE = "least_confidence"
 
@@ -27,7 +28,8 @@ def detect_errors(
 
     least_confidence   1 - max_k p_k, in [0, 1 - 1/K], computed for every model
     auroc              probability that a wrong answer is more uncertain than a right one, a tie
-                       counts one half; 0.5 is chance
+                       counts one half; 0.5 is chance. An answer that is one of k tied ones is
+                       1/k of a right answer and the rest of a wrong one
 
     Args:
         probs: (N, K), rows sum to 1.
@@ -41,7 +43,7 @@ def detect_errors(
     Source: Hendrycks and Gimpel 2017, arXiv:1610.02136, section 2 (maximum probability and AUROC as
         the baseline for finding errors).
     """
-    wrong = probs.argmax(axis=1) != truth
+    wrong = 1 - expected_hits(truth, probs)
     measures = {LEAST_CONFIDENCE: 1 - probs.max(axis=1), **uncertainties}
     return {
         name: ErrorDetection(float(values.mean()), auroc_of_score(values, wrong))

@@ -3,7 +3,8 @@
 A metric takes the truth (N,), class probabilities (N, K) and `counts` (R, N): how often each item
 counts in each of R resamples. `None` is one resample in which every item counts once. It returns
 one value in [0, 1] per resample, nan where it is undefined there. The predicted class is the most
-probable one; of equally probable classes it is the one with the lowest number.
+probable one; of k equally probable classes each counts as 1/k of a prediction. A row of zeros is no
+answer: it is wrong, and predicts no class (`without_abstentions` makes such rows).
 
 Slot metrics take counts of slots (N, 3) in place of probabilities: true positives, false positives
 and misses of each item. They are defined on the corpus, so counts are summed first.
@@ -19,6 +20,7 @@ import numpy.typing as npt
 
 from steelyard.errors import ConfigError
 from steelyard.types import Floats, Ints, one_hot
+from steelyard.types.arrays import expected_hits, leaders
 from steelyard.types.task_kinds import KINDS
 
 Counts: TypeAlias = npt.NDArray[np.uint8] | Floats
@@ -32,7 +34,7 @@ _CELLS = 2**22  # of a block of resamples: 32 MiB
 
 def accuracy(truth: Ints, probs: Floats, counts: Counts | None = None) -> Floats:
     """Share of items whose most probable class is the true one, (R,)."""
-    right = (probs.argmax(axis=1) == truth).astype(np.float64)
+    right = expected_hits(truth, probs)
     sums = _sums(np.column_stack([right, np.ones(len(truth))]), counts)
     return _ratio(sums[:, 0], sums[:, 1])
 
@@ -65,10 +67,13 @@ def auroc(truth: Ints, probs: Floats, counts: Counts | None = None) -> Floats:
     """Probability that an item of a class gets a higher score than one of another class, (R,).
 
     A tie counts one half. With two classes the score is P(class 1); with more, the mean over
-    classes of each class against the rest. nan if a class is the truth of no item or of all.
+    classes of each class against the rest. nan if a class is the truth of no item or of all. What
+    a row lacks to 1, all of it where there is no answer, is spread evenly over the classes.
 
     Source: Hanley and McNeil 1982, doi:10.1148/radiology.143.1.7063747 (one against rest: ours).
     """
+    missing = np.maximum(1 - probs.sum(axis=1, keepdims=True), 0)
+    probs = np.where(missing > 1e-6, probs + missing / probs.shape[1], probs)
     if probs.shape[1] == 2:
         return _binary_auroc(truth == 1, probs[:, 1], counts)
     each = [_binary_auroc(truth == k, probs[:, k], counts) for k in range(probs.shape[1])]
@@ -80,11 +85,12 @@ def ece(truth: Ints, probs: Floats, counts: Counts | None = None) -> Floats:
 
     sum over bins of |right answers - sum of confidences| / N, with the confidence the largest
     probability, in 15 bins of equal width; bin b holds confidences in (b / 15, (b + 1) / 15].
+    A row without an answer has confidence 0.
 
     Source: Guo et al. 2017, arXiv:1706.04599, section 2 (15 bins as in its experiments).
     """
     confidence = probs.max(axis=1)
-    right = probs.argmax(axis=1) == truth
+    right = expected_hits(truth, probs)
     rows = one_hot(equal_width_bins(confidence, ECE_BINS), ECE_BINS)
     sums = _sums(
         np.column_stack([rows * (right - confidence)[:, None], np.ones(len(truth))]), counts
@@ -108,8 +114,11 @@ def span_f1(truth: Ints, table: Floats, counts: Counts | None = None) -> Floats:
     return _f1(table, counts)
 
 
-def auroc_of_score(score: Floats, positive: npt.NDArray[np.bool_]) -> float | None:
-    """Probability that a positive item has a higher score than another; None if undefined."""
+def auroc_of_score(score: Floats, positive: npt.NDArray[np.bool_] | Floats) -> float | None:
+    """Probability that a positive item has a higher score than another; None if undefined.
+
+    An item of `positive` between 0 and 1 counts as so much of a positive, and the rest of another.
+    """
     value = float(_binary_auroc(positive, score, None)[0])
     return None if np.isnan(value) else value
 
@@ -189,6 +198,25 @@ def find_metric(name: str) -> Metric:
     )
 
 
+def without_abstentions(table: Floats, num_classes: int) -> Floats:
+    """Answers without the further column of abstentions, as metrics take them, (N, K).
+
+    A row whose further column is the largest is no answer and becomes 0.
+
+    >>> without_abstentions(np.array([[0.7, 0.3, 0.0], [0.0, 0.0, 1.0]]), 2).tolist()
+    [[0.7, 0.3], [0.0, 0.0]]
+
+    Args:
+        table: (N, K), or (N, K + 1) with the probability of no answer in the last column.
+        num_classes: K.
+    """
+    if table.shape[1] <= num_classes:
+        return table
+    answers, none = table[:, :num_classes], table[:, num_classes:].sum(axis=1)
+    rows: Floats = np.where((none >= answers.max(axis=1))[:, None], 0.0, answers)
+    return rows
+
+
 def equal_width_bins(values: Floats, bins: int) -> Ints:
     """Bin of each value in [0, 1]: bin b holds (b / bins, (b + 1) / bins], bin 0 also 0, (N,)."""
     edges = np.arange(1, bins) / bins
@@ -198,7 +226,7 @@ def equal_width_bins(values: Floats, bins: int) -> Ints:
 def _confusion(truth: Ints, probs: Floats, counts: Counts | None) -> tuple[Floats, Floats, Floats]:
     """Items of each class that are hit, actual and predicted, each (R, K)."""
     k = probs.shape[1]
-    actual, predicted = one_hot(truth, k), one_hot(probs.argmax(axis=1), k)
+    actual, predicted = one_hot(truth, k), leaders(probs)
     sums = _sums(np.hstack([actual * predicted, actual, predicted]), counts)
     return sums[:, :k], sums[:, k : 2 * k], sums[:, 2 * k :]
 
@@ -208,16 +236,18 @@ def _f1(table: Floats, counts: Counts | None) -> Floats:
     return _ratio(2 * hits, 2 * hits + false + missed)
 
 
-def _binary_auroc(positive: npt.NDArray[np.bool_], score: Floats, counts: Counts | None) -> Floats:
+def _binary_auroc(
+    positive: npt.NDArray[np.bool_] | Floats, score: Floats, counts: Counts | None
+) -> Floats:
     """Positives at a score times negatives below it, ties by half, over all pairs, (R,)."""
     order = np.argsort(score, kind="stable")
     starts = np.flatnonzero(np.diff(score[order], prepend=-np.inf) > 0)
-    sign = positive[order]
+    sign = positive[order].astype(np.float64)
     values = []
     for block in _blocks(counts, len(score)):
         weight = block[:, order]
         up = np.add.reduceat(weight * sign, starts, axis=1)
-        down = np.add.reduceat(weight * ~sign, starts, axis=1)
+        down = np.add.reduceat(weight * (1 - sign), starts, axis=1)
         below = down.cumsum(axis=1) - down / 2
         pairs = up.sum(axis=1) * down.sum(axis=1)
         values.append(_ratio((up * below).sum(axis=1), pairs))

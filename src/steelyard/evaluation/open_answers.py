@@ -73,6 +73,32 @@ def grade_texts(
     return np.column_stack([right, ~right]).astype(np.float64)
 
 
+def grade_tied_texts(
+    answers: Sequence[Sequence[str]],
+    truth: Sequence[str],
+    answer_format: AnswerFormat,
+    metric: str = "accuracy",
+) -> Floats:
+    """`grade_texts` in expectation, where each of N answers is one of several, equally likely ones.
+
+    For accuracy the truth is class 0 and each other text a class of its own, with equal
+    probabilities; for slot metrics counts are means over the texts. No text is no answer.
+    """
+    sizes = np.array([max(len(texts), 1) for texts in answers], dtype=np.int64)
+    row = np.repeat(np.arange(len(sizes)), sizes)
+    flat = [text for texts in answers for text in (texts or (None,))]
+    graded = grade_texts(flat, [truth[i] for i in row.tolist()], answer_format, metric)
+    means = np.zeros((len(sizes), graded.shape[1]))
+    np.add.at(means, row, graded / sizes[row, None])
+    if metric in SLOT_METRICS:
+        return means
+    right = means[:, 0] > 0  # then one text is the truth, and the others are sizes - 1 classes
+    column = np.arange(sizes.max(initial=1) + 1)
+    first = np.where(right, 0, 1)[:, None]
+    rows: Floats = ((column >= first) & (column < first + sizes[:, None])) / sizes[:, None]
+    return rows
+
+
 def _sorted_slots(text: str | None) -> list[Slot] | None:
     slots = read_slots(text)
     return None if slots is None else sorted(slots)
@@ -81,10 +107,22 @@ def _sorted_slots(text: str | None) -> list[Slot] | None:
 def most_voted_texts(votes: Votes) -> tuple[str | None, ...]:
     """The answer with most readable votes on each open question, None without votes, (N,).
 
-    Ties are broken at random, depending on the row alone.
+    Ties are broken at random, depending on the row alone; `tied_texts` has all of them.
     """
     if not votes.num_classes:
         return (None,) * len(votes.ids)
     best = random_choice(votes.counts == votes.counts.max(axis=1, keepdims=True))
     rows = zip(votes.candidate_texts, best, votes.answered, strict=True)
     return tuple(texts[k] if is_answered else None for texts, k, is_answered in rows)
+
+
+def tied_texts(votes: Votes) -> tuple[tuple[str, ...], ...]:
+    """The answers with most readable votes on each open question, none without votes, (N,)."""
+    best = votes.counts == votes.counts.max(axis=1, keepdims=True, initial=0)
+    rows = zip(votes.candidate_texts, best, votes.answered, strict=True)
+    return tuple(
+        tuple(text for text, is_best in zip(texts, row, strict=False) if is_best)
+        if answered
+        else ()
+        for texts, row, answered in rows
+    )

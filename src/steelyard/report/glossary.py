@@ -1,9 +1,22 @@
 """How to read the report of a study: one definition for each term in it."""
 
 GLOSSARY = {
-    "Floor": "The score of the weak supervisors, whose votes the student trains on.",
+    "Floor": (
+        "The score of one weak supervisor alone, trained on all labelled rows where it is trained; "
+        "of several, their mean. Below it the best one on held-out rows of weak_train, and the "
+        "majority of all votes. The PGR of naive starts from the supervisor that teaches it."
+    ),
     "Ceiling": "The same student, trained on the true labels of the same questions.",
-    "Naive": "The student trained on one weak label per question, with nothing dropped.",
+    "Naive": (
+        "The student trained on the labels of one weak supervisor, with nothing dropped; of "
+        "several supervisors another one in each seed."
+    ),
+    "References": (
+        "The same student without weak labels: gold_only learns the true labels of weak_train, "
+        "which train the weak supervisors; gold_and_weak learns them together with the majority's "
+        "answers; zero_shot is a language model before training. An arm that is not better than "
+        "gold_only gives no reason to use weak labels."
+    ),
     "PGR": (
         "Performance gap recovered: (student - floor) / (ceiling - floor). 0 % is no better than "
         "the weak supervisors, 100 % as good as the truth. It can be below 0 % or above 100 %, and "

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from steelyard.report import study_tables as tables
 from steelyard.report.formats import Results, plain
 from steelyard.report.glossary import GLOSSARY
+from steelyard.report.gold_curve import gold_grid
 from steelyard.report.study_sentences import study_headline, study_notes
 from steelyard.report.study_tables import Grid
 from steelyard.report.tables import HEADER, cells, reasons, summary_rows
@@ -20,6 +21,7 @@ def study_markdown(results: Results) -> str:
         *_section("Warnings", _items(results.get("warnings") or ())),
         *_section("What was run", escape_markdown(tables.run_sentence(results))),
         *_section("Scores", _scores(results), _reasons(results)),
+        *_section("True labels", _table(gold_grid(results))),
         *_section("Votes", escape_markdown(tables.votes_sentence(results))),
         *_section("Reliability", _table(tables.reliability_grid(results))),
         *_section("Uncertainty of the students", _table(tables.uncertainty_grid(results))),

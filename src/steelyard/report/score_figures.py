@@ -121,6 +121,7 @@ def line_chart(
     label: str,
     widest: float = 1.6,
     last: float | None = None,
+    ticks: list[tuple[float, str]] | None = None,
 ) -> str:
     """Lines on axes that begin at 0, or below where a value is negative, as an SVG.
 
@@ -131,6 +132,7 @@ def line_chart(
         label: what the figure shows, in words.
         widest: stroke width of the first line in pixels; each next line is 1 narrower, down to 1.6.
         last: end of the horizontal axis; the largest value by default.
+        ticks: places and labels of the horizontal axis; round numbers by default.
     """
     height = 250 if width < BROAD else 300
     points = [point for row in series for point in row.points]
@@ -140,7 +142,7 @@ def line_chart(
     right = last or max(1.0, *(x for x, _ in points))
     axes = Axes(Scale(0, right, 60, width - 14), Scale(low, high, height - 42, 10))
     body = axes.y_axis(nice_ticks(low, high), titles[1])
-    body += axes.x_axis(nice_ticks(0, right, 5 if width < BROAD else 8), titles[0])
+    body += axes.x_axis(ticks or nice_ticks(0, right, 5 if width < BROAD else 8), titles[0])
     for i, row in enumerate(series):  # the lower ones are wider, and seen where lines overlap
         body += axes.polyline(row, max(1.6, widest - i))
     return figure_svg((width, height), label, body)

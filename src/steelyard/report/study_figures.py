@@ -24,10 +24,19 @@ from steelyard.report.charts import (
     text_width,
 )
 from steelyard.report.formats import Results, defined, interval, percent_interval, plain, shortened
+from steelyard.report.gold_curve import gold_figure
 from steelyard.report.score_figures import calibration, ends_of, line_chart, risk_coverage
+from steelyard.report.study_sentences import best_arm
 from steelyard.report.tables import Row, summary_rows
 
-COLOURS = {"floor": INK, "arm": BLUE, "control": GREY, "oracle": PINK, "ceiling": INK}
+COLOURS = {
+    "floor": INK,
+    "arm": BLUE,
+    "control": GREY,
+    "oracle": PINK,
+    "reference": PINK,
+    "ceiling": INK,
+}
 
 Span = tuple[float, float, float]  # value, low, high
 
@@ -35,12 +44,14 @@ Span = tuple[float, float, float]  # value, low, high
 def study_figures(results: Results) -> dict[str, Figure]:
     """Every figure that the results allow, by name."""
     methods = results.get("reliability") or {}
+    best = best_arm(results)
     figures = (
         scores(results),
         gaps(results),
         calibration(methods),
         risk_coverage(methods),
         learning_curves(results),
+        gold_figure(results, best.name if best else ""),
     )
     return {figure.name: figure for figure in figures if figure is not None}
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from steelyard.report import study_tables
 from steelyard.report.formats import Results, plain
 from steelyard.report.glossary import GLOSSARY
+from steelyard.report.gold_curve import gold_grid
 from steelyard.report.study_figures import study_figures
 from steelyard.report.study_sentences import best_arm, study_headline, study_notes
 from steelyard.report.tables import GROUPS, HEADER, Row, cells, reasons, summary_rows
@@ -34,6 +35,7 @@ def study_page(results: Results) -> str:
         best=best.name if best else None,
         figures=study_figures(results),
         tables=study_tables,
+        gold=gold_grid(results),
         glossary=GLOSSARY,
     )
 

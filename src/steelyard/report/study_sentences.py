@@ -12,6 +12,7 @@ from steelyard.report.formats import (
     percent_interval,
     plain,
 )
+from steelyard.report.gold_curve import gold_sentence
 from steelyard.report.tables import Row, summary_rows
 
 FEW_SEEDS = 3  # with fewer, the spread between seeds is hardly estimated
@@ -47,11 +48,13 @@ def study_headline(results: Results) -> str:
 
 
 def study_notes(results: Results) -> list[Note]:
-    """Comparison with naive, with the controls, and what limits the headline."""
+    """Comparison with true labels, naive and the controls, and what limits the headline."""
     best = best_arm(results)
     if best is None:
         return []
     candidates = [
+        _about_gold(results, best),
+        _about_gold_curve(results, best),
         _about_zero(best),
         _about_naive(results, best),
         _about_ensemble(results, best),
@@ -65,6 +68,31 @@ def best_arm(results: Results) -> Row | None:
     """The arm with the best score; naive, controls and oracles do not count."""
     arms = [row for row in _scored(results, "arm") if row.name != "naive"]
     return max(arms, key=lambda row: _quality(results, row.score), default=None)
+
+
+def _about_gold(results: Results, best: Row) -> Note | None:
+    """Which arms beat the student that is trained on the true labels of weak_train."""
+    gold: Results = (results.get("references") or {}).get("gold_only") or {}
+    if not gold.get("score"):
+        return None
+    rows = next((seed["rows"] for seed in gold["seeds"] if seed.get("rows")), None)
+    what = f"gold_only, the student trained on the {amount(rows, 'true label')} of weak_train alone"
+    score = f"{interval(gold['score'])}"
+    arms: Results = results.get("arms") or {}
+    names = [row.name for row in _scored(results, "arm")]
+    better = [name for name in names if _is_better(results, arms[name].get("vs_gold_only"))]
+    if better:
+        others = [name for name in names if name not in better]
+        rest = f" No better than it: {', '.join(others)}." if others else ""
+        return Note(f"Better than {what} ({score}): {', '.join(better)}.{rest}", bool(others))
+    gain = difference(arms[best.name].get("vs_gold_only"))
+    text = f"No arm is significantly better than {what} ({score}); {best.name} differs from it by "
+    return Note(f"{text}{gain}.", True)
+
+
+def _about_gold_curve(results: Results, best: Row) -> Note | None:
+    text = gold_sentence(results, best.name)
+    return Note(text) if text else None
 
 
 def _about_zero(best: Row) -> Note | None:

@@ -36,9 +36,10 @@ class Grid:
     shown_rows: int = 0  # rows at first, of those that the page holds; 0 for all
 
 
-def _grid(
+def make_grid(
     header: Iterable[str], rows: Iterable[tuple[str, ...]], text_columns: int = 1
 ) -> Grid | None:
+    """A grid of the first MOST_ROWS rows; None without rows."""
     all_rows = tuple(rows)
     if not all_rows:
         return None
@@ -54,7 +55,7 @@ def seed_grids(results: Results) -> dict[str, Grid]:
         seeds: list[Results] = arm.get("seeds") or []
         optional = [title for title in OPTIONAL if any(_optional(seed)[title] for seed in seeds)]
         rows = ((*_seed(seed), *(_optional(seed)[title] for title in optional)) for seed in seeds)
-        if grid := _grid((*header, *optional), rows):
+        if grid := make_grid((*header, *optional), rows):
             grids[plain(name)] = grid
     return grids
 
@@ -129,7 +130,7 @@ def voters_grid(results: Results) -> Grid | None:
         (plain(v.get("voter")), number(v.get("accuracy")), percent(v.get("abstained"), 1))
         for v in sorted(voters, key=rank)
     )
-    return _grid(("voter", "accuracy", "abstained"), rows)
+    return make_grid(("voter", "accuracy", "abstained"), rows)
 
 
 def reliability_grid(results: Results) -> Grid | None:
@@ -138,7 +139,7 @@ def reliability_grid(results: Results) -> Grid | None:
         (plain(name), *(number(part.get(key)) for key in ("auroc", "aurc", "ece")))
         for name, part in (results.get("reliability") or {}).items()
     )
-    return _grid(("method", "AUROC", "AURC", "ECE"), rows)
+    return make_grid(("method", "AUROC", "AURC", "ECE"), rows)
 
 
 UNCERTAINTIES = {
@@ -166,7 +167,7 @@ def uncertainty_grid(results: Results) -> Grid | None:
         )
         for name, measures in by_arm.items()
     )
-    return _grid(("arm", *header), rows)
+    return make_grid(("arm", *header), rows)
 
 
 SPLITS = {
@@ -185,7 +186,7 @@ def splits_grid(results: Results) -> Grid | None:
         for name, purpose in SPLITS.items()
         if name in data
     )
-    return _grid(("split", "purpose", "rows", "truncated"), rows, text_columns=2)
+    return make_grid(("split", "purpose", "rows", "truncated"), rows, text_columns=2)
 
 
 def classes_grid(results: Results) -> Grid | None:
@@ -193,7 +194,7 @@ def classes_grid(results: Results) -> Grid | None:
     data = results.get("data") or {}
     shares = data.get("test_class_shares") or ()
     rows = zip(map(plain, data.get("classes") or ()), (percent(s, 1) for s in shares), strict=False)
-    return _grid(("class", "share of test"), rows)
+    return make_grid(("class", "share of test"), rows)
 
 
 def leaks_sentence(results: Results) -> str:
@@ -219,7 +220,7 @@ def leaks_grid(results: Results) -> Grid | None:
         )
         for leak in examples
     )
-    return _grid(("row", "and row", "splits", "similarity"), rows, text_columns=3)
+    return make_grid(("row", "and row", "splits", "similarity"), rows, text_columns=3)
 
 
 def costs_grid(results: Results) -> Grid | None:
@@ -230,7 +231,7 @@ def costs_grid(results: Results) -> Grid | None:
         (plain(stage), seconds(spent), percent(spent / total) if spent and total else "")
         for stage, spent in stages.items()
     )
-    return _grid(("stage", "time", "share"), rows)
+    return make_grid(("stage", "time", "share"), rows)
 
 
 def costs_sentence(results: Results) -> str:
@@ -248,14 +249,14 @@ def environment_grid(results: Results) -> Grid | None:
     """Versions and machine."""
     items = (results.get("environment") or {}).items()
     rows = ((plain(key), _cell(value)) for key, value in items)
-    return _grid(("what", "value"), rows, text_columns=2)
+    return make_grid(("what", "value"), rows, text_columns=2)
 
 
 def artifacts_grid(results: Results) -> Grid | None:
     """Names of the stored results that the study is made of."""
     items = (results.get("artifacts") or {}).items()
     rows = ((plain(key), _cell(value)) for key, value in items)
-    return _grid(("role", "stored as"), rows, text_columns=2)
+    return make_grid(("role", "stored as"), rows, text_columns=2)
 
 
 def run_sentence(results: Results) -> str:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from steelyard.report.formats import (
     Results,
     amount,
+    count,
     defined,
     difference,
     interval,
@@ -28,11 +29,12 @@ GROUPS = {
     "arm": "Arms",
     "control": "Controls",
     "oracle": "Oracle",
+    "reference": "References",
     "ceiling": "Ceiling",
 }
 """Roles of rows, in the order of the table, with the heading of each."""
 
-HEADER = ("arm", "score", "PGR", "difference from naive", "kept", "label accuracy")
+HEADER = ("arm", "score", "PGR", "difference from naive", "kept", "label accuracy", "steps")
 
 
 @dataclass(frozen=True)
@@ -49,20 +51,26 @@ class Row:
     vs_control: Results | None = None  # with `control`, the name of the arm's own control
     kept: float | None = None  # share of the rows, in [0, 1], mean over seeds
     label_accuracy: float | None = None  # of the labels trained on, mean over seeds
+    steps: float | None = None  # of training, mean over seeds
     seed_scores: tuple[float, ...] = ()
 
     @property
     def is_arm(self) -> bool:
-        """Whether PGR and the other columns of a trained student apply."""
-        return self.role not in ("floor", "ceiling")
+        """Whether PGR and the other columns of a student taught weak labels apply."""
+        return self.role not in ("floor", "reference", "ceiling")
 
 
 def summary_rows(results: Results) -> list[Row]:
-    """Floor, arms, controls, oracles, ceiling; rows of one role in the order of the file."""
+    """Floor, arms, controls, oracles, references, ceiling; those of one role as in the file."""
     rows = [
         _reference("weak supervisors", "floor", results.get("weak")),
+        _best_supervisor(results),
         _reference("weak ensemble", "floor", results.get("weak_ensemble")),
         *(_arm(name, arm) for name, arm in (results.get("arms") or {}).items()),
+        *(
+            _arm(name, part, "reference")
+            for name, part in (results.get("references") or {}).items()
+        ),
         _reference("ceiling", "ceiling", results.get("ceiling")),
     ]
     order = list(GROUPS)
@@ -71,8 +79,9 @@ def summary_rows(results: Results) -> list[Row]:
 
 
 REFERENCES = {
-    "weak supervisors": "The weak supervisors themselves, on the test questions.",
-    "weak ensemble": "Their combined votes, on the test questions.",
+    "weak supervisors": "One weak supervisor alone, on the test questions; a mean where there are "
+    "several to choose from.",
+    "weak ensemble": "The majority of all their votes, on the test questions.",
     "ceiling": "The same student, trained on the truth.",
 }
 
@@ -80,23 +89,49 @@ REFERENCES = {
 def _reference(name: str, role: str, span: Results | None) -> Row | None:
     if not span:
         return None
-    return Row(name, role, REFERENCES[name], span, seed_scores=_numbers(span.get("seeds")))
+    return Row(
+        name,
+        role,
+        REFERENCES[name] + _length(span),
+        span,
+        steps=_mean(_numbers(span.get("steps"))),
+        seed_scores=_numbers(span.get("seeds")),
+    )
 
 
-def _arm(name: str, arm: Results) -> Row:
-    role = arm.get("role")
+def _length(span: Results) -> str:
+    """How long the ceiling is trained, and what it was chosen by."""
+    if not span.get("epochs"):
+        return ""
+    tried = ", ".join(f"{count(n)}: {number(score)}" for n, score in span.get("tried") or ())
+    chosen = f", chosen by the score on held-out rows of strong_train ({tried})" if tried else ""
+    return f" Trained for {amount(span['epochs'], 'epoch')}{chosen}."
+
+
+def _best_supervisor(results: Results) -> Row | None:
+    """The best single supervisor, where there are several and one was chosen."""
+    best = results.get("weak_best")
+    if not best or len(results.get("supervisors") or ()) < 2:
+        return None
+    text = f"{plain(best['name'])}, the best one on held-out rows of weak_train."
+    return Row("best supervisor", "floor", text, best, seed_scores=_numbers(best.get("seeds")))
+
+
+def _arm(name: str, arm: Results, group: str | None = None) -> Row:
+    role = group or arm.get("role")
     seeds: list[Results] = arm.get("seeds") or []
     return Row(
         name=plain(name),
-        role=role if role in ("control", "oracle") else "arm",
+        role=role if role in ("control", "oracle", "reference") else "arm",
         description=plain(arm.get("description") or ""),
         score=arm.get("score"),
         pgr=arm.get("pgr"),
-        pgr_reason=plain(arm.get("pgr_reason") or ""),
+        pgr_reason=plain(arm.get("pgr_reason") or arm.get("reason") or ""),
         vs_naive=arm.get("vs_naive"),
         vs_control=arm.get("vs_control"),
         kept=_mean(kept_share(seed) for seed in seeds),
         label_accuracy=_mean(defined(seed.get("label_accuracy")) for seed in seeds),
+        steps=_mean(defined(seed.get("steps")) for seed in seeds),
         seed_scores=_numbers(seed.get("score") for seed in seeds),
     )
 
@@ -121,8 +156,10 @@ def _numbers(values: Iterable[Any] | None) -> tuple[float, ...]:
 
 def cells(row: Row) -> tuple[str, ...]:
     """The texts of a row, one for each of HEADER; empty where a column does not apply."""
+    steps = "" if row.steps is None else count(round(row.steps))
     if not row.is_arm:
-        return (row.name, interval(row.score), "", "", "", "")
+        pgr = percent_interval(row.pgr) if row.role == "reference" else ""
+        return (row.name, interval(row.score), pgr, "", "", "", steps)
     naive = difference(row.vs_naive) if row.vs_naive else ""
     return (
         row.name,
@@ -131,6 +168,7 @@ def cells(row: Row) -> tuple[str, ...]:
         naive,
         percent(row.kept),
         number(row.label_accuracy),
+        steps,
     )
 
 
@@ -138,7 +176,7 @@ def reasons(rows: list[Row]) -> list[tuple[str, str]]:
     """Why arms have no PGR: (arms, reason), one for each different reason."""
     arms: dict[str, list[str]] = {}
     for row in rows:
-        if row.is_arm and row.pgr is None and row.pgr_reason:
+        if row.pgr is None and row.pgr_reason:
             arms.setdefault(row.pgr_reason, []).append(row.name)
     return [(", ".join(names), reason) for reason, names in arms.items()]
 

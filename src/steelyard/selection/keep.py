@@ -38,7 +38,7 @@ class KeepMostReliable(BaseSelector):
         dropping abstentions and one label per example are ours).
     """
 
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2  # 2: ties do not depend on the order of the classes
     control: ClassVar[Control] = "random_keep"
 
     kind: Literal["keep"] = "keep"

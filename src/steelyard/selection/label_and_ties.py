@@ -1,5 +1,6 @@
 """One label per example from a posterior: how ties are broken, and examples without votes."""
 
+from dataclasses import replace
 from typing import ClassVar, Literal
 
 import numpy as np
@@ -9,7 +10,7 @@ from pydantic import Field
 from steelyard.errors import InputError
 from steelyard.selection.protocol import BaseSelector
 from steelyard.types import ABSTAIN, Floats, Ints, Reliability, Selection, Votes, one_hot
-from steelyard.types.arrays import random_choice
+from steelyard.types.arrays import leaders, random_choice
 
 
 class NothingToLearn(InputError):
@@ -24,9 +25,20 @@ def most_probable(votes: Votes, posterior: Floats, seed: int = 0) -> Ints:
     """The most probable answer of each example, (N,).
 
     A tie goes to the tied answer with the larger mean probability in the votes. If that is a tie
-    too, one is drawn at random by the seed and the row: the lower number has no advantage.
+    too, one is drawn at random by the seed and the row, among the tied answers in the order in
+    which they were given: neither their numbers nor their names matter.
     """
-    return random_choice(leading_answers(votes, posterior), seed)
+    order = first_given(votes).argsort(axis=1, kind="stable")
+    leading = np.take_along_axis(leading_answers(votes, posterior), order, axis=1)
+    return np.take_along_axis(order, random_choice(leading, seed)[:, None], axis=1)[:, 0]
+
+
+def first_given(votes: Votes) -> Ints:
+    """Row of the first vote for each answer of each example; M where there is none, (N, K)."""
+    first = np.full((len(votes.ids), votes.num_classes), len(votes.answer), dtype=np.int64)
+    rows = np.flatnonzero(votes.answer != ABSTAIN)
+    np.minimum.at(first, (votes.example[rows], votes.answer[rows]), rows)
+    return first
 
 
 def leading_answers(votes: Votes, posterior: Floats) -> npt.NDArray[np.bool_]:
@@ -83,26 +95,33 @@ def refuse_one_label(selection: Selection) -> None:
     Raises:
         NothingToLearn: all kept examples have the same label.
     """
-    labels = selection.targets[selection.weights > 0].argmax(axis=1)
-    if selection.targets.shape[1] > 1 and (labels == labels[0]).all():
+    labels = leaders(selection.targets[selection.weights > 0])
+    if labels.shape[1] > 1 and labels[0].max() == 1 and (labels == labels[0]).all():
         raise NothingToLearn(
-            f"All {len(labels)} kept examples have the same label, {labels[0]}; a student cannot "
-            "learn from one class. Keep a share of each class (the arm `filter_balanced`, or "
-            "`per_class` of the selection `keep`), or check the votes."
+            f"All {len(labels)} kept examples have the same label, {labels[0].argmax()}; a "
+            "student cannot learn from one class. Keep a share of each class (the arm "
+            "`filter_balanced`, or `per_class` of the selection `keep`), or check the votes."
         )
 
 
 class FirstVoter(BaseSelector):
-    """The naive student's labels: the answer of one voter, without any selection.
+    """The naive student's labels: those of one voter, without any selection.
 
     It is the first voter that was asked about the example: the same voter for all examples, unless
     voters answer different examples, as crowd workers do. The voter's first readable answer
-    counts; an example without one is dropped.
+    counts; an example without one is dropped. In a study an arm with this selection has the votes
+    of a single supervisor (see `studies.single_supervisors`).
+
+    Source: Burns et al. 2023, arXiv:2312.09390, section 3 (soft labels).
     """
 
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2  # 2: soft labels
+    takes_one_supervisor: ClassVar[bool] = True
 
     kind: Literal["first_voter"] = "first_voter"
+    labels: Literal["soft", "hard"] = "soft"
+    """`soft`: the probabilities of that vote, where the voter gives them; `hard`: its answer. Open
+    answers are always hard."""
 
     def counted(self, votes: Votes) -> npt.NDArray[np.bool_]:
         """Mask of the votes that count, (M,)."""
@@ -113,18 +132,20 @@ class FirstVoter(BaseSelector):
         return used
 
     def select(self, votes: Votes, reliability: Reliability) -> Selection:
-        labels = np.full(len(votes.ids), ABSTAIN, dtype=np.int64)
+        hard = self.labels == "hard" or bool(votes.candidate_texts)
+        answers = replace(votes, probs=None).distributions if hard else votes.distributions
+        targets, has_label = votes.uniform(), np.zeros(len(votes.ids), dtype=bool)
         rows = np.flatnonzero(self.counted(votes))[::-1]  # the first answer is written last
-        labels[votes.example[rows]] = votes.answer[rows]
-        targets = one_hot(np.maximum(labels, 0), votes.num_classes)
-        dropped = {"the first voter gave no readable answer": labels == ABSTAIN}
+        targets[votes.example[rows]] = answers[rows]
+        has_label[votes.example[rows]] = True
+        dropped = {"the first voter gave no readable answer": ~has_label}
         return select(votes.ids, targets, dropped)
 
 
 class Harden(BaseSelector):
     """Hard labels: every example with its most probable answer (of vote shares, the majority)."""
 
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2  # 2: ties do not depend on the order of the classes
 
     kind: Literal["hard"] = "hard"
     seed: int = Field(0, ge=0)

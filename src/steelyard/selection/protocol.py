@@ -22,6 +22,8 @@ class BaseSelector(BaseModel):
     """The control that is trained for comparison."""
     targets_per_supervisor: ClassVar[bool] = False
     """Whether it gives the labels of each supervisor, instead of one label per example."""
+    takes_one_supervisor: ClassVar[bool] = False
+    """Whether a study gives it the votes of a single supervisor, instead of those of all."""
 
     kind: str
     """Name in study files."""

@@ -58,7 +58,7 @@ class WeighByScore(BaseSelector):
     Scaling to mean 1 keeps the meaning of the learning rate. Examples of score 0 are dropped.
     """
 
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2  # 2: ties do not depend on the order of the classes
     control: ClassVar[Control] = "shuffled_weights"
 
     kind: Literal["weigh_by_score"] = "weigh_by_score"

@@ -11,6 +11,7 @@ from steelyard.errors import InputError
 from steelyard.io.rows import LocatedRow, Row, read_rows
 from steelyard.prompts import AnswerFormat, spelling
 from steelyard.types import Floats, Question, Selection, one_hot
+from steelyard.types.arrays import leaders
 
 NOT_SELECTED = "not in the selection file"
 
@@ -39,11 +40,12 @@ def read_selection(
         targets[i] = _target(location, row, numbers)
 
     weights, reasons = _join(path, rows, questions, read_target)
-    labels = np.unique(targets[weights > 0].argmax(axis=1))
-    if len(labels) == 1:
+    labels = leaders(targets[weights > 0])
+    if labels[0].max() == 1 and (labels == labels[0]).all():
         raise InputError(
             f"{path.name} keeps {int((weights > 0).sum())} examples, all with the label "
-            f"{names[labels[0]]!r}; a student cannot learn from one class. Keep others too."
+            f"{names[labels[0].argmax()]!r}; a student cannot learn from one class. "
+            "Keep others too."
         )
     return Selection(tuple(q.id for q in questions), targets, weights, reasons), names
 

@@ -2,8 +2,9 @@
 
 from steelyard.selection.label_and_ties import select
 from steelyard.types import Ints, Selection, one_hot
+from steelyard.types.arrays import expected_hits
 
-VERSION = 1
+VERSION = 2
 """Raised when selections that see the truth change without a change of settings."""
 
 
@@ -13,7 +14,10 @@ def select_truth(ids: tuple[str, ...], truth: Ints, num_classes: int) -> Selecti
 
 
 def keep_right(selection: Selection, truth: Ints) -> Selection:
-    """A selection without its wrong labels: what a perfect filter could reach."""
-    wrong = selection.targets.argmax(axis=1) != truth
+    """A selection without its wrong labels: what a perfect filter could reach.
+
+    A soft label is wrong if the truth is not the most probable answer, nor one of several.
+    """
+    wrong = expected_hits(truth, selection.targets) == 0
     dropped = {"dropped before": selection.weights == 0, "the label is wrong": wrong}
     return select(selection.ids, selection.targets, dropped, selection.weights)

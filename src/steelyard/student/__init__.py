@@ -17,6 +17,7 @@ from steelyard.student.protocol import (
     TrainedModel,
     TrainingData,
     TrainingOptions,
+    UntrainedStudent,
 )
 
 StudentSettings: TypeAlias = Annotated[
@@ -48,4 +49,5 @@ __all__ = [
     "TrainedModel",
     "TrainingData",
     "TrainingOptions",
+    "UntrainedStudent",
 ]

@@ -55,6 +55,7 @@ class LanguageModelStudent(Pretrained, Tuning, BaseStudent):
     answer_forms: ClassVar[tuple[AnswerForm, ...]] = ("classes", "options", "pair", "texts")
     knows_classes: ClassVar[bool] = True
     writes_lists: ClassVar[bool] = True
+    answers_untrained: ClassVar[bool] = True
 
     kind: Literal["language_model"] = "language_model"
     model: str = Field()
@@ -141,6 +142,11 @@ class LanguageModelStudent(Pretrained, Tuning, BaseStudent):
             token_targets=None if texts is None else shifted(texts, len(ANSWER_PREFIX)),
         )
         return self._trained(completer, data.kind, data.classes)
+
+    def untrained(self, kind: Kind, classes: tuple[str, ...]) -> "TrainedLanguageModel":
+        model = load_causal(self.pretrained).to(device())
+        completer = Completer(model, load_tokenizer(self.pretrained), truncated=0, dropped=0)
+        return self._trained(completer, kind, classes)
 
     def fit_writer(self, data: TrainingData, options: TrainingOptions) -> "TrainedLanguageModel":
         """`fit`: the trained model writes lists of answers."""

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeAlias
 
+import numpy as np
 from pydantic import BaseModel, ConfigDict
 
 from steelyard.errors import ConfigError
@@ -89,6 +90,21 @@ class BaseTrainedStudent:
         raise ConfigError(f"A {type(self).__name__} cannot be saved; give its class a `save`.")
 
 
+@dataclass(frozen=True, eq=False)
+class UntrainedStudent(BaseTrainedStudent):
+    """Knows nothing: every class, or every option of a question, is equally probable."""
+
+    settings: BaseModel
+    num_classes: int  # K
+
+    def predict(
+        self, questions: Sequence[Question], states: StatesCache | None = None
+    ) -> ModelAnswers:
+        """Even probabilities, (N, K)."""
+        counts = np.array([len(q.choices) or self.num_classes for q in questions])[:, None]
+        return ModelAnswers((np.arange(self.num_classes) < counts) / counts)
+
+
 class AnswerWriter(TrainedModel, Protocol):
     """A trained student that writes lists of answers and can learn preferences between them."""
 
@@ -133,6 +149,8 @@ class BaseStudent(BaseModel):
     """Whether results depend on the names of the classes."""
     writes_lists: ClassVar[bool] = False
     """Whether, trained, it writes lists of answers and can learn preferences between them."""
+    answers_untrained: ClassVar[bool] = False
+    """Whether it can answer before any training, by `untrained`."""
     fits_together: ClassVar[bool] = False
     """Whether all students of a study are trained in one call of `fit_all`."""
 
@@ -190,6 +208,10 @@ class BaseStudent(BaseModel):
     ) -> Sequence[TrainedModel]:
         """Train a student on each of several training sets in one call."""
         return [self.fit(part, TrainingOptions(states=states)) for part in data]
+
+    def untrained(self, kind: Kind, classes: tuple[str, ...]) -> TrainedModel:
+        """The student before any training, where it `answers_untrained`."""
+        raise NotImplementedError
 
     def fit_writer(self, data: TrainingData, options: TrainingOptions) -> AnswerWriter:
         """`fit` of a student that `writes_lists`."""

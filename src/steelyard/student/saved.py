@@ -2,12 +2,17 @@
 
 import json
 import tempfile
+from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
+
+from pydantic import TypeAdapter
 
 from steelyard.errors import InputError
 from steelyard.io import atomic
 from steelyard.io.plugins import find_plugin
+from steelyard.models.finetune import Finetuned
+from steelyard.objectives import CROSS_ENTROPY, Objective, ObjectiveSettings
 from steelyard.student import STUDENTS, Student, TrainedModel
 from steelyard.types.task_kinds import KINDS, Kind
 
@@ -26,6 +31,7 @@ def save_model(fitted: TrainedModel, folder: Path, task: str, classes: tuple[str
         "task": task,
         "classes": list(classes),
         "settings": fitted.settings.model_dump(mode="json"),
+        "objective": getattr(fitted, "objective", CROSS_ENTROPY).model_dump(mode="json"),
     }
 
     def write(draft: Path) -> None:
@@ -60,7 +66,31 @@ def load_model(folder: Path) -> tuple[TrainedModel, Kind, tuple[str, ...]]:
         InputError: the folder holds no such model.
     """
     student, kind, classes = read_card(folder)
-    return student.load(folder, kind, classes), kind, classes
+    trained = student.load(folder, kind, classes)
+    if isinstance(trained, Finetuned):
+        trained = replace(trained, objective=_objective(folder))
+    return trained, kind, classes
+
+
+def _objective(folder: Path) -> Objective:
+    """What a saved student was trained to minimise, which may decide its probabilities.
+
+    Cross-entropy for models that were saved without it.
+    """
+    settings = json.loads((folder / CARD).read_text(encoding="utf-8")).get("objective")
+    if settings is None:
+        return CROSS_ENTROPY
+    try:
+        plugin = find_plugin(str(settings.get("kind")), "loss")
+        if plugin is None:
+            objective: Objective = TypeAdapter(ObjectiveSettings).validate_python(settings)
+        else:
+            objective = plugin.model_validate(settings)
+    except (ValueError, AttributeError) as error:
+        raise InputError(
+            f"{folder / CARD} is damaged (`objective`: {error}); train the model again."
+        ) from error
+    return objective
 
 
 def read_card(folder: Path) -> tuple[Student, Kind, tuple[str, ...]]:

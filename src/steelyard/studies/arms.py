@@ -158,7 +158,8 @@ PRESETS: dict[str, Arm] = {
         Arm(
             name="naive",
             selection=FirstVoter(),
-            description="One weak label per example, the first voter's, without any selection.",
+            description="The labels of one supervisor, trained on all labelled rows where it is "
+            "trained at all, without any selection (Burns et al.).",
         ),
         Arm(
             name="majority",
@@ -243,9 +244,11 @@ PRESETS: dict[str, Arm] = {
         ),
         Arm(
             name="confidence",
-            selection=Harden(),
+            reliability=Confidence(),
+            selection=Soften(),
             objective=ConfidenceLoss(),
-            description="The majority's answers and the student's own, mixed (Burns et al.).",
+            description="The mean of the voters' distributions and the student's own answers, "
+            "mixed (Burns et al.).",
         ),
         Arm(
             name="naive_multi_weak",

@@ -5,7 +5,7 @@ import re
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
@@ -18,6 +18,14 @@ from steelyard.io.yaml_file import MAX_BYTES, MAX_SEED, read_yaml
 from steelyard.student import CROSS_ENTROPY
 from steelyard.studies.arms import Arm, Entry, complete
 from steelyard.studies.parts import AnyMetric, AnyStudent, AnySupervisor
+from steelyard.studies.reference_names import (
+    CURVE,
+    GOLD_AND_WEAK,
+    GOLD_ONLY,
+    ZERO_SHOT,
+    Reference,
+    is_reference,
+)
 from steelyard.types.task_kinds import KINDS, Kind
 
 MAX_SEEDS = 1000
@@ -25,7 +33,8 @@ DEFAULT_ARMS = ("naive", "majority", "soft", "filter", "reweigh")
 
 
 class Study(BaseModel):
-    """A study. The floor, `naive`, `majority`, the ceiling and controls are added automatically."""
+    """A study. The floor, `naive`, `majority`, references, the ceiling and controls are added
+    automatically."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
@@ -49,9 +58,21 @@ class Study(BaseModel):
     """Main metric of scores and PGR; other metrics are reported too. Open answers have `accuracy`
     (equal after normalisation by the student's answer format); slots also `slu_f1`, `span_f1`. May
     be a metric of your own: see [extend](extend.md)."""
+    references: tuple[Reference, ...] = (GOLD_ONLY, GOLD_AND_WEAK, ZERO_SHOT)
+    """Students to compare every arm with: trained on the truth of weak_train alone (`gold_only`),
+    on it together with the majority's answers (`gold_and_weak`), and, of a language model, not
+    trained (`zero_shot`). `[]` trains none."""
+    gold_curve: tuple[Annotated[int, Field(ge=0)], ...] = ()
+    """Numbers of train rows, such as `[0, 10, 30, 100, 300, 1000]`: a student is trained on the
+    truth of so many, which shows how many true labels are worth as much as the weak ones. Rows of
+    weak_train come first, then rows of strong_train, whose truth no arm sees."""
+    ceiling_epochs: tuple[Annotated[int, Field(ge=1, le=1000)], ...] = (1, 2, 3, 5, 8)
+    """Epochs to choose the ceiling's from, besides those of the student, by held-out truth of
+    strong_train in the first seed; `[3]` fixes them, `[]` takes the student's. Arms have those of
+    the student."""
     match: Literal["epochs", "steps"] = "epochs"
-    """Whether arms that keep fewer examples take fewer steps, or repeat theirs to the same number
-    of steps as the ceiling."""
+    """Whether arms that keep fewer examples take fewer steps, or repeat theirs to as many steps as
+    all rows of strong_train would take."""
 
     @field_validator("seeds")
     @classmethod
@@ -66,6 +87,11 @@ class Study(BaseModel):
         if max(seeds) > MAX_SEED:
             raise ValueError(f"must be numbers up to {MAX_SEED}, got {max(seeds)}")
         return value
+
+    @field_validator("references", "gold_curve")
+    @classmethod
+    def _once_each(cls, value: tuple[Any, ...]) -> tuple[Any, ...]:
+        return tuple(dict.fromkeys(value))
 
     @model_validator(mode="after")
     def _fits(self) -> "Study":
@@ -113,6 +139,8 @@ class Study(BaseModel):
 
     def _check_arm(self, arm: Arm) -> None:
         kind = KINDS[self.task]
+        if is_reference(arm.name):
+            raise ValueError(f"`{arm.name}` is the name of a reference; give the arm another name")
         arm.reliability.check_task(self.task)
         if arm.objective != CROSS_ENTROPY:
             self.student.check_objective(arm.objective)
@@ -152,6 +180,16 @@ class Study(BaseModel):
     def all_arms(self) -> tuple[Arm, ...]:
         """Every arm and control that is run."""
         return complete(self.arms)
+
+    @property
+    def reference_names(self) -> tuple[str, ...]:
+        """Names of the references and of the points of the gold curve, those that the student has.
+
+        Only a student that answers before any training has a `zero_shot`.
+        """
+        untrained = self.student.answers_untrained
+        kept = tuple(name for name in self.references if name != ZERO_SHOT or untrained)
+        return (*kept, *(f"{CURVE}{rows}" for rows in self.gold_curve))
 
     def foreign_classes(self) -> list[type]:
         """Classes of the parts of this study that are defined outside the package."""

@@ -4,8 +4,10 @@ from typing import TypeAlias
 
 from steelyard.errors import InputError
 from steelyard.models.load import check_model
+from steelyard.studies.ceiling import CHOICE, ceiling_length, has_choice
 from steelyard.studies.run import Run
 from steelyard.studies.selecting import select_labels, selected_labels
+from steelyard.studies.single_supervisors import held_out_accuracy
 from steelyard.studies.training import student_jobs, train_student, why_untrained
 
 Jobs: TypeAlias = list[tuple[int, str]]
@@ -38,8 +40,9 @@ def check_study(run: Run) -> None:
 
 
 def rounds(run: Run) -> tuple[Jobs, Jobs]:
-    """Two rounds of independent jobs (seed, name): votes, then students."""
-    return [(seed, "votes") for seed in run.study.seed_list], student_jobs(run)
+    """Two rounds of independent jobs (seed, name): votes and ceiling length, then students."""
+    first = [(run.study.seed_list[0], CHOICE)] if has_choice(run) else []
+    return [*first, *((seed, "votes") for seed in run.study.seed_list)], student_jobs(run)
 
 
 def batches(run: Run, jobs: Jobs) -> list[Jobs]:
@@ -57,7 +60,10 @@ def do(run: Run, seed: int, name: str) -> None:
     Raises:
         NothingToLearn: no arm has anything to learn in the seed.
     """
-    if name == "votes":
+    if name == CHOICE:
+        ceiling_length(run)
+    elif name == "votes":
+        held_out_accuracy(run, seed)
         arms = run.study.all_arms
         reasons = [selected_labels(run, seed, arm).reason for arm in arms]
         if all(reasons):

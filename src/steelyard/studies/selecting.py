@@ -12,7 +12,8 @@ from steelyard.store.store import Recipe, fingerprint, library_versions
 from steelyard.student import Probe
 from steelyard.studies.arms import Arm
 from steelyard.studies.run import Run
-from steelyard.studies.votes import collect_votes, true_answers
+from steelyard.studies.single_supervisors import arm_votes
+from steelyard.studies.votes import true_answers
 from steelyard.types import Reliability, Selection, Votes
 
 
@@ -43,9 +44,10 @@ def selected_labels(run: Run, seed: int, arm: Arm) -> Selected:
 
 def selection_inputs(run: Run, seed: int, arm: Arm) -> dict[str, str]:
     """Fingerprints of everything but its settings that an arm's selection depends on."""
-    inputs = {"votes": fingerprint(collect_votes(run, seed).strong_train)}
+    votes = arm_votes(run, seed, arm).strong_train
+    inputs = {"votes": fingerprint(votes)}
     if arm.role == "oracle":
-        inputs["truth"] = fingerprint(true_answers(run, seed))
+        inputs["truth"] = fingerprint(true_answers(run, seed, votes))
     method = arm.reliability
     if method.needs_questions:
         inputs["questions"] = run.questions(seed, "strong_train")
@@ -58,7 +60,7 @@ def selection_inputs(run: Run, seed: int, arm: Arm) -> dict[str, str]:
 
 
 def _select(run: Run, seed: int, arm: Arm) -> Selected:
-    votes, method = collect_votes(run, seed).strong_train, arm.reliability
+    votes, method = arm_votes(run, seed, arm).strong_train, arm.reliability
     recipe = Recipe(
         kind="selection",
         version=arm.versions(),
@@ -76,7 +78,7 @@ def _select(run: Run, seed: int, arm: Arm) -> Selected:
     def make(_: Path) -> dict[str, Any]:
         reliability = method.estimate_from(_data(run, seed, method, votes))
         try:
-            selection = arm.select(votes, reliability, true_answers(run, seed), seed)
+            selection = arm.select(votes, reliability, true_answers(run, seed, votes), seed)
         except NothingToLearn as error:
             return {"reliability": reliability, "reason": str(error)}
         except InputError as error:

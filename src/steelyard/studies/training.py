@@ -1,22 +1,23 @@
 """The student of an arm, or of the ceiling: trained and asked the test questions."""
 
-from collections.abc import Iterable, Mapping
-from dataclasses import replace
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from steelyard.models.checkpoints import Checkpoints
-from steelyard.objectives import CROSS_ENTROPY, Objective
-from steelyard.prompts import spelling
-from steelyard.selection import select_truth
+from steelyard.objectives import CROSS_ENTROPY
 from steelyard.store.store import Recipe, fingerprint, library_versions
-from steelyard.student import TrainedModel, TrainingData, TrainingOptions
+from steelyard.student import TrainedModel, TrainingData, TrainingOptions, UntrainedStudent
+from steelyard.student.preference_stage import PreferenceStage
+from steelyard.studies.ceiling import ceiling_steps
 from steelyard.studies.grading import Answers, grade
 from steelyard.studies.parts import foreign_path
 from steelyard.studies.preferring import prefer, stage_fingerprint
+from steelyard.studies.reference_names import GOLD_AND_WEAK, is_reference, is_untrained
+from steelyard.studies.references import known_rows, reference_rows, with_choices
 from steelyard.studies.run import Run
 from steelyard.studies.selecting import select_labels, selected_labels
-from steelyard.studies.votes import collect_votes
+from steelyard.studies.single_supervisors import arm_votes
 from steelyard.types import Floats, Predictions, Selection
 from steelyard.types.predictions import ModelAnswers
 from steelyard.types.task_kinds import KINDS
@@ -45,19 +46,21 @@ def student_jobs(run: Run) -> list[tuple[int, str]]:
 
     Arm by arm and not seed by seed, so that processes start on different data.
     """
-    names = [CEILING, *(arm.name for arm in run.study.all_arms)]
+    names = [CEILING, *run.study.reference_names, *(arm.name for arm in run.study.all_arms)]
     return [(seed, name) for name in names for seed in run.study.seed_list]
 
 
 def why_untrained(run: Run, seed: int, name: str) -> str | None:
-    """Why an arm cannot be trained in a seed; None if it can. The ceiling always can."""
+    """Why an arm or reference cannot be trained in a seed; None if it can. The ceiling can."""
     if name == CEILING:
         return None
+    if is_reference(name):
+        return reference_rows(run, seed, name).reason or None
     return selected_labels(run, seed, run.study.arm(name)).reason or None
 
 
 def train_student(run: Run, seed: int, name: str) -> TrainedStudent:
-    """Train the student of an arm, or of the ceiling, and ask it the test questions.
+    """Train the student of an arm, a reference or the ceiling, and ask it the test questions.
 
     Raises:
         NothingToLearn: the arm's selection keeps nothing, or one class alone.
@@ -68,9 +71,7 @@ def train_student(run: Run, seed: int, name: str) -> TrainedStudent:
 def _train(run: Run, seed: int, name: str) -> TrainedStudent:
     task, student = run.task(seed), run.study.student
     data, selection = training_set(run, seed, name)
-    steps = student.planned_steps(
-        len(data.questions) if run.study.match == "steps" else selection.kept
-    )
+    steps = planned_steps(run, seed, name, data)
     recipe = Recipe(
         kind="student",
         version=student.versions(),
@@ -86,7 +87,7 @@ def _train(run: Run, seed: int, name: str) -> TrainedStudent:
 
     def make(work: Path) -> dict[str, Any]:
         options = TrainingOptions(seed, steps, Checkpoints(work), run.states(student))
-        trained, stage = _fit(run, seed, name, data, options)
+        trained, stage = fit_student(run, seed, name, data, options)
         record = {
             "rows": len(data.questions),
             "kept": selection.kept,
@@ -113,12 +114,42 @@ def _train(run: Run, seed: int, name: str) -> TrainedStudent:
     return TrainedStudent(predictions, record, {})
 
 
-def _fit(
+def planned_steps(run: Run, seed: int, name: str, data: TrainingData) -> int:
+    """Optimizer steps of an arm, a reference or the ceiling.
+
+    The ceiling is trained as long as `ceiling_length` says. Of the others with `match: steps` each
+    takes those of `student.epochs` over strong_train, otherwise those over its own kept rows. A
+    student taught a few true labels alone, as `gold_only`, always
+    takes the former: one epoch over ten rows would teach nothing.
+    """
+    if is_untrained(name):
+        return 0
+    if name == CEILING:
+        return ceiling_steps(run, len(data.questions))
+    alone = is_reference(name) and name != GOLD_AND_WEAK
+    if alone or run.study.match == "steps":
+        return run.study.student.planned_steps(len(run.task(seed).strong_train.truth))
+    return run.study.student.planned_steps(int((data.weights > 0).sum()))
+
+
+def fit_student(
     run: Run, seed: int, name: str, data: TrainingData, options: TrainingOptions
 ) -> tuple[TrainedModel, dict[str, Any]]:
-    """The trained student, and the record of its preference stage if its arm has one."""
+    """The trained student, and the record of its preference stage if its arm has one.
+
+    Args:
+        run: the study.
+        seed: of the study.
+        name: of an arm, of a reference, or the ceiling.
+        data: its `training_set`.
+        options: with its `planned_steps`.
+    """
     student = run.study.student
-    stage = None if name == CEILING else run.study.arm(name).preference
+    if is_untrained(name):
+        if student.answers_untrained:
+            return student.untrained(data.kind, data.classes), {}
+        return UntrainedStudent(student, len(data.classes)), {}
+    stage = stage_of(run, name)
     if stage is not None:
         writer = student.fit_writer(data, options)
         kept = [q for q, w in zip(data.questions, data.weights, strict=True) if w > 0]
@@ -131,33 +162,41 @@ def _fit(
 
 def _fit_all(run: Run) -> dict[tuple[int, str], TrainedModel]:
     """The students of all arms and seeds, so that no result depends on which are missing."""
-    jobs = [job for job in student_jobs(run) if why_untrained(run, *job) is None]
+    jobs = [
+        (seed, name)
+        for seed, name in student_jobs(run)
+        if why_untrained(run, seed, name) is None and not is_untrained(name)
+    ]
     data = [training_set(run, seed, name)[0] for seed, name in jobs]
     student = run.study.student
     return dict(zip(jobs, student.fit_all(data, run.states(student)), strict=True))
 
 
+def stage_of(run: Run, name: str) -> PreferenceStage | None:
+    """The preference stage of an arm, if it has one."""
+    return None if name == CEILING or is_reference(name) else run.study.arm(name).preference
+
+
 def training_set(run: Run, seed: int, name: str) -> tuple[TrainingData, Selection]:
-    """What a student is trained on; open questions have their candidates as `choices`."""
+    """What a student is trained on; open questions have their candidates as `choices`.
+
+    Raises:
+        NothingToLearn: the arm's selection keeps nothing, or one class alone.
+    """
     task, split = run.task(seed), run.task(seed).strong_train
-    texts: Iterable[tuple[str, ...]]
-    objective: Objective
-    if name == CEILING:
-        objective = CROSS_ENTROPY
-        selection = select_truth(split.ids, split.truth, max(task.num_classes, 1))
-        texts = [(spelling(text, run.answer_format),) for text in split.reference_texts]
-    else:
-        objective = run.study.arm(name).objective
-        selection, _ = select_labels(run, seed, run.study.arm(name))
-        texts = collect_votes(run, seed).strong_train.candidate_texts
-    questions = split.questions
-    if KINDS[run.study.task].is_open:
-        pairs = zip(questions, texts, strict=True)
-        questions = tuple(replace(question, choices=choices) for question, choices in pairs)
+    if name == CEILING or is_reference(name):
+        if name == CEILING:
+            labels = known_rows(run, split, max(task.num_classes, 1))
+        else:
+            labels = reference_rows(run, seed, name)
+        return TrainingData(run.study.task, task.classes, *labels[:3]), labels.selection
+    arm = run.study.arm(name)
+    objective, selection = arm.objective, select_labels(run, seed, arm)[0]
+    texts = arm_votes(run, seed, arm).strong_train.candidate_texts
     data = TrainingData(
         run.study.task,
         task.classes,
-        questions,
+        with_choices(split.questions, texts),
         selection.targets,
         selection.weights,
         objective,
@@ -170,10 +209,10 @@ def training_set(run: Run, seed: int, name: str) -> tuple[TrainingData, Selectio
 def _inputs(run: Run, seed: int, name: str, data: TrainingData) -> dict[str, str]:
     """Fingerprints of everything but its settings that a student depends on."""
     student, is_open = run.study.student, KINDS[data.kind].is_open
-    stage = None if name == CEILING else run.study.arm(name).preference
+    stage = stage_of(run, name)
     inputs = {
         "questions": fingerprint(tuple(data.questions))
-        if is_open
+        if is_open or is_reference(name)
         else run.questions(seed, "strong_train"),
         "targets": fingerprint((data.targets, data.weights)),
         "test": run.questions(seed, "test"),

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from steelyard.data import take
 from steelyard.errors import InputError
 from steelyard.evaluation import candidate_numbers
 from steelyard.store.reply_ledger import Ledger
@@ -15,7 +16,7 @@ from steelyard.studies.parts import foreign_path
 from steelyard.studies.run import Run
 from steelyard.supervision import VoteRequest
 from steelyard.supervision.nbest import TrainedFolder, vote_by_beam
-from steelyard.supervision.protocol import ListWriter
+from steelyard.supervision.protocol import BaseSupervisor, ListWriter
 from steelyard.types import Ints, Split, Votes, join_votes
 
 LEDGER = "ledger.sqlite"  # file of the store that holds the replies of servers
@@ -38,26 +39,52 @@ def collect_votes(run: Run, seed: int) -> SeedVotes:
     return run.once(("votes", seed), lambda: _collect(run, seed))
 
 
-def true_answers(run: Run, seed: int) -> Ints:
-    """Answer number of each strong_train example, NO_CANDIDATE for an open one nobody got right."""
+def true_answers(run: Run, seed: int, votes: Votes | None = None) -> Ints:
+    """Answer number of each strong_train example, NO_CANDIDATE for an open one nobody got right.
+
+    Args:
+        run: the study.
+        seed: of the splits.
+        votes: whose candidates open answers are; None: those of all supervisors.
+    """
     split = run.task(seed).strong_train
     if not split.reference_texts:
         return split.truth
+    table = collect_votes(run, seed).strong_train if votes is None else votes
     return run.once(
-        ("true_answers", seed),
-        lambda: candidate_numbers(
-            collect_votes(run, seed).strong_train, run.reference_texts(split), run.answer_format
-        ),
+        ("true_answers", seed, table),
+        lambda: candidate_numbers(table, run.reference_texts(split), run.answer_format),
     )
 
 
+def votes_by_supervisor(run: Run, seed: int) -> dict[int, SeedVotes]:
+    """Votes by the number of their supervisor; those that score one another's answers are one."""
+
+    def make() -> dict[int, SeedVotes]:
+        writers = [n for n, _ in _list_writers(run)]
+        alone = [n for n in range(len(run.study.supervisors)) if n not in writers]
+        parts = {n: _votes_alone(run, n, seed) for n in alone}
+        if writers:
+            parts[writers[0]] = _votes_together(run, seed)
+        return {n: SeedVotes(*parts[n]) for n in sorted(parts)}
+
+    return run.once(("votes by supervisor", seed), make)
+
+
+def votes_of_supervisor(run: Run, number: int, seed: int) -> SeedVotes:
+    """Votes of the voters of one supervisor."""
+    parts = votes_by_supervisor(run, seed)
+    writers = _list_writers(run)
+    if len(writers) < 2 or number not in dict(writers):
+        return parts[number]
+    together = parts[writers[0][0]]
+    first = sum(writer.voters for n, writer in writers if n < number)
+    voters = first + np.arange(dict(writers)[number].voters)
+    return SeedVotes(*(part.of_voters(voters) for part in together))
+
+
 def _collect(run: Run, seed: int) -> SeedVotes:
-    writers = [n for n, _ in _list_writers(run)]
-    alone = [n for n in range(len(run.study.supervisors)) if n not in writers]
-    parts = {n: _votes_alone(run, n, seed) for n in alone}
-    if writers:
-        parts[writers[0]] = _votes_together(run, seed)
-    sides = zip(*(parts[n] for n in sorted(parts)), strict=True)
+    sides = zip(*votes_by_supervisor(run, seed).values(), strict=True)
     joined = SeedVotes(*(join_votes(side) for side in sides))
     if not joined.strong_train.counts.any():
         raise InputError(
@@ -110,6 +137,47 @@ def _list_writers(run: Run) -> list[tuple[int, ListWriter]]:
     return [(n, writer) for n, writer in writers if writer is not None]
 
 
+def votes_without_bootstrap(run: Run, number: int, seed: int) -> SeedVotes | None:
+    """Votes of a supervisor that is trained on all labelled rows; None if its own voters are."""
+    alone = run.study.supervisors[number].without_bootstrap()
+    if alone is None:
+        return None
+    role = f"seed-{seed}/votes-{number}-without-bootstrap"
+    return SeedVotes(*_votes_alone(run, number, seed, alone, role))
+
+
+def held_out_votes(run: Run, number: int, seed: int) -> tuple[Votes, Split] | None:
+    """Votes on rows of weak_train that a supervisor was not trained on, with their truth.
+
+    A supervisor that is trained is trained once more, on a random two thirds of weak_train, and
+    asked about the rest; another is asked about all of weak_train. None where that is not possible
+    (fewer than six rows, or one class in the two thirds), where each question is paid for, and of
+    list writers, which vote together.
+    """
+    supervisor, labelled = run.study.supervisors[number], run.task(seed).weak_train
+    alone = supervisor.without_bootstrap() or supervisor
+    if supervisor.uses_ledger or supervisor.list_writer is not None or len(labelled.truth) < 6:
+        return None
+    rows = np.random.default_rng([seed, 3]).permutation(len(labelled.truth))
+    rest, asked = take(labelled, []), labelled
+    if supervisor.needs_labels:
+        cut = 2 * len(rows) // 3
+        rest, asked = take(labelled, np.sort(rows[:cut])), take(labelled, np.sort(rows[cut:]))
+        if not rest.reference_texts and (rest.truth == rest.truth[0]).all():
+            return None
+    recipe = _recipe(run, seed, (number,), _settings(run, seed, number, alone))
+    inputs = {**recipe.inputs, "labelled": _labelled(rest), "test": fingerprint(asked.questions)}
+    inputs["strong_train"] = ""
+
+    def make(_: Path) -> dict[str, Any]:
+        kind, classes = run.study.task, run.task(seed).classes
+        request = VoteRequest(kind, classes, (asked.questions,), rest, seed_of(seed, number))
+        return {"held_out": alone.vote(request)[0]}
+
+    role = f"seed-{seed}/votes-{number}-held-out"
+    return run.store.keep(role, replace(recipe, inputs=inputs), make)["held_out"], asked
+
+
 def _recipe(run: Run, seed: int, numbers: Sequence[int], settings: dict[str, Any]) -> Recipe:
     """Recipe of the votes of one supervisor, or of several that score one another's answers."""
     task = run.task(seed)
@@ -141,8 +209,10 @@ def _labelled(split: Split) -> str:
     return fingerprint(fields)
 
 
-def _settings(run: Run, seed: int, number: int) -> dict[str, Any]:
-    supervisor = run.study.supervisors[number]
+def _settings(
+    run: Run, seed: int, number: int, alone: BaseSupervisor | None = None
+) -> dict[str, Any]:
+    supervisor = alone or run.study.supervisors[number]
     return {
         **supervisor.model_dump(mode="json", exclude={"path"}),
         **foreign_path(supervisor),
@@ -150,10 +220,12 @@ def _settings(run: Run, seed: int, number: int) -> dict[str, Any]:
     }
 
 
-def _votes_alone(run: Run, number: int, seed: int) -> tuple[Votes, Votes]:
-    """Votes of one supervisor."""
-    supervisor = run.study.supervisors[number]
-    recipe = _recipe(run, seed, (number,), _settings(run, seed, number))
+def _votes_alone(
+    run: Run, number: int, seed: int, alone: BaseSupervisor | None = None, role: str = ""
+) -> tuple[Votes, Votes]:
+    """Votes of one supervisor, or of the same with other settings, `alone`."""
+    supervisor = alone or run.study.supervisors[number]
+    recipe = _recipe(run, seed, (number,), _settings(run, seed, number, alone))
 
     def make(_: Path) -> dict[str, Any]:
         task = run.task(seed)
@@ -166,7 +238,7 @@ def _votes_alone(run: Run, number: int, seed: int) -> tuple[Votes, Votes]:
         with Ledger(run.store.root / LEDGER) as ledger:
             return _stored(supervisor.vote(replace(request, replies=ledger)))
 
-    return _read(run.store.keep(f"seed-{seed}/votes-{number}", recipe, make))
+    return _read(run.store.keep(role or f"seed-{seed}/votes-{number}", recipe, make))
 
 
 def _votes_together(run: Run, seed: int) -> tuple[Votes, Votes]:

@@ -18,7 +18,7 @@ from steelyard.types.task_kinds import AnswerForm
 class _Finetuned(Finetuning, TrainedVoters):
     """What classifier and chooser supervisors share."""
 
-    version: ClassVar[int] = 2 + TRAINING  # 2: smaller passes on a CPU
+    version: ClassVar[int] = 3 + TRAINING  # 3: ties are drawn at random
     libraries: ClassVar[tuple[str, ...]] = ("torch", "transformers")
 
     def voter_names(self) -> list[str]:

@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 from pydantic import Field, model_validator
@@ -46,7 +46,7 @@ class LanguageModelVoters(Pretrained, PromptedSupervisor):
         variations of each question); theirs generates its letter, ours scores all letters.
     """
 
-    version: ClassVar[int] = 2 + TRAINING  # 2: draws go through the vocabulary in its own order
+    version: ClassVar[int] = 3 + TRAINING  # 3: ties are drawn at random
     libraries: ClassVar[tuple[str, ...]] = ("torch", "transformers")
 
     kind: Literal["language_model"] = "language_model"
@@ -85,6 +85,11 @@ class LanguageModelVoters(Pretrained, PromptedSupervisor):
     @property
     def num_voters(self) -> int:
         return self.voters
+
+    def without_bootstrap(self) -> Self | None:
+        if self.finetune is None or self.voters == 1:
+            return None
+        return self.model_copy(update={"voters": 1})
 
     @property
     def list_writer(self) -> ListWriter | None:

@@ -33,7 +33,7 @@ class PreferenceVoters(Pretrained, PreferenceTuning, TrainedVoters):
         several voters and their probabilities are ours).
     """
 
-    version: ClassVar[int] = 1 + TRAINING
+    version: ClassVar[int] = 2 + TRAINING  # 2: ties are drawn at random
     libraries: ClassVar[tuple[str, ...]] = ("torch", "transformers", "peft")
     answer_forms: ClassVar[tuple[AnswerForm, ...]] = ("pair",)
     answers_what: ClassVar[str] = "A preference supervisor compares two answers"

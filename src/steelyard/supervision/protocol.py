@@ -71,6 +71,13 @@ class BaseSupervisor(BaseModel):
         """Whether it is trained on labelled rows before it votes."""
         return False
 
+    def without_bootstrap(self) -> Self | None:
+        """The same with a single voter, trained on all labelled rows.
+
+        None if no voter is trained on a bootstrap sample, so that each is such a voter already.
+        """
+        return None
+
     @property
     def asks_in_parts(self) -> bool:
         """Whether votes on a question depend on that question alone and take long to make."""

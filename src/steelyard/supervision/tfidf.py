@@ -7,7 +7,7 @@ import numpy as np
 from pydantic import Field
 
 from steelyard.supervision.protocol import VoteRequest
-from steelyard.supervision.trained_voters import TrainedVoters, Voter, bootstrap
+from steelyard.supervision.trained_voters import TrainedVoters, Voter, training_rows
 from steelyard.types import Floats, Question
 from steelyard.types.task_kinds import KINDS, AnswerForm
 
@@ -15,7 +15,9 @@ WORDS: dict[str, Any] = {"sublinear_tf": True, "token_pattern": r"(?u)\w+|[^\w\s
 
 
 class Tfidf(TrainedVoters):
-    """Logistic regressions on tf-idf of words, each fitted to a bootstrap sample of weak_train.
+    """Logistic regressions on tf-idf of words.
+
+    One voter is fitted to all rows of weak_train, several to a bootstrap sample each.
 
     For a preference, P(first is better) = s(w (x1 - x2)) with the two answers' words x: a linear
     reward in the model of Bradley and Terry. The prompt is not read.
@@ -23,6 +25,7 @@ class Tfidf(TrainedVoters):
     Voter v draws its rows with `default_rng([seed, v])`: adding a voter changes no other.
     """
 
+    version: ClassVar[int] = 2  # 2: a single voter has all rows; ties are drawn at random
     libraries: ClassVar[tuple[str, ...]] = ("scikit-learn",)
     answer_forms: ClassVar[tuple[AnswerForm, ...]] = ("classes", "pair")
     answers_what: ClassVar[str] = "A tfidf supervisor answers classification and preferences"
@@ -40,7 +43,7 @@ class Tfidf(TrainedVoters):
         from sklearn.linear_model import LogisticRegression
 
         labelled, pair = request.labelled, KINDS[request.kind].is_pair
-        rows = bootstrap(labelled.truth, np.random.default_rng([request.seed, voter]))
+        rows, _ = training_rows(labelled, self.voters, request.seed, voter)
         examples = [labelled.questions[i] for i in rows]
         texts = [text for q in examples for text in (q.choices if pair else (_whole(q),))]
         words = TfidfVectorizer(**WORDS)

@@ -3,7 +3,7 @@
 from abc import abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import TypeAlias
+from typing import Self, TypeAlias
 
 import numpy as np
 from pydantic import Field
@@ -22,11 +22,15 @@ class TrainedVoters(BaseSupervisor):
     """Voters that are trained on the labelled rows of weak_train."""
 
     voters: int = Field(5, ge=1)
-    """Number of voters; each has its own random seed and its own bootstrap sample of weak_train."""
+    """Number of voters. One is trained on all rows of weak_train; of several each has its own
+    random seed and its own bootstrap sample of them."""
 
     @property
     def needs_labels(self) -> bool:
         return True
+
+    def without_bootstrap(self) -> Self | None:
+        return None if self.voters == 1 else self.model_copy(update={"voters": 1})
 
     @property
     def num_voters(self) -> int:

@@ -73,6 +73,36 @@ def random_choice(allowed: npt.NDArray[np.bool_], seed: int = 0) -> Ints:
     return np.asarray(np.where(allowed, draw, -1.0).argmax(axis=1))
 
 
+def leaders(rows: Floats) -> Floats:
+    """Each row's largest entry as a distribution: 1/k for each of k tied ones, (N, K).
+
+    A row without an entry above 0 has no largest one and is 0.
+
+    >>> leaders(np.array([[0.2, 0.8], [0.5, 0.5], [0.0, 0.0]])).tolist()
+    [[0.0, 1.0], [0.5, 0.5], [0.0, 0.0]]
+    """
+    if not rows.shape[1]:
+        return np.zeros(rows.shape)
+    top = rows.max(axis=1, keepdims=True)
+    tied = ((rows >= top - 1e-12) & (top > 0)).astype(np.float64)
+    shares: Floats = tied / np.maximum(tied.sum(axis=1, keepdims=True), 1.0)
+    return shares
+
+
+def expected_hits(truth: Ints, rows: Floats) -> Floats:
+    """Probability that a row's largest entry, ties drawn at random, is the true one, (N,).
+
+    A true answer below 0 or beyond the K entries is never hit.
+
+    >>> expected_hits(np.array([0, 1, 1]), np.array([[0.9, 0.1], [0.5, 0.5], [0.0, 0.0]])).tolist()
+    [1.0, 0.5, 0.0]
+    """
+    inside = (truth >= 0) & (truth < rows.shape[1])
+    hits = np.zeros(len(truth))
+    hits[inside] = leaders(rows)[inside, truth[inside]]
+    return hits
+
+
 def row_entropy(rows: Floats) -> Floats:
     """-sum p ln p of each row, in nats; 0 ln 0 is 0."""
     logs = np.log(rows, out=np.zeros_like(rows), where=rows > 0)

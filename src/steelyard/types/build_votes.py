@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from steelyard.types import ABSTAIN, NO_CANDIDATE, Floats, Ints, Question, Votes
+from steelyard.types.arrays import leaders, random_choice
 
 
 def votes_from_probabilities(
@@ -17,7 +18,7 @@ def votes_from_probabilities(
 ) -> Votes:
     """One vote of each voter and query on each question: its most probable answer.
 
-    A voter's tie goes to the lower number, as its own argmax does.
+    A voter's tie is drawn at random, by the row of the vote: no answer has an advantage.
 
     Args:
         questions: N of them.
@@ -36,7 +37,7 @@ def votes_from_probabilities(
         example=np.repeat(np.arange(size), width),
         voter=np.tile(columns // len(queries), size),
         query=np.tile(columns % len(queries), size),
-        answer=table.argmax(axis=1),
+        answer=random_choice(leaders(table) > 0),
         candidates=candidates_of(questions, len(classes)),
         classes=classes,
         probs=table,

@@ -238,6 +238,12 @@ class Votes:
         voters = (self.voters[voter],)
         return replace(votes, voters=voters, voter=np.zeros(len(votes.voter), dtype=np.int64))
 
+    def of_voters(self, voters: Ints) -> "Votes":
+        """The votes of some voters, by their ascending numbers, about the same examples."""
+        votes = self.take(np.flatnonzero(np.isin(self.voter, voters)))
+        names = tuple(self.voters[int(v)] for v in voters)
+        return replace(votes, voters=names, voter=np.searchsorted(voters, votes.voter))
+
     def by_query(self) -> "Votes":
         """The same votes with each prompt variant of a voter as a voter.
 

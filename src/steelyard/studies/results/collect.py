@@ -13,6 +13,7 @@ from steelyard.studies.results.json_numbers import numbers
 from steelyard.studies.results.label_quality import estimators, quality_of, vote_quality
 from steelyard.studies.results.scores import StudyScores
 from steelyard.studies.results.warnings import of_language_models, of_the_study
+from steelyard.studies.results.yardsticks import yardsticks
 from steelyard.studies.run import Run
 from steelyard.studies.training import CEILING, TrainedStudent
 
@@ -37,9 +38,7 @@ def collect(run: Run) -> dict[str, Any]:
         "lower_is_better": scores.scores(study.metric_name, CEILING).lower_is_better,
         "seeds": list(study.seed_list),
         "data": _data(run, scores),
-        "weak": scores.floor(study.metric_name),
-        "weak_ensemble": scores.ensemble(study.metric_name),
-        "ceiling": scores.score(study.metric_name, CEILING),
+        **yardsticks(scores),
         "arms": {arm.name: scores.arm(arm.name) for arm in study.all_arms},
         "metrics": metrics,
         "votes": vote_quality(run),

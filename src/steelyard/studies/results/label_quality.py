@@ -9,6 +9,7 @@ from steelyard.evaluation import score_quality
 from steelyard.studies.results.json_numbers import mean
 from steelyard.studies.run import Run
 from steelyard.studies.selecting import selected_labels
+from steelyard.studies.single_supervisors import arm_votes
 from steelyard.studies.votes import collect_votes, true_answers
 from steelyard.types import ABSTAIN, Floats, Votes, rows_of
 
@@ -58,7 +59,7 @@ def _by_voter(votes: Votes, hit: Any, seen: Any) -> dict[str, tuple[float, float
 def estimators(run: Run) -> dict[str, Any]:
     """One arm per estimator, by its kind; two of one kind have their settings in the name."""
     first: dict[str, Any] = {}
-    for arm in run.study.all_arms:
+    for arm in sorted(run.study.all_arms, key=lambda arm: arm.selection.takes_one_supervisor):
         first.setdefault(str(arm.reliability.model_dump(mode="json")), arm)
     kinds = [arm.reliability.kind for arm in first.values()]
     named = {}
@@ -77,12 +78,12 @@ def quality_of(run: Run, kind: str) -> dict[str, Any]:
     scores, rights = [], []
     for seed in run.study.seed_list:
         reliability = selected_labels(run, seed, arm).reliability
-        votes, split = collect_votes(run, seed).strong_train, run.task(seed).strong_train
+        votes, split = arm_votes(run, seed, arm).strong_train, run.task(seed).strong_train
         answered = votes.answered
         rows = rows_of(split.ids, reliability.ids)
         labels = _labels(votes, reliability.posterior)
         scores.append(reliability.score[answered])
-        rights.append((labels == true_answers(run, seed)[rows])[answered])
+        rights.append((labels == true_answers(run, seed, votes)[rows])[answered])
     quality = score_quality(np.concatenate(scores), np.concatenate(rights))
     return {
         "auroc": quality.auroc,

@@ -18,13 +18,17 @@ from steelyard.evaluation import (
     paired_difference,
     performance_gap_recovered,
 )
-from steelyard.studies.grading import agreement, ensemble_answers, grade, supervisors_answers
+from steelyard.studies.grading import agreement, grade
+from steelyard.studies.reference_names import GOLD_ONLY
 from steelyard.studies.results.json_numbers import mean, numbers
+from steelyard.studies.results.supervisor_rows import ENSEMBLE, FLOOR, TEACHER, supervisor_rows
 from steelyard.studies.run import Run
 from steelyard.studies.selecting import select_labels
+from steelyard.studies.single_supervisors import arm_votes
 from steelyard.studies.training import CEILING, TrainedStudent, train_student, why_untrained
 from steelyard.studies.votes import collect_votes, true_answers
-from steelyard.types import Selection
+from steelyard.types import Selection, Votes
+from steelyard.types.arrays import expected_hits, leaders
 
 EMPTY = (*("rows", "kept", "steps", "label_accuracy", "label_f1", "agreement", "preference"),)
 """Entries of a seed in which an arm was not trained."""
@@ -37,7 +41,8 @@ class StudyScores:
     def __init__(self, run: Run) -> None:
         self.run = run
         self.seeds = run.study.seed_list
-        names = [CEILING, *(arm.name for arm in run.study.all_arms)]
+        references = run.study.reference_names
+        names = [CEILING, *references, *(arm.name for arm in run.study.all_arms)]
         self.reasons = {
             (name, i): reason
             for name in names
@@ -45,7 +50,7 @@ class StudyScores:
             if (reason := why_untrained(run, seed, name)) is not None
         }
         self.students = {
-            name: {i: train_student(run, self.seeds[i], name) for i in self._trained(name)}
+            name: {i: train_student(run, self.seeds[i], name) for i in self.trained(name)}
             for name in names
         }
         self.test = run.task(self.seeds[0]).test
@@ -53,21 +58,19 @@ class StudyScores:
         self.resamples = draw_resamples(len(self.truth))
         votes = [collect_votes(run, seed).test for seed in self.seeds]
         self.has_floor = all(len(v.answer) > 0 for v in votes)
-        self.voters = [supervisors_answers(run, s) for s in self.seeds] if self.has_floor else []
-        self.majority = [[ensemble_answers(run, s)] for s in self.seeds] if self.has_floor else []
+        self.supervisors = supervisor_rows(run) if self.has_floor else {}
         self._measured: dict[tuple[str, str], Scores] = {}
 
-    def _trained(self, *names: str) -> list[int]:
+    def trained(self, *names: str) -> list[int]:
         """Positions of the seeds in which all these models were trained."""
         every = range(len(self.seeds))
         return [i for i in every if not any((name, i) in self.reasons for name in names)]
 
     def scores(self, metric: str, name: str, among: Sequence[int] | None = None) -> Scores:
-        """One model's scores in its seeds, or in those `among`; `weak` is the floor."""
+        """One model's scores in its seeds, or in those `among`."""
         if (metric, name) not in self._measured:
-            if name in ("weak", "weak_ensemble"):
-                answers = self.voters if name == "weak" else self.majority
-            else:
+            answers = self.supervisors.get(name)
+            if answers is None:
                 answers = [[student.answers] for student in self.students[name].values()]
             probs = [
                 [grade(self.run, self.test, texts, metric) for texts in seed] for seed in answers
@@ -76,7 +79,7 @@ class StudyScores:
             measured = study.metric if metric == study.metric_name else metric
             self._measured[metric, name] = measure(measured, self.truth, probs, self.resamples)
         scores = self._measured[metric, name]
-        trained = self._trained(name)
+        trained = self.trained(name)
         if among is None or list(among) == trained:
             return scores
         rows = [trained.index(i) for i in among]
@@ -87,28 +90,30 @@ class StudyScores:
         return {**asdict(mean_interval(scores)), "seeds": numbers(scores.seeds)}
 
     def floor(self, metric: str) -> dict[str, Any] | None:
-        return self.score(metric, "weak") if self.has_floor else None
+        return self.score(metric, FLOOR) if self.has_floor else None
 
     def ensemble(self, metric: str) -> dict[str, Any] | None:
-        return self.score(metric, "weak_ensemble") if self.has_floor else None
+        return self.score(metric, ENSEMBLE) if self.has_floor else None
 
     def arm(self, name: str) -> dict[str, Any]:
         """An arm's part of results.json."""
         metric = self.run.study.metric_name
         arm = self.run.study.arm(name)
-        trained = self._trained(name)
-        reason = self._reason(name)
-        gap = self._gap(metric, name)
+        trained = self.trained(name)
+        reason = self.reason(name)
+        gap = self.gap(metric, name)
         values = self.scores(metric, name).seeds if trained else np.zeros(0)
         return {
             "role": arm.role,
             "description": arm.description,
             "score": asdict(mean_interval(self.scores(metric, name))) if trained else None,
+            "floor": self._own_floor(metric, name),
             "reason": reason,
             "pgr": None if gap is None or gap.interval is None else asdict(gap.interval),
             "pgr_reason": (NO_FLOOR if trained else reason) if gap is None else gap.reason,
             "vs_naive": self._against(metric, name, "naive"),
             "vs_majority": self._against(metric, name, "majority"),
+            "vs_gold_only": self._against(metric, name, GOLD_ONLY),
             "vs_control": self._against_control(metric, name),
             "uncertainty": self._uncertainty(name),
             "seeds": [
@@ -122,7 +127,7 @@ class StudyScores:
             ],
         }
 
-    def _reason(self, name: str) -> str | None:
+    def reason(self, name: str) -> str | None:
         """Why an arm was not trained, and in which seeds; None if it was in all."""
         missing = {self.seeds[i]: why for (arm, i), why in self.reasons.items() if arm == name}
         if not missing:
@@ -132,8 +137,8 @@ class StudyScores:
         return f"Not trained in {seeds} {numbers}: {next(iter(missing.values()))}"
 
     def _against(self, metric: str, name: str, other: str) -> dict[str, Any] | None:
-        """The paired difference between two arms; None for an arm and itself."""
-        shared = self._trained(name, other)
+        """The paired difference of two students; None for one and itself, or if there is none."""
+        shared = self.trained(name, other) if other in self.students else []
         if name == other or not shared:
             return None
         scores = [self.scores(metric, key, shared) for key in (name, other)]
@@ -170,7 +175,7 @@ class StudyScores:
         """Floor, arms and ceiling by another metric; no PGR where the units differ."""
         names = [arm.name for arm in self.run.study.all_arms]
         of_pairs = metric in PAIR_METRICS
-        gaps = {name: None if of_pairs else self._gap(metric, name) for name in names}
+        gaps = {name: None if of_pairs else self.gap(metric, name) for name in names}
         return {
             "weak": None if of_pairs else self.floor(metric),
             "ceiling": self.score(metric, CEILING),
@@ -188,21 +193,34 @@ class StudyScores:
         """Each model in the first seed in which it was trained."""
         return {name: next(iter(t.values())) for name, t in self.students.items() if t}
 
-    def _gap(self, metric: str, name: str) -> Any:
-        seeds = self._trained(name)
+    def gap(self, metric: str, name: str) -> Any:
+        seeds = self.trained(name)
         if not self.has_floor or not seeds:
             return None
-        models = ("weak", name, CEILING)
+        models = (self._floor_of(name), name, CEILING)
         return performance_gap_recovered(*(self.scores(metric, key, seeds) for key in models))
+
+    def _own_floor(self, metric: str, name: str) -> float | None:
+        """The score that an arm's PGR starts from, where it is not the floor of the others."""
+        if not self.has_floor or self._floor_of(name) == FLOOR:
+            return None
+        return float(self.scores(metric, TEACHER).value)
+
+    def _floor_of(self, name: str) -> str:
+        """What PGR starts from: the floor, or the one supervisor that teaches an arm."""
+        arms = {arm.name: arm for arm in self.run.study.all_arms}
+        takes_one = name in arms and arms[name].selection.takes_one_supervisor
+        return TEACHER if takes_one else FLOOR
 
     def _row(self, i: int, seed: int, name: str) -> dict[str, Any]:
         if (name, i) in self.reasons:
             return {**dict.fromkeys(EMPTY), "reason": self.reasons[name, i]}
         student = self.students[name][i]
-        selection, _ = select_labels(self.run, seed, self.run.study.arm(name))
+        arm = self.run.study.arm(name)
+        selection, _ = select_labels(self.run, seed, arm)
         kept = selection.weights > 0
-        truth = true_answers(self.run, seed)
-        right = selection.targets.argmax(axis=1)[kept] == truth[kept]
+        votes = arm_votes(self.run, seed, arm).strong_train
+        right = expected_hits(true_answers(self.run, seed, votes), selection.targets)[kept]
         agreed = agreement(self.run, seed, student.answers) if self.has_floor else None
         record = {
             "rows": student.record["kept"],
@@ -212,19 +230,22 @@ class StudyScores:
         return {
             **record,
             "label_accuracy": float(right.mean()),
-            "label_f1": self._label_f1(seed, selection),
+            "label_f1": self._label_f1(seed, selection, votes),
             "agreement": agreed,
             "preference": student.record.get("preference"),
             "reason": None,
         }
 
-    def _label_f1(self, seed: int, selection: Selection) -> float | None:
+    def _label_f1(self, seed: int, selection: Selection, votes: Votes) -> float | None:
         """The study's F1 of the slots in the kept labels."""
         if self.run.study.metric_name not in SLOT_METRICS:
             return None
-        split, texts = self.run.task(seed).strong_train, collect_votes(self.run, seed).strong_train
-        labels = zip(texts.candidate_texts, selection.targets.argmax(axis=1), strict=True)
-        answers = tuple(candidates[k] for candidates, k in labels)
+        split = self.run.task(seed).strong_train
+        labels = zip(votes.candidate_texts, leaders(selection.targets) > 0, strict=True)
+        answers = tuple(
+            tuple(text for text, leads in zip(texts, row, strict=False) if leads)
+            for texts, row in labels
+        )
         kept = selection.weights > 0
         table = grade(self.run, split, answers, self.run.study.metric_name)[kept]
         value = float(find_metric(self.run.study.metric_name)(split.truth[kept], table, None)[0])
