@@ -60,6 +60,7 @@ class Spread:
     seeds: Floats  # (Q, Q), V / S
     items_freedom: float
     seeds_freedom: int
+    interaction: Floats  # (Q, Q), I, part of both; 0 with one seed
 
     def variance(self, contrast: Floats) -> float:
         """Variance of a weighted sum of the scores."""
@@ -161,12 +162,12 @@ def spread(seeds: Floats, resampled: Floats, items: int) -> Spread:
     between = np.cov(defined.mean(axis=1)).reshape(q, q) * unbias
     freedom = 1 / (1 / (items - 1) + 1 / (r - 1))
     if s == 1:
-        return Spread(between, between, np.zeros((q, q)), freedom, 0)
+        return Spread(between, between, np.zeros((q, q)), freedom, 0, np.zeros((q, q)))
     within = np.mean([np.cov(defined[:, j]).reshape(q, q) for j in range(s)], axis=0) * unbias
     training = np.cov(seeds).reshape(q, q) / s
     interaction = (within - between) / (s - 1)
     total = interaction + _positive(between - interaction) + _positive(training - interaction)
-    return Spread(total, between, training, freedom, s - 1)
+    return Spread(total, between, training, freedom, s - 1, interaction)
 
 
 def mean_interval(scores: Scores) -> Interval:
@@ -192,11 +193,10 @@ def mean_interval(scores: Scores) -> Interval:
     return Interval(value, max(least, value - half), min(most, value + half))
 
 
-def quantile(freedom: float) -> float:
-    """Half width of a 95 % interval in standard errors: Student's t, normal at inf."""
+def quantile(freedom: float, upper: float = (1 + CONFIDENCE) / 2) -> float:
+    """Quantile `upper` of Student's t, normal at inf: half of a 95 % interval in errors."""
     from scipy.special import ndtri, stdtrit
 
-    upper = (1 + CONFIDENCE) / 2
     return float(ndtri(upper) if np.isinf(freedom) else stdtrit(freedom, upper))
 
 

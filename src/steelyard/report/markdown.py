@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable
 
+from steelyard.report import study_statistics as statistics
 from steelyard.report import study_tables as tables
 from steelyard.report.formats import Results, plain
 from steelyard.report.glossary import GLOSSARY
@@ -20,6 +21,8 @@ def study_markdown(results: Results) -> str:
         *_section("Warnings", _items(results.get("warnings") or ())),
         *_section("What was run", escape_markdown(tables.run_sentence(results))),
         *_section("Scores", _scores(results), _reasons(results)),
+        *_section("Seed by seed", _table(statistics.seed_scores_grid(results))),
+        *_section("Comparisons", _table(statistics.comparisons_grid(results))),
         *_section("Votes", escape_markdown(tables.votes_sentence(results))),
         *_section("Reliability", _table(tables.reliability_grid(results))),
         *_section("Uncertainty of the students", _table(tables.uncertainty_grid(results))),

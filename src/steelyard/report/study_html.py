@@ -3,7 +3,7 @@
 import re
 from typing import TYPE_CHECKING
 
-from steelyard.report import study_tables
+from steelyard.report import study_statistics, study_tables
 from steelyard.report.formats import Results, plain
 from steelyard.report.glossary import GLOSSARY
 from steelyard.report.study_figures import study_figures
@@ -33,6 +33,7 @@ def study_page(results: Results) -> str:
         best=best.name if best else None,
         figures=study_figures(results),
         tables=study_tables,
+        statistics=study_statistics,
         glossary=GLOSSARY,
     )
 

@@ -1,5 +1,6 @@
 """From what is stored to results.json: every part, in the order of the file."""
 
+import itertools
 import platform
 from dataclasses import asdict
 from importlib.metadata import version
@@ -9,9 +10,12 @@ import numpy as np
 
 from steelyard.errors import InputError
 from steelyard.studies.executors import cores
+from steelyard.studies.results.best_arm import best_of_arms
+from steelyard.studies.results.comparisons import complete_comparisons
 from steelyard.studies.results.json_numbers import numbers
 from steelyard.studies.results.label_quality import estimators, quality_of, vote_quality
 from steelyard.studies.results.scores import StudyScores
+from steelyard.studies.results.seed_warnings import of_seeds
 from steelyard.studies.results.warnings import of_language_models, of_the_study
 from steelyard.studies.run import Run
 from steelyard.studies.training import CEILING, TrainedStudent
@@ -47,7 +51,10 @@ def collect(run: Run) -> dict[str, Any]:
         "curves": {name: _curve(trained) for name, trained in scores.first_seed().items()},
         "match": study.match,
     }
-    results["warnings"] = [*of_the_study(run, results), *of_language_models(scores), *undefined]
+    complete_comparisons(scores, results["arms"])
+    results["best"] = best_of_arms(scores)
+    warnings = (of_the_study(run, results), of_seeds(scores), of_language_models(scores))
+    results["warnings"] = [*itertools.chain(*warnings), *undefined]
     results["costs"] = _costs(run)
     results["environment"] = environment()
     results["artifacts"] = {k: v for k, v in sorted(run.store.roles.items()) if "/" in k}

@@ -45,11 +45,12 @@ class StudyScores:
             if (reason := why_untrained(run, seed, name)) is not None
         }
         self.students = {
-            name: {i: train_student(run, self.seeds[i], name) for i in self._trained(name)}
+            name: {i: train_student(run, self.seeds[i], name) for i in self.trained(name)}
             for name in names
         }
         self.test = run.task(self.seeds[0]).test
         self.truth = self.test.truth
+        self.test_groups = np.arange(len(self.truth))
         self.resamples = draw_resamples(len(self.truth))
         votes = [collect_votes(run, seed).test for seed in self.seeds]
         self.has_floor = all(len(v.answer) > 0 for v in votes)
@@ -57,7 +58,7 @@ class StudyScores:
         self.majority = [[ensemble_answers(run, s)] for s in self.seeds] if self.has_floor else []
         self._measured: dict[tuple[str, str], Scores] = {}
 
-    def _trained(self, *names: str) -> list[int]:
+    def trained(self, *names: str) -> list[int]:
         """Positions of the seeds in which all these models were trained."""
         every = range(len(self.seeds))
         return [i for i in every if not any((name, i) in self.reasons for name in names)]
@@ -76,7 +77,7 @@ class StudyScores:
             measured = study.metric if metric == study.metric_name else metric
             self._measured[metric, name] = measure(measured, self.truth, probs, self.resamples)
         scores = self._measured[metric, name]
-        trained = self._trained(name)
+        trained = self.trained(name)
         if among is None or list(among) == trained:
             return scores
         rows = [trained.index(i) for i in among]
@@ -96,9 +97,9 @@ class StudyScores:
         """An arm's part of results.json."""
         metric = self.run.study.metric_name
         arm = self.run.study.arm(name)
-        trained = self._trained(name)
+        trained = self.trained(name)
         reason = self._reason(name)
-        gap = self._gap(metric, name)
+        gap = self.gap(metric, name)
         values = self.scores(metric, name).seeds if trained else np.zeros(0)
         return {
             "role": arm.role,
@@ -133,7 +134,7 @@ class StudyScores:
 
     def _against(self, metric: str, name: str, other: str) -> dict[str, Any] | None:
         """The paired difference between two arms; None for an arm and itself."""
-        shared = self._trained(name, other)
+        shared = self.trained(name, other)
         if name == other or not shared:
             return None
         scores = [self.scores(metric, key, shared) for key in (name, other)]
@@ -170,7 +171,7 @@ class StudyScores:
         """Floor, arms and ceiling by another metric; no PGR where the units differ."""
         names = [arm.name for arm in self.run.study.all_arms]
         of_pairs = metric in PAIR_METRICS
-        gaps = {name: None if of_pairs else self._gap(metric, name) for name in names}
+        gaps = {name: None if of_pairs else self.gap(metric, name) for name in names}
         return {
             "weak": None if of_pairs else self.floor(metric),
             "ceiling": self.score(metric, CEILING),
@@ -188,8 +189,8 @@ class StudyScores:
         """Each model in the first seed in which it was trained."""
         return {name: next(iter(t.values())) for name, t in self.students.items() if t}
 
-    def _gap(self, metric: str, name: str) -> Any:
-        seeds = self._trained(name)
+    def gap(self, metric: str, name: str) -> Any:
+        seeds = self.trained(name)
         if not self.has_floor or not seeds:
             return None
         models = ("weak", name, CEILING)
