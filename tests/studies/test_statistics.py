@@ -9,6 +9,8 @@ import pytest
 
 import steelyard as sy
 from steelyard.evaluation.many_arms import holm
+from steelyard.studies.compare_versions import compare_versions
+from steelyard.studies.predictions_file import read_predictions
 
 SETTINGS: dict[str, Any] = {
     "name": "statistics",
@@ -64,3 +66,19 @@ def test_two_seeds_have_no_pgr_anywhere_but_a_reason(tmp_path: Path) -> None:
     for name in ("report.md", "report.html"):
         assert "at least 3 seeds, got 2" in (tmp_path / name).read_text()
     assert any("at least 3 seeds" in warning for warning in results["warnings"])
+
+
+def test_predictions_are_a_file_that_gives_the_scores_again(
+    folder: Path, found: dict[str, Any]
+) -> None:
+    table = read_predictions(folder / "predictions.csv")
+    for student in table.students:
+        if student.arm in found["arms"]:
+            seed = found["arms"][student.arm]["seeds"][student.seed]
+            assert student.right.mean() == pytest.approx(seed["score"])
+        answers = [table.classes[k] for k in student.probs.argmax(axis=1)]
+        assert list(student.answers) == answers
+        assert (np.array(answers) == np.array(table.truth)).tolist() == student.right.tolist()
+    versions, skipped = compare_versions(table, table, "accuracy")
+    assert {row.difference.p for row in versions} == {1.0}
+    assert skipped == []

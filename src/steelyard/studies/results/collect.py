@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from steelyard.errors import InputError
+from steelyard.store.store import fingerprint
 from steelyard.studies.executors import cores
 from steelyard.studies.results.best_arm import best_of_arms
 from steelyard.studies.results.comparisons import complete_comparisons
@@ -98,6 +99,7 @@ def _data(run: Run, scores: StudyScores) -> dict[str, Any]:
         "weak_train": len(task.weak_train.truth),
         "strong_train": len(task.strong_train.truth),
         "test": len(task.test.truth),
+        "test_rows": fingerprint((task.test.ids, task.test.truth.tolist())),
         "classes": list(task.classes),
         "test_class_shares": numbers(counts / len(task.test.truth)),
         "leaks": {

@@ -29,8 +29,8 @@ def of_seeds(scores: StudyScores) -> list[str]:
             others = np.median(np.delete(measured.seeds, collapsed))
             messages.append(
                 f"`{name}` collapsed in seed{'s' * (len(collapsed) > 1)} {seeds}: {metric} "
-                f"{values}, the median of the other seeds is {others:.3f}. Its mean and intervals describe "
-                "neither; look at the seeds one by one, and train longer or with a lower rate."
+                f"{values}, the median of the other seeds is {others:.3f}. Its mean and intervals "
+                "describe neither; look at the scores seed by seed."
             )
     return messages
 
