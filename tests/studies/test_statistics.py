@@ -82,3 +82,11 @@ def test_predictions_are_a_file_that_gives_the_scores_again(
     versions, skipped = compare_versions(table, table, "accuracy")
     assert {row.difference.p for row in versions} == {1.0}
     assert skipped == []
+
+
+def test_errors_are_inherited_corrected_or_new(folder: Path, found: dict[str, Any]) -> None:
+    assert set(found["imitation"]) == {"ceiling", *found["arms"]}
+    for name, part in found["imitation"].items():
+        assert 0 <= part["inherited"] + part["corrected"] <= 1, name
+    assert found["imitation"]["ceiling"]["corrected"] > found["imitation"]["naive"]["corrected"]
+    assert "repeat its supervisors" in (folder / "report.html").read_text()

@@ -23,6 +23,7 @@ def study_markdown(results: Results) -> str:
         *_section("Scores", _scores(results), _reasons(results)),
         *_section("Seed by seed", _table(statistics.seed_scores_grid(results))),
         *_section("Comparisons", _table(statistics.comparisons_grid(results))),
+        *_section("Errors of the supervisors", _table(statistics.imitation_grid(results))),
         *_section("Votes", escape_markdown(tables.votes_sentence(results))),
         *_section("Reliability", _table(tables.reliability_grid(results))),
         *_section("Uncertainty of the students", _table(tables.uncertainty_grid(results))),

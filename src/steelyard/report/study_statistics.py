@@ -7,6 +7,7 @@ from steelyard.report.formats import (
     count,
     defined,
     number,
+    percent,
     plain,
     signed,
 )
@@ -70,3 +71,13 @@ def _comparison(versus: Results) -> tuple[str, ...]:
 
 def _span(part: Results) -> str:
     return f"[{number(part.get('low'))}, {number(part.get('high'))}]"
+
+
+def imitation_grid(results: Results) -> Grid | None:
+    """Whose errors each student makes: inherited, corrected and new ones."""
+    header = ("arm", "errors inherited", "errors corrected", "new errors")
+    rows = tuple(
+        (plain(name), *(percent(part.get(key)) for key in ("inherited", "corrected", "new")))
+        for name, part in (results.get("imitation") or {}).items()
+    )
+    return Grid(header, rows) if rows else None

@@ -52,9 +52,9 @@ def compare_versions(
         if not shared:
             skipped.append((arm, "the two runs share no seed in which it was trained"))
             continue
-        one = _scores(first, arm, shared, metric, np.arange(len(first.ids)))
-        two = _scores(second, arm, shared, metric, order)
-        compared.append((arm, one.value, two.value, paired_difference(two, one)))
+        older = _scores(first, arm, shared, metric, np.arange(len(first.ids)))
+        newer = _scores(second, arm, shared, metric, order)
+        compared.append((arm, older.value, newer.value, paired_difference(newer, older)))
     adjusted = holm([row[3].p for row in compared])
     return [Version(*row, p) for row, p in zip(compared, adjusted, strict=True)], skipped
 

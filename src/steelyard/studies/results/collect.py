@@ -13,6 +13,7 @@ from steelyard.store.store import fingerprint
 from steelyard.studies.executors import cores
 from steelyard.studies.results.best_arm import best_of_arms
 from steelyard.studies.results.comparisons import complete_comparisons
+from steelyard.studies.results.imitated import imitated
 from steelyard.studies.results.json_numbers import numbers
 from steelyard.studies.results.label_quality import estimators, quality_of, vote_quality
 from steelyard.studies.results.scores import StudyScores
@@ -54,6 +55,7 @@ def collect(run: Run) -> dict[str, Any]:
     }
     complete_comparisons(scores, results["arms"])
     results["best"] = best_of_arms(scores)
+    results["imitation"] = imitated(scores)
     warnings = (of_the_study(run, results), of_seeds(scores), of_language_models(scores))
     results["warnings"] = [*itertools.chain(*warnings), *undefined]
     results["costs"] = _costs(run)
