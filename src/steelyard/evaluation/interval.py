@@ -27,7 +27,7 @@ import numpy.typing as npt
 
 from steelyard.errors import InputError
 from steelyard.evaluation.base_metric import BaseMetric
-from steelyard.evaluation.metrics import LOWER_IS_BETTER, PAIR_METRICS, Counts, Metric, find_metric
+from steelyard.evaluation.metrics import LIMITS, LOWER_IS_BETTER, Counts, Metric, find_metric
 from steelyard.types import Floats, Interval, Ints
 
 CONFIDENCE = 0.95
@@ -122,7 +122,7 @@ def measure(
         lower_is_better, limits = metric.lower_is_better, metric.limits
     else:
         name, score, lower_is_better = metric, find_metric(metric), metric in LOWER_IS_BETTER
-        limits = (-np.inf, np.inf) if metric in PAIR_METRICS else (0.0, 1.0)
+        limits = LIMITS.get(name, (0.0, 1.0))
     _check_shapes(truth, probs, resamples)
     seeds = [np.mean([score(truth, p, None)[0] for p in members]) for members in probs]
     resampled = [

@@ -12,6 +12,11 @@ from steelyard.errors import InputError
 from steelyard.store.store import fingerprint
 from steelyard.studies.executors import cores
 from steelyard.studies.results.best_arm import best_of_arms
+from steelyard.studies.results.calibration_error import (
+    NAME,
+    calibration_errors,
+    of_probabilities,
+)
 from steelyard.studies.results.comparisons import complete_comparisons
 from steelyard.studies.results.imitated import imitated
 from steelyard.studies.results.json_numbers import numbers
@@ -85,9 +90,11 @@ def _other_metrics(scores: StudyScores) -> tuple[dict[str, Any], list[str]]:
     for name in study.metrics:
         if name != study.metric_name:
             try:
-                metrics[name] = scores.other(name)
+                metrics[name] = of_probabilities(name, scores.other(name))
             except InputError as error:
                 undefined.append(f"No {name}: {error}")
+    if "ece" in study.metrics:
+        metrics[NAME] = calibration_errors(scores)
     return metrics, undefined
 
 
