@@ -12,6 +12,7 @@ from sklearn.metrics import (
     accuracy_score,
     balanced_accuracy_score,
     f1_score,
+    log_loss,
     roc_auc_score,
 )
 
@@ -40,6 +41,8 @@ def sklearn_value(name: str, truth: Ints, probs: Floats) -> float:
         "balanced_accuracy": lambda: balanced_accuracy_score(true, labels, sample_weight=weight),
         "macro_f1": lambda: f1_score(true, labels, average="macro", **f1),
         "weighted_f1": lambda: f1_score(true, labels, average="weighted", **f1),
+        "brier": lambda: ((probs - np.eye(probs.shape[1])[truth]) ** 2).sum(axis=1).mean(),
+        "log_loss": lambda: log_loss(truth, probs, labels=range(probs.shape[1])),
     }
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="y_pred contains classes not in y_true")
@@ -147,8 +150,8 @@ def test_blocks_of_resamples_change_nothing(name: str, monkeypatch: pytest.Monke
     np.testing.assert_allclose(find_metric(name)(truth, probs, counts), whole, rtol=1e-14)
 
 
-def test_only_the_calibration_error_is_better_when_lower() -> None:
-    assert set(METRICS) >= LOWER_IS_BETTER == {"ece"}
+def test_only_losses_are_better_when_lower() -> None:
+    assert set(METRICS) >= LOWER_IS_BETTER == {"ece", "brier", "log_loss"}
 
 
 def test_a_misspelt_metric_names_the_nearest() -> None:

@@ -39,16 +39,21 @@ def arm(name: str, number: int) -> dict[str, Any]:
     role, description, score, kept, right = ARMS[name]
     spread = np.random.default_rng(number).normal(0, 0.012, len(SEEDS)).round(4)
     pgr = round((score - WEAK) / (CEILING - WEAK), 4)
-    versus = {"difference": round(score - 0.733, 4), "low": round(score - 0.755, 4)}
+    versus = {
+        **{"difference": round(score - 0.733, 4), "low": round(score - 0.755, 4)},
+        **{"high": round(score - 0.711, 4), "p": 0.012 if score > 0.755 else 0.41},
+        "p_holm": None if role != "arm" else 0.024 if score > 0.755 else 0.41,
+        "simultaneous": {"low": round(score - 0.756, 4), "high": round(score - 0.71, 4)},
+        **{"error": 0.011, "freedom": 12.0, "detectable": 0.033, "seeds_needed": 9},
+        **{"within": round(abs(score - 0.733) + 0.019, 4), "pgr": None},
+    }
     return {
         "role": role,
         "description": description,
         "score": span(score, 0.021),
         "pgr": {"value": pgr, "low": round(pgr - 0.26, 4), "high": round(pgr + 0.28, 4)},
         "pgr_reason": None,
-        "vs_naive": None
-        if name == "naive"
-        else {**versus, "high": round(score - 0.711, 4), "p": 0.012 if score > 0.755 else 0.41},
+        "vs_naive": None if name == "naive" else versus,
         "vs_control": dict(CONTROLS[name]) if name in CONTROLS else None,
         "seeds": [
             {
@@ -142,6 +147,17 @@ def study() -> dict[str, Any]:
         "weak_ensemble": {**span(0.668, 0.02), "seeds": [0.66, 0.671, 0.672, 0.665, 0.674]},
         "ceiling": {**span(CEILING, 0.015), "seeds": [0.868, 0.871, 0.874, 0.866, 0.871]},
         "arms": {name: arm(name, number) for number, name in enumerate(ARMS)},
+        "best": {
+            "chosen": {"filter": 10},
+            "score": span(0.7575, 0.022),
+            "pgr": {"value": 0.55, "low": 0.29, "high": 0.83},
+            "pgr_reason": None,
+            "vs_naive": {
+                **{"difference": 0.0245, "low": 0.002, "high": 0.047, "p": 0.034},
+                **{"detectable": 0.032, "seeds_needed": 9},
+            },
+            "seeds": [0.75, 0.76, 0.755, 0.765, 0.7575],
+        },
         "metrics": {
             "macro_f1": {
                 "weak": span(0.601, 0.02),

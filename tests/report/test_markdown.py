@@ -28,6 +28,8 @@ def test_the_report_has_every_section(results: Study) -> None:
         "Warnings",
         "What was run",
         "Scores",
+        "Seed by seed",
+        "Comparisons",
         "Votes",
         "Reliability",
         "Other metrics",

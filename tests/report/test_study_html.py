@@ -44,9 +44,9 @@ def test_the_page_tells_every_arm_and_its_numbers(results: Study, rendered: str)
     for name in results["arms"]:
         assert name in visible
     for text in (
-        "The best arm, filter, recovers 57 % [31, 85] of the gap",
+        "The best arm, filter, recovers 55 % [29, 83] of the gap",
         *("0.762 [0.742, 0.783]", "0.620 [0.602, 0.638]", "0.870 [0.855, 0.885]"),
-        *("+0.029 [0.007, 0.051]", "p = 0.012", "50 %", "0.842"),
+        *("+0.029 [0.007, 0.051]", "p = 0.024 (Holm)", "50 %", "0.842"),
         *(
             "6 voters, 30,000 prompt variants",
             "68.4 % of the answers are correct",
@@ -186,6 +186,7 @@ def test_a_file_of_nulls_has_a_study_page(results: Study) -> None:
 def test_no_pgr_shows_the_reason(results: Study) -> None:
     for arm in results["arms"].values():
         arm.update(pgr=None, pgr_reason="The ceiling is not clearly above the floor.")
+    results["best"].update(pgr=None, pgr_reason="The ceiling is not clearly above the floor.")
     text = study_page(results)
     assert (
         "The gap recovered cannot be computed: The ceiling is not clearly above the floor." in text

@@ -38,7 +38,7 @@ def test_floor_comes_first_controls_are_apart_and_the_ceiling_is_last(results: S
 
 def test_the_terminal_shows_score_gap_difference_and_labels(results: Study) -> None:
     line = next(line for line in printed(results).splitlines() if " filter" in line)
-    expected = ["filter", "0.762 [0.742, 0.783]", "57 % [31, 85]", "+0.029 p=0.012", "50 %"]
+    expected = ["filter", "0.762 [0.742, 0.783]", "57 % [31, 85]", "+0.029 p=0.024", "50 %"]
     assert [text for text in expected if text not in line] == []
     assert line.split()[-1] == "0.842"
 

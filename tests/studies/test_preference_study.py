@@ -52,7 +52,9 @@ def test_the_ceiling_learns_and_every_arm_is_judged(files: Path, finished: Path)
     }
     assert {seed["steps"] for arm in found["arms"].values() for seed in arm["seeds"]} == {36}
     assert found["data"]["classes"] == list(PAIR)
-    assert set(found["metrics"]) == {"ece", "reward_margin"}
+    assert set(found["metrics"]) == {
+        *("ece", "calibration_error", "brier", "log_loss", "reward_margin"),
+    }
 
 
 def test_the_reward_margin_is_that_of_the_test_pairs(files: Path, finished: Path) -> None:

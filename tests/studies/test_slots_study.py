@@ -86,7 +86,7 @@ def settings(files: Path, **student: Any) -> dict[str, Any]:
             **student,
         },
         "arms": ["filter"],
-        "seeds": 1,
+        "seeds": 3,
     }
 
 

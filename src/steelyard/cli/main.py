@@ -14,7 +14,7 @@ from typing import Annotated, Any, NoReturn
 
 import typer
 
-from steelyard.cli import demo, evaluate, label, report, study, train, weigh, why
+from steelyard.cli import compare, demo, evaluate, label, report, study, train, weigh, why
 from steelyard.cli.options import Command, Group, epilog
 from steelyard.cli.terminal import replace_unprintable
 from steelyard.errors import SteelyardError, Stopped
@@ -63,6 +63,7 @@ _register(evaluate.evaluate, evaluate.EXAMPLE)
 _register(label.label, label.EXAMPLE)
 _register(weigh.weigh, weigh.EXAMPLE)
 _register(report.report, report.EXAMPLE)
+_register(compare.compare, compare.EXAMPLE)
 _register(why.why, why.EXAMPLE)
 
 

@@ -27,7 +27,7 @@ import numpy.typing as npt
 
 from steelyard.errors import InputError
 from steelyard.evaluation.base_metric import BaseMetric
-from steelyard.evaluation.metrics import LOWER_IS_BETTER, PAIR_METRICS, Counts, Metric, find_metric
+from steelyard.evaluation.metrics import LIMITS, LOWER_IS_BETTER, Counts, Metric, find_metric
 from steelyard.types import Floats, Interval, Ints
 
 CONFIDENCE = 0.95
@@ -60,6 +60,7 @@ class Spread:
     seeds: Floats  # (Q, Q), V / S
     items_freedom: float
     seeds_freedom: int
+    interaction: Floats  # (Q, Q), I, part of both; 0 with one seed
 
     def variance(self, contrast: Floats) -> float:
         """Variance of a weighted sum of the scores."""
@@ -121,7 +122,7 @@ def measure(
         lower_is_better, limits = metric.lower_is_better, metric.limits
     else:
         name, score, lower_is_better = metric, find_metric(metric), metric in LOWER_IS_BETTER
-        limits = (-np.inf, np.inf) if metric in PAIR_METRICS else (0.0, 1.0)
+        limits = LIMITS.get(name, (0.0, 1.0))
     _check_shapes(truth, probs, resamples)
     seeds = [np.mean([score(truth, p, None)[0] for p in members]) for members in probs]
     resampled = [
@@ -161,12 +162,12 @@ def spread(seeds: Floats, resampled: Floats, items: int) -> Spread:
     between = np.cov(defined.mean(axis=1)).reshape(q, q) * unbias
     freedom = 1 / (1 / (items - 1) + 1 / (r - 1))
     if s == 1:
-        return Spread(between, between, np.zeros((q, q)), freedom, 0)
+        return Spread(between, between, np.zeros((q, q)), freedom, 0, np.zeros((q, q)))
     within = np.mean([np.cov(defined[:, j]).reshape(q, q) for j in range(s)], axis=0) * unbias
     training = np.cov(seeds).reshape(q, q) / s
     interaction = (within - between) / (s - 1)
     total = interaction + _positive(between - interaction) + _positive(training - interaction)
-    return Spread(total, between, training, freedom, s - 1)
+    return Spread(total, between, training, freedom, s - 1, interaction)
 
 
 def mean_interval(scores: Scores) -> Interval:
@@ -192,11 +193,10 @@ def mean_interval(scores: Scores) -> Interval:
     return Interval(value, max(least, value - half), min(most, value + half))
 
 
-def quantile(freedom: float) -> float:
-    """Half width of a 95 % interval in standard errors: Student's t, normal at inf."""
+def quantile(freedom: float, upper: float = (1 + CONFIDENCE) / 2) -> float:
+    """Quantile `upper` of Student's t, normal at inf: half of a 95 % interval in errors."""
     from scipy.special import ndtri, stdtrit
 
-    upper = (1 + CONFIDENCE) / 2
     return float(ndtri(upper) if np.isinf(freedom) else stdtrit(freedom, upper))
 
 

@@ -19,6 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from steelyard.errors import ConfigError
+from steelyard.evaluation.probability_scores import brier, log_loss
 from steelyard.types import Floats, Ints, one_hot
 from steelyard.types.arrays import expected_hits, leaders
 from steelyard.types.task_kinds import KINDS
@@ -131,6 +132,8 @@ METRICS: Mapping[str, Metric] = MappingProxyType(
         "weighted_f1": weighted_f1,
         "auroc": auroc,
         "ece": ece,
+        "brier": brier,
+        "log_loss": log_loss,
     }
 )
 
@@ -161,7 +164,9 @@ def reward_margin(truth: Ints, probs: Floats, counts: Counts | None = None) -> F
 PAIR_METRICS: Mapping[str, Metric] = MappingProxyType({"reward_margin": reward_margin})
 """Metrics of preference pairs, not within [0, 1]."""
 
-LOWER_IS_BETTER = frozenset({"ece"})
+LOWER_IS_BETTER = frozenset({"ece", "brier", "log_loss"})
+LIMITS = {"brier": (0.0, 2.0), "log_loss": (0.0, np.inf), "reward_margin": (-np.inf, np.inf)}
+"""Smallest and largest score where these are not 0 and 1."""
 
 
 def metrics_of(task: str, answer_format: str = "text", rewards: bool = False) -> tuple[str, ...]:
@@ -178,7 +183,7 @@ def metrics_of(task: str, answer_format: str = "text", rewards: bool = False) ->
     if KINDS[task].is_open:
         return ("accuracy", *SLOT_METRICS) if answer_format == "slots" else ("accuracy",)
     if KINDS[task].is_pair:
-        return ("accuracy", "ece", *(PAIR_METRICS if rewards else ()))
+        return ("accuracy", "ece", "brier", "log_loss", *(PAIR_METRICS if rewards else ()))
     return tuple(METRICS)
 
 

@@ -7,9 +7,12 @@ import numpy as np
 
 from steelyard.errors import InputError
 from steelyard.evaluation.interval import Scores, Spread, quantile, spread
+from steelyard.evaluation.power import detectable_difference, equivalence_margin, seeds_needed
 from steelyard.types import Interval
 
 _ZERO = 1e-12  # differences of scores below this are rounding
+FEWEST_SEEDS = 3
+"""With fewer seeds there is no PGR: its interval would hold the truth in 78 % of studies."""
 
 
 @dataclass(frozen=True)
@@ -20,6 +23,21 @@ class Difference:
     low: float
     high: float
     p: float  # two-sided
+    error: float  # standard error, over test items and seeds
+    freedom: float | None  # degrees of freedom of the error; None: nothing varies
+    detectable: float | None  # a true difference found in 80 % of such studies; None: one seed
+    seeds_needed: int | None  # to find a true difference of this size in 80 % of studies, or None
+    within: float  # the difference is not larger than this either way (TOST at 5 %)
+
+
+@dataclass(frozen=True)
+class GapShare:
+    """A difference between two models as a share of the gap, with its 95 % interval."""
+
+    value: float
+    low: float
+    high: float
+    error: float  # standard error
 
 
 @dataclass(frozen=True)
@@ -38,14 +56,14 @@ def paired_difference(first: Scores, second: Scores) -> Difference:
     differences: seed s of one model is paired with seed s of the other, and both see the same
     resamples. With one seed it is the paired t test over items; if only seeds vary, over seeds.
     Identical models have p = 1. If every item and seed shows the same difference other than 0,
-    p is that of the sign test on N items, 2^(1 - N).
+    p is that of the sign test on N items, 2^(1 - N). `evaluation.power` has the other numbers.
 
     Raises:
         InputError: the two are not of the same metric, items, seeds and resamples.
     """
     from scipy.special import stdtr
 
-    _check_paired(first, second)
+    check_paired(first, second)
     each = first.seeds - second.seeds
     value = float(each.mean())
     parts = spread(each[None], (first.resampled - second.resampled)[None], first.items)
@@ -53,11 +71,22 @@ def paired_difference(first: Scores, second: Scores) -> Difference:
     error = float(np.sqrt(parts.variance(contrast)))
     if error <= _ZERO:
         p = 1.0 if abs(value) <= _ZERO else 2.0 ** (1 - first.items)
-        return Difference(value, value, value, p)
+        return Difference(value, value, value, p, 0.0, None, 0.0, None, abs(value))
     freedom = parts.freedom(contrast)
     half = quantile(freedom) * error
     p = float(2 * stdtr(freedom, -abs(value) / error))
-    return Difference(value, value - half, value + half, p)
+    several = len(each) > 1
+    return Difference(
+        value,
+        value - half,
+        value + half,
+        p,
+        error=error,
+        freedom=freedom,
+        detectable=detectable_difference(error, freedom) if several else None,
+        seeds_needed=seeds_needed(value, parts, contrast) if several else None,
+        within=equivalence_margin(value, error, freedom),
+    )
 
 
 def performance_gap_recovered(weak: Scores, student: Scores, ceiling: Scores) -> PGR:
@@ -66,14 +95,17 @@ def performance_gap_recovered(weak: Scores, student: Scores, ceiling: Scores) ->
     0 is as good as the weak supervisor, 1 as the ceiling; it may lie outside and is not clipped.
     Scores are means over seeds; both differences change sign if lower is better. There is no PGR
     if the ceiling is not above the weak supervisor, or not by more than the error of the gap:
-    then its interval would be unbounded. With one seed the interval sees test items only.
+    then its interval would be unbounded. There is none for fewer than 3 seeds either, in no seed:
+    one seed does not show the error of training, and 2 seeds hardly do.
 
     Raises:
         InputError: the three are not of the same metric, items, seeds and resamples.
 
     Source: Burns et al. 2023, arXiv:2312.09390, section 3; interval: `fieller`.
     """
-    _check_paired(weak, student, ceiling)
+    check_paired(weak, student, ceiling)
+    if len(weak.seeds) < FEWEST_SEEDS:
+        return PGR(None, _too_few(len(weak.seeds)), (None,) * len(weak.seeds))
     sign = -1.0 if weak.lower_is_better else 1.0
     seeds = sign * np.stack([student.seeds - weak.seeds, ceiling.seeds - weak.seeds])
     resampled = sign * np.stack(
@@ -93,6 +125,31 @@ def performance_gap_recovered(weak: Scores, student: Scores, ceiling: Scores) ->
     if interval is not None:
         return PGR(interval, None, ratios)
     return PGR(None, _uncertain_gap(weak.metric, gap, _half_width_below(gain / gap, parts)), ratios)
+
+
+def share_of_gap(first: Scores, second: Scores, weak: Scores, ceiling: Scores) -> GapShare | None:
+    """(first - second) / (ceiling - weak): the difference of two PGR, with the error of all four.
+
+    None where there is no PGR. The standard error is that of first - second - r (ceiling - weak)
+    at the estimated share r, divided by the gap; the interval is `fieller`'s.
+
+    Raises:
+        InputError: the four are not of the same metric, items, seeds and resamples.
+    """
+    check_paired(first, second, weak, ceiling)
+    pairs = ((first, second), (ceiling, weak))
+    seeds = np.stack([left.seeds - right.seeds for left, right in pairs])
+    above, below = (float(mean) for mean in seeds.mean(axis=1))
+    gap = -below if weak.lower_is_better else below
+    if seeds.shape[1] < FEWEST_SEEDS or gap <= _ZERO:
+        return None
+    resampled = np.stack([left.resampled - right.resampled for left, right in pairs])
+    parts = spread(seeds, resampled, weak.items)
+    interval = fieller(above, below, parts)
+    if interval is None:
+        return None
+    error = np.sqrt(max(0.0, parts.variance(np.array([1.0, -above / below])))) / gap
+    return GapShare(interval.value, interval.low, interval.high, float(error))
 
 
 def fieller(above: float, below: float, parts: Spread) -> Interval | None:
@@ -150,6 +207,13 @@ def _half_width_below(ratio: float, parts: Spread) -> float:
     return quantile(freedom) * float(np.sqrt(parts.variance(alone)))
 
 
+def _too_few(seeds: int) -> str:
+    return (
+        f"PGR needs at least {FEWEST_SEEDS} seeds, got {seeds}: fewer do not show how much "
+        "training varies. Raise `seeds`; 5 are better."
+    )
+
+
 def _uncertain_gap(metric: str, gap: float, half: float) -> str:
     return (
         f"The gap between ceiling and weak supervisor, {gap:.4f} in {metric}, may be 0 "
@@ -158,7 +222,8 @@ def _uncertain_gap(metric: str, gap: float, half: float) -> str:
     )
 
 
-def _check_paired(first: Scores, *others: Scores) -> None:
+def check_paired(first: Scores, *others: Scores) -> None:
+    """Refuse scores that are not of the same metric, items, seeds and resamples."""
     for other in others:
         for name in ("metric", "items"):
             if getattr(other, name) != getattr(first, name):

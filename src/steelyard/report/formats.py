@@ -133,11 +133,24 @@ def difference(versus: Results | None, digits: int = 3) -> str:
     """
     >>> difference({"difference": 0.031, "low": 0.004, "high": 0.058, "p": 0.02})
     '+0.031 [0.004, 0.058], p = 0.020'
+    >>> difference({"difference": 0.031, "low": 0.004, "high": 0.058, "p": 0.02, "p_holm": 0.08})
+    '+0.031 [0.004, 0.058], p = 0.080 (Holm)'
     """
     if not versus or defined(versus.get("difference")) is None:
         return MISSING
     text = signed(versus["difference"], digits) + _bounds(versus, 1.0, digits)
-    return text if defined(versus.get("p")) is None else f"{text}, {p_value(versus['p'])}"
+    return text if defined(versus.get("p")) is None else f"{text}, {adjusted_p(versus)}"
+
+
+def adjusted_p(versus: Results) -> str:
+    """The p-value adjusted for many arms where there is one, else the p-value.
+
+    >>> adjusted_p({"p": 0.02, "p_holm": None}), adjusted_p({"p": 0.02, "p_holm": 0.08})
+    ('p = 0.020', 'p = 0.080 (Holm)')
+    """
+    if defined(versus.get("p_holm")) is None:
+        return p_value(versus.get("p"))
+    return f"{p_value(versus['p_holm'])} (Holm)"
 
 
 def p_value(value: Any) -> str:

@@ -20,15 +20,29 @@ GLOSSARY = {
     "PGR": (
         "Performance gap recovered: (student - floor) / (ceiling - floor). 0 % is no better than "
         "the weak supervisors, 100 % as good as the truth. It can be below 0 % or above 100 %, and "
-        "is n/a where the ceiling is not clearly above the floor."
+        "is n/a where the ceiling is not clearly above the floor, and for fewer than 3 seeds."
     ),
     "Intervals": (
         "In brackets: 95 % intervals over test questions and seeds. The interval of PGR includes "
         "the error of floor and ceiling."
     ),
     "Difference from naive": (
-        "Paired: the same test questions and seeds. p is for each arm alone; it is not corrected "
-        "for the number of arms, and the best of many arms looks better than it is."
+        "Paired: the same test questions and seeds. p is adjusted for the number of arms (Holm): "
+        "the chance that any arm without an effect gets one below 0.05 is at most 5 %. Controls "
+        "and oracles make no claim; their p is for each alone."
+    ),
+    "Best arm": (
+        "For each seed and each half of the test questions, the arm that is best in the other "
+        "seeds on the other half. What chose the arm is not what measures it, so that the best of "
+        "many arms does not look better than it is."
+    ),
+    "Detectable difference": (
+        "The true difference that a study of this size finds in about 80 % of cases. A smaller "
+        "difference that is not found is no evidence that there is none."
+    ),
+    "Equivalent within": (
+        "The smallest margin within which two arms are shown to be equal, by two one-sided tests "
+        "at 5 % (TOST)."
     ),
     "Controls": (
         "Arms that cannot benefit from the reliability score. random_keep keeps the same share of "

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable
 
+from steelyard.report import study_statistics as statistics
 from steelyard.report import study_tables as tables
 from steelyard.report.formats import Results, plain
 from steelyard.report.glossary import GLOSSARY
@@ -22,6 +23,9 @@ def study_markdown(results: Results) -> str:
         *_section("What was run", escape_markdown(tables.run_sentence(results))),
         *_section("Scores", _scores(results), _reasons(results)),
         *_section("True labels", _table(gold_grid(results))),
+        *_section("Seed by seed", _table(statistics.seed_scores_grid(results))),
+        *_section("Comparisons", _table(statistics.comparisons_grid(results))),
+        *_section("Errors of the supervisors", _table(statistics.imitation_grid(results))),
         *_section("Votes", escape_markdown(tables.votes_sentence(results))),
         *_section("Reliability", _table(tables.reliability_grid(results))),
         *_section("Uncertainty of the students", _table(tables.uncertainty_grid(results))),

@@ -4,7 +4,7 @@ import re
 from functools import cache
 from typing import TYPE_CHECKING
 
-from steelyard.report import study_tables
+from steelyard.report import study_statistics, study_tables
 from steelyard.report.formats import Results, plain
 from steelyard.report.glossary import GLOSSARY
 from steelyard.report.gold_curve import gold_grid
@@ -36,6 +36,7 @@ def study_page(results: Results) -> str:
         figures=study_figures(results),
         tables=study_tables,
         gold=gold_grid(results),
+        statistics=study_statistics,
         glossary=GLOSSARY,
     )
 

@@ -33,18 +33,38 @@ def study_headline(results: Results) -> str:
         return "The study has no arm with a score other than naive."
     weak, ceiling = (_value(results.get(key)) for key in ("weak", "ceiling"))
     gap = f"the gap between the weak supervisors ({weak}) and the ceiling ({ceiling})"
-    recovered = defined((best.pgr or {}).get("value"))
-    if recovered is None:
-        reason = _sentence(best.pgr_reason or "no reason was stored")
+    elsewhere: Results | None = results.get("best")
+    if not elsewhere:
         return (
-            f"The gap recovered cannot be computed: {reason} The best arm, {best.name}, scores "
-            f"{interval(best.score, 2)}; the weak supervisors {weak}, the ceiling {ceiling}."
+            f"The best arm on these test rows, {best.name}, scores {interval(best.score, 2)}; the "
+            f"weak supervisors {weak}, the ceiling {ceiling}."
+        )
+    name = _choices(elsewhere.get("chosen") or {})
+    pgr = elsewhere.get("pgr")
+    recovered = defined((pgr or {}).get("value"))
+    if recovered is None:
+        reason = _sentence(plain(elsewhere.get("pgr_reason") or "no reason was stored"))
+        return (
+            f"The gap recovered cannot be computed: {reason} The best arm, {name}, scores "
+            f"{interval(elsewhere.get('score'), 2)} {APART}; the weak supervisors {weak}, the "
+            f"ceiling {ceiling}."
         )
     if recovered <= 0:
-        return (
-            f"The best arm, {best.name}, recovers none of {gap}: PGR {percent_interval(best.pgr)}."
-        )
-    return f"The best arm, {best.name}, recovers {percent_interval(best.pgr)} of {gap}."
+        share = percent_interval(pgr)
+        return f"The best arm, {name}, recovers none of {gap}: PGR {share}, {APART}."
+    return f"The best arm, {name}, recovers {percent_interval(pgr)} of {gap}, {APART}."
+
+
+APART = "measured on test rows and seeds that did not choose it"
+
+
+def _choices(chosen: Results) -> str:
+    """The arm that was chosen, or the arms and how often."""
+    total, names = sum(chosen.values()), list(chosen)
+    if len(names) == 1:
+        return plain(names[0])
+    first, *others = (f"{plain(name)} in {chosen[name]}" for name in names)
+    return ", ".join([f"{first} of {total} choices", *others])
 
 
 def study_notes(results: Results) -> list[Note]:
@@ -55,7 +75,7 @@ def study_notes(results: Results) -> list[Note]:
     candidates = [
         _about_gold(results, best),
         _about_gold_curve(results, best),
-        _about_zero(best),
+        _about_zero(results),
         _about_naive(results, best),
         _about_ensemble(results, best),
         *_about_controls(results),
@@ -95,8 +115,9 @@ def _about_gold_curve(results: Results, best: Row) -> Note | None:
     return Note(text) if text else None
 
 
-def _about_zero(best: Row) -> Note | None:
-    low, value = (defined((best.pgr or {}).get(key)) for key in ("low", "value"))
+def _about_zero(results: Results) -> Note | None:
+    pgr = (results.get("best") or {}).get("pgr") or {}
+    low, value = (defined(pgr.get(key)) for key in ("low", "value"))
     if low is None or value is None or low > 0 or value <= 0:
         return None
     return Note("The interval of the gap recovered includes 0: it may recover nothing.", True)
@@ -104,20 +125,18 @@ def _about_zero(best: Row) -> Note | None:
 
 def _about_naive(results: Results, best: Row) -> Note | None:
     naive = next((row for row in _scored(results, "arm") if row.name == "naive"), None)
-    gain = difference(best.vs_naive)
     if naive is not None and _quality(results, naive.score) >= _quality(results, best.score):
         scores = f"{interval(naive.score)} against {interval(best.score)}"
         return Note(f"Naive does at least as well as {best.name}: {scores}.", True)
-    if best.vs_naive is None:
-        return None
-    if _is_better(results, best.vs_naive):
-        return Note(f"{best.name} beats naive: {gain}.")
-    clear = [row.name for row in _scored(results, "arm") if _is_better(results, row.vs_naive)]
+    elsewhere = (results.get("best") or {}).get("vs_naive")
+    clear = [row for row in _scored(results, "arm") if _is_better(results, row.vs_naive)]
     if clear:
-        text = f"{best.name} is not clearly better than naive ({gain}), but these arms are: "
-        return Note(text + f"{', '.join(clear)}.", True)
-    text = f"No arm is significantly better than naive; {best.name} differs from it by {gain}."
-    return Note(text, True)
+        gains = "; ".join(f"{row.name} {difference(row.vs_naive)}" for row in clear)
+        return Note(f"Better than naive, of all arms tested together: {gains}.")
+    if elsewhere is None:
+        return None
+    text = "No arm is clearly better than naive; the best, chosen on other rows and seeds, differs "
+    return Note(f"{text}by {difference(elsewhere)}.{power(elsewhere)}", True)
 
 
 def _about_ensemble(results: Results, best: Row) -> Note | None:
@@ -131,10 +150,28 @@ def _about_ensemble(results: Results, best: Row) -> Note | None:
 
 
 def _is_better(results: Results, versus: Results | None) -> bool:
-    """Whether a difference is an improvement: its interval excludes 0, and p is below 0.05."""
+    """Whether a difference is an improvement: its interval excludes 0, and p is below 0.05.
+
+    Both hold for all arms at once where the results have them so.
+    """
+    versus = versus or {}
     key, sign = ("high", -1) if results.get("lower_is_better") else ("low", 1)
-    bound, p = (defined((versus or {}).get(name)) for name in (key, "p"))
-    return bound is not None and sign * bound > 0 and (p is None or p < 0.05)
+    bounds = (defined(versus.get(key)), defined((versus.get("simultaneous") or {}).get(key)))
+    present = [sign * bound for bound in bounds if bound is not None]
+    ps = [defined(versus.get(name)) for name in ("p", "p_holm")]
+    return bool(present) and min(present) > 0 and all(p is None or p < 0.05 for p in ps)
+
+
+def power(versus: Results) -> str:
+    """What a study of this size could have found, as sentences that start with a space."""
+    detectable = defined(versus.get("detectable"))
+    if detectable is None:
+        return ""
+    needed = versus.get("seeds_needed")
+    seeds = "with these test rows no number of seeds finds one of the size seen"
+    if needed is not None:
+        seeds = f"one of the size seen needs {amount(needed, 'seed')}"
+    return f" A true difference of {number(detectable)} is found in 80 % of such studies; {seeds}."
 
 
 def _about_controls(results: Results) -> list[Note]:
@@ -149,7 +186,9 @@ def _about_controls(results: Results) -> list[Note]:
         else:
             text = f"{row.name} is not clearly better than its control {control} ({gain}): "
             text += "there is no evidence that the selection itself helps."
-            comparisons.append(Note(text, True))
+            margin = defined(row.vs_control.get("within"))
+            equal = "" if margin is None else f" They are equivalent within {number(margin)}."
+            comparisons.append(Note(f"{text}{power(row.vs_control)}{equal}", True))
     return comparisons
 
 

@@ -269,4 +269,5 @@ def _title(results: Results) -> str:
 def _short_difference(versus: Results | None) -> str:
     if not versus or defined(versus.get("difference")) is None:
         return ""
-    return f"{signed(versus['difference'])} {p_value(versus.get('p')).replace(' ', '')}"
+    p = versus.get("p") if defined(versus.get("p_holm")) is None else versus["p_holm"]
+    return f"{signed(versus['difference'])} {p_value(p).replace(' ', '')}"

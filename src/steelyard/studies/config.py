@@ -115,6 +115,11 @@ class Study(BaseModel):
             self.metric.check_task(self.task)
             return
         find_metric(self.metric)
+        if self.metric == "ece":
+            raise ValueError(
+                "`metric: ece` is biased and has no valid interval; use `brier` or `log_loss` (the "
+                "report shows `ece` and a calibration error without bias beside any metric)"
+            )
         if KINDS[self.task].is_pair and self.metric != "accuracy":
             raise ValueError(
                 f"`metric: {self.metric}` compares classes, and the two answers of a preference "

@@ -19,12 +19,12 @@ PARTS = {
 
 
 def read_results(folder: Path) -> dict[str, Any]:
-    """The results of a finished study.
+    """The results of a finished study, of its folder or of a file that holds them.
 
     Raises:
         InputError: there are none, or they are damaged.
     """
-    path = folder / RESULTS
+    path = folder if folder.is_file() else folder / RESULTS
     try:
         results: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:

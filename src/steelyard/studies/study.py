@@ -24,6 +24,8 @@ from steelyard.studies import executors, jobs
 from steelyard.studies import hidden_states as states
 from steelyard.studies.config import Study, make_study, read_study
 from steelyard.studies.parts import CLASSES
+from steelyard.studies.predictions import predictions_of
+from steelyard.studies.predictions_file import PREDICTIONS, write_predictions
 from steelyard.studies.progress import StderrProgress, StudyProgress
 from steelyard.studies.results import collect
 from steelyard.studies.results_file import LOCK, RESULTS, STORE
@@ -113,6 +115,7 @@ def study(
     }
     results["seconds"] = round(time.monotonic() - start, 1)
     write_text(folder / LOCK, lock_text(settings, base, folder))
+    write_predictions(predictions_of(run), folder / PREDICTIONS)
     write_text(folder / RESULTS, json.dumps(results, indent=1))
     from steelyard.report import write_study_report
 

@@ -1,5 +1,6 @@
 """From what is stored to results.json: every part, in the order of the file."""
 
+import itertools
 import platform
 from dataclasses import asdict
 from importlib.metadata import version
@@ -8,10 +9,20 @@ from typing import Any
 import numpy as np
 
 from steelyard.errors import InputError
+from steelyard.store.store import fingerprint
 from steelyard.studies.executors import cores
+from steelyard.studies.results.best_arm import best_of_arms
+from steelyard.studies.results.calibration_error import (
+    NAME,
+    calibration_errors,
+    of_probabilities,
+)
+from steelyard.studies.results.comparisons import complete_comparisons
+from steelyard.studies.results.imitated import imitated
 from steelyard.studies.results.json_numbers import numbers
 from steelyard.studies.results.label_quality import estimators, quality_of, vote_quality
 from steelyard.studies.results.scores import StudyScores
+from steelyard.studies.results.seed_warnings import of_seeds
 from steelyard.studies.results.warnings import of_language_models, of_the_study
 from steelyard.studies.results.yardsticks import yardsticks
 from steelyard.studies.run import Run
@@ -46,7 +57,11 @@ def collect(run: Run) -> dict[str, Any]:
         "curves": {name: _curve(trained) for name, trained in scores.first_seed().items()},
         "match": study.match,
     }
-    results["warnings"] = [*of_the_study(run, results), *of_language_models(scores), *undefined]
+    complete_comparisons(scores, results["arms"])
+    results["best"] = best_of_arms(scores)
+    results["imitation"] = imitated(scores)
+    warnings = (of_the_study(run, results), of_seeds(scores), of_language_models(scores))
+    results["warnings"] = [*itertools.chain(*warnings), *undefined]
     results["costs"] = _costs(run)
     results["environment"] = environment()
     results["artifacts"] = {k: v for k, v in sorted(run.store.roles.items()) if "/" in k}
@@ -74,9 +89,11 @@ def _other_metrics(scores: StudyScores) -> tuple[dict[str, Any], list[str]]:
     for name in study.metrics:
         if name != study.metric_name:
             try:
-                metrics[name] = scores.other(name)
+                metrics[name] = of_probabilities(name, scores.other(name))
             except InputError as error:
                 undefined.append(f"No {name}: {error}")
+    if "ece" in study.metrics:
+        metrics[NAME] = calibration_errors(scores)
     return metrics, undefined
 
 
@@ -90,6 +107,7 @@ def _data(run: Run, scores: StudyScores) -> dict[str, Any]:
         "weak_train": len(task.weak_train.truth),
         "strong_train": len(task.strong_train.truth),
         "test": len(task.test.truth),
+        "test_rows": fingerprint((task.test.ids, task.test.truth.tolist())),
         "classes": list(task.classes),
         "test_class_shares": numbers(counts / len(task.test.truth)),
         "leaks": {

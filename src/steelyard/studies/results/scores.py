@@ -55,6 +55,7 @@ class StudyScores:
         }
         self.test = run.task(self.seeds[0]).test
         self.truth = self.test.truth
+        self.test_groups = np.arange(len(self.truth))
         self.resamples = draw_resamples(len(self.truth))
         votes = [collect_votes(run, seed).test for seed in self.seeds]
         self.has_floor = all(len(v.answer) > 0 for v in votes)

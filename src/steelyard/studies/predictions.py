@@ -1,0 +1,39 @@
+"""The answers of a study's students, as predictions.csv has them."""
+
+import numpy as np
+
+from steelyard.studies.grading import grade
+from steelyard.studies.predictions_file import Predicted, PredictionTable
+from steelyard.studies.run import Run
+from steelyard.studies.training import CEILING, TrainedStudent, train_student, why_untrained
+
+
+def predictions_of(run: Run) -> PredictionTable:
+    """Every arm's and the ceiling's answers to the test questions in each seed of the study."""
+    test = run.task(run.study.seed_list[0]).test
+    classes = run.task(run.study.seed_list[0]).classes
+    names = [CEILING, *(arm.name for arm in run.study.all_arms)]
+    truth = tuple(classes[k] for k in test.truth) if classes else run.reference_texts(test)
+    students = [
+        _predicted(run, train_student(run, seed, name), name, seed, classes)
+        for name in names
+        for seed in run.study.seed_list
+        if why_untrained(run, seed, name) is None
+    ]
+    return PredictionTable(test.ids, truth, classes, tuple(students))
+
+
+def _predicted(
+    run: Run, student: TrainedStudent, name: str, seed: int, classes: tuple[str, ...]
+) -> Predicted:
+    test = run.task(run.study.seed_list[0]).test
+    table = grade(run, test, student.answers, "accuracy")
+    right = (table.argmax(axis=1) == test.truth).astype(np.int64)
+    texts = student.record.get("answers")
+    if texts is not None:
+        answers = tuple("" if text is None else text for text in texts)
+        return Predicted(name, seed, answers, right, np.zeros((len(right), 0)))
+    probs = student.predictions.probs
+    readable = (*classes, *[""] * (probs.shape[1] - len(classes)))
+    answers = tuple(readable[k] for k in probs.argmax(axis=1))
+    return Predicted(name, seed, answers, right, probs[:, : len(classes)])
