@@ -38,7 +38,8 @@ def compare(
         str,
         typer.Option(
             metavar="|".join(UNITS),
-            help="Unit of the differences: `points` of the score, for studies of one metric, or `pgr`: shares of the gap.",
+            help="Unit of the differences: `points` of the score, for studies of one metric, or "
+            "`pgr`: shares of the gap.",
         ),
     ] = "points",
     arms: Annotated[
