@@ -15,7 +15,16 @@ from typing import Any
 HERE = Path(__file__).parent
 KEPT = HERE / "results"
 WHOLE = ("study", "task", "metric", "match", "seeds", "data", "weak", "weak_ensemble", "ceiling")
-OF_ARM = ("role", "score", "pgr", "pgr_reason", "vs_naive", "vs_majority", "vs_control")
+OF_ARM = (
+    "role",
+    "score",
+    "pgr",
+    "pgr_reason",
+    "vs_naive",
+    "vs_majority",
+    "vs_gold_only",
+    "vs_control",
+)
 OF_ESTIMATOR = ("auroc", "aurc", "ece")
 
 
@@ -34,6 +43,9 @@ def main(folders: list[Path]) -> None:
 def keep(results: dict[str, Any]) -> dict[str, Any]:
     """The part of results.json that is kept, numbers rounded to six digits."""
     extract = {name: results[name] for name in WHOLE}
+    extract["references"] = {
+        name: reference["score"] for name, reference in results.get("references", {}).items()
+    }
     extract["arms"] = {name: _arm(arm) for name, arm in results["arms"].items()}
     extract["reliability"] = {
         name: {key: estimator[key] for key in OF_ESTIMATOR}
@@ -51,7 +63,7 @@ def _arm(arm: dict[str, Any]) -> dict[str, Any]:
         for key in ("kept", "label_accuracy")
         if seeds and all(isinstance(seed.get(key), float | int) for seed in seeds)
     }
-    return {**{name: arm[name] for name in OF_ARM}, **means}
+    return {**{name: arm.get(name) for name in OF_ARM}, **means}
 
 
 def _rounded(value: Any) -> Any:

@@ -1,0 +1,40 @@
+"""Run studies/refine.yaml on nine data sets: `python studies/refine.py FOLDER [SET...]`.
+
+FOLDER gets one run per set, each resumable. Then `python studies/keep.py FOLDER/*` keeps the
+results, and `steelyard compare FOLDER/*` sums them up.
+"""
+
+import sys
+from pathlib import Path
+
+import yaml
+
+import steelyard as sy
+
+HERE = Path(__file__).parent
+CHOSEN_ON = ("sst2", "trec", "davidson_hate")
+"""Sets on whose training rows the settings of `refine` were chosen."""
+OTHERS = (
+    *("customer_reviews", "ag_news", "goemotions_ekman", "wts_safety", "ethics_justice"),
+    "ethics_deontology",
+)
+MACRO_F1 = ("davidson_hate", "goemotions_ekman")
+
+
+def main(folder: Path, names: list[str]) -> None:
+    settings = yaml.safe_load((HERE / "refine.yaml").read_text(encoding="utf-8"))
+    for name in names or [*OTHERS, *CHOSEN_ON]:
+        data = {
+            **settings["data"],
+            "train": str(HERE / f"../../shared/data/{name}/train.jsonl.gz"),
+            "test": str(HERE / f"../../shared/data/{name}/test.jsonl.gz"),
+        }
+        metric = {"metric": "macro_f1"} if name in MACRO_F1 else {}
+        study = {**settings, "name": f"refine-{name}", "data": data, **metric}
+        result = sy.study(study, folder / name, workers=1)
+        scores = {arm: part["score"] for arm, part in result.results["arms"].items()}
+        print(name, {arm: round(s["value"], 3) for arm, s in scores.items() if s}, flush=True)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), sys.argv[2:])
