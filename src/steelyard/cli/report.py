@@ -19,8 +19,8 @@ def report(
         typer.Option(
             "--format",
             metavar="|".join(FORMATS),
-            help="`html` writes report.html and report.md; `csv` and `latex` print the table and "
-            "nothing else.",
+            help="What is made: `html` writes report.html and report.md; `csv` and `latex` print "
+            "the table and nothing else.",
         ),
     ] = "html",
 ) -> None:
