@@ -341,7 +341,7 @@ def keys_of(line: str) -> list[str]:
 
 NAMED = (
     *("arms", "arms.NAME.uncertainty", "metrics", "metrics.NAME.arms", "metrics.NAME.pgr"),
-    *("reliability", "curves", "best.chosen", "imitation"),
+    *("reliability", "curves", "best.chosen", "imitation", "references"),
 )
 FLAT = ("environment", "artifacts")
 

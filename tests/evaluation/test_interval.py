@@ -1,5 +1,7 @@
 """Scores over seeds and resamples, and their intervals."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy.stats import t as student_t
@@ -135,3 +137,25 @@ def test_what_does_not_fit_is_refused() -> None:
         measure("accuracy", truth[:0], [[probs[:0]]], np.ones((2, 0)))
     with pytest.raises(InputError, match="at least 2 test items"):
         mean_interval(measure("accuracy", truth[:1], [[probs[:1]]], draw_resamples(1)))
+
+
+def test_items_of_one_group_are_drawn_together() -> None:
+    groups = np.array([7, 7, 7, 2, 2, 5])
+    counts = draw_resamples(6, 200, groups=groups)
+    for members in ([0, 1, 2], [3, 4]):
+        assert (counts[:, members] == counts[:, members[:1]]).all()
+    assert set(counts[:, [0, 3, 5]].sum(axis=1)) == {3}  # three groups are drawn
+    alone = draw_resamples(6, 200, groups=np.arange(6))
+    assert (alone == draw_resamples(6, 200)).all()
+
+
+def test_intervals_of_grouped_items_are_those_of_the_group_means() -> None:
+    """Ten copies of each of 100 items tell no more than the 100 items."""
+    right = np.random.default_rng(3).random(100) < 0.7
+    groups = np.repeat(np.arange(100), 10)
+    probs = np.column_stack([right, ~right]).astype(float)
+    truth = np.zeros(1000, dtype=np.int64)
+    drawn = draw_resamples(1000, 300, groups=groups)
+    copies = replace(measure("accuracy", truth, [[probs[groups]]], drawn), items=100)
+    items = measure("accuracy", truth[:100], [[probs]], draw_resamples(100, 300))
+    assert mean_interval(copies) == mean_interval(items)

@@ -9,6 +9,7 @@ from steelyard.data.load import load as load
 from steelyard.data.load import read_class_names as read_class_names
 from steelyard.data.load import read_labelled as read_labelled
 from steelyard.data.load import read_questions as read_questions
+from steelyard.data.normalize_text import group_keys as group_keys
 from steelyard.data.settings import Data as Data
 from steelyard.data.split import split as split
 from steelyard.data.split import take as take

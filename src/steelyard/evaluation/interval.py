@@ -84,15 +84,29 @@ class Spread:
         return self.variance(contrast) ** 2 / error
 
 
-def draw_resamples(items: int, resamples: int = 1000, seed: int = 0) -> npt.NDArray[np.uint8]:
-    """How often each item counts in each bootstrap resample, (R, N); rows sum to N.
+def draw_resamples(
+    items: int, resamples: int = 1000, seed: int = 0, groups: Ints | None = None
+) -> npt.NDArray[np.uint8]:
+    """How often each item counts in each bootstrap resample, (R, N).
 
-    Draw once and use it for all models on the same items: then every comparison is paired.
+    Draw once and use it for all models on the same items: then every comparison is paired. Items of
+    one group, such as questions about one text, are drawn together: they are not independent, and
+    intervals that take them for so are too narrow. Rows sum to N only without groups.
+
+    Args:
+        items: N.
+        resamples: R.
+        seed: random seed.
+        groups: (N,), group numbers; None: every item is its own group.
+
+    Source: groups: Field and Welsh 2007, doi:10.1111/j.1467-9868.2007.00593.x (cluster bootstrap).
     """
     rng = np.random.default_rng(seed)
+    group = np.arange(items) if groups is None else np.unique(groups, return_inverse=True)[1]
+    size = int(group.max()) + 1 if items else 0
     counts = np.empty((resamples, items), dtype=np.uint8)
     for row in counts:  # a count above 255 has probability below 1e-500
-        row[:] = np.bincount(rng.integers(0, items, size=items), minlength=items)
+        row[:] = np.bincount(rng.integers(0, size, size=size), minlength=size)[group]
     return counts
 
 

@@ -5,7 +5,7 @@ import numpy as np
 from steelyard.selection.label_and_ties import select
 from steelyard.types import Selection
 
-VERSION = 1
+VERSION = 2  # the arm's own targets, and as many of each class
 """Raised when controls change without a change of settings."""
 
 
@@ -16,7 +16,7 @@ def random_keep(
 
     Args:
         selection: the filter's.
-        everything: the same labels with nothing filtered out.
+        everything: the same targets, soft or hard, with nothing filtered out.
         seed: random seed.
         per_class: keep as many of each class as the filter does.
     """

@@ -76,6 +76,9 @@ class KeepMostReliable(BaseSelector):
         }
         return select(votes.ids, targets, reasons)
 
+    def unfiltered(self, votes: Votes, reliability: Reliability) -> Selection:
+        return self.model_copy(update={"fraction": 1.0}).select(votes, reliability)
+
     def _groups(self, votes: Votes, labels: Ints) -> list[npt.NDArray[np.bool_]]:
         """Masks of the examples that compete with each other, (N,) each."""
         if not self.per_class:

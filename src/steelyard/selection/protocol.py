@@ -40,3 +40,7 @@ class BaseSelector(BaseModel):
     def select(self, votes: Votes, reliability: Reliability) -> Selection:
         """Labels and weights of the examples."""
         raise NotImplementedError
+
+    def unfiltered(self, votes: Votes, reliability: Reliability) -> Selection | None:
+        """The same targets with nothing filtered, for the control; None: the majority's labels."""
+        return None

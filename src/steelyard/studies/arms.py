@@ -137,8 +137,10 @@ class Arm(BaseModel):
         if self.role == "oracle":
             return keep_right(selection, true)
         if self.control == "random_keep":
-            whole = Harden().select(votes, reliability)
-            return random_keep(selection, whole, seed, per_class=self.selection.by_class)
+            whole = self.selection.unfiltered(votes, reliability)
+            whole = whole or Harden().select(votes, reliability)
+            has_classes = not votes.candidate_texts and votes.classes != PAIR
+            return random_keep(selection, whole, seed, per_class=has_classes)
         if self.control == "shuffled_weights":
             return shuffled_weights(selection, seed)
         return selection
@@ -318,14 +320,12 @@ def _arm(entry: Entry) -> Arm:
 def _controls(arms: list[Arm]) -> list[Arm]:
     added = []
     for control, text in (
-        ("random_keep", "As many examples as `{}` keeps, drawn at random."),
+        ("random_keep", "As many examples of each class as `{}` keeps, drawn at random."),
         ("shuffled_weights", "The weights of `{}`, shuffled."),
     ):
         of = [arm for arm in arms if arm.selection.control == control and arm.control == "none"]
         for arm in of:
             description = text.format(arm.name)
-            if arm.selection.by_class:
-                description = description.replace("examples as", "examples of each class as")
             update = {
                 "name": control if len(of) == 1 else f"{control}.{arm.name}",
                 "role": "control",

@@ -53,6 +53,14 @@ class Result:
         """The page to open in a browser."""
         return self.folder / "report.html"
 
+    def to_pandas(self) -> Any:
+        """The table as a pandas DataFrame, one row per arm; `report.study_records` has the keys."""
+        import pandas as pd
+
+        from steelyard.report.study_export import study_records
+
+        return pd.DataFrame(study_records(self.results))
+
     def __repr__(self) -> str:
         arms = listed(list(self.results["arms"]))
         return f"<Result of study {self.results['study']}: {arms}\n  report: {self.report}>"

@@ -1,7 +1,7 @@
 """The best arm, measured on test items and seeds that did not choose it."""
 
 from collections import Counter
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 import numpy as np
@@ -54,6 +54,7 @@ def best_of_arms(scores: StudyScores) -> dict[str, Any] | None:
     chosen = choose_elsewhere(on_halves, first.lower_is_better)
     answers = combine(tables, chosen, halves)
     best = measure(study.metric, scores.truth, [[table] for table in answers], scores.resamples)
+    best = replace(best, items=scores.independent)
     gap = None
     if scores.has_floor:
         models = (scores.scores(metric, "weak"), best, scores.scores(metric, CEILING))

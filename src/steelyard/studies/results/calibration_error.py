@@ -30,7 +30,7 @@ def _of(scores: StudyScores, name: str) -> dict[str, float]:
     seeds = [squared_calibration_error(scores.truth, p)[0] for p in probs]
     drawn = [squared_calibration_error(scores.truth, p, scores.resamples) for p in probs]
     limits = (-np.inf, 1.0)
-    items = len(scores.truth)
+    items = scores.independent
     span = mean_interval(Scores(NAME, items, np.array(seeds), np.array(drawn), True, limits))
     bounds = {"value": span.value, "low": span.low, "high": span.high}
     return {key: float(np.sqrt(max(0.0, value))) for key, value in bounds.items()}

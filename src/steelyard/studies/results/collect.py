@@ -107,6 +107,7 @@ def _data(run: Run, scores: StudyScores) -> dict[str, Any]:
         "weak_train": len(task.weak_train.truth),
         "strong_train": len(task.strong_train.truth),
         "test": len(task.test.truth),
+        "test_groups": scores.independent,
         "test_rows": fingerprint((task.test.ids, task.test.truth.tolist())),
         "classes": list(task.classes),
         "test_class_shares": numbers(counts / len(task.test.truth)),

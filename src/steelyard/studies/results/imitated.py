@@ -47,10 +47,10 @@ def _numbered(scores: StudyScores, student: Answers, teacher: Answers) -> tuple[
         right = table.argmax(axis=1) == scores.truth
         row = np.zeros(len(right), dtype=np.int64)
         for i, answer in enumerate(answers):
-            if right[i]:
-                row[i] = scores.truth[i]
-            elif not isinstance(answer, str):
+            if not isinstance(answer, str):  # unreadable, or several that are tied
                 row[i] = -1
+            elif right[i]:
+                row[i] = scores.truth[i]
             else:
                 text = canonical(answer, scores.run.answer_format) or answer
                 row[i] = seen[i].setdefault(text, len(seen[i]) + 1)

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from steelyard.data import group_keys
 from steelyard.evaluation import (
     PAIR_METRICS,
     SLOT_METRICS,
@@ -55,8 +56,11 @@ class StudyScores:
         }
         self.test = run.task(self.seeds[0]).test
         self.truth = self.test.truth
-        self.test_groups = np.arange(len(self.truth))
-        self.resamples = draw_resamples(len(self.truth))
+        keys = np.array(group_keys(self.test.questions))
+        self.test_groups = np.unique(keys, return_inverse=True)[1].astype(np.int64)
+        self.independent = len(set(keys))
+        alone = self.independent == len(keys)
+        self.resamples = draw_resamples(len(keys), groups=None if alone else self.test_groups)
         votes = [collect_votes(run, seed).test for seed in self.seeds]
         self.has_floor = all(len(v.answer) > 0 for v in votes)
         self.supervisors = supervisor_rows(run) if self.has_floor else {}
@@ -78,7 +82,8 @@ class StudyScores:
             ]
             study = self.run.study
             measured = study.metric if metric == study.metric_name else metric
-            self._measured[metric, name] = measure(measured, self.truth, probs, self.resamples)
+            score = measure(measured, self.truth, probs, self.resamples)
+            self._measured[metric, name] = replace(score, items=self.independent)
         scores = self._measured[metric, name]
         trained = self.trained(name)
         if among is None or list(among) == trained:
