@@ -1,4 +1,4 @@
-"""Run studies/refine.yaml on nine data sets: `python studies/refine.py FOLDER [SET...]`.
+"""The study refine-customer_reviews on nine data sets: `python studies/refine.py FOLDER [SET...]`.
 
 FOLDER gets one run per set, each resumable. Then `python studies/keep.py FOLDER/*` keeps the
 results, and `steelyard compare FOLDER/*` sums them up.
@@ -22,7 +22,7 @@ MACRO_F1 = ("davidson_hate", "goemotions_ekman")
 
 
 def main(folder: Path, names: list[str]) -> None:
-    settings = yaml.safe_load((HERE / "refine.yaml").read_text(encoding="utf-8"))
+    settings = yaml.safe_load((HERE / "refine-customer_reviews.yaml").read_text(encoding="utf-8"))
     for name in names or [*OTHERS, *CHOSEN_ON]:
         data = {
             **settings["data"],

@@ -331,7 +331,9 @@ def test_formats_names_every_key_of_results(first_run: tuple[str, Path]) -> None
     found = set(paths(results))
     parents = {key[: end.start()] for key in found for end in re.finditer(r"\.|\[\]", key)}
     assert sorted(found - documented - parents) == []
-    assert sorted(documented - found) == []
+    # of students with epochs, and of `--gold-curve`: not in this study
+    others = ("ceiling.epochs", "ceiling.steps", "ceiling.tried", "gold_curve.")
+    assert sorted(key for key in documented - found if not key.startswith(others)) == []
 
 
 def keys_of(line: str) -> list[str]:

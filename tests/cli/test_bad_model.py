@@ -247,7 +247,7 @@ def test_a_study_that_was_run_can_be_explained(
     steelyard: Steelyard, done: Path, tmp_path: Path
 ) -> None:
     shutil.copytree(done, tmp_path, dirs_exist_ok=True)
-    assert "All 20 stored results are up to date" in steelyard("why", "run").out
+    assert "All 26 stored results are up to date" in steelyard("why", "run").out
     assert "settings.voters = 3" in steelyard("why", "run", "seed-0/votes").out
     assert "is named 'nothing'" in steelyard("why", "run", "nothing").error
     assert steelyard("report", "run").code == 0

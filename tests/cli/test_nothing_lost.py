@@ -33,12 +33,13 @@ def test_a_study_that_fails_leaves_the_earlier_run_whole(
 ) -> None:
     shutil.copytree(done / "run", tmp_path / "run")
     before = contents(tmp_path / "run")
-    assert {"results.json", "report.html", "report.md", "study.lock.yaml"} == set(before)
+    reports = {"results.json", "predictions.csv", "report.html", "report.md"}
+    assert {*reports, "study.lock.yaml"} == set(before)
     refused("study", "study.yaml", "--out", "run", "--workers", 1, **changes)
     assert contents(tmp_path / "run") == before
     for name in ("train.jsonl", "test.jsonl"):
         shutil.copy(done / name, tmp_path / name)
-    assert "All 20 stored results are up to date" in steelyard("why", "run").out
+    assert "All 26 stored results are up to date" in steelyard("why", "run").out
 
 
 def test_the_lock_of_a_run_repeats_it_from_its_own_folder(
@@ -49,5 +50,5 @@ def test_the_lock_of_a_run_repeats_it_from_its_own_folder(
     lock = "deep/er/run/study.lock.yaml"
     said = steelyard("study", lock, "--out", "deep/er/run", "--workers", 1)
     assert said.code == 0
-    assert "12 of 12 results reused" in said.err  # 2 seeds: votes, ceiling, 4 arms or controls
+    assert "16 of 16 results reused" in said.err  # 2 seeds: votes, ceiling, 4 arms, 2 references
     assert "/12  " not in said.err  # no job was done again

@@ -159,7 +159,7 @@ def test_a_language_model_learns_to_judge_or_to_answer(
 ) -> None:
     student = {"kind": "language_model", "model": save_byte_llama(tmp_path / "bytes"), "lora": None}
     student |= {"answer": answer, "epochs": 8, "learning_rate": 5e-3, "batch_size": 8}
-    run = prepared(files, tmp_path / "store", student=student, arms=["soft"])
+    run = prepared(files, tmp_path / "store", student=student, arms=["soft"], ceiling_epochs=[8])
     probs = train_student(run, 0, "ceiling").predictions.probs
     assert probs.shape == (40, 2)
     if answer == "text":  # "good" after "is" is soon likelier than "bad"; to compare is harder

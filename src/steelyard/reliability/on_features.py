@@ -1,6 +1,6 @@
 """Base of the estimators that use features of the examples, and not the votes alone."""
 
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, TypeAlias
 
 import numpy as np
 from pydantic import Field
@@ -12,6 +12,8 @@ from steelyard.reliability.vote_table import shared_classes
 from steelyard.types import Floats, Reliability, Votes
 from steelyard.types.task_kinds import AnswerForm, refuse_kind
 
+Measure: TypeAlias = Literal["expected_agreement", "closeness", "confidence"]
+
 
 class OnFeatures(BaseEstimator):
     """Settings of an estimator that predicts each example's label from features of the examples.
@@ -21,6 +23,7 @@ class OnFeatures(BaseEstimator):
 
         expected_agreement    sum_a p(a) q(a)
         closeness             1 - 1/2 sum_a |p(a) - q(a)|     (1 less their total variation)
+        confidence            max_a p(a)                      (of the new label, whatever the votes)
 
     On one-hot q both are p of the label. On soft q closeness gives voters who are more certain than
     the model a lower score, though they are more often right. Selections of all examples (`hard`,
@@ -44,7 +47,7 @@ class OnFeatures(BaseEstimator):
         "transformers",
     )
 
-    measure: Literal["expected_agreement", "closeness"] = "expected_agreement"
+    measure: Measure = "expected_agreement"
     """How the prediction is compared with the votes; the source uses closeness."""
     encoder: Pretrained | None = None
     """The model whose last hidden states, mean over the tokens, are the features, such as
@@ -81,6 +84,8 @@ class OnFeatures(BaseEstimator):
         mean = votes.means()
         if self.measure == "expected_agreement":
             score = (prediction * mean).sum(axis=1)
+        elif self.measure == "confidence":
+            score = prediction.max(axis=1)
         else:
             score = 1 - np.abs(prediction - mean).sum(axis=1) / 2
         score = np.where(votes.answered, np.clip(score, 0, 1), 0.0)

@@ -9,12 +9,14 @@ from pydantic import Field
 
 from steelyard.errors import InputError
 from steelyard.models.logistic import HeadTargets, fit_heads
-from steelyard.reliability.on_features import OnFeatures, check_features
+from steelyard.reliability.on_features import Measure, OnFeatures, check_features
 from steelyard.reliability.protocol import EstimationData, Features, TrustedExamples
 from steelyard.types import Floats, Ints, Reliability, Votes, one_hot
 
 SMALLEST = 1e-3
 """Least probability in a geometric mean: no vote and no prediction is taken for certain."""
+TIED = 1e-9
+"""Difference up to which two probabilities are equal."""
 EXPONENTS = (0.2, 0.3, 0.5, 0.7, 1.0, 1.4)
 """Exponents tried on the predictions of a head that is trained on trusted examples alone."""
 
@@ -40,7 +42,8 @@ class SelfTraining(OnFeatures):
     regression on these alone, with the exponent t under which their own cross-fitted predictions
     are likeliest; and they are training examples of every round, each class with the same weight.
 
-    Examples without a readable vote are predicted like the others, with score 0.
+    Examples with two labels that are equally probable are not trained on in that round. Those
+    without a readable vote are predicted by the regressions of all folds, with score 0.
 
     Raises (in `estimate`): TrainingError if a regression is not found.
 
@@ -54,6 +57,9 @@ class SelfTraining(OnFeatures):
     version: ClassVar[int] = 1
 
     kind: Literal["self_training"] = "self_training"
+    measure: Measure = "confidence"
+    """What the score is: the probability of the new label, or how the prediction agrees with the
+    votes."""
     rounds: int = Field(3, ge=1)
     """How often all examples are predicted and relabelled."""
     folds: int = Field(5, ge=2)
@@ -93,6 +99,7 @@ class SelfTraining(OnFeatures):
             return Reliability(votes.ids, mean, np.where(votes.answered, mean.max(axis=1), 0.0))
         shares = np.maximum(mean[answered].mean(axis=0), SMALLEST)
         start = mean / shares
+        start[~votes.answered] = 1.0
         start /= start.sum(axis=1, keepdims=True)
         size, gold = len(rows), None
         if trusted is not None and len(np.unique(trusted.answers)) > 1:
@@ -103,21 +110,29 @@ class SelfTraining(OnFeatures):
         kept_share = 1.0 if gold is None else self.keep
         for number in range(self.rounds):
             weights = class_weights(posterior, answered, kept_share, np.sqrt(shares))
-            prediction = self._predicted(rows, posterior, weights, gold, self.seed + number)
+            prediction = self._predicted(
+                rows, posterior, answered, weights, gold, self.seed + number
+            )
             posterior = geometric_mean(
                 (prediction, start), (1 - self.votes_share, self.votes_share)
             )
             kept_share = self.keep
-        score = np.where(votes.answered, np.clip(posterior.max(axis=1), 0, 1), 0.0)
-        return Reliability(votes.ids, posterior, score)
+        return self.scored(votes, posterior)
 
     def _predicted(
-        self, rows: Features, posterior: Floats, weights: Floats, gold: "_Gold | None", seed: int
+        self,
+        rows: Features,
+        posterior: Floats,
+        answered: Ints,
+        weights: Floats,
+        gold: "_Gold | None",
+        seed: int,
     ) -> Floats:
         """Predictions (N, K) of each example by a head that is trained without its fold."""
         size, k = posterior.shape
         label = posterior.argmax(axis=1)
-        fold = np.random.default_rng(seed).permutation(size) % self.folds
+        fold = np.full(size, -1)
+        fold[answered] = np.random.default_rng(seed).permutation(len(answered)) % self.folds
         heads = []
         for number in range(self.folds):
             used = np.flatnonzero((weights > 0) & (fold != number))
@@ -136,6 +151,10 @@ class SelfTraining(OnFeatures):
             for i, head in zip(usable, fitted, strict=True):
                 part = np.flatnonzero(fold == i)
                 prediction[part] = head.probabilities(rows[part])
+            others = np.flatnonzero(fold < 0)
+            if len(others):
+                of_heads = [head.probabilities(rows[others]) for head in fitted]
+                prediction[others] = np.mean(of_heads, axis=0)
         return prediction
 
     def _gold_head(self, rows: Features, size: int, answers: Ints, k: int) -> "_Gold":
@@ -184,11 +203,13 @@ def class_weights(posterior: Floats, answered: Ints, share: float, of_class: Flo
 
     Args:
         posterior: (N, K); the label of an example is its largest entry.
-        answered: rows that may be kept.
+        answered: rows that may be kept, unless two labels are equally probable.
         share: of each class that is kept, rounded up.
         of_class: (K,), in proportion to which the weights of each class sum.
     """
     label, score = posterior.argmax(axis=1), posterior.max(axis=1)
+    clear = (posterior >= score[:, None] - TIED).sum(axis=1) == 1
+    answered = answered[clear[answered]]
     weights = np.zeros(len(posterior))
     for k in range(posterior.shape[1]):
         rows = answered[label[answered] == k]
@@ -197,7 +218,8 @@ def class_weights(posterior: Floats, answered: Ints, share: float, of_class: Flo
             best = rows[np.argsort(-score[rows], kind="stable")[:count]]
             weights[best] = of_class[k] / count
     kept = weights > 0
-    weights[kept] /= weights[kept].mean()
+    if kept.any():
+        weights[kept] /= weights[kept].mean()
     return weights
 
 
