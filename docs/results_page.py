@@ -26,6 +26,8 @@ OTHERS = (
     *(("crowd-kit", name) for name in ("DawidSkene", "OneCoin", "GLAD", "MACE")),
     ("cleanlab", "CROWDLAB"),
 )
+REFINED = ("majority", "filter_balanced", "refine", "random_keep.refine", "refine_gold")
+REFINED_FILE = "refine-customer_reviews"
 PAGE = ROOT / "docs" / "results.md"
 
 
@@ -33,11 +35,13 @@ def results_page() -> str:
     """The page with its tables filled in."""
     text = PAGE.read_text(encoding="utf-8")
     studies = kept_studies()
-    balanced = [study for study in studies if "balanced" in study["arms"]]
+    refined = [study for study in studies if "refine" in study["arms"]]
+    balanced = [s for s in studies if "balanced" in s["arms"] and s not in refined]
     for name, block in {
         "made": _made(studies),
         "filters": _tables([s for s in studies if "filter" in s["arms"]], FILTERS),
         "balanced": _tables(balanced, BALANCED),
+        "refined": _refined(refined),
         "estimators": _estimators(studies),
         "crowd": _crowd("accuracy"),
         "crowd-means": _crowd_means(),
@@ -114,6 +118,23 @@ def _tables(studies: list[dict[str, Any]], columns: tuple[str, ...]) -> str:
     return "\n\n".join(part for part in parts if part)
 
 
+def _file_of(name: str) -> str:
+    """The study file, which those of studies/refine.py share."""
+    return REFINED_FILE if name.startswith("refine-") else name
+
+
+def _refined(studies: list[dict[str, Any]]) -> str:
+    """Scores of refined labels beside the references, and differences from the majority."""
+    rows = []
+    for study in studies:
+        arms, references = study["arms"], study["references"]
+        cells = [_span(study["weak"]), _span(references["gold_only"])]
+        cells += [_span(arms[name]["score"]) for name in REFINED]
+        rows.append(row_of(study["study"], *cells, _span(study["ceiling"])))
+    head = table_head("study", "floor", "gold_only", *REFINED, "ceiling")
+    return "\n".join([*head, *rows])
+
+
 def _made(studies: list[dict[str, Any]]) -> str:
     rows = []
     for study in studies:
@@ -122,7 +143,7 @@ def _made(studies: list[dict[str, Any]]) -> str:
         minutes = sum(costs["seconds"].values()) / 60
         rows.append(
             row_of(
-                f"[{study['study']}](../studies/{study['study']}.yaml)",
+                f"[{study['study']}](../studies/{_file_of(study['study'])}.yaml)",
                 *sizes,
                 str(len(study["seeds"])),
                 f"{costs['trainings']}",

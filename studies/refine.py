@@ -13,7 +13,7 @@ import steelyard as sy
 
 HERE = Path(__file__).parent
 CHOSEN_ON = ("sst2", "trec", "davidson_hate")
-"""Sets on whose training rows the settings of `refine` were chosen."""
+"""Sets on which the settings of `refine` were chosen."""
 OTHERS = (
     *("customer_reviews", "ag_news", "goemotions_ekman", "wts_safety", "ethics_justice"),
     "ethics_deontology",
