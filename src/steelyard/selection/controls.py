@@ -5,7 +5,7 @@ import numpy as np
 from steelyard.selection.label_and_ties import select
 from steelyard.types import Selection
 
-VERSION = 2  # the arm's own targets, and as many of each class
+VERSION = 3  # the arm's own targets, and as many of each class
 """Raised when controls change without a change of settings."""
 
 
@@ -21,14 +21,12 @@ def random_keep(
         per_class: keep as many of each class as the filter does.
     """
     labels = everything.targets.argmax(axis=1) if per_class else np.zeros(len(everything.ids))
-    rng, kept = np.random.default_rng(seed), selection.weights > 0
+    kept = selection.weights > 0
+    order = np.random.default_rng(seed).permutation(len(labels))  # whatever the classes are called
+    order = order[everything.weights[order] > 0]
     drawn = np.concatenate(
         [
-            rng.choice(
-                np.flatnonzero((everything.weights > 0) & (labels == label)),
-                int((kept & (labels == label)).sum()),
-                replace=False,
-            )
+            order[labels[order] == label][: int((kept & (labels == label)).sum())]
             for label in np.unique(labels[kept])
         ]
     )
