@@ -1,6 +1,7 @@
 """For every test: no network, no hub, and few drawn examples."""
 
 import os
+import signal
 import socket
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -15,6 +16,9 @@ os.environ["HF_HUB_OFFLINE"] = "1"  # read when huggingface_hub is first importe
 os.environ.setdefault(
     "OMP_NUM_THREADS", "1"
 )  # tiny models are faster so, and tests run side by side
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # of a shell's background jobs
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 hypothesis.settings.register_profile(
     "quick",

@@ -11,7 +11,7 @@ from sklearn.metrics import roc_auc_score
 from steelyard.reliability import Hierarchical, Majority, Robust
 from steelyard.reliability.confidence import with_confidence
 from steelyard.reliability.vote_table import VoteTable
-from steelyard.types import ABSTAIN, Floats, Ints, Reliability, Votes
+from steelyard.types import ABSTAIN, NO_CANDIDATE, Floats, Ints, Reliability, Votes
 from steelyard.types.weighted_shares import voter_accuracies, weighted_shares
 from steelyard.votes_io.read_votes import read_votes
 from vote_tables import votes
@@ -27,6 +27,9 @@ def test_accuracies_and_weighted_shares_by_hand() -> None:
     np.testing.assert_allclose(shares, [[1, 0], [0.275 / 0.4, 0.125 / 0.4]])
     shares = weighted_shares(table, accuracies, np.array([ABSTAIN, 1]))
     np.testing.assert_allclose(shares, [[1, 0], [0, 1]])
+    # A trusted answer that no vote names is no column: the votes stand.
+    unnamed = weighted_shares(table, accuracies, np.array([ABSTAIN, NO_CANDIDATE]))
+    np.testing.assert_allclose(unnamed, [[1, 0], [0.275 / 0.4, 0.125 / 0.4]])
     # A voter below chance keeps the least weight.
     shares = weighted_shares(table, np.array([0.775, 0.3]))
     np.testing.assert_allclose(shares[1], [0.275 / 0.285, 0.01 / 0.285])

@@ -6,12 +6,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from steelyard.errors import InputError
-from steelyard.evaluation.interval import quantile
+from steelyard.evaluation.interval import CONFIDENCE, quantile
 from steelyard.evaluation.pgr import wilcoxon_over_datasets
 from steelyard.types import Floats, Interval
 
 FEWEST_FOR_WILCOXON = 6
 """With fewer data sets its two-sided p cannot be below 0.05."""
+_DRAWS, _BISECTIONS = 2000, 40
 
 
 @dataclass(frozen=True)
@@ -33,7 +34,9 @@ def random_effects(effects: Sequence[float], errors: Sequence[float]) -> OverDat
     tau2: Paule-Mandel, so that sum (y - mean)^2 / (error^2 + tau2) = k - 1, or 0. Interval: t with
     k - 1 degrees of freedom and the variance q / sum(w), w = 1 / (error^2 + tau2), where
     q = sum w (y - mean)^2 / (k - 1), at least 1, so that agreement by luck makes no interval
-    narrower than the errors alone do. Prediction: mean +- t of k - 2 * sqrt(tau2 + q / sum(w)).
+    narrower than the errors alone do. Prediction: quantiles of 2,000 draws of the true effect on
+    another data set, with a tau2 of its confidence distribution (where the sum above is a draw of
+    chi-squared with k - 1 degrees of freedom, or 0) and a mean given that.
 
     Args:
         effects: (k,), such as paired differences, all in one unit.
@@ -44,8 +47,9 @@ def random_effects(effects: Sequence[float], errors: Sequence[float]) -> OverDat
 
     Source: Paule and Mandel 1982, doi:10.6028/jres.087.022; Hartung and Knapp 2001,
     doi:10.1002/sim.791 (q at least 1: Roever, Knapp and Friede 2015,
-    doi:10.1186/s12874-015-0091-1); prediction: Higgins, Thompson and Spiegelhalter 2009,
-    doi:10.1111/j.1467-985X.2008.00552.x.
+    doi:10.1186/s12874-015-0091-1); prediction: Nagashima, Noma and Furukawa 2019,
+    doi:10.1177/0962280218773520 (with that q). The usual interval, with a t of k - 2 degrees of
+    freedom, holds the effect in .88 of cases with 8 data sets, since it takes tau2 for known.
     """
     y, variance = np.asarray(effects, float), np.asarray(errors, float) ** 2
     if len(y) < 2 or y.shape != variance.shape:
@@ -64,30 +68,52 @@ def random_effects(effects: Sequence[float], errors: Sequence[float]) -> OverDat
     from scipy.special import stdtr
 
     half = quantile(k - 1) * error
-    wide = quantile(k - 2) * float(np.sqrt(tau2 + error**2)) if k > 2 else 0.0
-    fixed = _cochran(y, variance, 0.0)
+    fixed = float(_cochran(y, variance, np.zeros(1))[0])
     return OverDatasets(
         datasets=k,
         mean=Interval(mean, mean - half, mean + half),
         p=float(2 * stdtr(k - 1, -abs(mean) / error)),
         tau2=tau2,
         i2=max(0.0, 1 - (k - 1) / fixed) if fixed > 0 else 0.0,
-        prediction=Interval(mean, mean - wide, mean + wide) if k > 2 else None,
+        prediction=Interval(mean, *_predicted(y, variance)) if k > 2 else None,
         wilcoxon=wilcoxon_over_datasets(list(y)) if k >= FEWEST_FOR_WILCOXON else None,
     )
 
 
 def _paule_mandel(y: Floats, variance: Floats) -> float:
     """The tau2 >= 0 at which the weighted squares are what k - 1 degrees of freedom expect."""
-    from scipy.optimize import brentq
-
-    expected = len(y) - 1
-    if _cochran(y, variance, 0.0) <= expected:
-        return 0.0
-    most = float(((y - y.mean()) ** 2).sum())  # there no weighted square exceeds its share
-    return float(brentq(lambda tau2: _cochran(y, variance, tau2) - expected, 0.0, most, xtol=1e-15))
+    return float(_tau2_of(y, variance, np.array([len(y) - 1.0]))[0])
 
 
-def _cochran(y: Floats, variance: Floats, tau2: float) -> float:
-    weights = 1 / (variance + tau2)
-    return float(weights @ (y - weights @ y / weights.sum()) ** 2)
+def _predicted(y: Floats, variance: Floats) -> tuple[float, float]:
+    """Ends of the interval for the true effect on another data set."""
+    rng, k = np.random.default_rng(0), len(y)
+    tau2 = _tau2_of(y, variance, rng.chisquare(k - 1, _DRAWS))
+    weights = 1 / (variance + tau2[:, None])
+    total = weights.sum(axis=1)
+    q = np.maximum(1.0, _cochran(y, variance, tau2) / (k - 1))
+    mean = weights @ y / total - rng.standard_t(k - 1, _DRAWS) * np.sqrt(q / total)
+    drawn = mean + np.sqrt(tau2) * rng.standard_normal(_DRAWS)
+    low, high = np.quantile(drawn, [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2])
+    return float(low), float(high)
+
+
+def _tau2_of(y: Floats, variance: Floats, squares: Floats) -> Floats:
+    """The tau2 >= 0 at which the weighted squares, which fall with it, are these, (B,); or 0."""
+    low = np.zeros(len(squares))
+    high = np.full(len(squares), float(((y - y.mean()) ** 2).sum()) + 1e-12)
+    while (above := _cochran(y, variance, high) > squares).any():
+        high[above] *= 4
+    for _ in range(_BISECTIONS):
+        middle = (low + high) / 2
+        above = _cochran(y, variance, middle) > squares
+        low, high = np.where(above, middle, low), np.where(above, high, middle)
+    return np.where(_cochran(y, variance, np.zeros(len(squares))) <= squares, 0.0, high)
+
+
+def _cochran(y: Floats, variance: Floats, tau2: Floats) -> Floats:
+    """Weighted squares about the weighted mean at each tau2, (B,)."""
+    weights = 1 / (variance + tau2[:, None])
+    mean = weights @ y / weights.sum(axis=1)
+    squares: Floats = (weights * (y - mean[:, None]) ** 2).sum(axis=1)
+    return squares

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from steelyard.types import Floats, Ints, one_hot
+from steelyard.types.arrays import expected_hits
 
 SMALLEST = 1e-7  # probability below which the log loss grows no further: 16.1 nats
 BINS = 15
@@ -38,14 +39,15 @@ def squared_calibration_error(truth: Ints, probs: Floats, counts: Counts | None 
 
     sum over 15 bins of equal size of n_b / N (d_b^2 - v_b), with d_b the mean of right - confidence
     in a bin and v_b its squared standard error, which d_b^2 contains on average. The estimate may
-    be negative. Confidence is the largest probability; the bins are those of all items. Resamples
-    vary around d_b without its bias, or their spread would be too wide.
+    be negative. Confidence is the largest probability; of k tied classes each is the answer 1/k of
+    the time. The bins are those of all items. Resamples vary around d_b without its bias, or their
+    spread would be too wide.
 
     Source: Kumar, Liang and Ma 2019, arXiv:1909.10155, section 4 (here the variance is that of
     right - confidence, so that bins may be wide).
     """
     confidence = probs.max(axis=1)
-    excess = (probs.argmax(axis=1) == truth) - confidence
+    excess = expected_hits(truth, probs) - confidence
     order = np.argsort(confidence, kind="stable")
     bins = min(BINS, max(1, len(truth) // 2))
     group = np.empty(len(truth), dtype=np.int64)

@@ -26,7 +26,7 @@ def weighted_shares(votes: Votes, accuracies: Floats, gold: Ints | None = None) 
     """Share of each answer in votes weighted by how far their voters are above chance, (N, K).
 
     The weight of a vote is a_v - 1/K_i, at least ABOVE_CHANCE. Examples with a trusted answer give
-    it share 1; rows of others without votes are 0.
+    it share 1, unless no vote names it; rows of others without votes are 0.
     """
     example, voter, answer = _readable(votes)
     n, k = len(votes.ids), votes.num_classes
@@ -34,7 +34,7 @@ def weighted_shares(votes: Votes, accuracies: Floats, gold: Ints | None = None) 
     total = tally(example * k + answer, n * k, np.maximum(above, ABOVE_CHANCE)).reshape(n, k)
     shares: Floats = total / np.maximum(total.sum(axis=1, keepdims=True), ABOVE_CHANCE / 2)
     if gold is not None:
-        trusted = np.flatnonzero(gold != ABSTAIN)
+        trusted = np.flatnonzero(gold >= 0)
         shares[trusted] = 0.0
         shares[trusted, gold[trusted]] = 1.0
     return shares
