@@ -15,7 +15,8 @@ from steelyard.evaluation.open_answers import (
     candidate_numbers,
     canonical_truth,
     grade_texts,
-    most_voted_texts,
+    grade_tied_texts,
+    tied_texts,
 )
 from steelyard.evaluation.slot_metrics import count_slots
 from steelyard.types import ABSTAIN, NO_CANDIDATE, Votes
@@ -41,27 +42,20 @@ def test_equal_numbers_are_equal_answers() -> None:
 def test_votes_are_right_where_the_winner_is() -> None:
     rows = [[2, 2, 1], [0, 0, ABSTAIN], [ABSTAIN] * 3, [0, 0, 1]]
     cast = table(rows)
-    assert most_voted_texts(cast) == ("1200", "5", None, "1")
-    graded = grade_texts(most_voted_texts(cast), ["1200", "6", "5", "1"], "number")
+    assert tied_texts(cast) == (("1200",), ("5",), (), ("1",))
+    graded = grade_tied_texts(tied_texts(cast), ["1200", "6", "5", "1"], "number")
     # "a": 1200 wins two to one; "b": 5 is not what is right; "c": silence; "d": 1 wins.
     assert graded.tolist() == [[1, 0], [0, 1], [0, 1], [1, 0]]
     score = measure("accuracy", np.zeros(4, dtype=np.int64), [[graded]], draw_resamples(4))
     assert score.value == 0.5
 
 
-def test_a_tie_favours_no_candidate() -> None:
-    size = 400
-    cast = votes([[0, 1]] * size, candidates=np.full(size, 2), candidate_texts=(("1", "2"),) * size)
-    first = np.mean([text == "1" for text in most_voted_texts(cast)])
-    assert abs(first - 0.5) < 0.1  # 4 standard errors of a fair draw
-
-
 def test_a_silent_voter_is_wrong_even_where_nobody_gave_the_truth() -> None:
-    assert most_voted_texts(table([[ABSTAIN]] * 4)) == (None,) * 4
-    assert (
-        most_voted_texts(votes([[]] * 2, candidates=np.zeros(2), candidate_texts=((), ())))
-        == (None,) * 2
+    assert tied_texts(table([[ABSTAIN]] * 4)) == ((),) * 4
+    unnamed = votes(
+        np.zeros((2, 0), np.int64), candidates=np.zeros(2, np.int64), candidate_texts=((), ())
     )
+    assert tied_texts(unnamed) == ((), ())
     assert grade_texts([None] * 2, ["72", "5"], "number").tolist() == [[0, 1], [0, 1]]
 
 

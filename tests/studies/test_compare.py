@@ -86,7 +86,7 @@ def table(right: np.ndarray, ids: tuple[str, ...] | None = None) -> PredictionTa
         labels = np.where(row, np.arange(size) % 2, 1 - np.arange(size) % 2)
         probs = np.where(np.arange(2) == labels[:, None], 0.8, 0.2)
         answers = tuple(("no", "yes")[k] for k in labels)
-        students.append(Predicted("filter", seed, answers, row.astype(np.int64), probs))
+        students.append(Predicted("filter", seed, answers, row.astype(np.float64), probs))
     return PredictionTable(names, truth, ("no", "yes"), tuple(students))
 
 

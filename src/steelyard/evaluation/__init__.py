@@ -1,6 +1,7 @@
 """6. Evaluation: scores with intervals, the performance gap recovered, quality of labels."""
 
 from steelyard.evaluation.base_metric import BaseMetric as BaseMetric
+from steelyard.evaluation.base_metric import metric_facts as metric_facts
 from steelyard.evaluation.calibration import calibrate as calibrate
 from steelyard.evaluation.error_detection import ErrorDetection as ErrorDetection
 from steelyard.evaluation.error_detection import detect_errors as detect_errors
@@ -27,7 +28,6 @@ from steelyard.evaluation.open_answers import candidate_numbers as candidate_num
 from steelyard.evaluation.open_answers import canonical_truth as canonical_truth
 from steelyard.evaluation.open_answers import grade_texts as grade_texts
 from steelyard.evaluation.open_answers import grade_tied_texts as grade_tied_texts
-from steelyard.evaluation.open_answers import most_voted_texts as most_voted_texts
 from steelyard.evaluation.open_answers import tied_texts as tied_texts
 from steelyard.evaluation.pgr import PGR as PGR
 from steelyard.evaluation.pgr import Difference as Difference

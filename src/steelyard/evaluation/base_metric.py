@@ -1,11 +1,12 @@
 """A metric from outside the package."""
 
+from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict
 
-from steelyard.evaluation.metrics import Counts
+from steelyard.evaluation.metrics import LIMITS, LOWER_IS_BETTER, Counts, Metric, find_metric
 from steelyard.types import Floats, Ints
 from steelyard.types.task_kinds import AnswerForm, refuse_kind
 
@@ -43,3 +44,29 @@ class BaseMetric(BaseModel):
         items = np.arange(len(truth))
         rows = (np.repeat(items, count.astype(np.int64)) for count in counts)
         return np.array([self.score(truth[r], probs[r]) for r in rows], dtype=np.float64)
+
+
+@dataclass(frozen=True)
+class MetricFacts:
+    """What is asked of a metric, whether it is the package's or a researcher's."""
+
+    name: str
+    score: Metric
+    lower_is_better: bool
+    limits: tuple[float, float]  # smallest and largest possible score
+
+    def of(self, truth: Ints, probs: Floats) -> float:
+        """The score of probabilities (N, K) on true class numbers (N,); nan if undefined."""
+        return float(self.score(truth, probs, None)[0]) if len(truth) else float("nan")
+
+
+def metric_facts(metric: str | BaseMetric) -> MetricFacts:
+    """Name, function, direction and limits of a metric.
+
+    Raises:
+        ConfigError: no metric has this name.
+    """
+    if isinstance(metric, BaseMetric):
+        return MetricFacts(metric.kind, metric.resampled, metric.lower_is_better, metric.limits)
+    limits = LIMITS.get(metric, (0.0, 1.0))
+    return MetricFacts(metric, find_metric(metric), metric in LOWER_IS_BETTER, limits)

@@ -26,8 +26,8 @@ import numpy as np
 import numpy.typing as npt
 
 from steelyard.errors import InputError
-from steelyard.evaluation.base_metric import BaseMetric
-from steelyard.evaluation.metrics import LIMITS, LOWER_IS_BETTER, Counts, Metric, find_metric
+from steelyard.evaluation.base_metric import BaseMetric, metric_facts
+from steelyard.evaluation.metrics import Counts
 from steelyard.types import Floats, Interval, Ints
 
 CONFIDENCE = 0.95
@@ -130,26 +130,28 @@ def measure(
         InputError: shapes do not match, or the metric is undefined on these items or on more than
             half of the resamples.
     """
-    score: Metric
-    if isinstance(metric, BaseMetric):
-        name, score = metric.kind, metric.resampled
-        lower_is_better, limits = metric.lower_is_better, metric.limits
-    else:
-        name, score, lower_is_better = metric, find_metric(metric), metric in LOWER_IS_BETTER
-        limits = LIMITS.get(name, (0.0, 1.0))
+    facts = metric_facts(metric)
+    score = facts.score
     _check_shapes(truth, probs, resamples)
     seeds = [np.mean([score(truth, p, None)[0] for p in members]) for members in probs]
     resampled = [
         np.mean([score(truth, p, resamples) for p in members], axis=0) for members in probs
     ]
-    scores = Scores(name, len(truth), np.array(seeds), np.array(resampled), lower_is_better, limits)
+    scores = Scores(
+        facts.name,
+        len(truth),
+        np.array(seeds),
+        np.array(resampled),
+        facts.lower_is_better,
+        facts.limits,
+    )
     undefined = float(np.isnan(scores.resampled).any(axis=0).mean())
     if np.isnan(scores.seeds).any() or undefined > 0.5:
         classes, sizes = np.unique(truth, return_counts=True)
         class_sizes = ", ".join(f"{c}: {n}" for c, n in zip(classes, sizes, strict=True))
         raise InputError(
-            f"`{name}` must be defined on the test items and on most resamples of them, but is "
-            f"undefined on {undefined:.0%} of the resamples (items of each true class: "
+            f"`{facts.name}` must be defined on the test items and on most resamples of them, but "
+            f"is undefined on {undefined:.0%} of the resamples (items of each true class: "
             f"{class_sizes}). Take more test items, or a metric that is always defined, such as "
             "accuracy."
         )

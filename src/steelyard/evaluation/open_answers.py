@@ -10,7 +10,6 @@ from steelyard.evaluation.slot_metrics import count_slots
 from steelyard.prompts import AnswerFormat, canonical
 from steelyard.prompts.parse_slots import Slot, read_slots
 from steelyard.types import NO_CANDIDATE, Floats, Ints, Votes
-from steelyard.types.arrays import random_choice
 
 
 def canonical_truth(
@@ -102,18 +101,6 @@ def grade_tied_texts(
 def _sorted_slots(text: str | None) -> list[Slot] | None:
     slots = read_slots(text)
     return None if slots is None else sorted(slots)
-
-
-def most_voted_texts(votes: Votes) -> tuple[str | None, ...]:
-    """The answer with most readable votes on each open question, None without votes, (N,).
-
-    Ties are broken at random, depending on the row alone; `tied_texts` has all of them.
-    """
-    if not votes.num_classes:
-        return (None,) * len(votes.ids)
-    best = random_choice(votes.counts == votes.counts.max(axis=1, keepdims=True))
-    rows = zip(votes.candidate_texts, best, votes.answered, strict=True)
-    return tuple(texts[k] if is_answered else None for texts, k, is_answered in rows)
 
 
 def tied_texts(votes: Votes) -> tuple[tuple[str, ...], ...]:

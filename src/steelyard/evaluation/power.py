@@ -63,18 +63,3 @@ def equivalence_margin(difference: float, error: float, freedom: float) -> float
     Source: Schuirmann 1987, doi:10.1007/BF01068419.
     """
     return abs(difference) + quantile(freedom, 0.95) * error
-
-
-def equivalence_p(difference: float, error: float, freedom: float, margin: float) -> float:
-    """p of the two one-sided tests that a difference lies outside (-margin, margin).
-
-    >>> round(equivalence_p(0.0, 0.01, float("inf"), 0.02), 4)  # normal tail beyond 2
-    0.0228
-    """
-    from scipy.special import ndtr, stdtr
-
-    lead = margin - abs(difference)
-    if error <= 0:
-        return 0.0 if lead > 0 else 1.0
-    tail = ndtr(-lead / error) if np.isinf(freedom) else stdtr(freedom, -lead / error)
-    return float(tail)

@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 
 from steelyard.data import take
-from steelyard.evaluation import LOWER_IS_BETTER, BaseMetric, find_metric
+from steelyard.evaluation import metric_facts
 from steelyard.models.checkpoints import Checkpoints
-from steelyard.store.store import Recipe, fingerprint, library_versions
+from steelyard.store.store import fingerprint
 from steelyard.student import Student, TrainingData, TrainingOptions
 from steelyard.studies.grading import Answers, grade
-from steelyard.studies.parts import foreign_path
+from steelyard.studies.parts import student_recipe
 from steelyard.studies.references import known_rows
 from steelyard.studies.run import Run
 from steelyard.types import Split
@@ -99,25 +99,15 @@ def _held_out_score(run: Run, epochs: int, trained_on: Split, held_out: Split) -
     data = TrainingData(run.study.task, task.classes, *rows[:3])
     steps = student.planned_steps(len(trained_on.truth))
     model = student.pretrained
-    recipe = Recipe(
-        kind="student",
-        version=student.versions(),
-        settings={
-            **student.model_dump(mode="json"),
-            **foreign_path(student),
-            "seed": seed,
-            "steps": steps,
-        },
-        inputs={
-            "questions": fingerprint(tuple(data.questions)),
-            "targets": fingerprint((data.targets, data.weights)),
-            "asked": fingerprint((held_out.questions, held_out.truth, held_out.reference_texts)),
-            "metric": fingerprint(run.study.metric_name),
-            "classes": fingerprint(data.classes),
-            "model": "" if model is None else run.identity(model),
-        },
-        libraries=library_versions(*student.libraries),
-    )
+    inputs = {
+        "questions": fingerprint(tuple(data.questions)),
+        "targets": fingerprint((data.targets, data.weights)),
+        "asked": fingerprint((held_out.questions, held_out.truth, held_out.reference_texts)),
+        "metric": fingerprint(run.study.metric_name),
+        "classes": fingerprint(data.classes),
+        "model": "" if model is None else run.identity(model),
+    }
+    recipe = student_recipe(student, seed, steps, inputs)
 
     def make(work: Path) -> dict[str, Any]:
         options = TrainingOptions(seed, steps, Checkpoints(work), run.states(student))
@@ -130,20 +120,15 @@ def _held_out_score(run: Run, epochs: int, trained_on: Split, held_out: Split) -
 
 
 def _score(run: Run, held_out: Split, answers: Answers) -> float:
-    metric = run.study.metric
     table = grade(run, held_out, answers, run.study.metric_name)
-    if isinstance(metric, BaseMetric):
-        return metric.score(held_out.truth, table)
-    return float(find_metric(metric)(held_out.truth, table, None)[0])
+    return metric_facts(run.study.metric).of(held_out.truth, table)
 
 
 def _quality(run: Run, score: float) -> float:
     """A score in the direction in which higher is better; undefined is worst."""
     if score != score:
         return -float("inf")
-    metric = run.study.metric
-    lower = metric.lower_is_better if isinstance(metric, BaseMetric) else metric in LOWER_IS_BETTER
-    return -score if lower else score
+    return -score if metric_facts(run.study.metric).lower_is_better else score
 
 
 def _student(run: Run, epochs: int | None) -> Student:

@@ -84,7 +84,7 @@ def _scores(
         truth, probs = np.array(names), [students[s].probs[order] for s in seeds]
     elif metric == "accuracy":
         truth = np.zeros(len(order), dtype=np.int64)
-        right = [students[s].right[order].astype(np.float64) for s in seeds]
+        right = [students[s].right[order] for s in seeds]
         probs = [np.column_stack([row, 1 - row]) for row in right]
     else:
         find_metric(metric)

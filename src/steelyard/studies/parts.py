@@ -15,6 +15,7 @@ from steelyard.io.plugins import check_not_taken, class_path, find_plugin, is_fo
 from steelyard.objectives import Objective, ObjectiveSettings
 from steelyard.reliability import BaseEstimator, EstimatorSettings
 from steelyard.selection import BaseSelector, SelectorSettings
+from steelyard.store.store import Recipe, library_versions
 from steelyard.student import Student, StudentSettings
 from steelyard.supervision import BaseSupervisor, SupervisorSettings
 
@@ -92,6 +93,20 @@ else:
     AnySelector = _open(SelectorSettings, "select", "BaseSelector")
     AnyStudent = _open(StudentSettings, "fit", "BaseStudent")
     AnySupervisor = _open(SupervisorSettings, "vote", "BaseSupervisor")
+
+
+def student_recipe(
+    student: Student, seed: int, steps: int | None, inputs: Mapping[str, str]
+) -> Recipe:
+    """What a trained student was made of: its settings, seed and steps, and what it learned."""
+    settings = student.model_dump(mode="json")
+    return Recipe(
+        kind="student",
+        version=student.versions(),
+        settings={**settings, **foreign_path(student), "seed": seed, "steps": steps},
+        inputs=dict(inputs),
+        libraries=library_versions(*student.libraries),
+    )
 
 
 def foreign_path(part: object) -> dict[str, str]:

@@ -2,17 +2,22 @@
 
 import numpy as np
 
+from steelyard.evaluation import without_abstentions
 from steelyard.studies.grading import grade
 from steelyard.studies.predictions_file import Predicted, PredictionTable
 from steelyard.studies.run import Run
 from steelyard.studies.training import CEILING, TrainedStudent, train_student, why_untrained
+from steelyard.types.arrays import expected_hits, leaders
+
+TIED = " | "
+"""Between tied answers."""
 
 
 def predictions_of(run: Run) -> PredictionTable:
-    """Every arm's and the ceiling's answers to the test questions in each seed of the study."""
+    """Answers of the ceiling, the references and every arm to the test questions in each seed."""
     test = run.task(run.study.seed_list[0]).test
     classes = run.task(run.study.seed_list[0]).classes
-    names = [CEILING, *(arm.name for arm in run.study.all_arms)]
+    names = [CEILING, *run.study.reference_names, *(arm.name for arm in run.study.all_arms)]
     truth = tuple(classes[k] for k in test.truth) if classes else run.reference_texts(test)
     students = [
         _predicted(run, train_student(run, seed, name), name, seed, classes)
@@ -28,12 +33,12 @@ def _predicted(
 ) -> Predicted:
     test = run.task(run.study.seed_list[0]).test
     table = grade(run, test, student.answers, "accuracy")
-    right = (table.argmax(axis=1) == test.truth).astype(np.int64)
+    right = expected_hits(test.truth, table)
     texts = student.record.get("answers")
     if texts is not None:
         answers = tuple("" if text is None else text for text in texts)
         return Predicted(name, seed, answers, right, np.zeros((len(right), 0)))
     probs = student.predictions.probs
-    readable = (*classes, *[""] * (probs.shape[1] - len(classes)))
-    answers = tuple(readable[k] for k in probs.argmax(axis=1))
+    named = leaders(without_abstentions(probs, len(classes))) > 0
+    answers = tuple(TIED.join(np.array(classes)[row]) for row in named)
     return Predicted(name, seed, answers, right, probs[:, : len(classes)])

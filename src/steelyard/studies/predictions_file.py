@@ -10,7 +10,7 @@ import numpy as np
 
 from steelyard.errors import InputError
 from steelyard.io.atomic import write_text
-from steelyard.types import Floats, Ints
+from steelyard.types import Floats
 
 PREDICTIONS = "predictions.csv"
 FIXED = ("arm", "seed", "id", "truth", "answer", "right")
@@ -23,8 +23,8 @@ class Predicted:
 
     arm: str
     seed: int
-    answers: tuple[str, ...]  # (N,), empty where it could not be read
-    right: Ints  # (N,), 1 or 0
+    answers: tuple[str, ...]  # (N,), empty where it could not be read; tied ones between ` | `
+    right: Floats  # (N,), 1, 0, or 1/k where the truth is one of k tied answers
     probs: Floats  # (N, K), or (N, 0) of open answers
 
 
@@ -48,7 +48,7 @@ def write_predictions(table: PredictionTable, path: Path) -> None:
             table.ids, table.truth, student.answers, student.right, student.probs, strict=True
         )
         writer.writerows(
-            (student.arm, student.seed, *row[:3], int(row[3]), *(f"{p:.9g}" for p in row[4]))
+            (student.arm, student.seed, *row[:3], *(f"{p:.9g}" for p in (row[3], *row[4])))
             for row in rows
         )
     write_text(path, text.getvalue())
@@ -87,7 +87,7 @@ def _table(header: Sequence[str], rows: Sequence[list[str]]) -> PredictionTable:
         if tuple(row[2] for row in part) != ids:
             raise ValueError(f"`{arm}`, seed {seed}, has other test rows than the first arm")
         probs = np.array([row[width:] for row in part], dtype=np.float64)
-        right = np.array([row[5] for row in part], dtype=np.int64)
+        right = np.array([row[5] for row in part], dtype=np.float64)
         students.append(Predicted(arm, seed, tuple(row[4] for row in part), right, probs))
     classes = tuple(name.removeprefix(PROBABILITY) for name in header[width:])
     return PredictionTable(ids, tuple(row[3] for row in first), classes, tuple(students))

@@ -6,12 +6,12 @@ from typing import Any, NamedTuple
 
 from steelyard.models.checkpoints import Checkpoints
 from steelyard.objectives import CROSS_ENTROPY
-from steelyard.store.store import Recipe, fingerprint, library_versions
+from steelyard.store.store import fingerprint
 from steelyard.student import TrainedModel, TrainingData, TrainingOptions, UntrainedStudent
 from steelyard.student.preference_stage import PreferenceStage
 from steelyard.studies.ceiling import ceiling_steps
 from steelyard.studies.grading import Answers, grade
-from steelyard.studies.parts import foreign_path
+from steelyard.studies.parts import foreign_path, student_recipe
 from steelyard.studies.preferring import prefer, stage_fingerprint
 from steelyard.studies.reference_names import GOLD_AND_WEAK, is_reference, is_untrained
 from steelyard.studies.references import known_rows, reference_rows, with_choices
@@ -72,18 +72,7 @@ def _train(run: Run, seed: int, name: str) -> TrainedStudent:
     task, student = run.task(seed), run.study.student
     data, selection = training_set(run, seed, name)
     steps = planned_steps(run, seed, name, data)
-    recipe = Recipe(
-        kind="student",
-        version=student.versions(),
-        settings={
-            **student.model_dump(mode="json"),
-            **foreign_path(student),
-            "seed": seed,
-            "steps": steps,
-        },
-        inputs=_inputs(run, seed, name, data),
-        libraries=library_versions(*student.libraries),
-    )
+    recipe = student_recipe(student, seed, steps, _inputs(run, seed, name, data))
 
     def make(work: Path) -> dict[str, Any]:
         options = TrainingOptions(seed, steps, Checkpoints(work), run.states(student))

@@ -7,10 +7,9 @@ from typing import Any
 import numpy as np
 
 from steelyard.evaluation import (
-    BaseMetric,
-    find_metric,
     mean_interval,
     measure,
+    metric_facts,
     paired_difference,
     performance_gap_recovered,
 )
@@ -31,7 +30,6 @@ def best_of_arms(scores: StudyScores) -> dict[str, Any] | None:
     half (`evaluation.choice`), so that neither the rows nor the training that is measured has
     chosen it. None without an arm, other than naive, that was trained in every seed.
     """
-
     study, every = scores.run.study, list(range(len(scores.seeds)))
     names = [
         arm.name
@@ -72,8 +70,4 @@ def best_of_arms(scores: StudyScores) -> dict[str, Any] | None:
 
 
 def _score(scores: StudyScores, table: Floats, part: Any) -> float:
-    metric = scores.run.study.metric
-    function = metric.resampled if isinstance(metric, BaseMetric) else find_metric(metric)
-    if not part.any():
-        return float("nan")
-    return float(function(scores.truth[part], table[part], None)[0])
+    return metric_facts(scores.run.study.metric).of(scores.truth[part], table[part])
