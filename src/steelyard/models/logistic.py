@@ -50,7 +50,12 @@ class Head:
         return probs
 
 
-def fit_heads(features: Features, targets_of: Sequence[HeadTargets], strength: float) -> list[Head]:
+def fit_heads(
+    features: Features,
+    targets_of: Sequence[HeadTargets],
+    strength: float | Sequence[float],
+    tolerance: float = TOLERANCE,
+) -> list[Head]:
     """The head of each training set: the one that minimises over W (d, P) and b
 
         C sum_i w_i (-sum_k t_ik ln p_ik) + |W|^2 / 2
@@ -62,19 +67,22 @@ def fit_heads(features: Features, targets_of: Sequence[HeadTargets], strength: f
     Args:
         features: (N, d), of a similar scale in all columns.
         targets_of: training sets, on the same rows or others.
-        strength: C, above 0.
+        strength: C, above 0; of all heads, or of each.
+        tolerance: slope of the mean loss at which a head has converged.
 
     Raises:
         InputError: targets of fewer than two classes.
         TrainingError: a head does not converge.
     """
     heads: dict[int, Head] = {}
+    strengths = [strength] * len(targets_of) if isinstance(strength, float) else strength
     classes_of = [_classes(head) for head in targets_of]
     for binary in (True, False):
         alike = [i for i, classes in enumerate(classes_of) if (len(classes) == 2) == binary]
         for group in _groups(targets_of, alike):
-            stack = _Stack.of(features, [targets_of[i] for i in group], binary, strength)
-            heads |= dict(zip(group, stack.solve(), strict=True))
+            training_sets = [targets_of[i] for i in group]
+            stack = _Stack.of(features, training_sets, binary, [strengths[i] for i in group])
+            heads |= dict(zip(group, stack.solve(tolerance), strict=True))
     return [heads[i] for i in range(len(targets_of))]
 
 
@@ -125,7 +133,11 @@ class _Stack:
 
     @classmethod
     def of(
-        cls, features: Features, targets_of: Sequence[HeadTargets], binary: bool, strength: float
+        cls,
+        features: Features,
+        targets_of: Sequence[HeadTargets],
+        binary: bool,
+        strengths: Sequence[float],
     ) -> "_Stack":
         kept = [head.rows[head.weights > 0] for head in targets_of]
         rows = np.unique(np.concatenate(kept))
@@ -143,7 +155,7 @@ class _Stack:
             kept_rows, classes = head.weights > 0, _classes(head)
             position = np.searchsorted(rows, head.rows[kept_rows])
             columns = classes[1:] if binary else slice(None)
-            weights[position, h] = strength * head.weights[kept_rows]
+            weights[position, h] = strengths[h] * head.weights[kept_rows]
             targets[position, h] = head.targets[kept_rows][:, columns]
             present[h, classes] = True
         spread = np.append(np.maximum(squares, 0), 1.0)
@@ -152,13 +164,13 @@ class _Stack:
         curvatures, rotations = np.linalg.eigh(middle)
         return cls(inputs, axes, centre, spread, targets, weights, present, rotations, curvatures)
 
-    def solve(self) -> list[Head]:
+    def solve(self, tolerance: float) -> list[Head]:
         total = self.weights.sum(axis=0)  # (H,)
         shape = (len(total), self.inputs.shape[1], self.targets.shape[2])
         # the curvature for labels that features explain is about 0.7 times that of their shares
         curve = 0.7 * total[:, None, None] * self.spread[:, None] * self.curvatures[:, None]
         inverse = 1 / np.maximum(curve + self._penalty, 1e-3).reshape(len(total), -1)
-        solved = minimise(self.evaluate, inverse, TOLERANCE * total, STEPS)
+        solved = minimise(self.evaluate, inverse, tolerance * total, STEPS)
         if solved is None:
             raise TrainingError(
                 f"A logistic head on {len(self.inputs)} rows does not converge in {STEPS} steps; "

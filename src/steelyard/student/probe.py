@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
 from pydantic import Field
@@ -14,6 +14,7 @@ from steelyard.models.features import read_features
 from steelyard.models.finetune import StatesCache
 from steelyard.models.load import Pretrained, load_tokenizer
 from steelyard.models.logistic import Features, Head, HeadTargets, fit_heads
+from steelyard.models.regularization import choose_strengths
 from steelyard.models.score import Precision
 from steelyard.student.protocol import (
     BaseStudent,
@@ -37,7 +38,7 @@ class Probe(Pretrained, BaseStudent):
         scikit-learn's, solved for all arms and seeds together.
     """
 
-    version: ClassVar[int] = 3
+    version: ClassVar[int] = 4
     libraries: ClassVar[tuple[str, ...]] = ("torch", "transformers", "numpy")
     answer_forms: ClassVar[tuple[AnswerForm, ...]] = ("classes",)
     answers_what: ClassVar[str] = "A probe answers classification"
@@ -46,8 +47,9 @@ class Probe(Pretrained, BaseStudent):
     fits_together: ClassVar[bool] = True
 
     kind: Literal["probe"] = "probe"
-    regularization: float = Field(1.0, gt=0)
-    """C of scikit-learn: larger trusts the labels more."""
+    regularization: Annotated[float, Field(gt=0)] | Literal["auto"] = "auto"
+    """C of scikit-learn: larger trusts the labels more. `auto` takes the one of seven values with
+    the least cross-validated loss on the labels that the head is trained on."""
     max_tokens: int = Field(128, ge=8)
     """Longer inputs are truncated, and counted."""
     precision: Precision = "bf16"
@@ -76,9 +78,15 @@ class Probe(Pretrained, BaseStudent):
             HeadTargets(index, part.targets, part.weights)
             for index, part in zip(rows, data, strict=True)
         ]
-        heads = fit_heads(self.features(questions, states), training_sets, self.regularization)
-        truncated = self._truncated(questions, rows)
-        return [TrainedProbe(self, *of_head) for of_head in zip(heads, truncated, strict=True)]
+        features = self.features(questions, states)
+        given = self.regularization
+        if given == "auto":
+            strengths = choose_strengths(features, training_sets)
+        else:
+            strengths = [given] * len(data)
+        heads = fit_heads(features, training_sets, strengths)
+        parts = zip(heads, strengths, self._truncated(questions, rows), strict=True)
+        return [TrainedProbe(self, *of_head) for of_head in parts]
 
     def frozen_settings(self) -> Mapping[str, Any]:
         """Layers and precision of the features."""
@@ -111,6 +119,7 @@ class TrainedProbe(BaseTrainedStudent):
 
     settings: Probe
     head: Head
+    regularization: float
     truncated: int = 0
 
     def predict(
@@ -120,8 +129,8 @@ class TrainedProbe(BaseTrainedStudent):
         return ModelAnswers(self.head.probabilities(self.settings.features(questions, states)))
 
     def training_record(self) -> dict[str, Any]:
-        """How many training texts were truncated."""
-        return {"truncated": self.truncated}
+        """The C that was used, and how many training texts were truncated."""
+        return {"regularization": self.regularization, "truncated": self.truncated}
 
     def save(self, folder: Path) -> None:
         raise ConfigError(
