@@ -1,4 +1,4 @@
-"""The study refine-customer_reviews on nine data sets: `python studies/refine.py FOLDER [SET...]`.
+"""The study refine-customer_reviews on thirteen data sets: `python studies/refine.py FOLDER [SET...]`.
 
 FOLDER gets one run per set, each resumable. Then `python studies/keep.py FOLDER/*` keeps the
 results, and `steelyard compare FOLDER/*` sums them up.
@@ -12,11 +12,11 @@ import yaml
 import steelyard as sy
 
 HERE = Path(__file__).parent
-CHOSEN_ON = ("sst2", "trec", "davidson_hate")
-"""Sets on which the settings of `refine` were chosen."""
+CHOSEN_ON = ("sst2", "trec", "davidson_hate", "subj", "rotten_tomatoes")
+"""Sets on which the settings of `refine` and of the probe were chosen."""
 OTHERS = (
-    *("customer_reviews", "ag_news", "goemotions_ekman", "wts_safety", "ethics_justice"),
-    "ethics_deontology",
+    *("customer_reviews", "ag_news", "goemotions_ekman", "wts_safety", "ethics_cm"),
+    *("ethics_justice", "ethics_deontology", "real_toxicity_prompts"),
 )
 MACRO_F1 = ("davidson_hate", "goemotions_ekman")
 

@@ -1,5 +1,6 @@
 """Data: read, check, split, and look for leaks."""
 
+from steelyard.data.folds import hold_out as hold_out
 from steelyard.data.generated import generate as generate
 from steelyard.data.leaks import Leak as Leak
 from steelyard.data.leaks import apply_leak_policy as apply_leak_policy

@@ -29,19 +29,22 @@ def choose_strengths(features: Features, targets_of: Sequence[HeadTargets]) -> l
 
     Source: Stone 1974, "Cross-validatory choice and assessment of statistical predictions".
     """
-    folds = [_folds(head) for head in targets_of]
-    trials = [(i, j) for i, of in enumerate(folds) for j, (train, _) in enumerate(of) if train]
-    losses = np.zeros((len(STRENGTHS), len(targets_of)))
-    for s, strength in enumerate(STRENGTHS):
-        trained = [train for i, j in trials if (train := folds[i][j][0]) is not None]
-        for (i, j), head in zip(
-            trials, fit_heads(features, trained, strength, TOLERANCE), strict=True
-        ):
-            held_out = folds[i][j][1]
-            losses[s, i] += _loss(head.probabilities(features[held_out.rows]), held_out)
-    possible = {i for i, _ in trials}
+    trials = [
+        (i, train, rest)
+        for i, head in enumerate(targets_of)
+        for train, rest in _folds(head)
+        if train is not None
+    ]
+    losses = np.zeros((len(targets_of), len(STRENGTHS)))
+    sets = [train for _, train, _ in trials for _ in STRENGTHS]  # those on the same rows together
+    strengths = list(STRENGTHS) * len(trials)
+    heads = iter(fit_heads(features, sets, strengths, TOLERANCE))
+    for i, _, rest in trials:
+        for s in range(len(STRENGTHS)):
+            losses[i, s] += _loss(next(heads).probabilities(features[rest.rows]), rest)
+    possible = {i for i, _, _ in trials}
     order = np.array(STRENGTHS)[::-1]
-    best = order[losses[::-1].argmin(axis=0)]
+    best = order[losses[:, ::-1].argmin(axis=1)]
     return [float(c) if i in possible else MIDDLE for i, c in enumerate(best)]
 
 

@@ -41,7 +41,8 @@ def check_study(run: Run) -> None:
 
 def rounds(run: Run) -> tuple[Jobs, Jobs]:
     """Two rounds of independent jobs (seed, name): votes and ceiling length, then students."""
-    first = [(run.study.seed_list[0], CHOICE)] if has_choice(run) else []
+    chooses = run.folds is None and has_choice(run)
+    first = [(run.study.seed_list[0], CHOICE)] if chooses else []
     return [*first, *((seed, "votes") for seed in run.study.seed_list)], student_jobs(run)
 
 
@@ -63,7 +64,8 @@ def do(run: Run, seed: int, name: str) -> None:
     if name == CHOICE:
         ceiling_length(run)
     elif name == "votes":
-        held_out_accuracy(run, seed)
+        if run.folds is None:
+            held_out_accuracy(run, seed)
         arms = run.study.all_arms
         reasons = [selected_labels(run, seed, arm).reason for arm in arms]
         if all(reasons):

@@ -4,9 +4,9 @@ import functools
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar, cast
+from typing import Any, NamedTuple, TypeVar, cast
 
-from steelyard.data import Leak, LoadedData, apply_leak_policy, find_leaks, load, split
+from steelyard.data import Leak, LoadedData, apply_leak_policy, find_leaks, hold_out, load, split
 from steelyard.evaluation import canonical_truth
 from steelyard.models.finetune import StatesCache
 from steelyard.models.load import Pretrained, identity
@@ -20,6 +20,13 @@ from steelyard.types import Split, Task
 T = TypeVar("T")
 
 
+class Folds(NamedTuple):
+    """Seeds 0, 1, ... are folds: one part of a seed's weak_train is the test split of each."""
+
+    parts: int
+    seed: int
+
+
 @dataclass(frozen=True, eq=False)
 class Run:
     """A study, the store of its results, and what this process has read of them.
@@ -31,11 +38,13 @@ class Run:
         study: what is studied.
         store: where results are kept.
         base: folder that relative data paths start from.
+        folds: of weak_train, where arms are tried on known truth; None for the study itself.
     """
 
     study: Study
     store: Store
     base: Path = Path()
+    folds: Folds | None = None
     _kept: dict[Hashable, Any] = field(default_factory=dict, repr=False)
 
     def once(self, key: Hashable, make: Callable[[], T]) -> T:
@@ -64,8 +73,11 @@ class Run:
         return self.once(("splits", seed), make)
 
     def task(self, seed: int) -> Task:
-        """The splits of a seed after the leak policy."""
-        return self.splits(seed)[0]
+        """The splits of a seed after the leak policy, or with a fold as test split."""
+        if self.folds is None:
+            return self.splits(seed)[0]
+        whole, of = self.splits(self.folds.seed)[0], self.folds
+        return self.once(("fold", seed), lambda: hold_out(whole, seed, of.parts, of.seed))
 
     def questions(self, seed: int, name: str) -> str:
         """Fingerprint of the questions of one split, such as `strong_train`."""
@@ -103,6 +115,6 @@ class Run:
     def _texts(self) -> TextStates:
         tasks = [self.task(seed) for seed in self.study.seed_list]
         splits = [tasks[0].test, *(task.strong_train for task in tasks)]
-        if self.study.reference_names:
+        if self.study.reference_names or self.folds:
             splits += [task.weak_train for task in tasks]
         return TextStates(self.store, [question for part in splits for question in part.questions])

@@ -29,7 +29,7 @@ from steelyard.studies.predictions_file import PREDICTIONS, write_predictions
 from steelyard.studies.progress import StderrProgress, StudyProgress
 from steelyard.studies.results import collect
 from steelyard.studies.results_file import LOCK, RESULTS, STORE
-from steelyard.studies.run import Run
+from steelyard.studies.run import Folds, Run
 from steelyard.studies.votes import MODELS
 from steelyard.types.show import listed
 
@@ -200,6 +200,7 @@ def _do(run: Run, job_executor: executors.Local | executors.Ray, watch: StudyPro
         str(run.base),
         str(run.store.root),
         tuple(map(class_path, classes)),
+        run.folds,
     )
     with _reachable(job_executor, classes) as job_executor:
         for independent in rounds:
@@ -212,7 +213,12 @@ def _do(run: Run, job_executor: executors.Local | executors.Ray, watch: StudyPro
 
 
 def jobs_of_study(
-    study: str, base: str, store: str, classes: tuple[str, ...], batch: jobs.Jobs
+    study: str,
+    base: str,
+    store: str,
+    classes: tuple[str, ...],
+    folds: Folds | None,
+    batch: jobs.Jobs,
 ) -> tuple[int, bool]:
     """Jobs of one process, found by plain values so that any process or machine can do them.
 
@@ -221,17 +227,18 @@ def jobs_of_study(
         base: folder that relative data paths start from.
         store: its folder.
         classes: paths of the classes that were given as objects, which are imported here.
+        folds: of the run.
         batch: the jobs.
 
     Returns:
         The process, and whether all results were in the store already.
     """
-    key = (study, base, store)
+    key = (study, base, store, folds)
     if key not in _RUNS:
         _RUNS.clear()
         context = {CLASSES: [import_class(path) for path in classes]}
         settings = Study.model_validate_json(study, context=context)
-        _RUNS[key] = Run(settings, Store(Path(store)), Path(base))
+        _RUNS[key] = Run(settings, Store(Path(store)), Path(base), folds)
     return _jobs_of(_RUNS[key], batch)
 
 
@@ -260,7 +267,7 @@ def _reachable(
     return executors.Local(1)
 
 
-_RUNS: dict[tuple[str, str, str], Run] = {}
+_RUNS: dict[tuple[str, str, str, Folds | None], Run] = {}
 """The run of this worker process, by its plain values; it lives as long as the process."""
 
 

@@ -46,7 +46,9 @@ def student_jobs(run: Run) -> list[tuple[int, str]]:
 
     Arm by arm and not seed by seed, so that processes start on different data.
     """
-    names = [CEILING, *run.study.reference_names, *(arm.name for arm in run.study.all_arms)]
+    arms = [arm.name for arm in run.study.all_arms if run.folds is None or arm.role == "arm"]
+    ceiling = [CEILING] if run.folds is None else []
+    names = [*ceiling, *run.study.reference_names, *arms]
     return [(seed, name) for name in names for seed in run.study.seed_list]
 
 

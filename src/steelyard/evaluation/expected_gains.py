@@ -1,0 +1,135 @@
+"""Which arm to choose: what past studies say of each, and how it does on rows of known truth."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.special import ndtri
+
+from steelyard.errors import InputError
+from steelyard.evaluation.interval import CONFIDENCE
+from steelyard.types import Floats, Interval
+
+DRAWS = 4000
+FEWEST_SETS = 3
+"""Data sets below which past studies say nothing of how gains vary."""
+UNKNOWN = 0.05
+"""Standard deviation of the gain of an arm that no past study has, in units of the score."""
+
+
+@dataclass(frozen=True, eq=False)
+class PastGains:
+    """Gains of arms over the majority's answers on data sets that were studied before."""
+
+    sets: tuple[str, ...]  # (D,)
+    arms: tuple[str, ...]  # (P,)
+    gains: Floats  # (D, P), differences of scores, higher is better
+
+    def without(self, name: str) -> "PastGains":
+        """The same without one data set."""
+        kept = [i for i, of in enumerate(self.sets) if of != name]
+        return PastGains(tuple(self.sets[i] for i in kept), self.arms, self.gains[kept])
+
+
+@dataclass(frozen=True, eq=False)
+class TriedGains:
+    """Gains of arms over the majority's answers on rows of known truth."""
+
+    gains: Floats  # (A,)
+    covariance: Floats  # (A, A), over resamples of the rows
+
+
+@dataclass(frozen=True, eq=False)
+class ExpectedGains:
+    """Gains to expect of A arms over the majority's answers, as a normal distribution."""
+
+    arms: tuple[str, ...]
+    mean: Floats  # (A,)
+    covariance: Floats  # (A, A)
+
+    def interval(self, arm: str, than: str | None = None) -> Interval:
+        """Expected gain of an arm over the majority, or over another arm, with 95 % interval."""
+        i = self.arms.index(arm)
+        direction = np.eye(len(self.arms))[i]
+        if than is not None:
+            direction = direction - np.eye(len(self.arms))[self.arms.index(than)]
+        mean = float(direction @ self.mean)
+        half = float(ndtri((1 + CONFIDENCE) / 2) * np.sqrt(direction @ self.covariance @ direction))
+        return Interval(mean, mean - half, mean + half)
+
+    def ranks(self) -> tuple[list[tuple[int, int]], Floats]:
+        """Range of each arm's rank in 90 % of draws, 1 is best, and how often each is best.
+
+        The majority, with gain 0, is the last of the A + 1 entries.
+        """
+        draws = np.random.default_rng(0).multivariate_normal(
+            self.mean, self.covariance, DRAWS, method="eigh"
+        )
+        whole = np.column_stack([draws, np.zeros(DRAWS)])
+        ranks = np.argsort(np.argsort(-whole, axis=1, kind="stable"), axis=1) + 1
+        low, high = np.quantile(ranks, [0.05, 0.95], axis=0, method="nearest")
+        best: Floats = (ranks == 1).mean(axis=0)
+        return [(int(a), int(b)) for a, b in zip(low, high, strict=True)], best
+
+
+def expected_gains(
+    arms: Sequence[str], past: PastGains | None, tried: TriedGains | None
+) -> ExpectedGains:
+    """Gains to expect on a data set, given past studies and a try on rows of known truth.
+
+    Gains on data sets are taken for draws of a normal distribution with the mean m and the
+    covariance S of past studies (S shrunk by Ledoit and Wolf, times 1 + 1/D for the error of m). An
+    arm without past has mean 0 and standard deviation .05. Gains y on known rows with covariance C
+    make of it the normal posterior
+
+        mean = m + S (S + C)^-1 (y - m),    covariance = S - S (S + C)^-1 S
+
+    >>> past = PastGains(("a", "b", "c"), ("refine",), np.array([[0.0], [0.1], [0.2]]))
+    >>> tried = TriedGains(np.array([0.3]), np.array([[1.0]]))  # a try that says little
+    >>> round(float(expected_gains(["refine"], past, tried).mean[0]), 3)
+    0.103
+
+    Args:
+        arms: A names, without the majority.
+        past: None, or fewer than 3 data sets, says nothing.
+        tried: of these arms, or None.
+
+    Raises:
+        InputError: nothing is known of any arm.
+
+    Source: Gelman et al., Bayesian Data Analysis, section 3.5 (normal prior and likelihood);
+        Ledoit and Wolf 2004, doi:10.1016/S0047-259X(03)00096-4.
+    """
+    if past is not None and len(past.sets) < FEWEST_SETS:
+        past = None
+    if past is None and tried is None:
+        raise InputError(
+            "Nothing is known of the arms: there is neither a try on rows of known truth nor a "
+            f"past study on at least {FEWEST_SETS} data sets. Set `data.weak_train`."
+        )
+    mean, spread = _prior(arms, past)
+    if tried is None:
+        return ExpectedGains(tuple(arms), mean, spread)
+    weight = np.linalg.solve(spread + tried.covariance, spread).T
+    mean = mean + weight @ (tried.gains - mean)
+    covariance = spread - weight @ spread
+    return ExpectedGains(tuple(arms), mean, (covariance + covariance.T) / 2)
+
+
+def _prior(arms: Sequence[str], past: PastGains | None) -> tuple[Floats, Floats]:
+    """Mean (A,) and covariance (A, A) of gains on a data set that was not studied."""
+    mean, spread = np.zeros(len(arms)), UNKNOWN**2 * np.eye(len(arms))
+    if past is None:
+        return mean, spread
+    from sklearn.covariance import ledoit_wolf
+
+    rows = [i for i, arm in enumerate(arms) if arm in past.arms]
+    if not rows:
+        return mean, spread
+    columns = [past.arms.index(arms[i]) for i in rows]
+    gains = past.gains[:, columns]
+    mean[rows] = gains.mean(axis=0)
+    size = len(gains)
+    shrunk = ledoit_wolf(gains)[0] * size / (size - 1)
+    spread[np.ix_(rows, rows)] = shrunk * (1 + 1 / size) + 1e-10 * np.eye(len(rows))
+    return mean, spread
