@@ -50,6 +50,9 @@ class Arm(BaseModel):
 
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.+-]{0,63}$")
     """What tables call it."""
+    votes: Literal["all", "without_bootstrap"] = "all"
+    """Whose votes: of all voters, or instead of voters that are trained on bootstrap samples of one
+    that is trained on all labelled rows."""
     reliability: AnyEstimator = VoteShare()
     """How far each label can be trusted; a bare name is short for its `kind`."""
     selection: AnySelector
@@ -231,6 +234,7 @@ PRESETS: dict[str, Arm] = {
         ),
         Arm(
             name="refine",
+            votes="without_bootstrap",
             reliability=SelfTraining(),
             selection=KeepMostReliable(fraction=0.7, per_class=True),
             balance=0.5,
@@ -239,6 +243,7 @@ PRESETS: dict[str, Arm] = {
         ),
         Arm(
             name="refine_gold",
+            votes="without_bootstrap",
             reliability=SelfTraining(gold="use"),
             selection=KeepMostReliable(fraction=0.7, per_class=True),
             balance=0.5,

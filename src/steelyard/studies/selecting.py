@@ -66,7 +66,7 @@ def _select(run: Run, seed: int, arm: Arm) -> Selected:
         version=arm.versions(),
         settings={
             **arm.model_dump(
-                exclude={"name", "description", "control_of", "objective", "preference"}
+                exclude={"name", "description", "control_of", "objective", "preference", "votes"}
             ),
             **arm.classes(),
             "seed": seed,

@@ -20,7 +20,7 @@ from steelyard.studies.votes import (
     votes_of_supervisor,
     votes_without_bootstrap,
 )
-from steelyard.types import Votes
+from steelyard.types import Votes, join_votes
 from steelyard.types.arrays import expected_hits
 from steelyard.types.votes import distinct
 
@@ -58,10 +58,21 @@ def teacher_of(run: Run, seed: int) -> SingleSupervisor:
 
 
 def arm_votes(run: Run, seed: int, arm: Arm) -> SeedVotes:
-    """The votes that an arm is made of: all, or those of one supervisor."""
+    """The votes that an arm is made of: all, those without a bootstrap, or of one supervisor."""
     if arm.selection.takes_one_supervisor:
         return teacher_of(run, seed).votes
+    if arm.votes == "without_bootstrap":
+        return run.once(("votes without bootstrap", seed), lambda: _on_all_rows(run, seed))
     return collect_votes(run, seed)
+
+
+def _on_all_rows(run: Run, seed: int) -> SeedVotes:
+    """All votes, but of voters on bootstrap samples those of the one that has all rows."""
+    parts = [
+        votes_without_bootstrap(run, number, seed) or votes_of_supervisor(run, number, seed)
+        for number in range(len(run.study.supervisors))
+    ]
+    return SeedVotes(*(join_votes(side) for side in zip(*parts, strict=True)))
 
 
 def held_out_accuracy(run: Run, seed: int) -> list[float | None]:

@@ -59,7 +59,11 @@ def _by_voter(votes: Votes, hit: Any, seen: Any) -> dict[str, tuple[float, float
 def estimators(run: Run) -> dict[str, Any]:
     """One arm per estimator, by its kind; two of one kind have their settings in the name."""
     first: dict[str, Any] = {}
-    for arm in sorted(run.study.all_arms, key=lambda arm: arm.selection.takes_one_supervisor):
+    few = {
+        arm.name: arm.selection.takes_one_supervisor or arm.votes != "all"
+        for arm in run.study.all_arms
+    }
+    for arm in sorted(run.study.all_arms, key=lambda arm: few[arm.name]):
         first.setdefault(str(arm.reliability.model_dump(mode="json")), arm)
     kinds = [arm.reliability.kind for arm in first.values()]
     named = {}
