@@ -269,5 +269,6 @@ def test_free_text_of_a_csv_is_no_formula(tmp_path: Path) -> None:
     rows = [{"id": "=1", "voter": "-m", "answer": "+", "text": "=1+1", "prompt": "@x", "seed": 0}]
     write_rows(tmp_path / "v.csv", rows)
     lines = (tmp_path / "v.csv").read_text().splitlines()
-    assert lines[0] == "id,voter,query,answer,probabilities,text,reason,seed,order,prompt"
-    assert lines[1] == "=1,-m,,+,,'=1+1,,0,,'@x"
+    raw = "log_probs,tokens,bytes"
+    assert lines[0] == f"id,voter,query,answer,probabilities,{raw},text,reason,seed,order,prompt"
+    assert lines[1] == "=1,-m,,+,,,,,'=1+1,,0,,'@x"

@@ -62,6 +62,20 @@ def test_closed_votes_have_every_voter_query_and_probability(causal: str) -> Non
     assert votes.answer.tolist() == votes.probs.argmax(axis=1).tolist()
 
 
+def test_raw_log_probs_are_kept_with_every_vote(causal: str) -> None:
+    """Of two voters and two queries, in the order of the votes; their softmax are the votes'
+    probabilities. " very bad" has two tokens of this tokenizer and 8 bytes, " good" one and 4."""
+    weak = supervisor(causal, voters=2, finetune={"lora": None, "epochs": 1})
+    classes = ("good", "very bad")
+    (votes,) = vote(weak, lesson(8), [asked(3)], classes, seed=0)
+    assert votes.raw is not None
+    assert votes.probs is not None
+    power = np.exp(votes.raw.log_probs)
+    assert power / power.sum(axis=1, keepdims=True) == pytest.approx(votes.probs)
+    assert votes.raw.tokens.tolist() == [[1, 2]] * 12
+    assert votes.raw.bytes.tolist() == [[4, 8]] * 12
+
+
 def test_an_example_votes_alike_wherever_it_stands(causal: str) -> None:
     classes = ("fine", "awful")
     weak = supervisor(causal, wordings=None, queries=3, orders=True)

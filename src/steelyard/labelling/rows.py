@@ -8,19 +8,21 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from steelyard.io import atomic
 from steelyard.labelling.items import Items
 from steelyard.store.store import fingerprint, library_versions
 from steelyard.supervision.api.request import ReplyCache, RequestProgress, request_key
 from steelyard.supervision.protocol import BaseSupervisor, VoteRequest
-from steelyard.types import ABSTAIN, Votes
+from steelyard.types import ABSTAIN, OptionLogProbs, Votes
 from steelyard.types.task_kinds import KINDS, TaskKind
 from steelyard.weighing.files import inert
 
 Row = dict[str, Any]
 COLUMNS = (
-    *("id", "voter", "query", "answer", "probabilities", "text", "reason", "seed", "order"),
-    "prompt",
+    *("id", "voter", "query", "answer", "probabilities", "log_probs", "tokens", "bytes", "text"),
+    *("reason", "seed", "order", "prompt"),
 )
 FREE_TEXT = ("text", "reason", "prompt")
 DIGITS = 6  # decimals of probabilities in the file
@@ -42,6 +44,8 @@ def vote_rows(votes: Votes, supervisor: BaseSupervisor, items: Items, seed: int)
         }
         if votes.probs is not None and votes.answer[m] != ABSTAIN:
             row["probabilities"] = [round(float(p), DIGITS) for p in votes.probs[m]]
+        if votes.raw is not None and np.isfinite(votes.raw.log_probs[m]).any():
+            row |= _raw(votes.raw, m)
         if votes.texts:
             row["text"] = votes.texts[m]
         if votes.reasons:
@@ -52,6 +56,16 @@ def vote_rows(votes: Votes, supervisor: BaseSupervisor, items: Items, seed: int)
             row["seed"] = supervisor.sample_seed(asked.seed, int(votes.voter[m]))
             row |= {"order": list(asked.order), "prompt": asked.prompt}
         yield row
+
+
+def _raw(raw: OptionLogProbs, m: int) -> Row:
+    """The log-probabilities behind a vote, with what it takes to normalise them."""
+    there = np.isfinite(raw.log_probs[m])
+    return {
+        "log_probs": [round(float(log), DIGITS) for log in raw.log_probs[m][there]],
+        "tokens": raw.tokens[m][there].tolist(),
+        "bytes": raw.bytes[m][there].tolist(),
+    }
 
 
 def _answer(votes: Votes, m: int, kind: TaskKind) -> str | int | None:

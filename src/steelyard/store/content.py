@@ -18,6 +18,7 @@ NOUNS = {
         *(types.Votes, types.Reliability, types.Selection),
         *(types.Predictions, types.VoterSkill, types.SupervisorTargets),
         *(types.TokenTargets, types.WordProbabilities, types.Spans),
+        types.OptionLogProbs,
     )
 }
 OLD_NOUNS = {

@@ -50,7 +50,7 @@ class LanguageModelStudent(Pretrained, Tuning, BaseStudent):
         every arm, the end token learned and a mean over the answer only: ours).
     """
 
-    version: ClassVar[int] = 1 + TRAINING
+    version: ClassVar[int] = 2 + TRAINING  # 2: the output layer is float32
     libraries: ClassVar[tuple[str, ...]] = ("torch", "transformers", "peft")
     answer_forms: ClassVar[tuple[AnswerForm, ...]] = ("classes", "options", "pair", "texts")
     knows_classes: ClassVar[bool] = True
@@ -69,7 +69,7 @@ class LanguageModelStudent(Pretrained, Tuning, BaseStudent):
     """How closed answers are asked for: by the probability of each, or by reading what the model
     writes (unreadable is wrong, and counted). Open answers are always written."""
     normalise: Normalise = "sum"
-    """Log-probability of an answer: the sum over its tokens or their mean."""
+    """Score of an answer: its log-probability (`sum`), or that per `token` or per `byte`."""
     answer_format: AnswerFormat | None = None
     """How open answers are parsed and compared: `number`, `json`, `slots` or `text`; null is
     `text`."""

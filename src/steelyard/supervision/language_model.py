@@ -11,7 +11,7 @@ from pydantic import Field, model_validator
 from steelyard.errors import ConfigError
 from steelyard.models.lm.finetune_lm import Completer, Tuning, finetune_lm
 from steelyard.models.lm.load_lm import load_causal
-from steelyard.models.lm.option_scores import Normalise, score_options
+from steelyard.models.lm.option_scores import Normalise, OptionScores, score_options
 from steelyard.models.lm.sampling import sample_replies
 from steelyard.models.load import Pretrained, identity, load_tokenizer
 from steelyard.models.score import Precision
@@ -24,7 +24,7 @@ from steelyard.supervision.nbest import vote_by_beam
 from steelyard.supervision.parsed_replies import ParsedReply, votes_of
 from steelyard.supervision.protocol import ListWriter, PromptedSupervisor, VoteRequest
 from steelyard.supervision.trained_voters import abstaining, model_name, training_rows
-from steelyard.types import Floats, Question, Split, Votes, one_hot
+from steelyard.types import Floats, OptionLogProbs, Question, Split, Votes, one_hot
 from steelyard.types.build_votes import votes_from_probabilities
 from steelyard.types.task_kinds import KINDS
 
@@ -46,7 +46,7 @@ class LanguageModelVoters(Pretrained, PromptedSupervisor):
         variations of each question); theirs generates its letter, ours scores all letters.
     """
 
-    version: ClassVar[int] = 3 + TRAINING  # 3: ties are drawn at random
+    version: ClassVar[int] = 4 + TRAINING  # 4: the output layer is float32
     libraries: ClassVar[tuple[str, ...]] = ("torch", "transformers")
 
     kind: Literal["language_model"] = "language_model"
@@ -58,7 +58,7 @@ class LanguageModelVoters(Pretrained, PromptedSupervisor):
     finetune: Tuning | None = None
     """How the model is first trained on the true answers of weak_train; null asks it unchanged."""
     normalise: Normalise = "sum"
-    """Score an answer by the `sum` or the `mean` of its tokens' log-probabilities."""
+    """Score of an answer: its log-probability (`sum`), or that per `token` or per `byte`."""
     precision: Precision = "bf16"
     """Precision of matrix products while the model is asked."""
     beams: int | None = Field(None, ge=1, le=64)
@@ -211,7 +211,7 @@ class LanguageModelVoters(Pretrained, PromptedSupervisor):
             probs += [rows[q :: len(queries)] for q in range(len(queries))]
             fits += [score.fits[q :: len(queries)] for q in range(len(queries))]
         votes = votes_from_probabilities(questions, classes, self.voter_names(), probs, queries)
-        return abstaining(votes, fits)
+        return replace(abstaining(votes, fits), raw=_raw_of(scores, len(queries), len(classes)))
 
     def _open(
         self,
@@ -232,6 +232,23 @@ class LanguageModelVoters(Pretrained, PromptedSupervisor):
                 parsed.append(ParsedReply(query, answer, reason, text, reply.text, voter=v))
         names = tuple(self.voter_names())
         return votes_of("generation", questions, classes, names, queries, parsed)
+
+
+def _raw_of(scores: Sequence[OptionScores], queries: int, answers: int) -> OptionLogProbs:
+    """Log-probabilities in the order of the votes: by question, then by voter, then by query."""
+    parts = []
+    for score in scores:
+        raw = OptionLogProbs.unknown(len(score), answers)
+        width = score.log_probs.shape[1]
+        there = score.fits[:, None] & np.isfinite(score.log_probs)
+        raw.log_probs[:, :width] = np.where(there, score.log_probs, np.nan)
+        raw.tokens[:, :width] = np.where(there, score.tokens, 0)
+        raw.bytes[:, :width] = np.where(there, score.bytes, 0)
+        parts.append(raw)
+    size = len(scores[0]) // queries
+    row = np.arange(len(scores[0])).reshape(size, 1, queries)
+    order = row + len(scores[0]) * np.arange(len(scores))[:, None]
+    return OptionLogProbs.stack(parts).take(order.reshape(-1))
 
 
 def _warn_truncated(truncated: int, asked: int) -> None:

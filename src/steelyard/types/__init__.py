@@ -9,6 +9,7 @@ from steelyard.types.arrays import Ints as Ints
 from steelyard.types.arrays import one_hot as one_hot
 from steelyard.types.arrays import rows_of as rows_of
 from steelyard.types.joined import join_votes as join_votes
+from steelyard.types.option_log_probs import OptionLogProbs as OptionLogProbs
 from steelyard.types.predictions import Interval as Interval
 from steelyard.types.predictions import ModelAnswers as ModelAnswers
 from steelyard.types.predictions import Predictions as Predictions

@@ -7,6 +7,7 @@ import numpy as np
 
 from steelyard.errors import InputError
 from steelyard.types.arrays import Floats, Ints
+from steelyard.types.option_log_probs import OptionLogProbs
 from steelyard.types.votes import ABSTAIN, Votes, distinct
 from steelyard.types.words import Spans, WordProbabilities, members
 
@@ -57,7 +58,19 @@ def join_votes(parts: Sequence[Votes]) -> Votes:
         candidate_texts=first.candidate_texts,
         word_probs=_join_words(parts, order),
         entropy=np.concatenate(entropy)[order] if len(entropy) == len(parts) else None,
+        raw=_join_raw(parts, order),
+        notes=tuple(note for part in parts for note in part.notes),
+        warnings=tuple(warning for part in parts for warning in part.warnings),
     )
+
+
+def _join_raw(parts: Sequence[Votes], order: Ints) -> OptionLogProbs | None:
+    """Raw log-probabilities of all votes in the given order; None if no part has any."""
+    if all(part.raw is None for part in parts):
+        return None
+    unknown = [OptionLogProbs.unknown(len(part.answer), part.num_classes) for part in parts]
+    pairs = zip(parts, unknown, strict=True)
+    return OptionLogProbs.stack([part.raw or none for part, none in pairs]).take(order)
 
 
 def _join_words(parts: Sequence[Votes], order: Ints) -> WordProbabilities | None:

@@ -10,6 +10,7 @@ import numpy.typing as npt
 from steelyard.errors import InputError
 from steelyard.io.printable import counted
 from steelyard.types.arrays import Floats, Ints, check_rows, tally
+from steelyard.types.option_log_probs import OptionLogProbs
 from steelyard.types.show import listed
 from steelyard.types.words import WordProbabilities, members
 
@@ -57,6 +58,9 @@ class Votes:
         word_probs: probabilities of the words of each vote's candidates, one vote after the other,
             (sum of candidates[example]) texts; or None.
         entropy: (M,), of the voter's list of answers, in nats per token, or nan; or None.
+        raw: log-probabilities behind `probs`, of answers that were scored; or None.
+        notes: how the voters were asked, a sentence each.
+        warnings: what their answers give away at once, such as votes that follow the position.
     """
 
     ids: tuple[str, ...]
@@ -74,6 +78,9 @@ class Votes:
     reasons: tuple[str, ...] = ()
     word_probs: WordProbabilities | None = None
     entropy: Floats | None = None
+    raw: OptionLogProbs | None = None
+    notes: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
         abstained = int((self.answer == ABSTAIN).sum())
@@ -230,6 +237,7 @@ class Votes:
             reasons=tuple(np.array(self.reasons, dtype=object)[rows]) if self.reasons else (),
             word_probs=words,
             entropy=None if self.entropy is None else self.entropy[rows],
+            raw=None if self.raw is None else self.raw.take(rows),
         )
 
     def of_voter(self, voter: int) -> "Votes":

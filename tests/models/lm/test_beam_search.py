@@ -117,7 +117,7 @@ def test_beams_apart_and_answers_without_a_score() -> None:
 # The search
 
 
-@pytest.mark.parametrize("normalise", ["sum", "mean"])
+@pytest.mark.parametrize("normalise", ["sum", "token"])
 @pytest.mark.parametrize("seed", range(3))
 def test_a_beam_of_everything_finds_the_best_of_everything(seed: int, normalise: Normalise) -> None:
     model, tokenizer, longest = llama(seed), tokenizer_of_few_letters(), 3
@@ -141,7 +141,7 @@ def test_a_beam_of_everything_finds_the_best_of_everything(seed: int, normalise:
         best: dict[str, bool] = {}
         for tokens in sorted(
             everything,
-            key=lambda t: everything[t] / (len(t) if normalise == "mean" else 1),
+            key=lambda t: everything[t] / (len(t) if normalise == "token" else 1),
             reverse=True,
         ):
             text = tokenizer.decode([*ids, *tokens], skip_special_tokens=True)[len(prompt) :]
@@ -289,7 +289,7 @@ def test_texts_are_scored_as_one_by_one(make: Any) -> None:
     table = found.table()
     np.testing.assert_allclose(table[:3].ravel(), found.log_probs[:12])
     assert np.isneginf(table[3]).all()
-    np.testing.assert_allclose(found.table("mean")[4, 0], found.log_probs[12] / found.lengths[12])
+    np.testing.assert_allclose(found.table("token")[4, 0], found.log_probs[12] / found.lengths[12])
 
 
 def test_options_and_texts_have_the_same_scores(tmp_path: Path) -> None:

@@ -6,11 +6,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from transformers import MistralConfig
 
 import steelyard.models.lm.option_scores as ask_module
 from drawn_models import CONFIGS, HEADS, SIZES, built, check_naive, drawn, questions
-from steelyard.models.lm.option_scores import reads_trees, score_options
+from steelyard.models.lm.option_scores import Normalise, reads_trees, score_options
 from steelyard.models.lm.prompt_tokens import prompt_tokens
 from steelyard.prompts import PromptedQuestion, PromptSettings
 from steelyard.types import Question
@@ -104,16 +105,43 @@ def test_batches_and_neighbours_change_nothing(
     assert back.log_probs[::-1] == pytest.approx(whole.log_probs, abs=1e-4)
 
 
-def test_mean_divides_by_the_answers_tokens(llama: tuple[Any, Any]) -> None:
-    """ " not very bad" has three words, so three tokens of this tokenizer; " good" has one."""
+@pytest.mark.parametrize(("normalise", "sizes"), [("token", [1, 3]), ("byte", [4, 12])])
+def test_scores_per_token_and_per_byte(
+    llama: tuple[Any, Any], normalise: Normalise, sizes: list[int]
+) -> None:
+    """ " not very bad" has three words, so three tokens of this tokenizer, and 12 bytes without the
+    space before it; " good" has one token and 4 bytes."""
     model, words = llama
     asked = questions(1)
     sums = score_options(model, words, asked).log_probs
-    means = score_options(model, words, asked, normalise="mean").log_probs
-    assert means[:, :2] == pytest.approx(sums[:, :2] / [1, 3])
-    assert score_options(model, words, asked, normalise="mean").probs[0] == pytest.approx(
-        np.exp(means[0]) / np.exp(means[0]).sum()
-    )
+    scores = score_options(model, words, asked, normalise=normalise)
+    means = scores.scores(normalise)
+    assert scores.log_probs == pytest.approx(sums)
+    assert means[:, :2] == pytest.approx(sums[:, :2] / sizes)
+    assert scores.probs[0] == pytest.approx(np.exp(means[0]) / np.exp(means[0]).sum())
+
+
+def test_the_output_layer_is_float32_in_bf16(llama: tuple[Any, Any]) -> None:
+    """Against logits of the same bf16 hidden state, computed in float64. Logits are scaled to about
+    20, where bfloat16 has steps of 1/8: its answers would tie."""
+    model, words = llama
+    layer = model.get_output_embeddings()
+    asked = [PromptedQuestion("q", "0", "good film", (" good", " bad", " not"))]
+    read: list[torch.Tensor] = []
+    hook = model.model.register_forward_hook(lambda *call: read.append(call[2].last_hidden_state))
+    before = layer.weight.detach().clone()
+    try:
+        with torch.no_grad():
+            layer.weight.mul_(20 / model(torch.tensor([[1, 2]])).logits.abs().max())
+            scores = score_options(model, words, asked, precision="bf16").log_probs[0]
+            logits = layer.weight.double() @ read[-1][0, -1].double()
+    finally:
+        hook.remove()
+        layer.weight.data.copy_(before)
+    tokens = [words.convert_tokens_to_ids(word) for word in ("good", "bad", "not")]
+    exact = torch.log_softmax(logits, dim=-1)[tokens].numpy()
+    assert scores == pytest.approx(exact, abs=1e-4)
+    assert "forward" not in vars(layer)
 
 
 def test_bf16_is_near_float32(llama: tuple[Any, Any]) -> None:

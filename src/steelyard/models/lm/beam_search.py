@@ -57,7 +57,7 @@ def n_best(
     *,
     beams: int = 5,
     max_new_tokens: int = 64,
-    normalise: Normalise = "mean",
+    normalise: Normalise = "token",
     empty: str | None = None,
     precision: Precision = "fp32",
 ) -> NBest:
@@ -77,7 +77,7 @@ def n_best(
         asked: N prompts.
         beams: hypotheses that are followed; at most so many are returned.
         max_new_tokens: longest answer, at most half of the model's context.
-        normalise: rank by the `sum` or the `mean` of an answer's log-probabilities.
+        normalise: rank by an answer's log-probability, or by that per token (`byte` too).
         empty: replaces an answer without a letter or a digit, such as " []" for slots; its
             log-probability is that of all the model wrote.
         precision: of matrix products.
@@ -162,7 +162,7 @@ def _search(
         num_beams=beams,
         num_return_sequences=beams,
         do_sample=False,
-        length_penalty=1.0 if normalise == "mean" else 0.0,
+        length_penalty=0.0 if normalise == "sum" else 1.0,
         max_new_tokens=longest,
         eos_token_id=ends,
         pad_token_id=ends[0],

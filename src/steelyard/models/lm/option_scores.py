@@ -5,22 +5,29 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import groupby
-from typing import Any, Literal, TypeAlias
+from typing import Annotated, Any, Literal, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 import torch
+from pydantic import BeforeValidator
 from torch import Tensor
 
 from steelyard.models.batches import micro_batches
 from steelyard.models.lm.inference import inference
+from steelyard.models.lm.output_layer import float32_output
 from steelyard.models.lm.prefix_tree import Tree, tree_of
 from steelyard.models.lm.prompt_tokens import context_size, fitted_prompts, tokens_of_answers
 from steelyard.models.score import Precision, without_adapters
 from steelyard.prompts import PromptedQuestion
 from steelyard.types import Floats, Ints
 
-Normalise: TypeAlias = Literal["sum", "mean"]
+Normalise: TypeAlias = Annotated[
+    Literal["sum", "token", "byte"],
+    BeforeValidator(lambda value: "token" if value == "mean" else value),
+]
+"""Score of an answer: its log-probability, or that per token or per byte. `mean` was the name of
+`token` before version 0.2."""
 BATCH_TOKENS = 8192  # padded tokens in one forward pass
 BATCH_PAIRS = (
     2**18
@@ -33,13 +40,27 @@ TREE_TOKENS = 2048  # a question's prompts go into several trees above this
 class OptionScores:
     """Log-probabilities of up to K answers to each of N prompts."""
 
-    log_probs: Floats  # (N, K), ln P(answer | prompt), of all its tokens or their mean; -inf: none
-    probs: Floats  # (N, K), their softmax over the answers; 0 where the prompt does not fit
+    log_probs: Floats  # (N, K), ln P(answer | prompt), the sum over its tokens; -inf: none
+    tokens: Ints  # (N, K), tokens of each answer
+    bytes: Ints  # (N, K), bytes of each answer in UTF-8, without the white space before it
+    probs: Floats  # (N, K), softmax of the scores over the answers; 0 where the prompt is too long
     fits: npt.NDArray[np.bool_]  # (N,), false where the prompt is too long without its item
     truncated: int  # prompts of which the item was truncated
 
     def __len__(self) -> int:
         return len(self.fits)
+
+    def scores(self, normalise: Normalise) -> Floats:
+        """`log_probs`, or these per token or per byte, (N, K); -inf where there is no answer."""
+        return normalised(self.log_probs, self.tokens, self.bytes, normalise)
+
+
+def normalised(log_probs: Floats, tokens: Ints, sizes: Ints, normalise: Normalise) -> Floats:
+    """Log-probabilities as they are, per token or per byte: arrays of one shape."""
+    if normalise == "sum":
+        return log_probs
+    scores: Floats = log_probs / np.maximum(tokens if normalise == "token" else sizes, 1)
+    return scores
 
 
 def score_options(
@@ -58,21 +79,26 @@ def score_options(
     be neighbours.
 
     P(answer k) = exp(s_k) / sum_l exp(s_l), where s is the sum of the log-probabilities of an
-    answer's tokens given the prompt, or with `normalise: mean` their mean, which does not favour
-    short answers. `max_tokens` limits prompt and answer together; None takes the model's context.
+    answer's tokens given the prompt, or with `normalise: token` or `byte` that divided by the
+    answer's tokens or bytes, which does not favour short answers. The output layer is computed in
+    float32 whatever the `precision`. `max_tokens` limits prompt and answer together; None takes
+    the model's context.
 
-    Source: sum and mean as `acc` and `acc_norm` of EleutherAI/lm-evaluation-harness (which divides
-        by bytes, not tokens); Brown et al. 2020, arXiv:2005.14165, section 2.4 (per token).
+    Source: sum and byte as `acc` and `acc_norm` of EleutherAI/lm-evaluation-harness (which counts
+        characters); Brown et al. 2020, arXiv:2005.14165, section 2.4 (per token).
     """
     limit = min(context_size(model, tokenizer), max_tokens or 2**31)
     texts, fits, truncated = _tokens(tokenizer, asked, limit)
     width = max((len(question.answers) for question in asked), default=0)
     sums = np.full((len(asked), width), -np.inf)
-    counts = np.ones((len(asked), width))
+    counts = np.zeros((len(asked), width), dtype=np.int64)
+    sizes = np.zeros_like(counts)
+    for row, question in enumerate(asked):
+        sizes[row, : len(question.answers)] = [len(a.strip().encode()) for a in question.answers]
     forests = _forests(asked, texts, fits)
     with fused_attention(model):
         reach = _reach(model) if reads_trees(model) else 0
-        with inference(model, precision):
+        with inference(model, precision), float32_output(model):
             for batch in _batches([tree for tree, _ in forests], model.device.type):
                 trees = [forests[b][0] for b in batch]
                 fit = all(int(tree.depth.max()) < reach for tree in trees)
@@ -83,8 +109,8 @@ def score_options(
                     sums[cells[:, 0], cells[:, 1]] = 0.0
                     np.add.at(sums, (rows, columns), logs)
                     counts[cells[:, 0], cells[:, 1]] = np.bincount(tree.text, minlength=len(cells))
-    scores = sums / counts if normalise == "mean" else sums
-    return OptionScores(scores, _softmax(scores), fits, truncated)
+    probs = softmax(normalised(sums, counts, sizes, normalise))
+    return OptionScores(sums, counts, sizes, probs, fits, truncated)
 
 
 def _tokens(
@@ -230,7 +256,7 @@ def fused_attention(model: Any) -> Iterator[None]:
         inner.set_attn_implementation(before)
 
 
-def _softmax(scores: Floats) -> Floats:
+def softmax(scores: Floats) -> Floats:
     """Row by row; all 0 where a row has no score."""
     top = scores.max(axis=1, keepdims=True, initial=-np.inf)
     power = np.exp(scores - np.where(np.isfinite(top), top, 0.0))

@@ -8,7 +8,8 @@ import numpy as np
 import torch
 
 from steelyard.models.lm.inference import read_on
-from steelyard.models.lm.option_scores import Normalise
+from steelyard.models.lm.option_scores import Normalise, normalised
+from steelyard.models.lm.output_layer import float32_output
 from steelyard.models.lm.prompt_tokens import context_size, fitted_prompts, padded
 from steelyard.models.lm.words_across_tokenizers import (
     Bools,
@@ -48,11 +49,12 @@ class Scored:
     def table(self, normalise: Normalise = "sum") -> Floats:
         """Score of each prompt's texts, (N, K); -inf beyond them, nan where there is a reason.
 
-        The score is ln P(text, end | prompt), or with `mean` that over the text's tokens.
+        The score is ln P(text, end | prompt), or that over the text's tokens or bytes.
         """
         counts = np.diff(self.rows)
         table = np.full((len(counts), counts.max(initial=0)), -np.inf)
-        scores = self.log_probs / self.lengths if normalise == "mean" else self.log_probs
+        sizes = np.array([len(text.strip().encode()) for text in self.texts], dtype=np.int64)
+        scores = normalised(self.log_probs, self.lengths, sizes, normalise)
         table[np.arange(table.shape[1]) < counts[:, None]] = scores
         return table
 
@@ -94,13 +96,14 @@ def score_texts(
     model.eval()
     sizes = np.array([len(prompt) for prompt in prompts], dtype=np.int64)[example]
     vocabulary = int(without_adapters(model).config.vocab_size)
-    for batch in batches_by_length(np.flatnonzero(reasons == ""), sizes, lengths, vocabulary):
-        named, prompt_of = np.unique(example[batch], return_inverse=True)
-        positions = [np.arange(*tokens.spans.rows[s : s + 2]) for s in batch]
-        answers = [tokens.ids[position] for position in positions]
-        with torch.inference_mode(), autocast(model.device.type, precision):
+    batches = batches_by_length(np.flatnonzero(reasons == ""), sizes, lengths, vocabulary)
+    with torch.inference_mode(), autocast(model.device.type, precision), float32_output(model):
+        for batch in batches:
+            named, prompt_of = np.unique(example[batch], return_inverse=True)
+            positions = [np.arange(*tokens.spans.rows[s : s + 2]) for s in batch]
+            answers = [tokens.ids[position] for position in positions]
             log_probs = _token_log_probs(model, [prompts[i] for i in named], prompt_of, answers)
-        logs[np.concatenate(positions)] = log_probs
+            logs[np.concatenate(positions)] = log_probs
     sums = np.bincount(tokens.spans.text, weights=logs, minlength=len(lengths))
     return Scored(
         texts=tuple(text for question in asked for text in question.answers),
