@@ -16,6 +16,11 @@ CONTROL = re.compile(
 )
 """Tokens with a meaning in chat templates and tokenizers; a space after the first character
 removes it."""
+TURNS = re.compile(
+    r"<[|\uff5c][^<>|\uff5c\n]{1,64}[|\uff5c]>|<<SYS>>|\[/?INST\]|<(?:start|end)_of_turn>",
+    re.IGNORECASE,
+)
+"""Those that begin and end turns."""
 TAG = re.compile(r"<\s*/?\s*(\w+)\s*>")
 
 

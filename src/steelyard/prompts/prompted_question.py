@@ -21,8 +21,22 @@ class PromptedQuestion:
     item: tuple[int, int] = (0, 0)  # prompt[start:end] is from the data; only it is truncated
     keeps_end: bool = False  # truncation drops the item's beginning, because its end is answered
     seed: int = 0  # random seed of a sampled reply, from the study's seed, question and query
+    before: str = ""  # what the model reads before the prompt: turns, a system message, examples
+    after: str = ""  # and behind it, before the answer: turns
+    in_chat: bool = False  # whether control tokens in `before` and `after` count, as turns do
+
+    @property
+    def whole(self) -> str:
+        """All that the model reads before the answer."""
+        return f"{self.before}{self.prompt}{self.after}"
+
+    @property
+    def lead(self) -> str:
+        """What separates an answer from what stands before it."""
+        return "" if self.after[-1:].isspace() else " "
 
     @property
     def lettered(self) -> bool:
         """Whether options are answered by letter (or number), not by their text."""
-        return bool(self.answers) and self.answers != tuple(f" {text}" for text in self.options)
+        answers = tuple(answer.lstrip() for answer in self.answers)
+        return bool(self.answers) and answers != tuple(text.lstrip() for text in self.options)

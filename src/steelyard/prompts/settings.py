@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
@@ -18,6 +18,7 @@ from steelyard.prompts.templates import UNCHANGED, PromptTemplate, default_templ
 from steelyard.types import Question
 from steelyard.types.task_kinds import KINDS
 
+Answer: TypeAlias = Literal["letter", "text", "cloze", "auto"]
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 
@@ -35,6 +36,8 @@ class PromptSettings(BaseModel):
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+    scores_answers: ClassVar[bool] = False
+    """Whether the probability of a given text is known, for `cloze` and `auto`."""
     old_names: ClassVar[Mapping[str, str]] = {"wordings": "templates", "reader": "answer_format"}
     queries: int = Field(5, ge=1, le=10_000)
     """Number of different prompts for each question."""
@@ -45,10 +48,12 @@ class PromptSettings(BaseModel):
     """Show options in random orders (true), in this many random orders, or unchanged (false)."""
     aliases: dict[str, tuple[str, ...]] | None = None
     """Alternative names of each class, the same number for each: `{ham: [fine], spam: [junk]}`."""
-    answer: str | None = Field(None, pattern="^(letter|text)$")
+    answer: Answer | None = None
     """Whether the model answers with an option's `letter` or its `text`; null takes letters for
     multiple choice and preferences. The `text` of a preference is scored as the continuation of
-    its unchanged prompt, which has a single variant."""
+    its unchanged prompt, which has a single variant. `cloze` and `auto` are for models whose
+    answers are scored here: the text behind the question alone, without a list of options, and
+    whichever suits the model."""
     paraphrases: str | None = None
     """A file of rows `id, texts` with paraphrases, which replace the question's text."""
     samples: int = Field(1, ge=1, le=10_000)
@@ -108,6 +113,19 @@ class PromptSettings(BaseModel):
                 f"`answer_format: {self.answer_format}` is for open answers, and the task is "
                 f"{kind}; remove it."
             )
+        if self.answer in ("cloze", "auto") and not self.scores_answers:
+            raise ConfigError(
+                f"`answer: {self.answer}` needs the probability of a given text, which only "
+                "supervisors of kind `language_model` have; use `letter` or `text`."
+            )
+        if self.answer == "cloze" and task.is_open:
+            raise ConfigError(f"`answer: cloze` is for closed answers, and the task is {kind}.")
+        listing = [t.name for t in templates if t.lists]
+        if self.answer == "cloze" and listing:
+            raise ConfigError(
+                f"Template {listing[0]!r} lists the answers, and `answer: cloze` asks without; "
+                "remove {options} and {answers}, or set `answer: text`."
+            )
         unlisted = [] if task.is_open else [t.name for t in templates if not t.lists]
         if unlisted and self._lettered(kind):
             raise ConfigError(
@@ -137,7 +155,8 @@ class PromptSettings(BaseModel):
         Raises:
             ConfigError: a name is not among them.
         """
-        defaults = (UNCHANGED,) if self._follows(kind) else default_templates(kind)
+        defaults = default_templates(kind, self.answer == "cloze")
+        defaults = (UNCHANGED,) if self._follows(kind) else defaults
         built_in = {template.name: template for template in defaults}
         chosen = tuple(built_in) if self.templates is None else self.templates
         for name in chosen:
@@ -164,7 +183,13 @@ class PromptSettings(BaseModel):
         return [self.ask(q, kind, classes, query, seed) for q in questions for query in queries]
 
     def ask(
-        self, question: Question, kind: str, classes: Sequence[str], query: int, seed: int
+        self,
+        question: Question,
+        kind: str,
+        classes: Sequence[str],
+        query: int,
+        seed: int,
+        turn: int = 0,
     ) -> PromptedQuestion:
         """One query about one question.
 
@@ -174,6 +199,7 @@ class PromptSettings(BaseModel):
             classes: names of the classes; only classification uses them.
             query: a number below `len(self.query_names(kind))`.
             seed: random seed for option orders and sampling.
+            turn: by how many places the order of the options is rotated.
 
         Raises:
             InputError: a paraphrase is missing.
@@ -191,7 +217,8 @@ class PromptSettings(BaseModel):
             names = question.choices
         elif alias > 0 and self.aliases is not None:
             names = [self.aliases[name][alias - 1] for name in classes]
-        order = self._order(question, len(names), variant, styles, seed)
+        order = self._order(question, len(names) * template.lists, variant, styles, seed)
+        order = (*order[turn:], *order[:turn]) or tuple(range(len(names)))
         tags = tags_of(template.template)
         shown = tuple(" ".join(escape_tokens(name, tags=tags).split()) for name in names)
         options, answers = self._listed(shown, order, kind)
@@ -213,7 +240,8 @@ class PromptSettings(BaseModel):
 
     def _lettered(self, kind: str) -> bool:
         usual = "letter" if KINDS[kind].has_choices else "text"
-        return (self.answer or usual) == "letter"
+        given = None if self.answer == "auto" else self.answer
+        return (given or usual) == "letter"
 
     def _follows(self, kind: str) -> bool:
         """Whether an answer is scored as the continuation of the unchanged prompt."""

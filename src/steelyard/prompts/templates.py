@@ -108,9 +108,28 @@ DEFAULTS: dict[str, dict[str, str]] = {
 """Five templates of each kind of task, by name."""
 
 
+CLOZE: dict[str, dict[str, str]] = {
+    "classification": {
+        "plain": "Text: {item}\nLabel:",
+        "list": "{item}\nThis text is labelled:",
+        "judge": "Read the text and judge it.\nText: {item}\nJudgement:",
+        "short": "{item}\nAnswer:",
+        "heading": "{item}\nHeading:",
+    },
+    "multiple_choice": {
+        "plain": "Question: {item}\nAnswer:",
+        "exam": "Exam question: {item}\nThe right answer:",
+        "judge": "{item}\nThe best answer is:",
+        "short": "{item}",
+        "expert": "{item}\nAn expert's answer:",
+    },
+}
+"""The same for answers that are scored behind the question alone, without a list of options."""
+
+
 @functools.cache
-def default_templates(kind: str) -> tuple[PromptTemplate, ...]:
-    """Five prompt templates for a task.
+def default_templates(kind: str, cloze: bool = False) -> tuple[PromptTemplate, ...]:
+    """Five prompt templates for a task; with `cloze` they do not list the options.
 
     Raises:
         ConfigError: no such task.
@@ -119,7 +138,8 @@ def default_templates(kind: str) -> tuple[PromptTemplate, ...]:
         raise ConfigError(
             f"There are no prompt templates for the task {kind!r}; tasks are {', '.join(DEFAULTS)}."
         )
-    return tuple(PromptTemplate(name=name, template=t) for name, t in DEFAULTS[kind].items())
+    texts = CLOZE.get(kind, DEFAULTS[kind]) if cloze else DEFAULTS[kind]
+    return tuple(PromptTemplate(name=name, template=text) for name, text in texts.items())
 
 
 def fill(

@@ -1,7 +1,5 @@
 """A language model on this machine, asked with K prompts per question, as a weak supervisor."""
 
-import logging
-from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, ClassVar, Literal, Self
 
@@ -9,29 +7,27 @@ import numpy as np
 from pydantic import Field, model_validator
 
 from steelyard.errors import ConfigError
-from steelyard.models.lm.finetune_lm import Completer, Tuning, finetune_lm
+from steelyard.models.lm.finetune_lm import Completer, finetune_lm
 from steelyard.models.lm.load_lm import load_causal
-from steelyard.models.lm.option_scores import Normalise, OptionScores, score_options
-from steelyard.models.lm.sampling import sample_replies
-from steelyard.models.load import Pretrained, identity, load_tokenizer
-from steelyard.models.score import Precision
+from steelyard.models.load import identity, load_tokenizer
 from steelyard.models.train import VERSION as TRAINING
 from steelyard.models.train import device
-from steelyard.prompts import PromptedQuestion, read, spelling
+from steelyard.prompts import spelling
 from steelyard.prompts.option_orders import draw_seed
 from steelyard.supervision import nbest
+from steelyard.supervision.asked_model import AskedModel
+from steelyard.supervision.asking import is_left_open, settled
 from steelyard.supervision.nbest import vote_by_beam
-from steelyard.supervision.parsed_replies import ParsedReply, votes_of
-from steelyard.supervision.protocol import ListWriter, PromptedSupervisor, VoteRequest
-from steelyard.supervision.trained_voters import abstaining, model_name, training_rows
-from steelyard.types import Floats, OptionLogProbs, Question, Split, Votes, one_hot
-from steelyard.types.build_votes import votes_from_probabilities
+from steelyard.supervision.protocol import ListWriter, VoteRequest
+from steelyard.supervision.trained_voters import training_rows
+from steelyard.types import Split, Votes, one_hot
 from steelyard.types.task_kinds import KINDS
 
-log = logging.getLogger(__name__)
+SETTLED = ("answer", "chat", "normalise", "calibrate", "priors", "asked_because")
+"""Settings that may be left open."""
 
 
-class LanguageModelVoters(Pretrained, PromptedSupervisor):
+class LanguageModelVoters(AskedModel):
     """A causal language model, asked unchanged or first trained on the answers of weak_train.
 
     Closed answers are scored and not generated: a vote's distribution is the softmax of the
@@ -46,21 +42,10 @@ class LanguageModelVoters(Pretrained, PromptedSupervisor):
         variations of each question); theirs generates its letter, ours scores all letters.
     """
 
-    version: ClassVar[int] = 4 + TRAINING  # 4: the output layer is float32
+    version: ClassVar[int] = 5 + TRAINING  # 5: chat templates, conventions of asking
     libraries: ClassVar[tuple[str, ...]] = ("torch", "transformers")
 
     kind: Literal["language_model"] = "language_model"
-    model: str
-    """A Hub name or a folder of a causal language model."""
-    voters: int = Field(1, ge=1)
-    """Number of voters; several need `finetune`, and each then has its own random seed and its own
-    bootstrap sample of weak_train."""
-    finetune: Tuning | None = None
-    """How the model is first trained on the true answers of weak_train; null asks it unchanged."""
-    normalise: Normalise = "sum"
-    """Score of an answer: its log-probability (`sum`), or that per `token` or per `byte`."""
-    precision: Precision = "bf16"
-    """Precision of matrix products while the model is asked."""
     beams: int | None = Field(None, ge=1, le=64)
     """Generate open answers as lists of this many most probable ones, by beam search, and score the
     answers of all voters that do so: for `joint_decoding`, and for objectives of single tokens."""
@@ -72,11 +57,15 @@ class LanguageModelVoters(Pretrained, PromptedSupervisor):
                 f"`voters: {self.voters}` without `finetune` are copies of one model; "
                 "use `queries`, or train them with `finetune`"
             )
+        if self.examples != 0 and self.finetune is not None:
+            raise ValueError("`examples` are for a model without `finetune`; remove one of them")
+        if self.beams is not None and (self.examples != 0 or self.system):
+            raise ValueError("`beams` takes no `examples` and no `system`; remove them")
         return self
 
     @property
     def needs_labels(self) -> bool:
-        return self.finetune is not None
+        return self.finetune is not None or (isinstance(self.examples, int) and self.examples > 0)
 
     @property
     def asks_in_parts(self) -> bool:
@@ -129,18 +118,26 @@ class LanguageModelVoters(Pretrained, PromptedSupervisor):
         self.check_asking(kind, classes if KINDS[kind].has_classes else ())
         if self.beams is not None:
             return vote_by_beam([self], request.labelled, request.questions, seeds=[seed])
-        prompts = [self.ask_all(questions, kind, classes, seed) for questions in request.questions]
-        answers: list[list[Any]] = [[] for _ in prompts]
+        parts: list[list[Any]] = [[] for _ in request.questions]
+        asking = None
         for v in range(self.voters):
             voter = self.load_voter(request.labelled, kind, classes, seed, v)
-            for part, asked in zip(answers, prompts, strict=True):
-                seeded = [replace(query, seed=self.sample_seed(query.seed, v)) for query in asked]
-                part.append(self._answers(voter.model, voter.tokenizer, seeded, kind))
-        table = self._open if KINDS[kind].is_open else self._closed
+            asking = asking or settled(self, voter, request)
+            for part, questions in zip(parts, request.questions, strict=True):
+                part.append(asking.answers(voter, questions, v))
+        assert asking is not None
         return [
-            table(questions, asked, part, classes, self.query_names(kind))
-            for questions, asked, part in zip(request.questions, prompts, answers, strict=True)
+            asking.votes(questions, part)
+            for questions, part in zip(request.questions, parts, strict=True)
         ]
+
+    def settle(self, request: VoteRequest) -> Self:
+        """The same with all that is left open chosen, on the first questions of the request."""
+        if not is_left_open(self, request.kind):
+            return self
+        voter = self.load_voter(request.labelled, request.kind, request.classes, request.seed, 0)
+        chosen = settled(self, voter, request).supervisor
+        return self.model_copy(update={name: getattr(chosen, name) for name in SETTLED})
 
     def load_voter(
         self, labelled: Split, kind: str, classes: tuple[str, ...], seed: int, voter: int
@@ -150,6 +147,7 @@ class LanguageModelVoters(Pretrained, PromptedSupervisor):
             return Completer(
                 load_causal(self.pretrained).to(device()), load_tokenizer(self.pretrained), 0, 0
             )
+        tokenizer = load_tokenizer(self.pretrained)
         rows, rng = training_rows(labelled, self.voters, seed, voter)
         count = len(self.query_names(kind))
         examples = [  # the prompts alternate, so that the model is trained on each of them
@@ -165,92 +163,8 @@ class LanguageModelVoters(Pretrained, PromptedSupervisor):
         return finetune_lm(
             self.pretrained,
             self.finetune,
-            examples,
+            self.put(tokenizer, examples, written=False),
             one_hot(labelled.truth[rows], max(len(example.answers) for example in examples)),
             np.ones(len(rows)),
             seed=int(rng.integers(2**31)),
         )
-
-    def voter_names(self) -> list[str]:
-        """A name for each voter."""
-        return [f"{model_name(self)}/{v}" for v in range(self.voters)]
-
-    def _answers(
-        self, model: Any, tokenizer: Any, asked: Sequence[PromptedQuestion], kind: str
-    ) -> Any:
-        """Sampled replies to open questions, scores of the options of closed ones."""
-        if KINDS[kind].is_open:
-            settings = self.model_dump(
-                include={"max_new_tokens", "temperature", "top_p", "precision"}
-            )
-            return sample_replies(model, tokenizer, asked, **settings)
-        scores = score_options(
-            model, tokenizer, asked, normalise=self.normalise, precision=self.precision
-        )
-        _warn_truncated(scores.truncated, len(asked))
-        return scores
-
-    def _closed(
-        self,
-        questions: Sequence[Question],
-        asked: Sequence[PromptedQuestion],
-        scores: Sequence[Any],
-        classes: tuple[str, ...],
-        queries: tuple[str, ...],
-    ) -> Votes:
-        """Votes of M = N x V x Q answers that were scored."""
-        counts = np.array([len(query.answers) for query in asked], dtype=np.int64)
-        even = (np.arange(len(classes)) < counts[:, None]) / np.maximum(counts, 1)[:, None]
-        probs: list[Floats] = []
-        fits = []
-        for score in scores:
-            rows = np.zeros_like(even)
-            rows[:, : score.probs.shape[1]] = score.probs
-            rows = np.where(score.fits[:, None], rows, even)
-            rows /= rows.sum(axis=1, keepdims=True)
-            probs += [rows[q :: len(queries)] for q in range(len(queries))]
-            fits += [score.fits[q :: len(queries)] for q in range(len(queries))]
-        votes = votes_from_probabilities(questions, classes, self.voter_names(), probs, queries)
-        return replace(abstaining(votes, fits), raw=_raw_of(scores, len(queries), len(classes)))
-
-    def _open(
-        self,
-        questions: Sequence[Question],
-        asked: Sequence[PromptedQuestion],
-        written: Sequence[Any],
-        classes: tuple[str, ...],
-        queries: tuple[str, ...],
-    ) -> Votes:
-        """Votes of M = N x V x Q answers that were generated."""
-        truncated = sum(reply.truncated for replies in written for reply in replies)
-        _warn_truncated(truncated, len(asked) * len(written))
-        parsed = []
-        for v, replies in enumerate(written):
-            for query, reply in zip(asked, replies, strict=True):
-                read_as = read(reply.text, query, self.answer_format, reply.finish_reason)
-                answer, reason, text = read_as.answer, read_as.reason, read_as.text
-                parsed.append(ParsedReply(query, answer, reason, text, reply.text, voter=v))
-        names = tuple(self.voter_names())
-        return votes_of("generation", questions, classes, names, queries, parsed)
-
-
-def _raw_of(scores: Sequence[OptionScores], queries: int, answers: int) -> OptionLogProbs:
-    """Log-probabilities in the order of the votes: by question, then by voter, then by query."""
-    parts = []
-    for score in scores:
-        raw = OptionLogProbs.unknown(len(score), answers)
-        width = score.log_probs.shape[1]
-        there = score.fits[:, None] & np.isfinite(score.log_probs)
-        raw.log_probs[:, :width] = np.where(there, score.log_probs, np.nan)
-        raw.tokens[:, :width] = np.where(there, score.tokens, 0)
-        raw.bytes[:, :width] = np.where(there, score.bytes, 0)
-        parts.append(raw)
-    size = len(scores[0]) // queries
-    row = np.arange(len(scores[0])).reshape(size, 1, queries)
-    order = row + len(scores[0]) * np.arange(len(scores))[:, None]
-    return OptionLogProbs.stack(parts).take(order.reshape(-1))
-
-
-def _warn_truncated(truncated: int, asked: int) -> None:
-    if truncated:
-        log.warning("%d of %d prompts were too long and were truncated.", truncated, asked)

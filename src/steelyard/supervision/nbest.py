@@ -181,15 +181,16 @@ def _loader(
         yield load
 
 
-def _write(weak: ListWriter, voter: Completer, prompts: Sequence[PromptedQuestion]) -> Lists:
+def _write(weak: ListWriter, voter: Completer, plain: Sequence[PromptedQuestion]) -> Lists:
     assert weak.beams is not None
+    prompts = weak.put(voter.tokenizer, plain, written=True)
     best = n_best(
         voter.model,
         voter.tokenizer,
         prompts,
         beams=weak.beams,
         max_new_tokens=weak.max_new_tokens,
-        normalise=weak.normalise,
+        normalise=weak.normalise or "sum",
         empty=" {}" if weak.answer_format in ("json", "slots") else None,
         precision=weak.precision,
     )
@@ -218,19 +219,22 @@ def _candidates(lists: Sequence[Sequence[tuple[str, ...]]], size: int) -> list[t
 def _score(
     weak: ListWriter,
     voter: Completer,
-    prompts: Sequence[PromptedQuestion],
+    plain: Sequence[PromptedQuestion],
     candidates: Sequence[tuple[str, ...]],
 ) -> ScoredLists:
+    prompts = weak.put(voter.tokenizer, plain, written=True)
     queries = len(prompts) // max(len(candidates), 1)
+    lead = prompts[0].lead if prompts else ""
     asked = [
-        replace(prompt, answers=tuple(f" {text}" for text in candidates[p // queries]))
+        replace(prompt, answers=tuple(f"{lead}{text}" for text in candidates[p // queries]))
         for p, prompt in enumerate(prompts)
     ]
     scored = score_texts(voter.model, voter.tokenizer, asked, precision=weak.precision)
-    scores = scored.table(weak.normalise)
+    scores = scored.table(weak.normalise or "sum")
     words = scored.words()
     spans = words.spans
-    shifted = Spans(spans.rows, np.maximum(spans.begin - 1, 0), np.maximum(spans.end - 1, 0))
+    begin, end = (np.maximum(edge - len(lead), 0) for edge in (spans.begin, spans.end))
+    shifted = Spans(spans.rows, begin, end)
     return ScoredLists(
         np.where(np.isnan(scores), -np.inf, scores), WordProbabilities(shifted, words.log_probs)
     )

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, Protocol, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict
@@ -127,6 +127,10 @@ class BaseSupervisor(BaseModel):
         """The same settings with changed paths of files."""
         return self
 
+    def settle(self, request: VoteRequest) -> Self:
+        """The same settings with all that is left open chosen, for all questions alike."""
+        return self
+
     def sample_seed(self, seed: int, voter: int) -> int:
         """Random seed of a voter's reply to a query of seed `seed`."""
         return seed
@@ -165,7 +169,7 @@ class ListWriter(Protocol):
     def max_new_tokens(self) -> int: ...
 
     @property
-    def normalise(self) -> "Normalise": ...
+    def normalise(self) -> "Normalise | None": ...
 
     @property
     def precision(self) -> "Precision": ...
@@ -176,6 +180,10 @@ class ListWriter(Protocol):
     def query_names(self, kind: str) -> tuple[str, ...]: ...
 
     def voter_names(self) -> list[str]: ...
+
+    def put(
+        self, tokenizer: Any, asked: Sequence[PromptedQuestion], *, written: bool
+    ) -> list[PromptedQuestion]: ...
 
     def ask_all(
         self, questions: Sequence[Question], kind: str, classes: Sequence[str], seed: int

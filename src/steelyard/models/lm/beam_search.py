@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from steelyard.models.lm.option_scores import Normalise
-from steelyard.models.lm.prompt_tokens import context_size, fit_prompt, padded, prompt_tokens
+from steelyard.models.lm.prompt_tokens import context_size, fit_prompt, padded, question_tokens
 from steelyard.models.lm.sampling import end_tokens
 from steelyard.models.lm.sequence_scores import (
     TOO_LONG,
@@ -167,7 +167,7 @@ def _search(
         eos_token_id=ends,
         pad_token_id=ends[0],
     )
-    prompts = prompt_tokens(tokenizer, [question.prompt for question in asked]) if asked else []
+    prompts = question_tokens(tokenizer, asked)
     sizes = np.array([len(prompt) for prompt in prompts], dtype=np.int64)
     replies: list[list[tuple[str, bool]]] = [[] for _ in asked]
     original, inner.generation_config = inner.generation_config, plain

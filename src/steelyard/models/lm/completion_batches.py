@@ -66,7 +66,7 @@ def encode_answers(
         tuple(question.answers[k] for k in candidates)
         for question, candidates in zip(prompted, numbers, strict=True)
     ]
-    answers = ended_answers(tokenizer, [question.prompt for question in prompted], texts)
+    answers = ended_answers(tokenizer, [question.whole for question in prompted], texts)
     sizes = prompt_sizes(answers, limit)
     return lay_out(tokenizer, *fitted_prompts(tokenizer, prompted, sizes), answers, numbers)
 

@@ -118,7 +118,7 @@ def _tokens(
 ) -> tuple[list[tuple[list[int], list[list[int]]]], npt.NDArray[np.bool_], int]:
     """Tokens of each prompt and of its answers, which prompts fit, and how many are truncated."""
     answers = tokens_of_answers(
-        tokenizer, [question.prompt for question in asked], [question.answers for question in asked]
+        tokenizer, [question.whole for question in asked], [question.answers for question in asked]
     )
     sizes = [limit - max(map(len, tokens)) for tokens in answers]
     prompts, truncated = fitted_prompts(tokenizer, asked, sizes)

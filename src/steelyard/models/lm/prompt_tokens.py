@@ -51,6 +51,20 @@ def prompt_tokens(tokenizer: Any, prompts: Sequence[str]) -> list[list[int]]:
     return [front + ids for ids in _ids(tokenizer, prompts)]
 
 
+def question_tokens(tokenizer: Any, asked: Sequence[PromptedQuestion]) -> list[list[int]]:
+    """Token ids of all that the model reads before each answer.
+
+    Control tokens count in what stands around a prompt in a chat, and nowhere else. There the
+    chat template has the tokens that belong in front, and they are not added again.
+    """
+    plain = [question.whole for question in asked if not question.in_chat]
+    chat = [question.whole for question in asked if question.in_chat]
+    options = {"add_special_tokens": False, "return_attention_mask": False, "verbose": False}
+    of_plain = iter(prompt_tokens(tokenizer, plain) if plain else ())
+    of_chat = iter(tokenizer(chat, **options)["input_ids"] if chat else ())
+    return [list(next(of_chat if question.in_chat else of_plain)) for question in asked]
+
+
 def answer_tokens(tokenizer: Any, prompt: str, answers: Sequence[str]) -> list[list[int]]:
     """Token ids of each answer where it follows the prompt.
 
@@ -86,17 +100,19 @@ def fitted_prompts(
     Returns:
         Also whether each prompt's item was truncated, (N,).
     """
+    reach = [CHARACTERS_PER_TOKEN * size for size in sizes]
     short = [
-        question.prompt if len(question.prompt) <= CHARACTERS_PER_TOKEN * size else ""
-        for question, size in zip(asked, sizes, strict=True)
+        len(question.whole) <= characters for question, characters in zip(asked, reach, strict=True)
     ]
-    tokens: list[list[int] | None] = [*prompt_tokens(tokenizer, short)] if asked else []
+    known = question_tokens(tokenizer, [q for q, fits in zip(asked, short, strict=True) if fits])
+    rest = iter(known)
+    tokens: list[list[int] | None] = [next(rest) if fits else None for fits in short]
     truncated = np.zeros(len(asked), dtype=bool)
     for i, (question, size) in enumerate(zip(asked, sizes, strict=True)):
-        if len(tokens[i] or ()) <= size and short[i] == question.prompt:
+        if short[i] and len(tokens[i] or ()) <= size:
             continue
         shorter = fit_prompt(tokenizer, question, size)
-        tokens[i] = None if shorter is None else prompt_tokens(tokenizer, [shorter.prompt])[0]
+        tokens[i] = None if shorter is None else question_tokens(tokenizer, [shorter])[0]
         truncated[i] = shorter is not None and shorter.prompt != question.prompt
     return tokens, truncated
 
@@ -116,7 +132,7 @@ def fit_prompt(tokenizer: Any, question: PromptedQuestion, size: int) -> Prompte
         return replace(question, prompt=prompt, item=(start, start + kept))
 
     def fits(characters: int) -> bool:
-        return len(prompt_tokens(tokenizer, [truncated(characters).prompt])[0]) <= size
+        return len(question_tokens(tokenizer, [truncated(characters)])[0]) <= size
 
     high = question.item[1] - question.item[0]
     reach = CHARACTERS_PER_TOKEN * max(size, 1)  # far above any real ratio

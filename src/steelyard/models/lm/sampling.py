@@ -9,11 +9,13 @@ import torch
 from torch import Tensor
 
 from steelyard.models.batches import micro_batches
+from steelyard.models.lm.chat_template import open_thought
 from steelyard.models.lm.inference import inference, read_on
 from steelyard.models.lm.kv_cache import with_preallocated_cache
 from steelyard.models.lm.prompt_tokens import context_size, fitted_prompts, padded
 from steelyard.models.score import Precision
 from steelyard.prompts import PromptedQuestion
+from steelyard.prompts.clean_reply import THOUGHT
 from steelyard.types import Floats, Ints
 
 BATCH_TOKENS = 16384  # tokens of prompts and replies in the cache at once
@@ -50,32 +52,44 @@ def sample_replies(
     """
     context = context_size(model, tokenizer)
     size = max(1, context - min(max_new_tokens, context // 2))
-    distinct = list({question.prompt: question for question in asked}.values())
+    distinct = list({question.whole: question for question in asked}.values())
     fitted, truncated = fitted_prompts(tokenizer, distinct, [size] * len(distinct))
     tokens = {
-        question.prompt: (ids, bool(was_truncated))
+        question.whole: (ids, bool(was_truncated))
         for question, ids, was_truncated in zip(distinct, fitted, truncated, strict=True)
         if ids is not None
     }
     replies = [SampledReply("", "too long")] * len(asked)
-    fit = [i for i, question in enumerate(asked) if question.prompt in tokens]
-    fit.sort(key=lambda i: (len(tokens[asked[i].prompt][0]), asked[i].prompt, i))
-    costs = np.array([len(tokens[asked[i].prompt][0]) + max_new_tokens for i in fit])
+    fit = [i for i, question in enumerate(asked) if question.whole in tokens]
+    fit.sort(key=lambda i: (len(tokens[asked[i].whole][0]), asked[i].whole, i))
+    costs = np.array([len(tokens[asked[i].whole][0]) + max_new_tokens for i in fit])
     options = (end_tokens(model, tokenizer), context, temperature, top_p)
     with inference(model, precision):
         for rows in micro_batches(np.arange(len(fit)), costs, BATCH_TOKENS):
             part = [fit[r] for r in rows]
-            prompts = list(dict.fromkeys(asked[i].prompt for i in part))
-            prompt_of = np.array([prompts.index(asked[i].prompt) for i in part])
+            prompts = list(dict.fromkeys(asked[i].whole for i in part))
+            prompt_of = np.array([prompts.index(asked[i].whole) for i in part])
             draws = [np.random.default_rng(asked[i].seed).random(max_new_tokens) for i in part]
             written = _continue(
                 model, [tokens[text][0] for text in prompts], prompt_of, np.stack(draws), *options
             )
             for i, (ids, ended) in zip(part, written, strict=True):
-                text = tokenizer.decode(ids, skip_special_tokens=True)
+                opened = open_thought(asked[i].after)
+                text = f"<{opened}>" * bool(opened) + decoded(tokenizer, ids)
                 reason = "stop" if ended else "length"
-                replies[i] = SampledReply(text, reason, tokens[asked[i].prompt][1])
+                replies[i] = SampledReply(text, reason, tokens[asked[i].whole][1])
     return replies
+
+
+def decoded(tokenizer: Any, ids: Sequence[int]) -> str:
+    """The text of tokens without special ones; only marks of a thought stay, to be read past."""
+    added = tokenizer.added_tokens_decoder
+    marks = [n for n, i in enumerate(ids) if i in added and THOUGHT.fullmatch(added[i].content)]
+    parts, start = [], 0
+    for n in marks:
+        parts += [tokenizer.decode(ids[start:n], skip_special_tokens=True), added[ids[n]].content]
+        start = n + 1
+    return "".join([*parts, tokenizer.decode(ids[start:], skip_special_tokens=True)])
 
 
 def _continue(

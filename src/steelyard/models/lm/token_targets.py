@@ -13,7 +13,7 @@ from steelyard.models.lm.completion_batches import (
     lay_out,
     prompt_sizes,
 )
-from steelyard.models.lm.prompt_tokens import fit_prompt, fitted_prompts, prompt_tokens
+from steelyard.models.lm.prompt_tokens import fit_prompt, fitted_prompts, question_tokens
 from steelyard.models.lm.words_across_tokenizers import Bools, Tokens, answer_spans, bridge
 from steelyard.prompts import PromptedQuestion
 from steelyard.types import Floats, Ints, TokenTargets, WordProbabilities
@@ -92,7 +92,7 @@ def _usable(
         InputError: none.
     """
     sizes = np.diff(tokens.spans.rows)
-    prompts = prompt_tokens(tokenizer, [question.prompt for question in prompted])
+    prompts = question_tokens(tokenizer, prompted)
     lengths = np.array([len(ids) for ids in prompts], dtype=np.int64)[targets.example]
     usable = tokens.spelled.copy()
     for s in np.flatnonzero(usable & (lengths > limit - sizes)):

@@ -80,8 +80,8 @@ def _answer_characters(
     """Tokens of each answer without the end, and the characters of each token and of the end."""
     if not question.answers:
         return
-    tail = question.prompt[-TAIL:]
-    tokens = answer_tokens(tokenizer, question.prompt, question.answers)
+    tail = question.whole[-TAIL:]
+    tokens = answer_tokens(tokenizer, question.whole, question.answers)
     joined = _encoded(tokenizer, [tail + text for text in question.answers])
     separate = _encoded(tokenizer, question.answers)
     for k, text in enumerate(question.answers):

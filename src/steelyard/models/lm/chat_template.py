@@ -1,0 +1,105 @@
+"""A question as the turns of a conversation, in the words of the tokenizer's own chat template.
+
+A template is rendered once, around a mark in the place of the prompt. What stands before and behind
+the mark has control tokens that count; control tokens in the prompt are escaped.
+"""
+
+from collections.abc import Sequence
+from typing import Any, TypeAlias
+
+from steelyard.errors import ConfigError
+from steelyard.prompts.clean_reply import THOUGHT
+from steelyard.prompts.escaping import escape_tokens
+
+ITEM, REPLY = "@@item@@", "@@reply@@"
+Shots: TypeAlias = tuple[tuple[str, str], ...]
+"""Prompts that are answered already, each with its answer."""
+
+
+def control_tokens(tokenizer: Any) -> tuple[str, ...]:
+    """Texts of the tokenizer's added tokens, without those that are ordinary words."""
+    texts = (str(token.content) for token in tokenizer.added_tokens_decoder.values())
+    return tuple(text for text in texts if not text.replace("\u2581", "").strip().isalnum())
+
+
+def chat_frame(tokenizer: Any, system: str, shots: Shots, *, written: bool) -> tuple[str, str]:
+    """The text before and behind a prompt in a conversation that waits for the reply.
+
+    A template that refuses or drops the system message gets its text at the beginning of the first
+    user message. A template that can leave out thinking is told to. An answer that is scored or
+    learned stands where the template puts a reply: behind an empty thought, where it has one.
+
+    Args:
+        tokenizer: of the model; it has a chat template.
+        system: the system message; "" for none, which leaves the template's own.
+        shots: earlier turns.
+        written: whether the model writes the reply, rather than scores or learns it.
+
+    Raises:
+        ConfigError: the template cannot render this conversation.
+    """
+    from jinja2 import TemplateError
+
+    safe = [[escape_tokens(text, control_tokens(tokenizer)) for text in pair] for pair in shots]
+    texts = [text for prompt, answer in safe for text in (prompt, answer.strip())]
+    message = escape_tokens(system, control_tokens(tokenizer))
+    try:
+        frame = _rendered(tokenizer, [("system", message)] if message else [], texts, written)
+        if message.strip() in frame[0]:
+            return frame
+    except TemplateError:
+        if not message:
+            raise _unusable(tokenizer, "it refuses a user and an assistant message") from None
+    texts = [f"{message}\n\n{text}" if n == 0 else text for n, text in enumerate([*texts, ITEM])]
+    try:
+        return _rendered(tokenizer, [], texts[:-1], written, texts[-1])
+    except TemplateError as error:
+        raise _unusable(tokenizer, str(error)) from error
+
+
+def _unusable(tokenizer: Any, why: str) -> ConfigError:
+    name = str(tokenizer.name_or_path).rstrip("/").split("/")[-1]
+    return ConfigError(
+        f"The chat template of {name} cannot be used ({' '.join(why.split())[:200]}); set "
+        "`chat: false`."
+    )
+
+
+def _rendered(
+    tokenizer: Any,
+    first: Sequence[tuple[str, str]],
+    texts: Sequence[str],
+    written: bool,
+    asked: str = ITEM,
+) -> tuple[str, str]:
+    roles = [("user", "assistant")[n % 2] for n in range(len(texts))]
+    turns = [*first, *zip(roles, texts, strict=True), ("user", asked)]
+    before, waiting = _split(_render(tokenizer, turns, True), ITEM)
+    _, rest = _split(_render(tokenizer, [*turns, ("assistant", REPLY)], False), ITEM)
+    replied = rest.partition(REPLY)[0]
+    if written or replied.startswith(waiting):  # the template may have a space before a reply
+        return before, waiting if written else replied
+    opened = open_thought(waiting)
+    if opened:
+        return before, replied if waiting.startswith(replied) else f"{waiting}\n</{opened}>\n\n"
+    return before, waiting
+
+
+def open_thought(text: str) -> str:
+    """The tag, such as `think`, of a thought that is opened in a text and not closed; else ""."""
+    marks = list(THOUGHT.finditer(text))
+    return marks[-1].group().strip("</>") if marks and not marks[-1].group(1) else ""
+
+
+def _render(tokenizer: Any, turns: Sequence[tuple[str, str]], waits: bool) -> str:
+    messages = [{"role": role, "content": text} for role, text in turns]
+    return str(
+        tokenizer.apply_chat_template(
+            messages, tokenize=False, add_generation_prompt=waits, enable_thinking=False
+        )
+    )
+
+
+def _split(text: str, mark: str) -> tuple[str, str]:
+    before, found, behind = text.rpartition(mark)
+    return (before, behind) if found else (text, "")

@@ -1,0 +1,96 @@
+"""How prompts are put to a language model: its chat template, a system message, examples."""
+
+import functools
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal, TypeAlias
+
+from steelyard.errors import ConfigError
+from steelyard.models.lm.chat_template import Shots, chat_frame, control_tokens
+from steelyard.prompts import PromptedQuestion, PromptTemplate
+from steelyard.prompts.escaping import TURNS, escape_tokens
+
+Chat: TypeAlias = Literal["auto"] | bool
+
+
+@dataclass(frozen=True)
+class PromptFormat:
+    """What stands around each prompt."""
+
+    chat: bool = False  # in the turns of the tokenizer's chat template
+    system: str = ""  # the system message; without a chat template, the beginning of the text
+    shots: Mapping[str, Shots] = field(default_factory=dict)  # by the name of the query
+
+    def apply(
+        self, tokenizer: Any, asked: Sequence[PromptedQuestion], *, written: bool = False
+    ) -> list[PromptedQuestion]:
+        """The prompts with all that stands around them.
+
+        Args:
+            tokenizer: of the model that is asked.
+            asked: plain prompts.
+            written: whether the model writes replies, rather than scores or learns answers.
+
+        Raises:
+            ConfigError: the chat template cannot render them.
+        """
+        frame = functools.cache(functools.partial(chat_frame, tokenizer, written=written))
+        framed = []
+        for question in asked:
+            shots = self.shots.get(question.query, ())
+            if self.chat:
+                framed.append(_in_chat(question, *frame(self.system, shots), tokenizer))
+            else:
+                turns = "".join(f"{prompt}{answer}\n\n" for prompt, answer in shots)
+                before = f"{self.system}\n\n{turns}" if self.system else turns
+                framed.append(replace(question, before=before))
+        return framed
+
+
+def uses_chat(tokenizer: Any, chat: Chat, model: str) -> bool:
+    """Whether prompts go through the tokenizer's chat template.
+
+    Raises:
+        ConfigError: `chat` is true, and it has none.
+    """
+    has_template = bool(getattr(tokenizer, "chat_template", None))
+    if chat is True and not has_template:
+        raise ConfigError(
+            f"`chat: true`, but the tokenizer of `model: {model}` has no chat template; set "
+            "`chat: auto` or false, or give the instruct version of the model."
+        )
+    return has_template and chat is not False
+
+
+def check_templates(templates: Sequence[PromptTemplate]) -> None:
+    """Refuse prompt templates that write the turns of a conversation themselves.
+
+    Raises:
+        ConfigError: one has control tokens, which are plain text in a prompt.
+    """
+    for template in templates:
+        found = TURNS.search(template.template)
+        if found:
+            raise ConfigError(
+                f"Template {template.name!r} has {found.group()!r}, which would be read as plain "
+                "text: a prompt template is no chat template. Keep the question only, and set "
+                "`chat: true` (turns of the tokenizer's own template) and `system`."
+            )
+
+
+def _in_chat(
+    question: PromptedQuestion, before: str, after: str, tokenizer: Any
+) -> PromptedQuestion:
+    start, end = question.item
+    parts = (question.prompt[:start], question.prompt[start:end], question.prompt[end:])
+    first, item, last = (escape_tokens(part, control_tokens(tokenizer)) for part in parts)
+    lead = "" if after[-1:].isspace() or not after else " "
+    return replace(
+        question,
+        before=before,
+        after=after,
+        in_chat=True,
+        prompt=first + item + last,
+        item=(len(first), len(first) + len(item)),
+        answers=tuple(lead + answer.lstrip() for answer in question.answers),
+    )
