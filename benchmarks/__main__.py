@@ -8,7 +8,17 @@ python -m benchmarks training asking   some of them
 import argparse
 import importlib
 
-NAMES = ("training", "asking", "sampling", "studies", "probes", "estimators", "startup", "growth")
+NAMES = (
+    "training",
+    "asking",
+    "conventions",
+    "sampling",
+    "studies",
+    "probes",
+    "estimators",
+    "startup",
+    "growth",
+)
 
 
 def main() -> None:

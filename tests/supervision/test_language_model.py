@@ -33,7 +33,13 @@ def causal(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 
 def supervisor(model: str, **settings: Any) -> LanguageModelVoters:
-    plain = {"queries": 2, "wordings": (BARE, LISTED), "orders": False, "precision": "fp32"}
+    plain = {
+        "queries": 2,
+        "wordings": (BARE, LISTED),
+        "orders": False,
+        "precision": "fp32",
+        "answer": None,
+    }
     return LanguageModelVoters(model=model, **{**plain, **settings})
 
 

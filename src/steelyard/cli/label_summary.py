@@ -45,6 +45,8 @@ def summary_lines(result: LabellingResult, supervisors: list[Any]) -> list[str]:
         lines.append(
             f"note: no vote has an answer; {change_for(result.abstained.most_common(1)[0][0])}"
         )
+    lines += [f"asked: {note}" for note in result.notes]
+    lines += [f"warning: {sentence}" for sentence in result.warnings]
     if result.requests or result.cost:
         lines.append(
             f"{counted(result.requests, 'request')}, cost of all answers {result.cost:.4f}"

@@ -1,24 +1,38 @@
 """Collect votes from supervisors and write them; the same call resumes after a stop."""
 
 import json
+import logging
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from steelyard.io import atomic
 from steelyard.io.rows import stem
 from steelyard.labelling.checks import check_output, check_supervisors, ledger_path
 from steelyard.labelling.items import Items
 from steelyard.labelling.rounds import Asker, ask_in_rounds
-from steelyard.labelling.rows import Row, chunked_rows, distinct_name, vote_rows, write_rows
+from steelyard.labelling.rows import (
+    CHUNK,
+    Row,
+    chunked_rows,
+    distinct_name,
+    settled_supervisor,
+    vote_rows,
+    write_rows,
+)
 from steelyard.store.reply_ledger import Ledger
 from steelyard.supervision.api.request import InMemory, Limits, ReplyCache, RequestProgress
 from steelyard.supervision.api.stored_replies import NOT_ASKED
 from steelyard.supervision.parsed_replies import ParsedReply, votes_of
 from steelyard.supervision.protocol import NO_LABELS, BaseSupervisor, VoteRequest
+from steelyard.supervision.vote_patterns import VotePatterns
+from steelyard.types import ABSTAIN
+from steelyard.types.task_kinds import KINDS, TaskKind
+
+log = logging.getLogger(__name__)
 
 
 @dataclass
@@ -40,9 +54,15 @@ class LabellingResult:
     unused_budget: int = 0  # queries of the budget beyond all that can be asked
     queries: tuple[str, ...] = ()  # names of the prompt variants in the file
     asked_again: Counter[str] = field(default_factory=Counter)  # reasons of replies asked again
+    notes: tuple[str, ...] = ()  # how models were asked where it was left open, and why
+    warnings: tuple[str, ...] = ()  # what the votes give away, such as that they follow a position
 
-    def counting(self, rows: Iterable[Row]) -> Iterator[Row]:
-        """The same rows, counted one by one."""
+    def counting(self, rows: Iterable[Row], items: Items) -> Iterator[Row]:
+        """The same rows, counted one by one; patterns of the first ones are logged immediately."""
+        has_classes = KINDS[items.kind].has_classes
+        patterns = VotePatterns(items.classes if has_classes else ())
+        names = {name: number for number, name in enumerate(items.classes)}
+        first: set[str] = set()
         voters: dict[str, None] = {}
         queries: dict[str, None] = {}
         for row in rows:
@@ -51,8 +71,26 @@ class LabellingResult:
             self.votes += 1
             if row["answer"] is None:
                 self.abstained[row.get("reason") or "no answer"] += 1
+            number = _number(row["answer"], names, KINDS[items.kind])
+            order, reason = row.get("order", ()), row.get("reason") or ""
+            patterns.add(row["voter"], row["query"], number, order, reason)
+            if len(first) < CHUNK:
+                first.add(row["id"])
+                if len(first) == CHUNK:
+                    for sentence in patterns.sentences():
+                        log.warning("After %d questions: %s", CHUNK, sentence)
             yield row
+        self.warnings = tuple(patterns.sentences())
         self.voters, self.queries = tuple(voters), tuple(queries)
+
+
+def _number(answer: Any, names: Mapping[str, int], kind: TaskKind) -> int:
+    """The number of a row's answer; 0 of an open one."""
+    if answer is None:
+        return ABSTAIN
+    if kind.is_open:
+        return 0
+    return int(answer) if kind.has_options else names[answer]
 
 
 def label(
@@ -100,10 +138,11 @@ def label(
     result = LabellingResult(out, path, len(items.questions))
     uses_prompts = any(supervisor.prompts is not None for supervisor in supervisors)
     with Ledger(path) if uses_prompts else nullcontext(InMemory()) as cache:
-        job = _Job(items, supervisors, seed, cache, watch or RequestProgress())
+        job = _Job(items, supervisors, seed, cache, watch or RequestProgress(), [])
         askers = job.askers(limits, again)
         replies = job.replies(askers, budget)
-        write_rows(out, result.counting(job.rows(replies)))
+        write_rows(out, result.counting(job.rows(replies), items))
+    result.notes = tuple(job.notes)
     result.unused_budget = 0 if budget is None else budget - result.votes
     result.requests, result.cost = limits.requests, limits.cost
     result.unanswered.update(r.reason for part in replies.values() for r in part if r.retryable)
@@ -125,6 +164,7 @@ class _Job(NamedTuple):
     seed: int
     cache: ReplyCache
     watch: RequestProgress
+    notes: list[str]  # filled while rows are made
 
     def askers(self, limits: Limits, again: Collection[str]) -> dict[int, Asker]:
         """Servers and their batches of requests, by the supervisor's number."""
@@ -168,11 +208,16 @@ class _Job(NamedTuple):
             names = (server.voter,), server.query_names(items.kind)
             votes = votes_of(items.kind, items.questions, items.classes, *names, replies)
         elif supervisor.asks_in_parts:
+            supervisor = settled_supervisor(supervisor, items, self.seed, self.cache)
+            self.notes.extend(supervisor.asked_notes)
             yield from chunked_rows(supervisor, items, self.seed, self.cache, self.watch)
             return
         else:
             self.watch.begin(1)
             asked = (items.questions,), items.labelled or NO_LABELS, self.seed
-            votes = supervisor.vote(VoteRequest(items.kind, items.classes, *asked))[0]
+            request = VoteRequest(items.kind, items.classes, *asked)
+            supervisor = supervisor.settle(request)
+            votes = supervisor.vote(request)[0]
+            self.notes.extend(votes.notes)
             self.watch.answered("", 0.0, stored=False)
         yield from vote_rows(votes, supervisor, items, self.seed)

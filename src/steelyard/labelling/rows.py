@@ -14,7 +14,7 @@ from steelyard.io import atomic
 from steelyard.labelling.items import Items
 from steelyard.store.store import fingerprint, library_versions
 from steelyard.supervision.api.request import ReplyCache, RequestProgress, request_key
-from steelyard.supervision.protocol import BaseSupervisor, VoteRequest
+from steelyard.supervision.protocol import NO_LABELS, BaseSupervisor, VoteRequest
 from steelyard.types import ABSTAIN, OptionLogProbs, Votes
 from steelyard.types.task_kinds import KINDS, TaskKind
 from steelyard.weighing.files import inert
@@ -77,6 +77,49 @@ def _answer(votes: Votes, m: int, kind: TaskKind) -> str | int | None:
     return answer if kind.has_options else votes.classes[answer]
 
 
+def settled_supervisor(
+    supervisor: BaseSupervisor, items: Items, seed: int, cache: ReplyCache
+) -> BaseSupervisor:
+    """The supervisor with all that is left open chosen, once for all chunks, and stored."""
+    asked = (items.questions[:CHUNK],), items.labelled or NO_LABELS, seed
+    common = _recipe(supervisor, items, seed)
+    choice = {"choice": fingerprint(items.questions[:CHUNK]), "labelled": _labelled(items)}
+    key = request_key({**common, **choice})
+    stored = cache.get([key]).get(key)
+    if stored is None:
+        chosen = supervisor.settle(VoteRequest(items.kind, items.classes, *asked))
+        if chosen is supervisor:
+            return supervisor
+        record = {"engine": supervisor.kind, "model": _model(supervisor), "request": common}
+        cache.put({key: {**record, "text": chosen.model_dump_json()}})
+        return chosen
+    return type(supervisor).model_validate_json(stored["text"])
+
+
+def _recipe(supervisor: BaseSupervisor, items: Items, seed: int) -> dict[str, Any]:
+    """Everything but the questions that decides a local model's votes."""
+    return {
+        "engine": supervisor.kind,
+        "version": supervisor.versions(),
+        "settings": supervisor.model_dump(mode="json"),
+        "inputs": dict(supervisor.inputs()),
+        "libraries": library_versions(*supervisor.libraries),
+        "classes": list(items.classes),
+        "seed": seed,
+        **({"labelled": _labelled(items)} if supervisor.needs_labels else {}),
+    }
+
+
+def _labelled(items: Items) -> str:
+    rows = items.labelled or NO_LABELS
+    fields = (rows.questions, rows.truth.tolist(), list(rows.reference_texts))
+    return fingerprint(fields)
+
+
+def _model(supervisor: BaseSupervisor) -> str:
+    return "" if supervisor.pretrained is None else supervisor.pretrained.model
+
+
 def chunked_rows(
     supervisor: BaseSupervisor,
     items: Items,
@@ -88,16 +131,7 @@ def chunked_rows(
 
     The rows of a chunk are stored as one reply, under a key of everything that decides them.
     """
-    common = {
-        "engine": supervisor.kind,
-        "version": supervisor.versions(),
-        "settings": supervisor.model_dump(mode="json"),
-        "inputs": dict(supervisor.inputs()),
-        "libraries": library_versions(*supervisor.libraries),
-        "classes": list(items.classes),
-        "seed": seed,
-    }
-    model = "" if supervisor.pretrained is None else supervisor.pretrained.model
+    common, model = _recipe(supervisor, items, seed), _model(supervisor)
     starts = range(0, len(items.questions), CHUNK)
     watch.begin(len(starts))
     for start in starts:
@@ -105,7 +139,8 @@ def chunked_rows(
         key = request_key({**common, "questions": fingerprint(questions)})
         stored = cache.get([key]).get(key)
         if stored is None:
-            request = VoteRequest(items.kind, items.classes, (questions,), seed=seed)
+            labelled = items.labelled or NO_LABELS
+            request = VoteRequest(items.kind, items.classes, (questions,), labelled, seed)
             rows = list(vote_rows(supervisor.vote(request)[0], supervisor, items, seed))
             record = {"engine": supervisor.kind, "model": model, "request": common}
             cache.put({key: {**record, "text": json.dumps(rows)}})

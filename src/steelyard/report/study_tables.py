@@ -111,10 +111,11 @@ def votes_sentence(results: Results) -> str:
     parts = [amount(votes.get("voters"), "voter")]
     if votes.get("queries") != 1:
         parts.append(amount(votes.get("queries"), "prompt variant"))
+    asked = "".join(f" {note}" for note in votes.get("asked") or ())
     return (
         f"{', '.join(parts)}; "
         f"{percent(votes.get('accuracy'), 1)} of the answers are correct, "
-        f"{percent(votes.get('abstained'), 1)} abstained (unreadable, refused or not given)."
+        f"{percent(votes.get('abstained'), 1)} abstained (unreadable, refused or not given).{asked}"
     )
 
 

@@ -17,6 +17,7 @@ from steelyard.models.lm.finetune_lm import Completer, Tuning, finetune_lm
 from steelyard.models.lm.load_lm import load_causal
 from steelyard.models.lm.option_scores import Normalise, score_options
 from steelyard.models.lm.preference_training import train_dpo
+from steelyard.models.lm.prompt_format import Chat, PromptFormat, check_templates, uses_chat
 from steelyard.models.lm.sampling import sample_replies
 from steelyard.models.lm.token_targets import shifted
 from steelyard.models.load import Pretrained, load_tokenizer
@@ -75,6 +76,12 @@ class LanguageModelStudent(Pretrained, Tuning, BaseStudent):
     `text`."""
     max_new_tokens: int = Field(64, ge=1)
     """Longest answer that is written."""
+    chat: Chat = "auto"
+    """Teach and ask through the tokenizer's chat template: `auto` where it has one, true, or false
+    for plain text."""
+    system: str = ""
+    """System message; without a chat template, or with one that refuses it, the beginning of the
+    text or of the first message."""
 
     @model_validator(mode="before")
     @classmethod
@@ -84,6 +91,7 @@ class LanguageModelStudent(Pretrained, Tuning, BaseStudent):
     def check_task(self, kind: str) -> None:
         """Raise ConfigError if a template or the answer format does not suit the task."""
         self.asking(kind).check_asking(kind)
+        check_templates(self.asking(kind).templates_of(kind))
 
     def asking(self, kind: str) -> PromptSettings:
         """Settings of the single prompt with which this model is trained and tested."""
@@ -96,6 +104,15 @@ class LanguageModelStudent(Pretrained, Tuning, BaseStudent):
                 "max_new_tokens": self.max_new_tokens,
             }
         )
+
+    def put(self, tokenizer: Any, asked: Sequence[PromptedQuestion]) -> list[PromptedQuestion]:
+        """Prompts as this model reads them, in training and in tests.
+
+        Raises:
+            ConfigError: `chat: true`, and there is no chat template.
+        """
+        chat = uses_chat(tokenizer, self.chat, self.model)
+        return PromptFormat(chat, self.system).apply(tokenizer, asked)
 
     @property
     def spelling(self) -> AnswerFormat:
@@ -128,7 +145,9 @@ class LanguageModelStudent(Pretrained, Tuning, BaseStudent):
         objective, texts = data.objective, data.token_targets
         self.check_objective(objective)
         asking = self.asking(data.kind)
-        asked = [training_prompt(asking, q, data.kind, data.classes) for q in data.questions]
+        plain = [training_prompt(asking, q, data.kind, data.classes) for q in data.questions]
+        asked = self.put(load_tokenizer(self.pretrained), plain)
+        lead = asked[0].lead if asked else ANSWER_PREFIX
         completer = finetune_lm(
             self.pretrained,
             self,
@@ -139,7 +158,7 @@ class LanguageModelStudent(Pretrained, Tuning, BaseStudent):
             steps=options.steps,
             checkpoints=options.checkpoints,
             objective=objective if isinstance(objective, TokenObjective) else None,
-            token_targets=None if texts is None else shifted(texts, len(ANSWER_PREFIX)),
+            token_targets=None if texts is None else shifted(texts, len(lead)),
         )
         return self._trained(completer, data.kind, data.classes)
 
@@ -251,7 +270,7 @@ class TrainedLanguageModel(Completer):
             the context.
         """
         pairs = [
-            Question(question.id, asked.prompt, _prefixed(question.choices))
+            replace(asked, answers=tuple(f"{asked.lead}{text}" for text in question.choices))
             for question, asked in zip(questions, self._asked(questions), strict=True)
         ]
         with TemporaryDirectory() as folder:
@@ -262,7 +281,17 @@ class TrainedLanguageModel(Completer):
 
     def _asked(self, questions: Sequence[Question]) -> list[PromptedQuestion]:
         asking = self.settings.asking(self.kind)
-        return [asking.ask(question, self.kind, self.classes, 0, 0) for question in questions]
+        asked = [asking.ask(question, self.kind, self.classes, 0, 0) for question in questions]
+        return self.settings.put(self.tokenizer, asked)
+
+    @property
+    def prompt_text(self) -> dict[str, str]:
+        """The exact text before an answer, and one such answer, of an example question."""
+        task = KINDS[self.kind]
+        choices = () if task.has_classes or task.is_open else ("first option", "second option")
+        (asked,) = self._asked([Question("example", "TEXT OF THE QUESTION", choices)])
+        answers = asked.answers or (f"{asked.lead}ANSWER",)
+        return {"prompt": asked.whole, "answer": answers[0]}
 
     def _generate(
         self, asked: Sequence[PromptedQuestion], answer_format: AnswerFormat | None

@@ -31,6 +31,7 @@ def save_model(fitted: TrainedModel, folder: Path, task: str, classes: tuple[str
         "task": task,
         "classes": list(classes),
         "settings": fitted.settings.model_dump(mode="json"),
+        "prompt_text": getattr(fitted, "prompt_text", None),
         "objective": getattr(fitted, "objective", CROSS_ENTROPY).model_dump(mode="json"),
     }
 
@@ -109,6 +110,8 @@ def read_card(folder: Path) -> tuple[Student, Kind, tuple[str, ...]]:
                 f"{folder} holds a student of kind `{name}`, which no installed package offers."
             )
         given = {name: settings[name] for name in student.model_fields if name in settings}
+        if "chat" in student.model_fields:  # models from before version 0.2 were taught plain text
+            given.setdefault("chat", False)
         return student.model_validate(given), kind, classes
     except OSError as error:
         raise InputError(

@@ -1,5 +1,6 @@
 """The votes of a study's weak supervisors in one seed, kept in the store."""
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -17,8 +18,11 @@ from steelyard.studies.run import Run
 from steelyard.supervision import VoteRequest
 from steelyard.supervision.nbest import TrainedFolder, vote_by_beam
 from steelyard.supervision.protocol import BaseSupervisor, ListWriter
+from steelyard.supervision.vote_patterns import vote_patterns
 from steelyard.types import Ints, Split, Votes, join_votes
+from steelyard.types.task_kinds import KINDS
 
+log = logging.getLogger(__name__)
 LEDGER = "ledger.sqlite"  # file of the store that holds the replies of servers
 MODELS = "models"  # kind of stored results: trained supervisors, deleted when a study ends
 
@@ -234,11 +238,31 @@ def _votes_alone(
             run.study.task, task.classes, questions, task.weak_train, seed_of(seed, number)
         )
         if not supervisor.uses_ledger:
-            return _stored(supervisor.vote(request))
-        with Ledger(run.store.root / LEDGER) as ledger:
-            return _stored(supervisor.vote(replace(request, replies=ledger)))
+            votes = supervisor.vote(request)
+        else:
+            with Ledger(run.store.root / LEDGER) as ledger:
+                votes = supervisor.vote(replace(request, replies=ledger))
+            votes = [_with_warnings(votes[0], supervisor, run, request), *votes[1:]]
+        for sentence in (*votes[0].notes, *votes[0].warnings):
+            log.warning("%s", sentence)
+        return _stored(votes)
 
     return _read(run.store.keep(role or f"seed-{seed}/votes-{number}", recipe, make))
+
+
+def _with_warnings(
+    votes: Votes, supervisor: BaseSupervisor, run: Run, request: VoteRequest
+) -> Votes:
+    """Votes of a server with what they give away at once."""
+    prompts, kind = supervisor.prompts, KINDS[run.study.task]
+    if prompts is None:
+        return votes
+    asked = [
+        prompts.ask(request.questions[0][i], kind.name, request.classes, q, request.seed)
+        for i, q in zip(votes.example.tolist(), votes.query.tolist(), strict=True)
+    ]
+    names = request.classes if kind.has_classes else ()
+    return replace(votes, warnings=tuple(vote_patterns(votes, asked, names)))
 
 
 def _votes_together(run: Run, seed: int) -> tuple[Votes, Votes]:

@@ -14,6 +14,7 @@ from steelyard.models.score import Precision
 from steelyard.prompts import PromptedQuestion
 from steelyard.prompts.settings import Answer
 from steelyard.supervision.closed_answers import Calibrate, Priors
+from steelyard.supervision.conventions import Convention
 from steelyard.supervision.few_shot import Example, shots_of, solved_examples
 from steelyard.supervision.protocol import PromptedSupervisor
 from steelyard.supervision.trained_voters import model_name
@@ -74,23 +75,23 @@ class AskedModel(Pretrained, PromptedSupervisor):
         check_templates(self.templates_of(kind))
         if self.answer != "auto" or self.finetune is not None:
             return super().check_asking(kind, classes)
-        ways = self.ways(kind, classes)
-        if not ways:
+        answers_to_try = self.answers_to_try(kind, classes)
+        if not answers_to_try:
             super().check_asking(kind, classes)
         return None
 
-    def ways(self, kind: str, classes: Sequence[str] = ()) -> list[Answer]:
-        """The ways to answer that `answer: auto` chooses among; none for open answers."""
+    def answers_to_try(self, kind: str, classes: Sequence[str] = ()) -> list[Answer]:
+        """The answers_to_try to answer that `answer: auto` chooses among; none for open answers."""
         task = KINDS[kind]
         names: tuple[Answer, ...] = ("text", "cloze") if task.has_classes else ("letter", "cloze")
-        found: list[Answer] = []
+        fitting: list[Answer] = []
         for answer in ("letter", "text") if task.is_pair else names:
             try:
                 super(AskedModel, self._asked_as(answer)).check_asking(kind, classes)
             except ConfigError:
                 continue
-            found.append(answer)
-        return [] if task.is_open else found
+            fitting.append(answer)
+        return [] if task.is_open else fitting
 
     def _asked_as(self, answer: Answer) -> Self:
         return self.model_copy(update={"answer": answer})
@@ -98,6 +99,15 @@ class AskedModel(Pretrained, PromptedSupervisor):
     def voter_names(self) -> list[str]:
         """A name for each voter."""
         return [f"{model_name(self)}/{v}" for v in range(self.voters)]
+
+    @property
+    def asked_notes(self) -> tuple[str, ...]:
+        if not self.asked_because or self.answer is None:
+            return ()
+        convention = Convention(
+            self.answer, self.chat is True, self.normalise or "sum", self.calibrate or "none"
+        )
+        return (f"{model_name(self)} is asked by {convention}: {self.asked_because}.",)
 
     def put(
         self, tokenizer: Any, asked: Sequence[PromptedQuestion], *, written: bool

@@ -10,7 +10,7 @@ import numpy as np
 
 from steelyard.errors import ConfigError
 from steelyard.models.lm.finetune_lm import Completer
-from steelyard.models.lm.option_scores import OptionScores, softmax
+from steelyard.models.lm.option_scores import OptionScores, answer_probabilities
 from steelyard.models.lm.prompt_format import uses_chat
 from steelyard.models.lm.sampling import SampledReply, sample_replies
 from steelyard.prompts import PromptedQuestion, read
@@ -28,7 +28,7 @@ from steelyard.supervision.conventions import ROWS, Choice, Convention, calibrat
 from steelyard.supervision.parsed_replies import ParsedReply, votes_of
 from steelyard.supervision.protocol import VoteRequest
 from steelyard.supervision.trained_voters import abstaining
-from steelyard.supervision.vote_patterns import shown_positions, vote_patterns
+from steelyard.supervision.vote_patterns import vote_patterns
 from steelyard.types import Floats, Ints, Question, Split, Votes
 from steelyard.types.build_votes import votes_from_probabilities
 from steelyard.types.task_kinds import KINDS, Kind
@@ -72,29 +72,31 @@ class Asking:
         self, tokenizer: Any, asked: Sequence[PromptedQuestion], written: bool
     ) -> list[PromptedQuestion]:
         """The same with turns, system message and examples."""
-        me = self.supervisor
-        shots = me.shots(self.labelled, self.kind, self.classes, self.seed)
-        written = written and me.finetune is None
-        return replace(me.format_of(tokenizer), shots=shots).apply(
+        model = self.supervisor
+        shots = model.shots(self.labelled, self.kind, self.classes, self.seed)
+        written = written and model.finetune is None
+        return replace(model.format_of(tokenizer), shots=shots).apply(
             tokenizer, asked, written=written
         )
 
     def answers(self, voter: Completer, questions: Sequence[Question], number: int) -> Answers:
         """What voter `number` answers."""
-        me, is_open = self.supervisor, KINDS[self.kind].is_open
+        model, is_open = self.supervisor, KINDS[self.kind].is_open
         if is_open:
             asked = self.framed(voter.tokenizer, self.prompts(questions), True)
-            seeded = [replace(one, seed=me.sample_seed(one.seed, number)) for one in asked]
-            settings = me.model_dump(include={"max_new_tokens", "temperature", "top_p"})
+            seeded = [
+                replace(prompt, seed=model.sample_seed(prompt.seed, number)) for prompt in asked
+            ]
+            settings = model.model_dump(include={"max_new_tokens", "temperature", "top_p"})
             return Answers(
                 sample_replies(
-                    voter.model, voter.tokenizer, seeded, precision=me.precision, **settings
+                    voter.model, voter.tokenizer, seeded, precision=model.precision, **settings
                 )
             )
         turns = self.turns(questions)
-        scored = self.scored(voter, questions, me.calibrate or "none", turns)
+        scored = self.scored(voter, questions, model.calibrate or "none", turns)
         _warn_truncated(scored.raw.truncated, len(scored.raw))
-        final = scored.scores(me.normalise or "sum", me.calibrate or "none", me.priors)
+        final = scored.scores(model.normalise or "sum", model.calibrate or "none", model.priors)
         raw, final = mean_over_orders(scored, final, turns)
         return Answers(raw=raw, scores=final)
 
@@ -137,21 +139,9 @@ class Asking:
         is_open = KINDS[self.kind].is_open
         votes = (self._open if is_open else self._closed)(questions, asked, answers)
         row = votes.example * len(self.queries) + votes.query
-        where = shown_positions(votes, [asked[int(r)] for r in row])
-        notes = (self.note,) if not is_open and self.supervisor.finetune is None else ()
-        return replace(votes, notes=notes, warnings=tuple(vote_patterns(votes, *where)))
-
-    @property
-    def note(self) -> str:
-        """How the model was asked, and why."""
-        me = self.supervisor
-        usual: Answer = "letter" if KINDS[self.kind].has_choices else "text"
-        answer = usual if me.answer in (None, "auto") else me.answer
-        one = Convention(
-            answer or usual, me.chat is True, me.normalise or "sum", me.calibrate or "none"
-        )
-        because = f": {me.asked_because}" if me.asked_because else ""
-        return f"{me.voter_names()[0].rsplit('/', 1)[0]} is asked by {one}{because}."
+        classes = self.classes if KINDS[self.kind].has_classes else ()
+        sentences = vote_patterns(votes, [asked[int(r)] for r in row], classes)
+        return replace(votes, notes=self.supervisor.asked_notes, warnings=tuple(sentences))
 
     def _closed(
         self,
@@ -170,7 +160,7 @@ class Asking:
             assert answer.raw is not None
             assert answer.scores is not None
             rows = np.zeros_like(even)
-            rows[:, : answer.scores.shape[1]] = softmax(answer.scores)
+            rows[:, : answer.scores.shape[1]] = answer_probabilities(answer.scores)
             rows = np.where(answer.raw.fits[:, None], rows, even)
             rows /= rows.sum(axis=1, keepdims=True)
             probs += [rows[q :: len(queries)] for q in range(len(queries))]
@@ -223,31 +213,31 @@ def settled(supervisor: AskedModel, voter: Completer, request: VoteRequest) -> A
     changes: dict[str, Any] = {"chat": chat}
     if supervisor.answer == "auto" and supervisor.finetune is None and len(first):
         choice = _chosen(asking, voter, first)
-        one = choice.convention
-        changes = {name: getattr(one, name) for name in ("answer", "chat", "normalise")}
-        changes |= {"calibrate": one.calibrate, "asked_because": choice.reason}
-    me = supervisor.model_copy(update=changes)
-    asking = replace(asking, supervisor=me)
-    _check_calibration(me, request.kind)
-    if me.calibrate == "batch" and me.priors is None and len(first):
-        priors = asking.scored(voter, first, "batch").priors(me.normalise or "sum")
-        me = me.model_copy(update={"priors": priors})
-    return replace(asking, supervisor=me)
+        convention = choice.convention
+        changes = {name: getattr(convention, name) for name in ("answer", "chat", "normalise")}
+        changes |= {"calibrate": convention.calibrate, "asked_because": choice.reason}
+    model = supervisor.model_copy(update=changes)
+    asking = replace(asking, supervisor=model)
+    _check_calibration(model, request.kind)
+    if model.calibrate == "batch" and model.priors is None and len(first):
+        priors = asking.scored(voter, first, "batch").priors(model.normalise or "sum")
+        model = model.model_copy(update={"priors": priors})
+    return replace(asking, supervisor=model)
 
 
 def _chosen(asking: Asking, voter: Completer, first: Sequence[Question]) -> Choice:
     """The convention that suits the model, on labelled rows where there are any."""
-    me, labelled = asking.supervisor, asking.labelled
+    model, labelled = asking.supervisor, asking.labelled
     questions, truth = first, None
     if len(labelled.questions):
         rows = np.random.default_rng([asking.seed, 7]).permutation(len(labelled.questions))[:ROWS]
         questions, truth = [labelled.questions[i] for i in rows], labelled.truth[rows]
-    has_template = uses_chat(voter.tokenizer, me.chat, me.model)
-    chats = (False, True) if has_template and me.chat == "auto" else (has_template,)
+    has_template = uses_chat(voter.tokenizer, model.chat, model.model)
+    chats = (False, True) if has_template and model.chat == "auto" else (has_template,)
     asked: dict[tuple[Answer, bool], ClosedScores] = {}
-    for answer in me.ways(asking.kind, asking.classes):
+    for answer in model.answers_to_try(asking.kind, asking.classes):
         for chat in chats:
-            tried = me.model_copy(update={"answer": answer, "chat": chat})
+            tried = model.model_copy(update={"answer": answer, "chat": chat})
             part = replace(asking, supervisor=tried)
             query = np.arange(len(questions)) % len(part.queries)
             prompts = [
@@ -258,17 +248,17 @@ def _chosen(asking: Asking, voter: Completer, first: Sequence[Question]) -> Choi
             items = dict.fromkeys(item for kind in kinds for item in NULL_ITEMS[kind])
             asked[answer, chat] = part.scored_prompts(voter, prompts, query, tuple(items))
 
-    def allowed(one: Convention) -> bool:
-        return one.normalise == (me.normalise or one.normalise) and one.calibrate == (
-            me.calibrate or one.calibrate
+    def allowed(convention: Convention) -> bool:
+        return convention.normalise == (model.normalise or convention.normalise) and (
+            convention.calibrate == (model.calibrate or convention.calibrate)
         )
 
     return choose(asking.kind, asked, allowed, truth)
 
 
-def _check_calibration(me: AskedModel, kind: str) -> None:
-    answer: Answer = "letter" if me.answer in (None, "auto") else me.answer or "letter"
-    if me.calibrate == "batch" and not KINDS[kind].has_classes and answer != "letter":
+def _check_calibration(model: AskedModel, kind: str) -> None:
+    answer: Answer = "letter" if model.answer in (None, "auto") else model.answer or "letter"
+    if model.calibrate == "batch" and not KINDS[kind].has_classes and answer != "letter":
         raise ConfigError(
             "`calibrate: batch` takes a mean over questions with the same answers, and the texts "
             "of options differ; use `unconditional`, or `answer: letter`."

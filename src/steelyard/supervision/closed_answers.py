@@ -9,9 +9,9 @@ import numpy as np
 from steelyard.models.lm.option_scores import (
     Normalise,
     OptionScores,
+    answer_probabilities,
     normalised,
     score_options,
-    softmax,
 )
 from steelyard.models.score import Precision
 from steelyard.prompts import PromptedQuestion
@@ -62,7 +62,9 @@ class ClosedScores:
         if calibrate == "unconditional":
             scores = normalised(logs - np.where(there, self.null[""], 0.0), *sizes)
         elif calibrate == "content_free":
-            tables = [softmax(normalised(self.null[item], *sizes)) for item in CONTENT_FREE]
+            tables = [
+                answer_probabilities(normalised(self.null[item], *sizes)) for item in CONTENT_FREE
+            ]
             scores = scores - np.log(np.maximum(np.mean(tables, axis=0), 1e-300))
         elif calibrate == "batch":
             table = np.array(priors or self.priors(normalise))
@@ -128,18 +130,19 @@ def score_closed(
         counts = [[len(texts) for texts in of_prompt] for of_prompt in forms]
         return _pooled(score_options(model, tokenizer, flat, precision=precision), counts)
 
-    raw = score(asked)
+    blank = [_with_item(prompt, item) for item in null_items for prompt in asked]
+    distinct = {(prompt.whole, prompt.answers): prompt for prompt in blank}
+    row_of = {text: len(asked) + row for row, text in enumerate(distinct)}
+    scores = score([*asked, *distinct.values()])  # neighbours of one question share a tree
+    raw = _take(scores, np.arange(len(asked)))
+    rows = np.array([row_of[prompt.whole, prompt.answers] for prompt in blank], dtype=np.int64)
+    null = dict(
+        zip(null_items, scores.log_probs[rows.reshape(len(null_items), len(asked))], strict=True)
+    )
     slots = np.tile(np.arange(raw.log_probs.shape[1]), (len(asked), 1))
     if not by_class:
         for row, prompt in enumerate(asked):
             slots[row, list(prompt.order)] = np.arange(len(prompt.order))
-    null = {}
-    for item in null_items:
-        blank = [_with_item(prompt, item) for prompt in asked]
-        first: dict[tuple[str, tuple[str, ...]], int] = {}
-        rows = [first.setdefault((b.whole, b.answers), len(first)) for b in blank]
-        distinct = {(b.whole, b.answers): b for b in blank}
-        null[item] = score([distinct[key] for key in first]).log_probs[rows]
     return ClosedScores(raw, slots, query, null)
 
 
@@ -152,7 +155,9 @@ def mean_over_orders(
     """
     if turns == 1:
         return scores.raw, final
-    logs = np.log(np.maximum(softmax(final), 1e-300)).reshape(-1, turns, final.shape[1])
+    logs = np.log(np.maximum(answer_probabilities(final), 1e-300)).reshape(
+        -1, turns, final.shape[1]
+    )
     means = np.where(np.isfinite(final[::turns]), logs.mean(axis=1), -np.inf)
     raw = scores.raw
     fits = np.asarray(raw.fits.reshape(-1, turns).all(axis=1))
@@ -207,7 +212,7 @@ def _pooled(raw: OptionScores, counts: Sequence[Sequence[int]]) -> OptionScores:
         logs[row, : len(sizes_of)] = np.logaddexp.reduceat(used, starts)
         tokens[row, : len(sizes_of)] = raw.tokens[row, starts]
         sizes[row, : len(sizes_of)] = raw.bytes[row, starts]
-    return OptionScores(logs, tokens, sizes, softmax(logs), raw.fits, raw.truncated)
+    return OptionScores(logs, tokens, sizes, answer_probabilities(logs), raw.fits, raw.truncated)
 
 
 def _with_item(prompt: PromptedQuestion, item: str) -> PromptedQuestion:

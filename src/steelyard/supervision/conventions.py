@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from steelyard.models.lm.option_scores import Normalise, softmax
+from steelyard.models.lm.option_scores import Normalise, answer_probabilities
 from steelyard.prompts.settings import Answer
 from steelyard.supervision.closed_answers import Calibrate, ClosedScores
 from steelyard.supervision.vote_patterns import FEWEST, ONE_CLASS, POSITION
@@ -60,7 +60,7 @@ def choose(
     allowed: Callable[[Convention], bool],
     truth: Ints | None,
 ) -> Choice:
-    """The convention for a model and a task.
+    """The way for a model and a task.
 
     With the truth it is the most accurate one, the first of equal ones in the order of the rule.
     Without it is the first, in that order, whose answers follow neither a position nor one class.
@@ -74,16 +74,16 @@ def choose(
         allowed: whether the settings leave a convention open.
         truth: (N,), right answers of the rows; None without.
     """
-    found = [
+    conventions = [
         Convention(answer, chat, normalise, calibrate)
         for answer, chat in asked
         for normalise in normalisations(answer)
         for calibrate in calibrations(answer, kind)
     ]
     rank = _rule(kind, asked)
-    ordered = sorted((one for one in found if allowed(one)), key=rank)
+    ordered = sorted((way for way in conventions if allowed(way)), key=rank)
     scores = {
-        one: asked[one.answer, one.chat].scores(one.normalise, one.calibrate) for one in ordered
+        way: asked[way.answer, way.chat].scores(way.normalise, way.calibrate) for way in ordered
     }
     if truth is not None:
         return _by_truth(ordered, scores, truth)
@@ -93,13 +93,13 @@ def choose(
 def _by_truth(
     ordered: Sequence[Convention], scores: dict[Convention, Floats], truth: Ints
 ) -> Choice:
-    right = {one: accuracy(scores[one], truth) for one in ordered}
-    best = max(ordered, key=lambda one: right[one])  # the first of equal ones
+    right = {way: share_right(scores[way], truth) for way in ordered}
+    best = max(ordered, key=lambda way: right[way])  # the first of equal ones
     others: list[str] = []
-    for answer, chat in dict.fromkeys((one.answer, one.chat) for one in ordered):
+    for answer, chat in dict.fromkeys((way.answer, way.chat) for way in ordered):
         if (answer, chat) != (best.answer, best.chat):
-            group = [one for one in ordered if (one.answer, one.chat) == (answer, chat)]
-            top = max(group, key=lambda one: right[one])
+            group = [way for way in ordered if (way.answer, way.chat) == (answer, chat)]
+            top = max(group, key=lambda way: right[way])
             others.append(f"{top}: {right[top]:.3f}")
     plain = f"; others at best: {'; '.join(others)}" if others else ""
     return Choice(
@@ -114,11 +114,11 @@ def _by_rule(
     by_class: bool,
 ) -> Choice:
     rejected: list[str] = []
-    for one in ordered:
-        why = one_sided(scores[one], asked[one.answer, one.chat].slots, by_class=by_class)
+    for way in ordered:
+        why = one_sided(scores[way], asked[way.answer, way.chat].slots, by_class=by_class)
         if not why:
-            return Choice(one, _rule_reason(rejected))
-        rejected.append(f"{one}: {why}")
+            return Choice(way, _rule_reason(rejected))
+        rejected.append(f"{way}: {why}")
     return Choice(ordered[0], f"every convention is one-sided ({'; '.join(rejected[:3])})")
 
 
@@ -147,9 +147,9 @@ def one_sided(scores: Floats, slots: Ints, *, by_class: bool) -> str:
     return f"{counts.max()} of {len(top)} answers in place {int(counts.argmax()) + 1}"
 
 
-def accuracy(scores: Floats, truth: Ints) -> float:
+def share_right(scores: Floats, truth: Ints) -> float:
     """Share of rows whose best answer is right; a tie counts by its share."""
-    return float(expected_hits(truth, softmax(scores)).mean())
+    return float(expected_hits(truth, answer_probabilities(scores)).mean())
 
 
 def _rule(
@@ -157,19 +157,19 @@ def _rule(
 ) -> Callable[[Convention], tuple[int, ...]]:
     tokens = [s.raw.tokens[_there(s)].mean() for (a, _), s in asked.items() if a != "letter"]
     short = not tokens or max(tokens) <= SHORT
-    sizes: dict[Normalise, int] = {"sum": 0 if short else 2, "byte": 1, "token": 2 - short}
+    sizes = ("sum", "byte", "token") if short else ("byte", "token", "sum")
     has_classes = KINDS[kind].has_classes
     answers = ("text", "cloze", "letter") if has_classes else ("cloze", "text", "letter")
     calibrated = ("batch", "content_free", "none", "unconditional")
     plain = ("none", "unconditional", "batch", "content_free")
 
-    def rank(one: Convention) -> tuple[int, ...]:
-        order = calibrated if has_classes or one.answer == "letter" else plain
+    def rank(way: Convention) -> tuple[int, ...]:
+        order = calibrated if has_classes or way.answer == "letter" else plain
         return (
-            answers.index(str(one.answer)),
-            int(one.chat != has_classes),
-            order.index(one.calibrate),
-            sizes[one.normalise],
+            answers.index(str(way.answer)),
+            int(way.chat != has_classes),
+            order.index(way.calibrate),
+            sizes.index(way.normalise),
         )
 
     return rank

@@ -61,7 +61,7 @@ def solved_examples(
 
 
 def balanced_rows(labelled: Split, count: int, seed: int) -> list[int]:
-    """Rows in a random order, of each answer in turn while there are more."""
+    """Rows in a random order, one of each answer after another while there are more."""
     rng = np.random.default_rng([seed, 5])
     order = rng.permutation(len(labelled.questions))
     if labelled.reference_texts:
@@ -85,12 +85,12 @@ def shots_of(
     """The examples as prompts of each query, with their answers, by the query's name."""
     shots: dict[str, Shots] = {}
     for q, name in enumerate(asking.query_names(kind) if solved else ()):
-        asked = [asking.ask(one.question, kind, classes, q, seed) for one in solved]
+        asked = [asking.ask(example.question, kind, classes, q, seed) for example in solved]
         answers = [
-            f" {spelling(one.answer, answer_format)}"
-            if isinstance(one.answer, str)
-            else prompt.answers[one.answer]
-            for one, prompt in zip(solved, asked, strict=True)
+            f" {spelling(example.answer, answer_format)}"
+            if isinstance(example.answer, str)
+            else prompt.answers[example.answer]
+            for example, prompt in zip(solved, asked, strict=True)
         ]
         shots[name] = tuple(zip((prompt.prompt for prompt in asked), answers, strict=True))
     return shots

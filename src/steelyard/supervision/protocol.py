@@ -127,6 +127,11 @@ class BaseSupervisor(BaseModel):
         """The same settings with changed paths of files."""
         return self
 
+    @property
+    def asked_notes(self) -> tuple[str, ...]:
+        """How it asks, a sentence each, where that was left open."""
+        return ()
+
     def settle(self, request: VoteRequest) -> Self:
         """The same settings with all that is left open chosen, for all questions alike."""
         return self

@@ -2,128 +2,126 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 
-import numpy as np
 from scipy.stats import binomtest
 
 from steelyard.prompts import PromptedQuestion
-from steelyard.types import ABSTAIN, Ints, Votes
+from steelyard.types import ABSTAIN, Votes
 
 FEWEST = 20  # votes that are judged
 LEVEL = 0.001  # probability of such votes by chance
-ONE_CLASS = 0.95  # share of the votes for one answer that is said
+ONE_CLASS = 0.95  # share of the votes for one class from which on it is a warning
 POSITION = 0.5  # how far the share of a position is above chance, of what it could be at most
-ADVICE_LETTERS = (
-    "set `answer: cloze` or `auto` (scored supervisors), `calibrate: batch`, or ask another model"
+SHOWN = 5  # queries that a sentence names
+POSITION_ADVICE = (
+    "set `answer: auto` or `calibrate: batch` (kind `language_model`), or ask another model"
 )
-ADVICE_CLASS = "set `calibrate: batch` or `answer: auto`, give `examples`, or ask another model"
-ADVICE_EMPTY = "look at the replies, and change `chat`, `templates`, `answer_format` or `model`"
+CLASS_ADVICE = (
+    "unless nearly all items are of that class, set `answer: auto` or `calibrate: batch`, give "
+    "`examples`, or ask another model"
+)
+EMPTY_ADVICE = "look at the replies, and change `chat`, `templates`, `answer_format` or `model`"
 
 
-def shown_positions(votes: Votes, asked: Sequence[PromptedQuestion]) -> tuple[Ints, Ints]:
-    """Position at which each vote's answer was shown, and the number of positions, (M,) each.
+@dataclass
+class VotePatterns:
+    """Counts of votes, by voter and query, and what they give away.
 
-    Args:
-        votes: M votes.
-        asked: a prompt for each vote; where it does not list the answers in an order of its own,
-            or the vote abstains, the position is -1.
-    """
-    position = np.full(len(votes.answer), -1, dtype=np.int64)
-    size = np.ones(len(votes.answer), dtype=np.int64)
-    if _has_names(votes) and len({prompt.order for prompt in asked}) == 1:
-        return position, size  # the position is the class
-    for m, (answer, prompt) in enumerate(zip(votes.answer.tolist(), asked, strict=True)):
-        if answer != ABSTAIN and len(prompt.order) > 1:
-            position[m], size[m] = prompt.order.index(answer), len(prompt.order)
-    return position, size
-
-
-def vote_patterns(votes: Votes, position: Ints, size: Ints) -> list[str]:
-    """A sentence for each voter whose votes follow the position, or one class, or abstain.
-
-    - Position: of at least 20 votes so many name one position that chance has it with
-      P < 0.001 (binomial, for each of the positions), and the share is more than half of the way
-      from chance to all of them. Only orders that vary from question to question count.
-    - One class: at least 95 % of 20 or more votes of a query are for one class, of a binary or
-      larger task whose classes are the same for every question.
+    - Position: of at least 20 votes of a voter so many name the option shown at one position that
+      chance has it with P < 0.001 (binomial test, times the number of positions), and the share is
+      more than half of the way from chance to 1. Classes must be shown in orders that vary.
+    - One class: at least 95 % of 20 or more votes of a query.
     - Abstentions: all of 20 or more votes of a query.
 
     Args:
-        votes: M votes.
-        position: (M,), where the answer of each was shown; -1 for none.
-        size: (M,), how many positions there were.
+        classes: K names, where all questions have the same; empty for options and open answers.
     """
-    found = []
-    for v, name in enumerate(votes.voters):
-        rows = votes.voter == v
-        follows = _follows_position(name, position[rows], size[rows])
-        found += [follows] if follows else []
-        of_class, empty = [], []
-        for q, query in enumerate(votes.queries):
-            mine = np.flatnonzero(rows & (votes.query == q))
-            if len(mine) < FEWEST:
+
+    classes: Sequence[str] = ()
+    _positions: dict[str, Counter[int]] = field(default_factory=dict)
+    _chance: Counter[str] = field(default_factory=Counter)  # expected votes for one position
+    _orders: set[tuple[int, ...]] = field(default_factory=set)
+    _answers: dict[tuple[str, str], Counter[int]] = field(default_factory=dict)
+    _reasons: dict[tuple[str, str], Counter[str]] = field(default_factory=dict)
+
+    def add(
+        self, voter: str, query: str, answer: int, order: Sequence[int] = (), reason: str = ""
+    ) -> None:
+        """Count a vote: the number of its answer, and order[i], the candidate at position i."""
+        self._answers.setdefault((voter, query), Counter())[answer] += 1
+        if answer == ABSTAIN:
+            reasons = self._reasons.setdefault((voter, query), Counter())
+            reasons[reason or "no answer"] += 1
+        elif len(order) > 1:
+            if len(self._orders) < 2:
+                self._orders.add(tuple(order))
+            self._positions.setdefault(voter, Counter())[list(order).index(answer)] += 1
+            self._chance[voter] += 1 / len(order)  # type: ignore[assignment]
+
+    def sentences(self) -> list[str]:
+        """What the votes give away, a sentence for each voter and kind."""
+        sentences: list[str] = []
+        for voter in dict.fromkeys(voter for voter, _ in self._answers):
+            sentences += [self._position(voter), self._one_class(voter), self._empty(voter)]
+        return [sentence for sentence in sentences if sentence]
+
+    def _position(self, voter: str) -> str:
+        counts = self._positions.get(voter, Counter())
+        total = counts.total()
+        if total < FEWEST or (self.classes and len(self._orders) < 2):
+            return ""  # in one order for all, the position is the class
+        position, count = counts.most_common(1)[0]
+        chance = min(self._chance[voter] / total, 1.0)
+        likely = binomtest(count, total, chance, alternative="greater").pvalue
+        above = count / total - chance > POSITION * (1 - chance)
+        if not above or likely * (max(counts) + 1) >= LEVEL:
+            return ""
+        return (
+            f"{voter}: {count:,} of {total:,} votes name the option shown at position "
+            f"{position + 1}, whichever it is (chance: {chance * total:,.0f}): they follow the "
+            f"position and say next to nothing about the options; {POSITION_ADVICE}."
+        )
+
+    def _one_class(self, voter: str) -> str:
+        parts = []
+        for (name, query), counts in self._answers.items():
+            read = Counter({k: n for k, n in counts.items() if k != ABSTAIN})
+            if name != voter or not self.classes or read.total() < FEWEST:
                 continue
-            answers = votes.answer[mine]
-            if (answers == ABSTAIN).all():
-                empty.append((query, mine))
-            elif one := _one_class(votes, answers):
-                of_class.append((query, *one))
-        found += [_class_sentence(name, of_class, votes.classes)] if of_class else []
-        found += [_empty_sentence(name, votes, empty)] if empty else []
-    return found
+            best, count = read.most_common(1)[0]
+            if count >= ONE_CLASS * read.total():
+                parts.append(f"{self.classes[best]} {count:,} of {read.total():,} in `{query}`")
+        if not parts:
+            return ""
+        return f"{voter}: votes of one class ({_first_names(parts)}); {CLASS_ADVICE}."
+
+    def _empty(self, voter: str) -> str:
+        queries, reasons = [], Counter[str]()
+        for (name, query), counts in self._answers.items():
+            if name == voter and set(counts) == {ABSTAIN} and counts.total() >= FEWEST:
+                queries.append(f"`{query}`")
+                reasons += self._reasons[name, query]
+        if not queries:
+            return ""
+        why = ", ".join(f"{reason} {count:,}" for reason, count in reasons.most_common(3))
+        total = reasons.total()
+        names = _first_names(queries)
+        return f"{voter}: all {total:,} votes of {names} abstain ({why}); {EMPTY_ADVICE}."
 
 
-def _follows_position(name: str, position: Ints, size: Ints) -> str:
-    shown = position >= 0
-    count = int(shown.sum())
-    if count < FEWEST:
-        return ""
-    counts = np.bincount(position[shown])
-    best = int(counts.argmax())
-    chance = float((1 / size[shown]).mean())
-    share = counts[best] / count
-    above = share - chance > POSITION * (1 - chance)
-    likely = binomtest(int(counts[best]), count, chance, alternative="greater").pvalue
-    if not above or likely * int(size.max()) >= LEVEL:
-        return ""
-    return (
-        f"{name}: {counts[best]:,} of {count:,} votes name the option shown at position "
-        f"{best + 1}, whichever it is (chance {chance * count:,.0f}): they follow the position and "
-        f"say next to nothing about the options; {ADVICE_LETTERS}."
-    )
+def vote_patterns(
+    votes: Votes, asked: Sequence[PromptedQuestion], classes: Sequence[str]
+) -> list[str]:
+    """What a table of votes gives away; `asked` has the prompt of each vote."""
+    patterns = VotePatterns(classes)
+    for m, prompt in enumerate(asked):
+        voter, query = votes.voters[votes.voter[m]], votes.queries[votes.query[m]]
+        reason = votes.reasons[m] if votes.reasons else ""
+        patterns.add(voter, query, int(votes.answer[m]), prompt.order, reason)
+    return patterns.sentences()
 
 
-def _one_class(votes: Votes, answers: Ints) -> tuple[int, int, int] | None:
-    """Number, count and total of a class with nearly all answers."""
-    read = answers[answers != ABSTAIN]
-    if not _has_names(votes) or len(read) < FEWEST:
-        return None
-    counts = np.bincount(read)
-    best = int(counts.argmax())
-    return (best, int(counts[best]), len(read)) if counts[best] >= ONE_CLASS * len(read) else None
-
-
-def _has_names(votes: Votes) -> bool:
-    """Whether answers are classes; the numbers of options have no meaning of their own."""
-    return bool(votes.classes) and votes.classes[0] != "0"
-
-
-def _class_sentence(
-    name: str, found: Sequence[tuple[str, int, int, int]], classes: Sequence[str]
-) -> str:
-    parts = [
-        f"{classes[k]} {count:,} of {total:,} in `{query}`" for query, k, count, total in found[:5]
-    ]
-    more = "" if len(found) <= 5 else f" and {len(found) - 5} more queries"
-    return f"{name}: votes of one class ({', '.join(parts)}{more}); {ADVICE_CLASS}."
-
-
-def _empty_sentence(name: str, votes: Votes, empty: Sequence[tuple[str, Ints]]) -> str:
-    rows = np.concatenate([mine for _, mine in empty])
-    reasons = Counter(votes.reasons[m] or "no answer" for m in rows) if votes.reasons else Counter()
-    why = ", ".join(f"{reason} {count:,}" for reason, count in reasons.most_common(3))
-    names = ", ".join(f"`{query}`" for query, _ in empty[:5])
-    return (
-        f"{name}: all {len(rows):,} votes of {names} abstain{f' ({why})' if why else ''}; "
-        f"{ADVICE_EMPTY}."
-    )
+def _first_names(names: Sequence[str]) -> str:
+    rest = "" if len(names) <= SHOWN else f" and {len(names) - SHOWN} more queries"
+    return ", ".join(names[:SHOWN]) + rest

@@ -77,8 +77,10 @@ def _rendered(
     before, waiting = _split(_render(tokenizer, turns, True), ITEM)
     _, rest = _split(_render(tokenizer, [*turns, ("assistant", REPLY)], False), ITEM)
     replied = rest.partition(REPLY)[0]
-    if written or replied.startswith(waiting):  # the template may have a space before a reply
-        return before, waiting if written else replied
+    if written:
+        return before, waiting
+    if replied.startswith(waiting):
+        return before, replied.rstrip(" ")  # a space in front of a reply is the reply's
     opened = open_thought(waiting)
     if opened:
         return before, replied if waiting.startswith(replied) else f"{waiting}\n</{opened}>\n\n"
@@ -101,5 +103,5 @@ def _render(tokenizer: Any, turns: Sequence[tuple[str, str]], waits: bool) -> st
 
 
 def _split(text: str, mark: str) -> tuple[str, str]:
-    before, found, behind = text.rpartition(mark)
-    return (before, behind) if found else (text, "")
+    before, separator, behind = text.rpartition(mark)
+    return (before, behind) if separator else (text, "")

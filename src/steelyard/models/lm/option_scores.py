@@ -109,7 +109,7 @@ def score_options(
                     sums[cells[:, 0], cells[:, 1]] = 0.0
                     np.add.at(sums, (rows, columns), logs)
                     counts[cells[:, 0], cells[:, 1]] = np.bincount(tree.text, minlength=len(cells))
-    probs = softmax(normalised(sums, counts, sizes, normalise))
+    probs = answer_probabilities(normalised(sums, counts, sizes, normalise))
     return OptionScores(sums, counts, sizes, probs, fits, truncated)
 
 
@@ -122,7 +122,8 @@ def _tokens(
     )
     sizes = [limit - max(map(len, tokens)) for tokens in answers]
     prompts, truncated = fitted_prompts(tokenizer, asked, sizes)
-    texts = [(prompt or [], tokens) for prompt, tokens in zip(prompts, answers, strict=True)]
+    start = tokenizer.bos_token_id or tokenizer.eos_token_id or 0  # before an empty prompt's answer
+    texts = [(prompt or [start], tokens) for prompt, tokens in zip(prompts, answers, strict=True)]
     fits = np.array([prompt is not None for prompt in prompts], dtype=bool)
     return texts, fits, int(truncated.sum())
 
@@ -256,7 +257,7 @@ def fused_attention(model: Any) -> Iterator[None]:
         inner.set_attn_implementation(before)
 
 
-def softmax(scores: Floats) -> Floats:
+def answer_probabilities(scores: Floats) -> Floats:
     """Row by row; all 0 where a row has no score."""
     top = scores.max(axis=1, keepdims=True, initial=-np.inf)
     power = np.exp(scores - np.where(np.isfinite(top), top, 0.0))

@@ -25,12 +25,12 @@ def float32_output(model: Any) -> Iterator[None]:
         with torch.autocast(hidden.device.type, enabled=False):
             return torch.nn.functional.linear(hidden.float(), weight, bias)
 
-    own = vars(layer)
-    before = own.get("forward")
-    own["forward"] = exact
+    attributes = vars(layer)
+    before = attributes.get("forward")
+    attributes["forward"] = exact
     try:
         yield
     finally:
-        del own["forward"]
+        del attributes["forward"]
         if before is not None:
-            own["forward"] = before
+            attributes["forward"] = before

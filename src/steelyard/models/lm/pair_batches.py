@@ -1,7 +1,7 @@
 """Prompts with two answers each as token rows, and the log-probabilities of the answers."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import torch
@@ -14,16 +14,25 @@ from steelyard.models.lm.completion_batches import (
     lay_out,
     prompt_sizes,
 )
-from steelyard.models.lm.prompt_tokens import prompt_tokens
+from steelyard.models.lm.prompt_tokens import fitted_prompts, prompt_tokens
 from steelyard.models.score import INFERENCE_TOKENS, forward
 from steelyard.objectives.chunks import in_chunks
 from steelyard.objectives.dpo import answer_log_probs
 from steelyard.objectives.tokens import xent
+from steelyard.prompts import PromptedQuestion
 from steelyard.prompts.settings import set_off
 from steelyard.types import Floats, Question
 
+Pairs: TypeAlias = Sequence[Question | PromptedQuestion]
+"""Prompts with two answers each; those of a `PromptedQuestion` are read as they stand."""
 
-def encode_pairs(tokenizer: Any, questions: Sequence[Question], limit: int) -> AnswerRows:
+
+def two_answers(pair: Question | PromptedQuestion) -> tuple[str, ...]:
+    """The texts of a pair's answers."""
+    return pair.choices if isinstance(pair, Question) else pair.answers
+
+
+def encode_pairs(tokenizer: Any, questions: Pairs, limit: int) -> AnswerRows:
     """Two rows for each question: the prompt unchanged, one of its two choices, an end token.
 
     A row has at most `limit` tokens. An answer is separated from its prompt by a space if neither
@@ -33,6 +42,16 @@ def encode_pairs(tokenizer: Any, questions: Sequence[Question], limit: int) -> A
     Raises:
         ConfigError: the tokenizer has no end token.
     """
+    prompted = [question for question in questions if isinstance(question, PromptedQuestion)]
+    if prompted:
+        wholes = [question.whole for question in prompted]
+        answers = ended_answers(tokenizer, wholes, [question.answers for question in prompted])
+        fitted = fitted_prompts(tokenizer, prompted, prompt_sizes(answers, limit))
+        return lay_out(tokenizer, *fitted, answers, [np.arange(2)] * len(prompted))
+    return _encode_plain(tokenizer, [q for q in questions if isinstance(q, Question)], limit)
+
+
+def _encode_plain(tokenizer: Any, questions: Sequence[Question], limit: int) -> AnswerRows:
     prompts = [
         f"{question.context}\n{question.text}" if question.context else question.text
         for question in questions

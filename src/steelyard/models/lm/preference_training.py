@@ -5,7 +5,6 @@ eps) is conservative DPO with a flip probability eps for each pair. The loss is 
 `objectives/dpo.py`.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -23,12 +22,12 @@ from steelyard.models.lm.finetune_lm import (
     train_rows,
 )
 from steelyard.models.lm.load_lm import load_causal
-from steelyard.models.lm.pair_batches import encode_pairs, pair_log_probs
+from steelyard.models.lm.pair_batches import Pairs, encode_pairs, pair_log_probs, two_answers
 from steelyard.models.lm.prompt_tokens import context_size
 from steelyard.models.load import Pretrained
 from steelyard.models.train import TrainingLog
 from steelyard.objectives.dpo import DirectPreference, PairLoss
-from steelyard.types import Floats, Ints, Question
+from steelyard.types import Floats, Ints
 
 
 class PreferenceTuning(LmTraining):
@@ -59,7 +58,7 @@ class Preferrer(PretrainedFormat):
     dropped: dict[str, int]  # reason -> training pairs
     log: TrainingLog = field(default_factory=TrainingLog)
 
-    def rewards(self, questions: Sequence[Question]) -> Floats:
+    def rewards(self, questions: Pairs) -> Floats:
         """Implicit rewards beta * ln(pi / ref) of each question's two answers, (N, 2).
 
         NaN for a question that exceeds the context. For `ipo` they are per token, as trained.
@@ -74,7 +73,7 @@ class Preferrer(PretrainedFormat):
         rewards[rows.fit] = self.tuning.beta * (after - before)
         return rewards
 
-    def probabilities(self, questions: Sequence[Question]) -> Floats:
+    def probabilities(self, questions: Pairs) -> Floats:
         """P(answer is the better one) by Bradley and Terry's model of the rewards, (N, 2).
 
         If a question exceeds the context there is a third column for it, (N, 3): it is wrong,
@@ -105,7 +104,7 @@ def bradley_terry(rewards: Floats) -> Floats:
 def train_dpo(
     pretrained: Pretrained,
     tuning: PreferenceTuning,
-    questions: Sequence[Question],
+    questions: Pairs,
     targets: Floats,
     weights: Floats,
     *,
@@ -165,7 +164,7 @@ def train_dpo(
     return Preferrer(pretrained, tuning, model, tokenizer, truncated, dropped, log)
 
 
-def _refuse_even(questions: Sequence[Question], targets: Floats) -> None:
+def _refuse_even(questions: Pairs, targets: Floats) -> None:
     """Refuse pairs with even targets, for which the robust loss is not defined."""
     even = np.flatnonzero(np.abs(targets[:, 0] - 0.5) < 1e-6)
     if len(even):
@@ -176,7 +175,7 @@ def _refuse_even(questions: Sequence[Question], targets: Floats) -> None:
 
 
 def usable_pairs(
-    questions: Sequence[Question],
+    questions: Pairs,
 ) -> tuple[npt.NDArray[np.bool_], dict[str, Ints]]:
     """Which pairs have two different answers, (N,), and the rows of the others, by reason.
 
@@ -184,11 +183,10 @@ def usable_pairs(
         InputError: a question has another number of choices than two.
     """
     for question in questions:
-        if len(question.choices) != 2:
-            raise InputError(
-                f"A preference must have two choices; {question.id!r} has {len(question.choices)}."
-            )
-    plain = [tuple(choice.strip() for choice in question.choices) for question in questions]
+        count = len(two_answers(question))
+        if count != 2:
+            raise InputError(f"A preference must have two choices; {question.id!r} has {count}.")
+    plain = [tuple(choice.strip() for choice in two_answers(question)) for question in questions]
     empty = np.array([not (first and second) for first, second in plain], dtype=bool)
     same = np.array([first == second for first, second in plain], dtype=bool) & ~empty
     reasons = {"empty answer": np.flatnonzero(empty), "equal answers": np.flatnonzero(same)}

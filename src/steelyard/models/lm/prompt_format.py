@@ -69,10 +69,10 @@ def check_templates(templates: Sequence[PromptTemplate]) -> None:
         ConfigError: one has control tokens, which are plain text in a prompt.
     """
     for template in templates:
-        found = TURNS.search(template.template)
-        if found:
+        control = TURNS.search(template.template)
+        if control:
             raise ConfigError(
-                f"Template {template.name!r} has {found.group()!r}, which would be read as plain "
+                f"Template {template.name!r} has {control.group()!r}, which would be read as plain "
                 "text: a prompt template is no chat template. Keep the question only, and set "
                 "`chat: true` (turns of the tokenizer's own template) and `system`."
             )
@@ -92,5 +92,5 @@ def _in_chat(
         in_chat=True,
         prompt=first + item + last,
         item=(len(first), len(first) + len(item)),
-        answers=tuple(lead + answer.lstrip() for answer in question.answers),
+        answers=tuple(lead + answer.removeprefix(" ") for answer in question.answers),
     )

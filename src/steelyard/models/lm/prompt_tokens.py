@@ -104,8 +104,8 @@ def fitted_prompts(
     short = [
         len(question.whole) <= characters for question, characters in zip(asked, reach, strict=True)
     ]
-    known = question_tokens(tokenizer, [q for q, fits in zip(asked, short, strict=True) if fits])
-    rest = iter(known)
+    fitting = question_tokens(tokenizer, [q for q, fits in zip(asked, short, strict=True) if fits])
+    rest = iter(fitting)
     tokens: list[list[int] | None] = [next(rest) if fits else None for fits in short]
     truncated = np.zeros(len(asked), dtype=bool)
     for i, (question, size) in enumerate(zip(asked, sizes, strict=True)):

@@ -18,8 +18,12 @@ def vote_quality(run: Run) -> dict[str, Any]:
     """How often votes on strong_train are right, over all seeds."""
     right, read, total = 0, 0, 0
     by_voter: dict[str, list[tuple[float, float]]] = {}
+    notes: dict[str, None] = {}
+    warnings: dict[str, None] = {}
     for seed in run.study.seed_list:
         votes, truth = collect_votes(run, seed).strong_train, true_answers(run, seed)
+        notes.update(dict.fromkeys(votes.notes))
+        warnings.update(dict.fromkeys(votes.warnings))
         hit = votes.answer == truth[votes.example]
         seen = votes.answer != ABSTAIN
         right, read, total = right + hit.sum(), read + seen.sum(), total + len(seen)
@@ -30,6 +34,8 @@ def vote_quality(run: Run) -> dict[str, Any]:
         "abstained": float(1 - read / total),
         "voters": len(votes.voters),
         "queries": len(votes.queries),
+        "asked": list(notes),
+        "warnings": list(warnings),
         "by_voter": [
             {
                 "voter": name,

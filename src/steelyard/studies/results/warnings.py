@@ -28,6 +28,7 @@ def of_the_study(run: Run, results: dict[str, Any]) -> list[str]:
         messages.append(
             f"Only {counted(seeds, 'seed')}: intervals are wide and approximate. Use at least 5."
         )
+    messages += results["votes"]["warnings"]
     if results["votes"]["abstained"] > 0:
         messages.append(f"{results['votes']['abstained']:.1%} of the votes are abstentions.")
     truncated = results["data"]["truncated"]["strong_train"]
