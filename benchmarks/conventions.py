@@ -101,30 +101,23 @@ def independent(
 
     tokenizer = AutoTokenizer.from_pretrained(folder)
     model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).eval()
-    score = functools.cache(functools.partial(log_prob, model, tokenizer))
+    score = functools.cache(functools.partial(log_probs, model, tokenizer))
     found: dict[str, float] = {}
     for chat in (False, True):
         way = "chat" if chat else "plain"
         if kind == "multiple_choice":
+            cloze = [score(f"Question: {q.text}\nAnswer:", q.choices, chat) for q in questions]
             for rule, sizes in rules(questions, tokenizer).items():
-                scores = [
-                    [
-                        score(cloze(q.text), text, chat) / size
-                        for text, size in zip(q.choices, of_q, strict=True)
-                    ]
-                    for q, of_q in zip(questions, sizes, strict=True)
-                ]
+                scores = [np.divide(row, size) for row, size in zip(cloze, sizes, strict=True)]
                 found[f"cloze, {way}, {rule}"] = right(scores, truth)
-            letters = [
-                [score(listed(q), LETTERS[k], chat) for k in range(len(q.choices))]
-                for q in questions
-            ]
-            found[f"letter, {way}"] = right(letters, truth)
-        else:
-            raw = np.array(
-                [[score(labelled_by(q.text, classes), c, chat) for c in classes] for q in questions]
+            letters = [tuple(LETTERS[: len(q.choices)]) for q in questions]
+            pairs = zip(questions, letters, strict=True)
+            found[f"letter, {way}"] = right(
+                [score(listed(q), names, chat) for q, names in pairs], truth
             )
-            empty = np.array([score(labelled_by("N/A", classes), c, chat) for c in classes])
+        else:
+            raw = np.array([score(named(q.text, classes), tuple(classes), chat) for q in questions])
+            empty = np.array(score(named("N/A", classes), tuple(classes), chat))
             found[f"label, {way}, raw"] = right(raw, truth)
             found[f"label, {way}, content-free"] = right(raw - empty, truth)
             found[f"label, {way}, centred"] = right(raw - raw.mean(axis=0), truth)
@@ -142,31 +135,34 @@ def rules(questions: Sequence[Question], tokenizer: Any) -> dict[str, list[list[
     }
 
 
-def cloze(text: str) -> str:
-    return f"Question: {text}\nAnswer:"
-
-
 def listed(question: Question) -> str:
     lines = [f"{LETTERS[k]}. {text}" for k, text in enumerate(question.choices)]
     return "\n".join([question.text, *lines, "Answer:"])
 
 
-def labelled_by(text: str, classes: Sequence[str]) -> str:
+def named(text: str, classes: Sequence[str]) -> str:
     return f"{text}\nWhich of these fits the text: {', '.join(classes)}?\nAnswer:"
 
 
-def log_prob(model: Any, tokenizer: Any, prompt: str, answer: str, chat: bool) -> float:
-    """ln P(answer | prompt), the whole text read anew."""
+def log_probs(
+    model: Any, tokenizer: Any, prompt: str, answers: tuple[str, ...], chat: bool
+) -> list[float]:
+    """ln P(answer | prompt) of each answer, a padded row of the whole text each."""
     if chat:
         turn = [{"role": "user", "content": prompt}]
         prompt = tokenizer.apply_chat_template(turn, tokenize=False, add_generation_prompt=True)
-    before = tokenizer(prompt, add_special_tokens=False)["input_ids"]
-    text = prompt + (answer if chat else f" {answer}")
-    whole = tokenizer(text, add_special_tokens=False)["input_ids"]
-    with torch.inference_mode():
-        logs = torch.log_softmax(model(torch.tensor([whole])).logits[0], dim=-1)
-    places = range(len(before), len(whole))
-    return sum(float(logs[place - 1, whole[place]]) for place in places)
+    start = len(tokenizer(prompt, add_special_tokens=False)["input_ids"])
+    texts = [prompt + (answer if chat else f" {answer}") for answer in answers]
+    rows = [tokenizer(text, add_special_tokens=False)["input_ids"] for text in texts]
+    ids = torch.zeros(len(rows), max(map(len, rows)), dtype=torch.long)
+    for row, tokens in zip(ids, rows, strict=True):
+        row[: len(tokens)] = torch.tensor(tokens)
+    with torch.inference_mode():  # padding behind a text changes nothing before it
+        logs = torch.log_softmax(model(ids).logits[:, start - 1 :], dim=-1)
+    return [
+        sum(float(logs[r, place, token]) for place, token in enumerate(tokens[start:]))
+        for r, tokens in enumerate(rows)
+    ]
 
 
 def right(scores: Any, truth: Any) -> float:

@@ -153,8 +153,9 @@ def votes_without_bootstrap(run: Run, number: int, seed: int) -> SeedVotes | Non
 def held_out_votes(run: Run, number: int, seed: int) -> tuple[Votes, Split] | None:
     """Votes on rows of weak_train that a supervisor was not trained on, with their truth.
 
-    A supervisor that is trained is trained once more, on a random two thirds of weak_train, and
-    asked about the rest; another is asked about all of weak_train. None where that is not possible
+    A supervisor that is trained on labelled rows, or chooses by them how to ask, does so once more,
+    on a random two thirds of weak_train, and is asked about the rest; another is asked about all of
+    weak_train. None where that is not possible
     (fewer than six rows, or one class in the two thirds), where each question is paid for, and of
     list writers, which vote together.
     """
@@ -164,7 +165,7 @@ def held_out_votes(run: Run, number: int, seed: int) -> tuple[Votes, Split] | No
         return None
     rows = np.random.default_rng([seed, 3]).permutation(len(labelled.truth))
     rest, asked = take(labelled, []), labelled
-    if supervisor.needs_labels:
+    if supervisor.uses_labels:
         cut = 2 * len(rows) // 3
         rest, asked = take(labelled, np.sort(rows[:cut])), take(labelled, np.sort(rows[cut:]))
         if not rest.reference_texts and (rest.truth == rest.truth[0]).all():

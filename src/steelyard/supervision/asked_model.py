@@ -101,6 +101,10 @@ class AskedModel(Pretrained, PromptedSupervisor):
         return [f"{model_name(self)}/{v}" for v in range(self.voters)]
 
     @property
+    def uses_labels(self) -> bool:
+        return self.needs_labels or self.answer == "auto"
+
+    @property
     def asked_notes(self) -> tuple[str, ...]:
         if not self.asked_because or self.answer is None:
             return ()

@@ -71,6 +71,11 @@ class BaseSupervisor(BaseModel):
         """Whether it is trained on labelled rows before it votes."""
         return False
 
+    @property
+    def uses_labels(self) -> bool:
+        """Whether labelled rows, where there are any, change its votes."""
+        return self.needs_labels
+
     def without_bootstrap(self) -> Self | None:
         """The same with a single voter, trained on all labelled rows.
 
