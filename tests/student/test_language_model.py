@@ -1,6 +1,7 @@
 """A language model as the student: taught, asked in one way, read, saved and loaded again."""
 
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -146,6 +147,45 @@ def test_it_is_saved_and_loaded(llama: str, tmp_path: Path, lora: Any) -> None:
     loaded, task, classes = load_model(tmp_path / "model")
     assert (task, classes) == ("classification", ("cross", "ring"))
     np.testing.assert_allclose(loaded.probabilities(questions), before, atol=1e-5)
+
+
+def test_a_chat_model_is_trained_and_asked_in_its_template(llama: str, tmp_path: Path) -> None:
+    """The text before the answer is the template's, in training, in tests, and in the card; a card
+    from before there were templates means plain text."""
+    from transformers import AutoTokenizer
+
+    from steelyard.student.saved import save_model
+
+    folder = tmp_path / "chat"
+    shutil.copytree(llama, folder)
+    words = AutoTokenizer.from_pretrained(folder)
+    words.chat_template = (
+        "<s>{% for m in messages %}{{ m.role }}:{{ m.content }}</s>{% endfor %}"
+        "{% if add_generation_prompt %}assistant:{% endif %}"
+    )
+    words.save_pretrained(folder)
+    settings = student(str(folder), system="Be brief.")
+    fitted = fit(settings)
+    (asked,) = fitted._asked(texts(1)[0])
+    prompt = f"<text>{texts(1)[0][0].text}</text>cross or ring?"
+    turns = [{"role": "system", "content": "Be brief."}, {"role": "user", "content": prompt}]
+    assert asked.whole == words.apply_chat_template(
+        turns, tokenize=False, add_generation_prompt=True
+    )
+    questions, targets = texts(20)
+    before = fitted.probabilities(questions)
+    assert (before.argmax(axis=1) == targets.argmax(axis=1)).all()
+    save_model(fitted, tmp_path / "model", "classification", ("cross", "ring"))
+    path = tmp_path / "model" / "steelyard.json"
+    card = json.loads(path.read_text())
+    assert card["prompt_text"]["prompt"].startswith("<s>system:Be brief.</s>user:<text>TEXT")
+    assert card["prompt_text"]["prompt"].endswith("cross or ring?</s>assistant:")
+    assert card["prompt_text"]["answer"] == " cross"
+    loaded, *_ = load_model(tmp_path / "model")
+    np.testing.assert_allclose(loaded.probabilities(questions), before, atol=1e-5)
+    del card["settings"]["chat"]
+    path.write_text(json.dumps(card))
+    assert load_model(tmp_path / "model")[0].settings.chat is False
 
 
 def test_settings_that_cannot_be_are_refused(llama: str) -> None:

@@ -215,9 +215,7 @@ class _Job(NamedTuple):
         else:
             self.watch.begin(1)
             asked = (items.questions,), items.labelled or NO_LABELS, self.seed
-            request = VoteRequest(items.kind, items.classes, *asked)
-            supervisor = supervisor.settle(request)
-            votes = supervisor.vote(request)[0]
+            votes = supervisor.vote(VoteRequest(items.kind, items.classes, *asked))[0]
             self.notes.extend(votes.notes)
             self.watch.answered("", 0.0, stored=False)
         yield from vote_rows(votes, supervisor, items, self.seed)
