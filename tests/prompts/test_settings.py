@@ -263,3 +263,19 @@ def test_the_answers_of_a_preference_follow_its_prompt_as_that_stands() -> None:
     assert asked.answers == PAIR.choices  # the template brings the space
     with pytest.raises(ConfigError, match="different prompt variants, 1"):
         PromptSettings(queries=2, answer="text").check_asking("preference")
+
+
+def test_cloze_lists_nothing_and_is_for_scored_answers() -> None:
+    question = Question("q", "Which is red?", ("blood", "grass"))
+    cloze = PromptSettings(answer="cloze")
+    asked = [cloze.ask(question, "multiple_choice", (), query, 0) for query in range(5)]
+    assert asked[0].prompt == "Question: Which is red?\nAnswer:"
+    assert asked[0].answers == (" blood", " grass")
+    assert not asked[0].lettered
+    assert {one.order for one in asked} == {(0, 1)}
+    assert all("blood" not in one.prompt for one in asked)
+    for answer in ("cloze", "auto"):
+        with pytest.raises(
+            ConfigError, match=f"`answer: {answer}` needs the probability of a given"
+        ):
+            PromptSettings(answer=answer).check_asking("multiple_choice")

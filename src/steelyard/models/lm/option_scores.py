@@ -13,6 +13,7 @@ import torch
 from pydantic import BeforeValidator
 from torch import Tensor
 
+from steelyard.io.renamed_settings import renamed_value
 from steelyard.models.batches import micro_batches
 from steelyard.models.lm.inference import inference
 from steelyard.models.lm.output_layer import float32_output
@@ -24,7 +25,9 @@ from steelyard.types import Floats, Ints
 
 Normalise: TypeAlias = Annotated[
     Literal["sum", "token", "byte"],
-    BeforeValidator(lambda value: "token" if value == "mean" else value),
+    BeforeValidator(
+        lambda value: renamed_value(value, {"mean": "token"}) if value == "mean" else value
+    ),
 ]
 """Score of an answer: its log-probability, or that per token or per byte. `mean` was the name of
 `token` before version 0.2."""
