@@ -28,7 +28,7 @@ from steelyard.types import Question, Split
 
 SHARED = Path(__file__).parents[2] / "shared"
 MODEL = "SmolLM2-135M-Instruct"
-SETS = ("arc_easy", "piqa", "sst2", "trec", "hellaswag", "mmlu")
+SETS = ("sst2", "arc_easy", "piqa", "trec", "hellaswag", "mmlu")
 ITEMS, LABELLED = 80, 200
 LETTERS = "ABCDEFGH"
 
@@ -154,14 +154,18 @@ def log_probs(
     start = len(tokenizer(prompt, add_special_tokens=False)["input_ids"])
     texts = [prompt + (answer if chat else f" {answer}") for answer in answers]
     rows = [tokenizer(text, add_special_tokens=False)["input_ids"] for text in texts]
-    ids = torch.zeros(len(rows), max(map(len, rows)), dtype=torch.long)
-    for row, tokens in zip(ids, rows, strict=True):
+    read = list(dict.fromkeys(tuple(tokens[:-1]) for tokens in rows))  # letters: the prompt alone
+    ids = torch.zeros(len(read), max(map(len, read)), dtype=torch.long)
+    for row, tokens in zip(ids, read, strict=True):
         row[: len(tokens)] = torch.tensor(tokens)
     with torch.inference_mode():  # padding behind a text changes nothing before it
         logs = torch.log_softmax(model(ids).logits[:, start - 1 :], dim=-1)
     return [
-        sum(float(logs[r, place, token]) for place, token in enumerate(tokens[start:]))
-        for r, tokens in enumerate(rows)
+        sum(
+            float(logs[read.index(tuple(tokens[:-1])), place, token])
+            for place, token in enumerate(tokens[start:])
+        )
+        for tokens in rows
     ]
 
 
