@@ -27,11 +27,12 @@ def test_the_transcript_is_what_the_commands_print(tmp_path: Path) -> None:
     asked = 0
 
     def answer(body: Body) -> Body:
-        """Every 30th reply is cut off before its answer."""
+        """Every 30th reply is cut off before its answer; the others are of two classes, or the
+        votes would be reported to be of one."""
         nonlocal asked
         asked += 1
         if asked % 30:
-            return completion("positive", body)
+            return completion(("negative", "positive")[asked % 2], body)
         return completion("The sentiment of", body, finish_reason="length")
 
     with FaultyServer(answer) as server:

@@ -15,13 +15,16 @@ ONE_CLASS = 0.95  # share of the votes for one class from which on it is a warni
 POSITION = 0.5  # how far the share of a position is above chance, of what it could be at most
 SHOWN = 5  # queries that a sentence names
 POSITION_ADVICE = (
-    "set `answer: auto` or `calibrate: batch` (kind `language_model`), or ask another model"
+    "ask another model, or one of kind `language_model` with `answer: auto` or `calibrate: batch`"
 )
 CLASS_ADVICE = (
-    "unless nearly all items are of that class, set `answer: auto` or `calibrate: batch`, give "
-    "`examples`, or ask another model"
+    "unless nearly all items are of that class, change `templates` or `model`, or ask a model of "
+    "kind `language_model` with `answer: auto` or `calibrate: batch`"
 )
-EMPTY_ADVICE = "look at the replies, and change `chat`, `templates`, `answer_format` or `model`"
+EMPTY_ADVICE = (
+    "look at the replies, and change `templates`, `system`, `answer_format` or `model` (kind "
+    "`language_model`: also `chat`)"
+)
 
 
 @dataclass
