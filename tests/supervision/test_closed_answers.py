@@ -8,7 +8,7 @@ import pytest
 from steelyard.models.lm.option_scores import OptionScores, answer_probabilities
 from steelyard.prompts import PromptSettings
 from steelyard.supervision.closed_answers import ClosedScores, mean_over_orders
-from steelyard.supervision.conventions import Convention, choose, one_sided, share_right
+from steelyard.supervision.conventions import Convention, choose_convention, one_sided, share_right
 from steelyard.supervision.few_shot import balanced_rows
 from steelyard.supervision.vote_patterns import VotePatterns
 from steelyard.types import ABSTAIN, Question, Split
@@ -101,11 +101,11 @@ def test_with_truth_the_most_accurate_convention_is_taken() -> None:
     right = [[-2.0, -7.5] if t == 0 else [-2.0, -3.0] for t in truth]
     cloze = scores(right, tokens=[[1, 3]] * 40, sizes=[[5, 5]] * 40, null={"": [[-1, -1]] * 40})
     asked = {("letter", False): letters, ("cloze", False): cloze}
-    choice = choose("multiple_choice", asked, everything, truth)  # type: ignore[arg-type]
+    choice = choose_convention("multiple_choice", asked, everything, truth)  # type: ignore[arg-type]
     assert choice.convention == Convention("cloze", False, "token", "none")
     assert "40 labelled rows, 1.000" in choice.reason
     assert "letter, plain text, sum of log-probabilities, batch calibration: 0.500" in choice.reason
-    fixed = choose(
+    fixed = choose_convention(
         *("multiple_choice", asked, lambda one: one.normalise == "sum", truth)  # type: ignore[arg-type]
     )
     assert fixed.convention.normalise == "sum"
@@ -116,11 +116,11 @@ def test_without_truth_one_sided_conventions_are_passed_over() -> None:
     rng = np.random.default_rng(0)
     logs = rng.normal(size=(60, 2)) + np.array([5, 0])
     asked = {("text", True): scores(logs.tolist()), ("cloze", True): scores(logs.tolist())}
-    choice = choose(
+    choice = choose_convention(
         *("classification", asked, lambda one: one.calibrate != "content_free", None)  # type: ignore[arg-type]
     )
     assert choice.convention == Convention("text", True, "sum", "batch")
-    plain = choose(
+    plain = choose_convention(
         *("classification", asked, lambda one: one.calibrate == "none", None)  # type: ignore[arg-type]
     )
     assert "every convention is one-sided" in plain.reason

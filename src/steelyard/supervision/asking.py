@@ -24,7 +24,13 @@ from steelyard.supervision.closed_answers import (
     raw_of,
     score_closed,
 )
-from steelyard.supervision.conventions import ROWS, Choice, Convention, calibrations, choose
+from steelyard.supervision.conventions import (
+    ROWS,
+    Choice,
+    Convention,
+    calibrations,
+    choose_convention,
+)
 from steelyard.supervision.parsed_replies import ParsedReply, votes_of
 from steelyard.supervision.protocol import VoteRequest
 from steelyard.supervision.trained_voters import abstaining
@@ -253,7 +259,7 @@ def _chosen(asking: Asking, voter: Completer, first: Sequence[Question]) -> Choi
             convention.calibrate == (model.calibrate or convention.calibrate)
         )
 
-    return choose(asking.kind, asked, allowed, truth)
+    return choose_convention(asking.kind, asked, allowed, truth)
 
 
 def _check_calibration(model: AskedModel, kind: str) -> None:

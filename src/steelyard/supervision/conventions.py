@@ -54,7 +54,7 @@ def normalisations(answer: Answer) -> tuple[Normalise, ...]:
     return ("sum",) if answer == "letter" else ("sum", "token", "byte")
 
 
-def choose(
+def choose_convention(
     kind: str,
     asked: dict[tuple[Answer, bool], ClosedScores],
     allowed: Callable[[Convention], bool],
