@@ -3,6 +3,7 @@
 Weak supervisors (stage 2), students and ceilings (stage 5) are trained here.
 """
 
+import copy
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -63,8 +64,10 @@ class PretrainedFormat:
 
     def save(self, folder: Path) -> None:
         """Write weights (safetensors, adapters merged), config and tokenizer to a folder."""
-        adapted = hasattr(self.model, "merge_and_unload")
-        (self.model.merge_and_unload() if adapted else self.model).save_pretrained(folder)
+        model = self.model
+        if hasattr(model, "merge_and_unload"):  # a copy: others may share the weights
+            model = copy.deepcopy(model).merge_and_unload()
+        model.save_pretrained(folder)
         self.tokenizer.save_pretrained(folder)
 
 

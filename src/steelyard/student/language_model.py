@@ -19,9 +19,8 @@ from steelyard.models.lm.option_scores import Normalise, score_options
 from steelyard.models.lm.preference_training import train_dpo
 from steelyard.models.lm.sampling import sample_replies
 from steelyard.models.lm.token_targets import shifted
-from steelyard.models.load import Pretrained, load_tokenizer
+from steelyard.models.load import Pretrained, PretrainedLm, load_tokenizer
 from steelyard.models.train import VERSION as TRAINING
-from steelyard.models.train import device
 from steelyard.objectives import CROSS_ENTROPY, Objective, TokenObjective
 from steelyard.prompts import (
     AnswerFormat,
@@ -40,7 +39,7 @@ from steelyard.types.task_kinds import KINDS, AnswerForm, Kind
 ANSWER_PREFIX = " "  # between a prompt and an open answer that is learned
 
 
-class LanguageModelStudent(Pretrained, Tuning, BaseStudent):
+class LanguageModelStudent(PretrainedLm, Tuning, BaseStudent):
     """A language model trained on the answers that follow a prompt (see `models.lm.finetune_lm`).
 
     Every arm, the ceiling and the test use the same prompt: one template, options in their original
@@ -144,7 +143,7 @@ class LanguageModelStudent(Pretrained, Tuning, BaseStudent):
         return self._trained(completer, data.kind, data.classes)
 
     def untrained(self, kind: Kind, classes: tuple[str, ...]) -> "TrainedLanguageModel":
-        model = load_causal(self.pretrained).to(device())
+        model = load_causal(self.pretrained, precision=self.precision)
         completer = Completer(model, load_tokenizer(self.pretrained), truncated=0, dropped=0)
         return self._trained(completer, kind, classes)
 
@@ -155,7 +154,7 @@ class LanguageModelStudent(Pretrained, Tuning, BaseStudent):
     def load(self, folder: Path, kind: Kind, classes: tuple[str, ...]) -> "TrainedLanguageModel":
         """The trained model of a folder, with its adapters merged."""
         saved = Pretrained(model=str(folder))
-        model = load_causal(saved).to(device())
+        model = load_causal(saved, precision=self.precision)
         settings = self.model_copy(update={"lora": None, "model": str(folder), "layers": None})
         completer = Completer(model, load_tokenizer(saved), truncated=0, dropped=0)
         return settings._trained(completer, kind, classes)

@@ -13,10 +13,9 @@ from steelyard.models.lm.finetune_lm import Completer, Tuning, finetune_lm
 from steelyard.models.lm.load_lm import load_causal
 from steelyard.models.lm.option_scores import Normalise, score_options
 from steelyard.models.lm.sampling import sample_replies
-from steelyard.models.load import Pretrained, identity, load_tokenizer
+from steelyard.models.load import PretrainedLm, identity, load_tokenizer
 from steelyard.models.score import Precision
 from steelyard.models.train import VERSION as TRAINING
-from steelyard.models.train import device
 from steelyard.prompts import PromptedQuestion, read, spelling
 from steelyard.prompts.option_orders import draw_seed
 from steelyard.supervision import nbest
@@ -31,7 +30,7 @@ from steelyard.types.task_kinds import KINDS
 log = logging.getLogger(__name__)
 
 
-class LanguageModelVoters(Pretrained, PromptedSupervisor):
+class LanguageModelVoters(PretrainedLm, PromptedSupervisor):
     """A causal language model, asked unchanged or first trained on the answers of weak_train.
 
     Closed answers are scored and not generated: a vote's distribution is the softmax of the
@@ -147,9 +146,8 @@ class LanguageModelVoters(Pretrained, PromptedSupervisor):
     ) -> Completer:
         """Voter number `voter`, trained on the labelled rows if there is `finetune`."""
         if self.finetune is None:
-            return Completer(
-                load_causal(self.pretrained).to(device()), load_tokenizer(self.pretrained), 0, 0
-            )
+            model = load_causal(self.pretrained, precision=self.precision)
+            return Completer(model, load_tokenizer(self.pretrained), 0, 0)
         rows, rng = training_rows(labelled, self.voters, seed, voter)
         count = len(self.query_names(kind))
         examples = [  # the prompts alternate, so that the model is trained on each of them

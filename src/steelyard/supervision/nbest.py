@@ -19,7 +19,6 @@ from steelyard.models.lm.finetune_lm import Completer
 from steelyard.models.lm.load_lm import load_causal
 from steelyard.models.lm.sequence_scores import score_texts
 from steelyard.models.load import Pretrained, load_tokenizer
-from steelyard.models.train import device
 from steelyard.prompts import PromptedQuestion
 from steelyard.supervision.protocol import NO_LABELS, ListWriter
 from steelyard.types import (
@@ -176,7 +175,8 @@ def _loader(
                     yield supervisors[s].load_voter(NO_LABELS, OPEN, (), 0, 0)
                 else:
                     saved = Pretrained(model=str((models or train)(s, v)))
-                    yield Completer(load_causal(saved).to(device()), load_tokenizer(saved), 0, 0)
+                    model = load_causal(saved, precision=supervisors[s].precision)
+                    yield Completer(model, load_tokenizer(saved), 0, 0)
 
         yield load
 

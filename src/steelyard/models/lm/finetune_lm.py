@@ -158,7 +158,12 @@ def _answer_rows(
 def load_for_training(pretrained: Pretrained, tuning: LmTraining) -> tuple[Any, Any, int]:
     """The model on the device, its tokenizer, and the most tokens of a row."""
     tokenizer = load_tokenizer(pretrained)
-    model = load_causal(pretrained, tuning.dropout).to(device())
+    model = load_causal(
+        pretrained,
+        tuning.dropout,
+        trained="all" if tuning.lora is None else "adapters",
+        precision=tuning.precision,
+    )
     return model, tokenizer, min(tuning.max_tokens, context_size(model, tokenizer))
 
 

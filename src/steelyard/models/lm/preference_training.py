@@ -69,7 +69,8 @@ class Preferrer(PretrainedFormat):
         batcher = answer_batcher(self.model, rows)
         options: Any = {"precision": self.tuning.precision, "mean": self.tuning.loss == "ipo"}
         after = pair_log_probs(self.model, batcher, **options)
-        before = pair_log_probs(load_causal(self.pretrained).to(batcher.device), batcher, **options)
+        reference = load_causal(self.pretrained, precision=self.tuning.precision)
+        before = pair_log_probs(reference, batcher, **options)
         rewards = np.full((len(questions), 2), np.nan)
         rewards[rows.fit] = self.tuning.beta * (after - before)
         return rewards
