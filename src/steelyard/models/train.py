@@ -4,8 +4,9 @@ A loop on Accelerate and not a Trainer subclass; see docs/decisions/0002-trainin
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Literal
 
 import numpy as np
@@ -16,6 +17,7 @@ from torch import Tensor
 from steelyard.errors import TrainingError
 from steelyard.models.batches import Batcher, plan_steps
 from steelyard.models.checkpoints import Checkpoints, TrainingState
+from steelyard.models.memory import TokenBudget
 from steelyard.models.score import forward
 from steelyard.models.sparse_embeddings import only_rows_in_use
 from steelyard.objectives import CROSS_ENTROPY, BaseObjective, ObjectiveState
@@ -59,6 +61,11 @@ class Training(BaseModel):
     report_to: Literal["none", "trackio", "tensorboard", "wandb"] = "none"
     """Tracker for the loss; Steelyard always keeps its own record."""
 
+    @property
+    def adam(self) -> "Callable[..., torch.optim.Optimizer]":
+        """Makes the optimizer of groups of parameters."""
+        return partial(torch.optim.AdamW, fused=True)
+
     def steps(self, rows: int) -> int:
         """Optimizer steps for so many kept examples."""
         return self.epochs * math.ceil(rows / self.batch_size)
@@ -88,7 +95,8 @@ def train(
     """Train the parameters that require gradients, in place.
 
     Each step minimises `objective` over `batch_size` examples. A step of more than `token_budget`
-    padded tokens is computed in parts, whose gradients add up.
+    padded tokens is computed in parts, whose gradients add up. Where memory runs out, the step is
+    repeated in smaller parts.
 
     Args:
         model: a classifier or chooser as `models.load` makes it.
@@ -103,11 +111,13 @@ def train(
         supervisor_weights: (M,), for objectives of M supervisors.
 
     Raises:
-        TrainingError: the loss or a gradient is not finite, or no parameter changed.
+        TrainingError: the loss or a gradient is not finite, memory runs out with single examples,
+            or no parameter changed.
     """
     torch.manual_seed(seed)
     log, state = TrainingLog(), objective.start(targets, supervisor_weights)
-    gradients = _Gradients(model, batcher, targets, weights, settings, objective, state)
+    budget = TokenBudget(settings.token_budget)
+    gradients = _Gradients(model, batcher, targets, weights, settings, objective, state, budget)
     with only_rows_in_use(model, batcher.encoded, log.learning_rate, settings.weight_decay):
         accelerator = _accelerator(settings)
         parameters = [p for p in model.parameters() if p.requires_grad]
@@ -175,11 +185,18 @@ class _Gradients:
     settings: Training
     objective: BaseObjective
     state: ObjectiveState
+    budget: TokenBudget
 
     def add(self, rows: Ints) -> float:
-        """Add the gradients of one step's examples in parts within the token budget; the loss."""
+        """Set the gradients of one step's examples; the loss."""
+        plan = partial(self.batcher.parts, rows)
+        return self.budget.fit(plan, partial(self._add, rows))
+
+    def _add(self, rows: Ints, parts: Sequence[Ints]) -> float:
+        """The same in the given parts of the examples."""
+        self.model.zero_grad(set_to_none=True)  # what a pass without memory left behind
         value, predictions = 0.0, []
-        for part in self.batcher.parts(rows, self.settings.token_budget):
+        for part in parts:
             loss, logits = self._loss(part)
             loss = loss * (len(part) / len(rows))
             loss.backward()  # type: ignore[no-untyped-call]
@@ -228,7 +245,7 @@ def _optimizer(
     ]
     if learned := list(state.learned.values()):
         groups.append({"params": learned, "weight_decay": 0.0, "lr": state.learning_rate})
-    return torch.optim.AdamW(groups, lr=settings.learning_rate, fused=True)
+    return settings.adam(groups, lr=settings.learning_rate)
 
 
 def _ramp(steps: int, warmup: float) -> Callable[[int], float]:

@@ -66,11 +66,11 @@ class Preferrer(PretrainedFormat):
         """
         limit = min(self.tuning.max_tokens, context_size(self.model, self.tokenizer))
         rows = encode_pairs(self.tokenizer, questions, limit)
-        batcher = answer_batcher(self.model, rows)
-        options: Any = {"precision": self.tuning.precision, "mean": self.tuning.loss == "ipo"}
-        after = pair_log_probs(self.model, batcher, **options)
-        reference = load_causal(self.pretrained, precision=self.tuning.precision)
-        before = pair_log_probs(reference, batcher, **options)
+        precision = self.tuning.precision
+        options: Any = {"precision": precision, "mean": self.tuning.loss == "ipo"}
+        after = pair_log_probs(self.model, answer_batcher(self.model, rows, precision), **options)
+        reference = load_causal(self.pretrained, precision=precision)
+        before = pair_log_probs(reference, answer_batcher(reference, rows, precision), **options)
         rewards = np.full((len(questions), 2), np.nan)
         rewards[rows.fit] = self.tuning.beta * (after - before)
         return rewards
@@ -150,10 +150,11 @@ def train_dpo(
     if tuning.loss == "robust":
         _refuse_even([questions[int(i)] for i in fit], targets[fit])
     mean = tuning.loss == "ipo"
-    reference = pair_log_probs(model, answer_batcher(model, rows), tuning.precision, mean=mean)
+    precision = tuning.precision
+    reference = pair_log_probs(model, answer_batcher(model, rows, precision), precision, mean=mean)
     model, log = train_rows(
         model,
-        answer_batcher(model, rows, reference=reference),
+        answer_batcher(model, rows, precision, reference=reference),
         targets[fit],
         weights[fit],
         tuning,
