@@ -137,8 +137,10 @@ def train(
             last = {name: values[-1] for name, values in vars(log).items()}
             accelerator.log(last, step=step)
             report_step(step + 1, steps)
-            if checkpoints is not None and (step + 1) % settings.checkpoint_steps == 0:
+            if checkpoints is not None and _is_due(step + 1, steps, settings, checkpoints):
                 checkpoints.save(step + 1, run)
+        if checkpoints is not None and checkpoints.keep_end and done < steps:
+            checkpoints.save(steps, run, end=True)
         accelerator.end_training()
         if before is not None and np.array_equal(before, _sums(parameters)):
             raise TrainingError(
@@ -147,6 +149,12 @@ def train(
             )
         model.eval()
     return log
+
+
+def _is_due(step: int, steps: int, settings: Training, checkpoints: Checkpoints) -> bool:
+    """Whether a checkpoint is written behind so many steps."""
+    ends = step == steps and checkpoints.keep_end  # the end has its own
+    return step % settings.checkpoint_steps == 0 and not ends
 
 
 def _update(run: TrainingState, loss: float, parameters: list[Any], settings: Training) -> None:

@@ -23,7 +23,7 @@ from steelyard.supervision.nbest import vote_by_beam
 from steelyard.supervision.parsed_replies import ParsedReply, votes_of
 from steelyard.supervision.protocol import ListWriter, PromptedSupervisor, VoteRequest
 from steelyard.supervision.trained_voters import abstaining, model_name, training_rows
-from steelyard.types import Floats, Question, Split, Votes, one_hot
+from steelyard.types import Floats, Question, Votes, one_hot
 from steelyard.types.build_votes import votes_from_probabilities
 from steelyard.types.task_kinds import KINDS
 
@@ -127,11 +127,13 @@ class LanguageModelVoters(PretrainedLm, PromptedSupervisor):
         kind, classes, seed = request.kind, request.classes, request.seed
         self.check_asking(kind, classes if KINDS[kind].has_classes else ())
         if self.beams is not None:
-            return vote_by_beam([self], request.labelled, request.questions, seeds=[seed])
+            return vote_by_beam(
+                [self], request.labelled, request.questions, seeds=[seed], work=request.work
+            )
         prompts = [self.ask_all(questions, kind, classes, seed) for questions in request.questions]
         answers: list[list[Any]] = [[] for _ in prompts]
         for v in range(self.voters):
-            voter = self.load_voter(request.labelled, kind, classes, seed, v)
+            voter = self.load_voter(request, v)
             for part, asked in zip(answers, prompts, strict=True):
                 seeded = [replace(query, seed=self.sample_seed(query.seed, v)) for query in asked]
                 part.append(self._answers(voter.model, voter.tokenizer, seeded, kind))
@@ -141,10 +143,10 @@ class LanguageModelVoters(PretrainedLm, PromptedSupervisor):
             for questions, asked, part in zip(request.questions, prompts, answers, strict=True)
         ]
 
-    def load_voter(
-        self, labelled: Split, kind: str, classes: tuple[str, ...], seed: int, voter: int
-    ) -> Completer:
+    def load_voter(self, request: VoteRequest, voter: int) -> Completer:
         """Voter number `voter`, trained on the labelled rows if there is `finetune`."""
+        labelled, kind, classes = request.labelled, request.kind, request.classes
+        seed = request.seed
         if self.finetune is None:
             model = load_causal(self.pretrained, precision=self.precision)
             return Completer(model, load_tokenizer(self.pretrained), 0, 0)
@@ -167,6 +169,7 @@ class LanguageModelVoters(PretrainedLm, PromptedSupervisor):
             one_hot(labelled.truth[rows], max(len(example.answers) for example in examples)),
             np.ones(len(rows)),
             seed=int(rng.integers(2**31)),
+            checkpoints=request.checkpoints(voter),
         )
 
     def voter_names(self) -> list[str]:
