@@ -1,4 +1,4 @@
-"""Killed while its voters are taught, a supervisor goes on; finished voters are not taught again."""
+"""Killed while voters are taught, a supervisor goes on; finished ones are not taught again."""
 
 import os
 import signal

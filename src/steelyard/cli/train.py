@@ -158,15 +158,15 @@ def _of_arm(run: "Run", seed: int, name: str) -> _Plan:
     from steelyard.studies.training import (
         CEILING,
         fit_student,
+        nothing_to_learn,
         planned_steps,
         stage_of,
         training_set,
-        why_untrained,
     )
 
     if name not in (CEILING, *run.study.reference_names):
         name = run.study.arm(name).name
-    if reason := why_untrained(run, seed, name):
+    if reason := nothing_to_learn(run, seed, name):
         raise InputError(f"`{name}` cannot be trained with seed {seed}: {reason}")
     training = training_set(run, seed, name)[0]
     stage = stage_of(run, name)

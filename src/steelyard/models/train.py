@@ -14,7 +14,7 @@ import torch
 from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor
 
-from steelyard.errors import TrainingError
+from steelyard.errors import TrainingCollapsed
 from steelyard.models.batches import Batcher, plan_steps
 from steelyard.models.checkpoints import Checkpoints, TrainingState
 from steelyard.models.memory import TokenBudget
@@ -143,7 +143,7 @@ def train(
             checkpoints.save(steps, run, end=True)
         accelerator.end_training()
         if before is not None and np.array_equal(before, _sums(parameters)):
-            raise TrainingError(
+            raise TrainingCollapsed(
                 f"No parameter changed in {steps} steps; the model learned nothing. Check that the "
                 "targets differ from what it already predicts and that `learning_rate` is not tiny."
             )
@@ -161,12 +161,12 @@ def _update(run: TrainingState, loss: float, parameters: list[Any], settings: Tr
     """One optimizer step with the gradients of a loss, which is logged.
 
     Raises:
-        TrainingError: the loss or the gradient is not finite.
+        TrainingCollapsed: the loss or the gradient is not finite.
     """
     norm = float(torch.nn.utils.clip_grad_norm_(parameters, settings.max_grad_norm))
     for name, number in (("loss", loss), ("gradient norm", norm)):
         if not math.isfinite(number):
-            raise TrainingError(
+            raise TrainingCollapsed(
                 f"The {name} is {number} at step {len(run.log.loss) + 1}; training stopped and "
                 "kept nothing of this step. Lower `learning_rate` (now "
                 f"{settings.learning_rate:g}), or use `precision: fp32`."
