@@ -84,6 +84,13 @@ class Finetuned(PretrainedFormat):
     log: TrainingLog = field(default_factory=TrainingLog)
     objective: BaseObjective = CROSS_ENTROPY
 
+    def name_classes(self, classes: Sequence[str]) -> None:
+        """Write the names of the classes into the model's config, for other programs."""
+        config = self.model.config
+        if config.num_labels == len(classes) > 1:
+            config.id2label = dict(enumerate(classes))
+            config.label2id = {name: k for k, name in enumerate(classes)}
+
     def encode(self, questions: Sequence[Question]) -> Encoded:
         return encode(self.tokenizer, questions, self.settings.max_tokens)
 

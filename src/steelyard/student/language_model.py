@@ -18,6 +18,7 @@ from steelyard.models.lm.load_lm import load_causal
 from steelyard.models.lm.option_scores import Normalise, score_options
 from steelyard.models.lm.preference_training import train_dpo
 from steelyard.models.lm.sampling import sample_replies
+from steelyard.models.lm.save_lm import has_adapter, with_saved_adapter
 from steelyard.models.lm.token_targets import shifted
 from steelyard.models.load import Pretrained, PretrainedLm, load_tokenizer
 from steelyard.models.train import VERSION as TRAINING
@@ -152,12 +153,23 @@ class LanguageModelStudent(PretrainedLm, Tuning, BaseStudent):
         return self.fit(data, options)
 
     def load(self, folder: Path, kind: Kind, classes: tuple[str, ...]) -> "TrainedLanguageModel":
-        """The trained model of a folder, with its adapters merged."""
+        """The trained model of a folder, with its adapters merged or beside its base model."""
         saved = Pretrained(model=str(folder))
+        if has_adapter(folder):
+            base = load_causal(self.pretrained, trained="adapters", precision=self.precision)
+            adapted = with_saved_adapter(base, folder)
+            completer = Completer(adapted, load_tokenizer(self.pretrained), 0, 0)
+            return self._trained(completer, kind, classes)
         model = load_causal(saved, precision=self.precision)
         settings = self.model_copy(update={"lora": None, "model": str(folder), "layers": None})
         completer = Completer(model, load_tokenizer(saved), truncated=0, dropped=0)
         return settings._trained(completer, kind, classes)
+
+    def prompt_format(self, kind: Kind, classes: tuple[str, ...]) -> str:
+        """The exact prompt, with {text} for a question and {option 1}, {option 2} for options."""
+        options = ("{option 1}", "{option 2}") if KINDS[kind].has_options else ()
+        question = Question("format", "{text}", options)
+        return training_prompt(self.asking(kind), question, kind, classes).prompt
 
     def _trained(
         self, completer: Completer, kind: Kind, classes: tuple[str, ...]

@@ -10,6 +10,7 @@ from pydantic import Field
 from steelyard.models.finetune import StatesCache
 from steelyard.models.lm.load_lm import load_causal
 from steelyard.models.lm.preference_training import PreferenceTuning, Preferrer, train_dpo
+from steelyard.models.lm.save_lm import has_adapter, with_saved_adapter
 from steelyard.models.load import Pretrained, PretrainedLm, load_tokenizer
 from steelyard.models.train import VERSION as TRAINING
 from steelyard.student.protocol import BaseStudent, TrainingData, TrainingOptions
@@ -64,6 +65,11 @@ class PreferenceStudent(PretrainedLm, PreferenceTuning, BaseStudent):
     ) -> "TrainedPreferenceStudent":
         """The trained model of a folder, with the model that it was made from as the reference."""
         saved = Pretrained(model=str(folder))
+        if has_adapter(folder):
+            base = load_causal(self.pretrained, trained="adapters", precision=self.precision)
+            adapted = with_saved_adapter(base, folder)
+            fields = (self.pretrained, self, adapted, load_tokenizer(self.pretrained))
+            return TrainedPreferenceStudent(*fields, truncated=0, dropped={}, settings=self)
         model, tokenizer = load_causal(saved, precision=self.precision), load_tokenizer(saved)
         untrained = (self.pretrained, self, model, tokenizer)
         return TrainedPreferenceStudent(*untrained, truncated=0, dropped={}, settings=self)

@@ -6,6 +6,7 @@ The loss is that of the answer's tokens and of the end token behind them: the mo
 import inspect
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -30,8 +31,9 @@ from steelyard.models.lm.lm_memory import (
 )
 from steelyard.models.lm.load_lm import load_causal
 from steelyard.models.lm.prompt_tokens import context_size
+from steelyard.models.lm.save_lm import SavedWeights, save_lm
 from steelyard.models.lm.token_targets import encode_token_targets, of_examples
-from steelyard.models.load import Pretrained, load_tokenizer
+from steelyard.models.load import Pretrained, PretrainedLm, load_tokenizer
 from steelyard.models.score import Precision, without_adapters
 from steelyard.models.train import Training, TrainingLog, device, train
 from steelyard.objectives.base import BaseObjective
@@ -94,6 +96,12 @@ class Completer(PretrainedFormat):
     truncated: int  # training examples whose item was truncated
     dropped: int  # training examples whose answer did not fit; of a token-level loss, answers
     log: TrainingLog = field(default_factory=TrainingLog)
+
+    def save(
+        self, folder: Path, weights: SavedWeights = "merged", base: PretrainedLm | None = None
+    ) -> None:
+        """Write the model to a folder; see `save_lm`."""
+        save_lm(self.model, self.tokenizer, folder, weights, base)
 
 
 def finetune_lm(

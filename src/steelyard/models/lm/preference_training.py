@@ -7,6 +7,7 @@ eps) is conservative DPO with a flip probability eps for each pair. The loss is 
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -25,7 +26,8 @@ from steelyard.models.lm.finetune_lm import (
 from steelyard.models.lm.load_lm import load_causal
 from steelyard.models.lm.pair_batches import encode_pairs, pair_log_probs
 from steelyard.models.lm.prompt_tokens import context_size
-from steelyard.models.load import Pretrained
+from steelyard.models.lm.save_lm import SavedWeights, save_lm
+from steelyard.models.load import Pretrained, PretrainedLm
 from steelyard.models.train import TrainingLog
 from steelyard.objectives.dpo import DirectPreference, PairLoss
 from steelyard.types import Floats, Ints, Question
@@ -58,6 +60,12 @@ class Preferrer(PretrainedFormat):
     truncated: int  # training pairs whose prompt was truncated
     dropped: dict[str, int]  # reason -> training pairs
     log: TrainingLog = field(default_factory=TrainingLog)
+
+    def save(
+        self, folder: Path, weights: SavedWeights = "merged", base: PretrainedLm | None = None
+    ) -> None:
+        """Write the model to a folder; see `save_lm`."""
+        save_lm(self.model, self.tokenizer, folder, weights, base)
 
     def rewards(self, questions: Sequence[Question]) -> Floats:
         """Implicit rewards beta * ln(pi / ref) of each question's two answers, (N, 2).
