@@ -157,9 +157,8 @@ class LanguageModelStudent(PretrainedLm, Tuning, BaseStudent):
         saved = Pretrained(model=str(folder))
         if has_adapter(folder):
             base = load_causal(self.pretrained, trained="adapters", precision=self.precision)
-            adapted = with_saved_adapter(base, folder)
-            completer = Completer(adapted, load_tokenizer(self.pretrained), 0, 0)
-            return self._trained(completer, kind, classes)
+            fields = (with_saved_adapter(base, folder), load_tokenizer(self.pretrained))
+            return self._trained(Completer(*fields, truncated=0, dropped=0), kind, classes)
         model = load_causal(saved, precision=self.precision)
         settings = self.model_copy(update={"lora": None, "model": str(folder), "layers": None})
         completer = Completer(model, load_tokenizer(saved), truncated=0, dropped=0)
@@ -167,8 +166,7 @@ class LanguageModelStudent(PretrainedLm, Tuning, BaseStudent):
 
     def prompt_format(self, kind: Kind, classes: tuple[str, ...]) -> str:
         """The exact prompt, with {text} for a question and {option 1}, {option 2} for options."""
-        options = ("{option 1}", "{option 2}") if KINDS[kind].has_options else ()
-        question = Question("format", "{text}", options)
+        question = Question("", "{text}", ("{option 1}", "{option 2}") * KINDS[kind].has_options)
         return training_prompt(self.asking(kind), question, kind, classes).prompt
 
     def _trained(
