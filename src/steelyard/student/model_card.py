@@ -1,4 +1,4 @@
-"""README.md of a saved student: what it was taught, what it scored, its prompt, how to load it."""
+"""README.md of a saved student: its labels, its scores, its prompt, and how to load it."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -69,7 +69,7 @@ def model_card(
     ]
     if prompt is not None:
         parts.append(
-            "## Prompt\n\nIt was taught with exactly this text, the answer behind it and the end "
+            "## Prompt\n\nIt is trained on exactly this text, the answer behind it and the end "
             f"token; no chat template unless it is part of the text.\n\n````text\n{prompt}\n````"
         )
     if lines is not None:
@@ -103,17 +103,17 @@ def _labels(source: LabelSource | None) -> str:
 
 def _results(source: LabelSource | None) -> str:
     """Score and PGR of the arm with intervals, and `gold_only`, where the study was run."""
-    found = _read(source)
-    if source is None or found is None:
+    results = _read(source)
+    if source is None or results is None:
         return "Not known: the study of these labels was not run, or elsewhere."
-    arm, metric = found["arms"].get(source.arm), found["metric"]
+    arm, metric = results["arms"].get(source.arm), results["metric"]
     lines = []
     if arm is not None:
         lines.append(f"* {metric} on test, over seeds: {_span(arm['score'], arm['reason'])}")
         lines.append(f"* performance gap recovered: {_span(arm['pgr'], arm['pgr_reason'])}")
-    for name, part in (found.get("references") or {}).items():
+    for name, part in (results.get("references") or {}).items():
         lines.append(f"* `{name}`, for comparison: {_span(part.get('score'), part.get('reason'))}")
-    lines.append(f"* ceiling, taught the truth: {_span(found.get('ceiling'), None)}")
+    lines.append(f"* ceiling, taught the truth: {_span(results.get('ceiling'), None)}")
     return "\n".join(lines)
 
 
@@ -121,10 +121,10 @@ def _read(source: LabelSource | None) -> dict[str, Any] | None:
     try:
         if source is None or source.results is None:
             return None
-        found: dict[str, Any] = json.loads(source.results.read_text(encoding="utf-8"))
+        content: dict[str, Any] = json.loads(source.results.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None
-    return found if "arms" in found and "metric" in found else None
+    return content if "arms" in content and "metric" in content else None
 
 
 def _span(span: Mapping[str, Any] | None, reason: str | None) -> str:

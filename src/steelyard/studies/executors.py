@@ -55,8 +55,8 @@ def gpus() -> tuple[str, ...]:
 class Local:
     """Processes on this machine; one worker is this process itself.
 
-    Each has its share of the cores, and a GPU in turn. A stop ends them at once: what they were
-    making is absent from the store or whole.
+    Each has its share of the cores, and one GPU where there are any. A stop ends them at once: what
+    they were making is absent from the store or whole.
     """
 
     def __init__(self, workers: int) -> None:

@@ -25,23 +25,25 @@ def plan(run: Run) -> list[str]:
     check_study(run)
     study = run.study
     task, seeds = run.task(study.seed_list[0]), len(study.seed_list)
-    known, weak, test = (
+    labelled, unlabelled, test = (
         len(part.questions) for part in (task.weak_train, task.strong_train, task.test)
     )
-    lines = [f"data: {known:,} weak_train, {weak:,} strong_train, {test:,} test, {seeds} seeds"]
+    lines = [
+        f"data: {labelled:,} weak_train, {unlabelled:,} strong_train, {test:,} test, {seeds} seeds"
+    ]
     for n, supervisor in enumerate(study.supervisors):
-        asked = weak + test
+        questions = unlabelled + test
         prompts = supervisor.prompts
         queries = 1 if prompts is None else len(prompts.query_names(study.task))
-        answers = asked * queries * supervisor.num_voters * seeds
+        answers = questions * queries * supervisor.num_voters * seeds
         text = f"supervisor {n} (`{supervisor.kind}`): {answers:,} answers"
-        taught = getattr(supervisor, "finetune", None) or supervisor
-        if supervisor.needs_labels and hasattr(taught, "steps"):
-            steps = taught.steps(known) * supervisor.num_voters * seeds
+        tuning = getattr(supervisor, "finetune", None) or supervisor
+        if supervisor.needs_labels and hasattr(tuning, "steps"):
+            steps = tuning.steps(labelled) * supervisor.num_voters * seeds
             text += f", {supervisor.num_voters * seeds:,} voters taught in {steps:,} steps"
-        lines.append(text + _model(supervisor.pretrained, taught, task.strong_train.questions))
+        lines.append(text + _model(supervisor.pretrained, tuning, task.strong_train.questions))
     student = study.student
-    arms, steps = [arm.name for arm in study.all_arms], student.planned_steps(weak)
+    arms, steps = [arm.name for arm in study.all_arms], student.planned_steps(unlabelled)
     names = [CEILING, *study.reference_names, *arms]
     students = sum(not is_untrained(name) for name in names) * seeds
     lines.append(
@@ -53,7 +55,7 @@ def plan(run: Run) -> list[str]:
 
 
 def _model(pretrained: Pretrained | None, training: Any, questions: Sequence[Question]) -> str:
-    """Parameters, memory and tokens of a model that is taught or asked."""
+    """Parameters, memory and tokens of a model that is trained or asked."""
     if pretrained is None:
         return ""
     count = parameters(pretrained)

@@ -256,8 +256,8 @@ def _votes_together(run: Run, seed: int) -> tuple[Votes, Votes]:
     def make(work: Path) -> dict[str, Any]:
         task, (writers, seeds) = run.task(seed), list_writers(run, seed)
         asked = [task.strong_train.questions, task.test.questions]
-        more: dict[str, Any] = {"models": trained_writers(run, seed), "work": work}
-        return _stored(vote_by_beam(writers, task.weak_train, asked, seeds=seeds, **more))
+        options: dict[str, Any] = {"models": trained_writers(run, seed), "work": work}
+        return _stored(vote_by_beam(writers, task.weak_train, asked, seeds=seeds, **options))
 
     name = "+".join(map(str, numbers))
     return _read(run.store.keep(f"seed-{seed}/votes-{name}", recipe, make))

@@ -178,7 +178,9 @@ def test_checkpointing_is_used_where_memory_may_not_suffice(
         taught, "gradient_checkpointing", lambda model, on: used.append(on) or real(model, on)
     )
     for free in (2**40, 2**10):
-        monkeypatch.setattr("steelyard.models.lm.lm_memory.free_memory", lambda d, free=free: free)
+        monkeypatch.setattr(
+            "steelyard.models.lm.lm_memory.available_memory", lambda d, free=free: free
+        )
         teach(llama)
     teach(llama, gradient_checkpointing=False)
     assert used == [False, True, False]

@@ -78,7 +78,7 @@ def wants_checkpointing(tuning: Any, model: Any, batcher: Batcher) -> bool:
         return False
     longest = int(batcher.encoded.costs.max())
     tokens = pass_tokens(tuning.token_budget, longest, batcher.device)
-    return activation_bytes(model.config, tokens) > free_memory(batcher.device) / 2
+    return activation_bytes(model.config, tokens) > available_memory(batcher.device) / 2
 
 
 def pass_tokens(token_budget: int, longest: int, device: str) -> int:
@@ -102,7 +102,7 @@ def activation_bytes(config: Any, tokens: int, checkpointing: bool = False) -> i
     return (blocks * tokens * 4 * d + block if checkpointing else blocks * block) + chunk
 
 
-def free_memory(device: str) -> int:
+def available_memory(device: str) -> int:
     """Bytes that are free on a GPU, or in the main memory."""
     if device.startswith("cuda"):
         return int(torch.cuda.mem_get_info()[0])
