@@ -115,7 +115,7 @@ def scaled(timed: Timed, factor: float) -> Timed:
 def loaded(name: str) -> tuple[Any, Any]:
     if name != "gpt2-small":
         pretrained = Pretrained(model=str(SHARED / "models" / name))
-        return load_causal(pretrained), load_tokenizer(pretrained)
+        return load_causal(pretrained, precision="fp32"), load_tokenizer(pretrained)
     tokenizer = load_tokenizer(Pretrained(model=str(SHARED / "models" / "nlu-llama-base")))
     tokenizer.model_max_length = 1024
     return gpt2_small(), tokenizer

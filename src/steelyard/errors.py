@@ -30,6 +30,10 @@ class TrainingError(SteelyardError):
     """A training run that went wrong: NaN loss, nothing learnt."""
 
 
+class TrainingCollapsed(TrainingError):
+    """A run whose numbers ceased to be numbers, or that learnt nothing: no other run's concern."""
+
+
 class Stopped(BaseException):
     """A signal asked the program to stop; what is stored is safe and the same command goes on.
 

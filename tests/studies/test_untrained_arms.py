@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 import steelyard as sy
+from steelyard.errors import TrainingCollapsed
 from steelyard.selection import NothingToLearn
 from steelyard.studies.arms import Arm
 
@@ -66,11 +67,51 @@ def test_an_arm_without_anything_to_learn_is_not_available(
     assert again["arms"] == stored["arms"]
 
 
-def test_the_advice_can_be_typed(tmp_path: Path) -> None:
+def test_votes_of_one_class_leave_floor_ceiling_and_reasons(tmp_path: Path) -> None:
+    """A language model that always says one class is the ordinary case, and no end of a study."""
     one = "errands-train-"
     rows = [{"id": f"{one}{i}", "voter": "ann", "answer": "health"} for i in range(4000)]
     path = tmp_path / "votes.jsonl"
     path.write_text("\n".join(map(json.dumps, rows)))
     study = {**SETTINGS, "supervisors": [{"kind": "votes", "path": str(path)}]}
-    with pytest.raises(sy.InputError, match="the arm `filter_balanced`"):
-        sy.study(study, tmp_path / "run", workers=1)
+    result = sy.study(study, tmp_path / "run", workers=1)
+    found = result.results
+    assert found["ceiling"]["value"] > 0.5
+    for name in ("naive", "filter", "soft"):
+        arm = found["arms"][name]
+        assert arm["score"] is None
+        assert "All 60 kept examples have the same label, `health`;" in arm["reason"]
+        assert "the arm `filter_balanced`" in arm["reason"]
+    for page in ("report.md", "report.html"):
+        assert "have the same label" in (tmp_path / "run" / page).read_text()
+    assert "n/a" in str(result)
+
+
+def test_a_student_that_collapses_in_one_seed_is_measured_in_the_other(
+    tmp_path: Path, tiny_bert: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Only that seed of that arm is lost; the outcome is stored; the ceiling may not collapse."""
+    from steelyard.student.finetuned import Classifier
+
+    plain, tried = Classifier.fit, []
+
+    def fit(self: Any, data: Any, options: Any) -> Any:
+        tried.append(options.seed)
+        if options.seed == lost and len(data.questions) == size:
+            raise TrainingCollapsed("The loss is nan at step 3.")
+        return plain(self, data, options)
+
+    monkeypatch.setattr(Classifier, "fit", fit)
+    student = {"kind": "classifier", "model": tiny_bert, "epochs": 1, "max_tokens": 16}
+    study = {**SETTINGS, "student": student, "references": ["gold_only"]}
+    lost, size = 1, 40  # gold_only, taught the 40 rows of weak_train
+    found = sy.study(study, tmp_path, workers=1).results
+    (reference,) = [r for r in found["references"].values()]
+    assert reference["reason"] == "Not trained in seed 1: The loss is nan at step 3."
+    assert found["arms"]["soft"]["score"] is not None
+    tried.clear()
+    assert sy.study(study, tmp_path, workers=1).results["references"] == found["references"]
+    assert tried == []
+    size = 60  # all arms and the ceiling
+    with pytest.raises(sy.TrainingError, match="`ceiling`, seed 1: The loss is nan"):
+        sy.study(study, tmp_path / "other", workers=1)

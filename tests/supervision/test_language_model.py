@@ -213,5 +213,5 @@ def test_closed_answers_are_not_sampled() -> None:
 
 
 def test_a_model_that_is_none(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="could not be loaded"):
+    with pytest.raises(ConfigError, match="is a folder without config"):
         vote(supervisor(str(tmp_path)), NOBODY, [asked()], ("fine", "awful"), seed=0)

@@ -66,7 +66,7 @@ Workers = Annotated[
     typer.Option(
         metavar="N",
         help="How many jobs run at the same time, each in its own process. "
-        "The default is 2, or 1 on a machine with a GPU.",
+        "The default is 2, or one for each GPU.",
     ),
 ]
 Settings = Annotated[

@@ -50,6 +50,13 @@ def study(
             "studies alone, as somebody must choose who has no other truth.",
         ),
     ] = False,
+    dry_run: Annotated[
+        bool,
+        typer.Option(
+            "--dry-run",
+            help="Print parameters, estimated memory, tokens and steps of each stage; run nothing.",
+        ),
+    ] = False,
 ) -> None:
     """Run a study, or resume it: train every method, its controls and the ceiling, and report."""
     if executor not in EXECUTORS:
@@ -60,6 +67,11 @@ def study(
         set_ = [f"gold_curve={list(CURVE_ROWS)}", *set_]
     if recommend:
         set_ = ["recommend=true", *set_]
+    if dry_run:
+        from steelyard.studies.study import planned
+
+        print("\n".join(planned(study, set_)))
+        return
     options = [part for entry in set_ for part in ("--set", entry)]
     options += [] if executor == "local" else ["--executor", executor]
     run_study(study, out, ["study", str(study), *options], set_, executor, workers)

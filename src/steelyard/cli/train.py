@@ -4,16 +4,19 @@ import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, cast, get_args
 
 import typer
 
 from steelyard.cli.options import Settings
+from steelyard.cli.student_option import student_of
 from steelyard.errors import ConfigError, InputError
 from steelyard.studies.progress import Stopwatch
 
 if TYPE_CHECKING:
+    from steelyard.models.lm.save_lm import SavedWeights
     from steelyard.student import Student, TrainedModel, TrainingData, TrainingOptions
+    from steelyard.student.model_card import LabelSource
     from steelyard.studies.run import Run
     from steelyard.types import Question
     from steelyard.types.task_kinds import Kind
@@ -50,19 +53,42 @@ def train(
     seed: Annotated[
         int, typer.Option(metavar="N", help="Random seed for the data splits and for training.")
     ] = 0,
+    save: Annotated[
+        str,
+        typer.Option(
+            metavar="merged|adapter|both",
+            help="Of a language model with adapters: save merged weights in the checkpoint's type, "
+            "the adapter alone (PEFT), or merged weights with the adapter in the folder `adapter`.",
+        ),
+    ] = "merged",
+    push_to_hub: Annotated[
+        str,
+        typer.Option(
+            metavar="REPO",
+            help="Also upload the folder to this repository of the Hugging Face Hub, such as "
+            "NAME/MODEL; made if it is missing.",
+        ),
+    ] = "",
     set_: Settings = [],  # noqa: B006
 ) -> None:
     """Train a student on selected labels and save the model in Hugging Face's format.
 
+    README.md in the folder says where the labels come from, the exact prompt, and how to load it.
     Training saves checkpoints: after a stop, the same command resumes from the last one.
     """
     watch = Stopwatch()
     watch.line(f"loading libraries and {data.name}")
     from steelyard.io.yaml_file import MAX_SEED
-    from steelyard.student.saved import check_free, save_model
+    from steelyard.models.lm.save_lm import SavedWeights
+    from steelyard.student.hub import push_to_hub as push
+    from steelyard.student.saved import check_free, check_weights, save_model
+    from steelyard.student.training_summary import training_summary
 
     if not 0 <= seed <= MAX_SEED:
         raise ConfigError(f"`--seed` must be from 0 to {MAX_SEED}, got {seed}.")
+    if save not in get_args(SavedWeights):
+        raise ConfigError(f"`--save` must be merged, adapter or both, got {save!r}.")
+    weights = cast("SavedWeights", save)
     try:
         check_free(out)
     except InputError as error:
@@ -71,17 +97,20 @@ def train(
         plan = _from_study(data, selection, seed, set_)
     else:
         plan = _from_file(data, selection, student)
+    check_weights(plan.student, weights)
     training = plan.training
     kept = int((training.weights > 0).sum())
     answers = f"{len(training.classes)} answers" if training.classes else "open answers"
     print(f"training on {kept} of {len(training.questions)} examples, {answers}", flush=True)
     scratch = out.with_name(f"{out.name}.unfinished")
     trained = _fit(plan, seed, scratch, watch)
-    if dropped := trained.training_record().get("dropped"):
-        print(f"note: {dropped} examples were dropped, because their answer was too long")
-    save_model(trained, out, training.kind, training.classes)
+    for line in training_summary(trained, training):
+        print(line)
+    save_model(trained, out, training.kind, training.classes, weights=weights, source=plan.source)
     shutil.rmtree(scratch, ignore_errors=True)
     print(f"model: {out}")
+    if push_to_hub:
+        print(f"hub: {push(out, push_to_hub)}")
 
 
 @dataclass(frozen=True)
@@ -93,6 +122,7 @@ class _Plan:
     steps: int | None = None
     stage: str = ""  # fingerprint of the preference stage
     fit: "Callable[[TrainingOptions], TrainedModel] | None" = None  # None: `student.fit`
+    source: "LabelSource | None" = None  # for the model's card
 
 
 def _fit(plan: _Plan, seed: int, scratch: Path, watch: Stopwatch) -> "TrainedModel":
@@ -149,7 +179,15 @@ def _from_study(data: Path, selection: str, seed: int, overrides: list[str]) -> 
         return _of_arm(run, seed, selection)
     task = run.task(seed)
     questions = task.strong_train.questions
-    return _Plan(student, _selected(selection, student, study.task, questions, task.classes))
+    training = _selected(selection, student, study.task, questions, task.classes)
+    return _Plan(student, training, source=_of_file(selection, training))
+
+
+def _of_file(selection: str, training: "TrainingData") -> "LabelSource":
+    from steelyard.student.model_card import LabelSource
+
+    kept = int((training.weights > 0).sum())
+    return LabelSource(f"The file {Path(selection).name}", None, len(training.questions), kept)
 
 
 def _of_arm(run: "Run", seed: int, name: str) -> _Plan:
@@ -158,15 +196,15 @@ def _of_arm(run: "Run", seed: int, name: str) -> _Plan:
     from steelyard.studies.training import (
         CEILING,
         fit_student,
+        nothing_to_learn,
         planned_steps,
         stage_of,
         training_set,
-        why_untrained,
     )
 
     if name not in (CEILING, *run.study.reference_names):
         name = run.study.arm(name).name
-    if reason := why_untrained(run, seed, name):
+    if reason := nothing_to_learn(run, seed, name):
         raise InputError(f"`{name}` cannot be trained with seed {seed}: {reason}")
     training = training_set(run, seed, name)[0]
     stage = stage_of(run, name)
@@ -176,6 +214,30 @@ def _of_arm(run: "Run", seed: int, name: str) -> _Plan:
         planned_steps(run, seed, name, training),
         "" if stage is None else stage_fingerprint(run, seed, stage),
         lambda options: fit_student(run, seed, name, training, options)[0],
+        _of_study(run, name, training),
+    )
+
+
+def _of_study(run: "Run", name: str, training: "TrainingData") -> "LabelSource":
+    """What the card says of an arm, a reference or the ceiling."""
+    from steelyard.student.model_card import LabelSource
+    from steelyard.studies.results_file import RESULTS
+
+    settings = None
+    if name in {arm.name for arm in run.study.all_arms}:
+        fields = {"reliability", "selection", "objective", "preference"}
+        settings = {
+            **run.study.arm(name).model_dump(mode="json", include=fields),
+            "supervisors": [s.model_dump(mode="json") for s in run.study.supervisors],
+        }
+    kept = int((training.weights > 0).sum())
+    return LabelSource(
+        f"`{name}` of the study `{run.study.name}`",
+        settings,
+        len(training.questions),
+        kept,
+        run.store.root.parent / RESULTS,
+        name,
     )
 
 
@@ -184,11 +246,12 @@ def _from_file(data: Path, selection: str, student: str) -> _Plan:
     from steelyard.data import read_questions
     from steelyard.types.task_kinds import KINDS
 
-    settings, kind = _student(student, data)
+    settings, kind = student_of(student, data)
     settings.check_saved()
     questions = read_questions(kind, data)
     names = KINDS[kind].names(questions)
-    return _Plan(settings, _selected(selection, settings, kind, questions, names or None))
+    training = _selected(selection, settings, kind, questions, names or None)
+    return _Plan(settings, training, source=_of_file(selection, training))
 
 
 def _selected(
@@ -208,34 +271,3 @@ def _selected(
         return TrainingData(kind, (), questions, chosen.targets, chosen.weights)
     chosen, names = read_selection(Path(selection), questions, classes)
     return TrainingData(kind, names, questions, chosen.targets, chosen.weights)
-
-
-def _kind(student: str, data: Path) -> "Kind":
-    """The task of a kind of student; of several tasks the one that the data's columns show."""
-    from steelyard.io.rows import read_rows
-    from steelyard.student import STUDENTS
-    from steelyard.types.task_kinds import recognise
-
-    forms = STUDENTS[student].answer_forms if student in STUDENTS else ("classes",)
-    if len(forms) == 1:
-        return recognise((), forms=forms) or "classification"
-    _, row = next(iter(read_rows(data)))
-    default: Kind = "classification" if "classes" in forms else "multiple_choice"
-    return recognise(row, forms=forms) or default  # reading the rows names the missing column
-
-
-def _student(text: str, data: Path) -> "tuple[Student, Kind]":
-    from steelyard.io.yaml_file import read_yaml
-    from steelyard.studies.config import make_study
-
-    settings = read_yaml(text, "--student")
-    if not isinstance(settings, dict):
-        raise ConfigError("`--student` takes YAML such as '{kind: classifier, model: minilm}'.")
-    kind = _kind(str(settings.get("kind")), data)
-    study = {
-        "task": kind,
-        "data": {"generated": "errands"},
-        "supervisors": [{"kind": "votes", "path": "none"}],
-        "student": settings,
-    }
-    return make_study(study, "--student").student, kind

@@ -31,6 +31,7 @@ def publish(final: Path, write: Callable[[Path], None]) -> None:
     with draft_folder(final) as draft:
         write(draft)
         write_manifest(draft)
+        _share(draft)
         try:
             draft.rename(final)
         except OSError:
@@ -171,6 +172,14 @@ def _replace(path: Path, parts: Iterable[bytes]) -> None:
         Path(name).replace(path)
     finally:
         Path(name).unlink(missing_ok=True)
+
+
+def _share(draft: Path) -> None:
+    """Permissions as for any new file: a draft, and what some libraries write, is its maker's."""
+    mask = _umask()
+    draft.chmod(0o777 & ~mask)
+    for path in draft.rglob("*"):
+        path.chmod((0o777 if path.is_dir() else 0o666) & ~mask)
 
 
 def _umask() -> int:

@@ -26,7 +26,7 @@ COLUMNS = (
 )
 FREE_TEXT = ("text", "reason", "prompt")
 DIGITS = 6  # decimals of probabilities in the file
-CHUNK = 500  # questions; a local language model is loaded once for each chunk
+CHUNK = 500  # questions whose votes are stored together
 
 
 def vote_rows(votes: Votes, supervisor: BaseSupervisor, items: Items, seed: int) -> Iterator[Row]:

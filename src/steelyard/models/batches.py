@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from steelyard.models.encode import Encoded
+from steelyard.objectives.chunks import OutputLayer
 from steelyard.types import Floats, Ints
 
 WINDOW = 16  # optimizer steps whose examples are sorted by length together
@@ -23,6 +24,7 @@ class Batcher:
     encoded: Encoded
     states: Any = None  # (T, d) float32 array or memory map, or None
     device: str = "cpu"
+    head: OutputLayer | None = None  # makes the logits of states chunk by chunk
 
     def inputs(self, rows: Ints) -> dict[str, Tensor]:
         """Padded inputs of the sequences of the given examples."""

@@ -39,27 +39,37 @@ class Checkpoints:
 
     The folder's name is made of what is trained (see `store`), so that changed data or settings
     are another run. A resumed run ends bit-identical to an undisturbed one on the same machine.
+
+    Args:
+        folder: where they are.
+        keep_end: also keep the weights after the last step, so that a finished run is not repeated;
+            for a run that is one of several of one result.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, keep_end: bool = False) -> None:
         self.folder = folder
+        self.keep_end = keep_end
 
-    def save(self, step: int, run: TrainingState) -> None:
-        """Write checkpoint `step` and drop the older ones beyond KEEP."""
+    def save(self, step: int, run: TrainingState, end: bool = False) -> None:
+        """Write checkpoint `step` and drop the older ones beyond KEEP.
+
+        At the `end` of training no state of the optimizer is kept.
+        """
 
         def write(draft: Path) -> None:
             from safetensors.torch import save_file
 
             weights = {name: p.detach().contiguous() for name, p in run.trained()}
             save_file(weights, draft / "model.safetensors")
-            save_file(_optimizer_tensors(run.optimizer), draft / "optimizer.safetensors")
+            optimizer = {} if end else _optimizer_tensors(run.optimizer)
+            save_file(optimizer, draft / "optimizer.safetensors")
             save_file(_random_states(), draft / "random.safetensors")
             save_file(run.objective.tensors(), draft / "objective.safetensors")
             record = {"step": step, "schedule": run.schedule.last_epoch, "log": vars(run.log)}
             (draft / "state.json").write_text(json.dumps(record), encoding="utf-8")
 
         atomic.publish(self.folder / f"step-{step:08d}", write)
-        for old in self._newest_first()[KEEP:]:
+        for old in self._newest_first()[1 if end else KEEP :]:
             shutil.rmtree(old, ignore_errors=True)
 
     def resume(self, run: TrainingState) -> int:
@@ -90,7 +100,8 @@ def _restore(folder: Path, run: TrainingState) -> int:
     with torch.no_grad():
         for name, parameter in run.trained():
             parameter.copy_(saved[name])
-    _fill_optimizer(run.optimizer, load_file(folder / "optimizer.safetensors"))
+    if tensors := load_file(folder / "optimizer.safetensors"):
+        _fill_optimizer(run.optimizer, tensors)
     run.objective.restore(load_file(folder / "objective.safetensors"))
     schedule, groups = run.schedule, run.optimizer.param_groups
     schedule.last_epoch = record["schedule"]
@@ -118,16 +129,17 @@ def _optimizer_tensors(optimizer: Any) -> dict[str, Tensor]:
     """The optimizer's state as named tensors: `<number of parameter>.<name>`."""
     state = optimizer.state_dict()["state"]
     return {
-        f"{number}.{name}": value.detach().cpu().contiguous()
+        f"{number}.{name}": torch.as_tensor(value).detach().cpu().contiguous()
         for number, entries in state.items()
         for name, value in entries.items()
     }
 
 
 def _fill_optimizer(optimizer: Any, tensors: dict[str, Tensor]) -> None:
-    state: dict[int, dict[str, Tensor]] = {}
+    state: dict[int, dict[str, Any]] = {}
     for key, tensor in tensors.items():
         number, name = key.split(".", 1)
-        state.setdefault(int(number), {})[name] = tensor
+        whole = tensor.ndim == 0 and not tensor.is_floating_point()  # a plain number of steps
+        state.setdefault(int(number), {})[name] = tensor.item() if whole else tensor
     groups = optimizer.state_dict()["param_groups"]
     optimizer.load_state_dict({"state": state, "param_groups": groups})

@@ -3,6 +3,7 @@
 Weak supervisors (stage 2), students and ceilings (stage 5) are trained here.
 """
 
+import copy
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -63,8 +64,10 @@ class PretrainedFormat:
 
     def save(self, folder: Path) -> None:
         """Write weights (safetensors, adapters merged), config and tokenizer to a folder."""
-        adapted = hasattr(self.model, "merge_and_unload")
-        (self.model.merge_and_unload() if adapted else self.model).save_pretrained(folder)
+        model = self.model
+        if hasattr(model, "merge_and_unload"):  # a copy: others may share the weights
+            model = copy.deepcopy(model).merge_and_unload()
+        model.save_pretrained(folder)
         self.tokenizer.save_pretrained(folder)
 
 
@@ -80,6 +83,13 @@ class Finetuned(PretrainedFormat):
     truncated: int  # training examples of which a text was truncated
     log: TrainingLog = field(default_factory=TrainingLog)
     objective: BaseObjective = CROSS_ENTROPY
+
+    def name_classes(self, classes: Sequence[str]) -> None:
+        """Write the names of the classes into the model's config, for other programs."""
+        config = self.model.config
+        if config.num_labels == len(classes) > 1:
+            config.id2label = dict(enumerate(classes))
+            config.label2id = {name: k for k, name in enumerate(classes)}
 
     def encode(self, questions: Sequence[Question]) -> Encoded:
         return encode(self.tokenizer, questions, self.settings.max_tokens)

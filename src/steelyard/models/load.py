@@ -1,16 +1,17 @@
 """Pretrained models by name: a Hub name, a folder, or `minilm`."""
 
-import hashlib
 import importlib.util
+import json
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, Self, TypeAlias
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from steelyard.errors import ConfigError
-from steelyard.io.atomic import file_sum
+from steelyard.io.remembered_sums import folder_sum
 
 A_MODEL = "give a Hub name, a folder with config.json and safetensors weights, or `minilm`."
+PICKLED = ("*.bin", "*.pt", "*.pth", "*.ckpt", "*.pkl")
 
 
 class Pretrained(BaseModel):
@@ -31,6 +32,34 @@ class Pretrained(BaseModel):
     def pretrained(self) -> "Pretrained":
         """Only the fields of the weights."""
         return Pretrained(**self.model_dump(include=set(Pretrained.model_fields)))
+
+
+Dtype: TypeAlias = Literal["auto", "float32", "bfloat16", "float16"]
+
+
+class PretrainedLm(Pretrained):
+    """Which language model, and how its weights are kept in memory."""
+
+    dtype: Dtype = "auto"
+    """Type of the weights that are not trained; `auto` is that of the checkpoint, and float32 with
+    `precision: fp32`. Trained weights are always float32."""
+    device_map: Literal["auto"] | None = None
+    """`auto` spreads the weights over all GPUs, and what does not fit over the main memory."""
+    attention: Literal["auto", "eager", "sdpa", "flash_attention_2"] = "auto"
+    """Implementation of attention; `auto` is what Transformers chooses, on a CPU `eager`."""
+    quantization: Literal["4bit", "8bit"] | None = None
+    """Load weights in 4 or 8 bits with bitsandbytes; only adapters can then be trained."""
+
+    @property
+    def pretrained(self) -> "PretrainedLm":
+        """Only the fields of the weights."""
+        return PretrainedLm(**self.model_dump(include=set(PretrainedLm.model_fields)))
+
+    @model_validator(mode="after")
+    def _check_quantized(self) -> Self:
+        if self.quantization is not None and self.dtype == "float32":
+            raise ValueError("`quantization` and `dtype: float32` exclude each other")
+        return self
 
 
 def resolve_model(model: str) -> str:
@@ -56,10 +85,7 @@ def identity(pretrained: Pretrained) -> str:
     folder = Path(address)
     if folder.is_dir():
         _check_folder(pretrained, folder)  # before all of another folder is read
-        digest = hashlib.blake2b(digest_size=16)
-        for path in sorted(p for p in folder.rglob("*") if p.is_file()):
-            digest.update(f"{path.relative_to(folder).as_posix()} {file_sum(path)}\n".encode())
-        return digest.hexdigest()
+        return folder_sum(folder)
     commit = getattr(load_config(pretrained), "_commit_hash", None)
     return f"{address}@{commit or pretrained.revision}"
 
@@ -71,18 +97,55 @@ def check_model(pretrained: Pretrained) -> None:
 
 
 def _check_folder(pretrained: Pretrained, folder: Path) -> None:
-    if folder.is_dir() and not (folder / "config.json").is_file():
-        raise ConfigError(f"`model: {pretrained.model}` is a folder without config.json; {A_MODEL}")
+    """Refuse a folder that is no model, or that is safe only where its code is trusted."""
+    if not folder.is_dir():
+        return
+    name = f"`model: {pretrained.model}`"
+    if not (folder / "config.json").is_file():
+        raise ConfigError(f"{name} is a folder without config.json; {A_MODEL}")
+    if not any(folder.glob("*.safetensors")):
+        pickled = [path.name for end in PICKLED for path in sorted(folder.glob(end))]
+        if pickled:
+            raise ConfigError(
+                f"{name} has pickled weights only ({pickled[0]}), which can run any code when they "
+                "are read; save it as safetensors, or give another."
+            )
+    if not pretrained.trust_remote_code and _has_own_code(folder):
+        raise ConfigError(
+            f"{name} comes with Python code of its own (`auto_map` in config.json); read it, and "
+            "set `trust_remote_code: true` to run it, or give another."
+        )
+
+
+def _has_own_code(folder: Path) -> bool:
+    """Whether a model cannot be loaded without code of its folder."""
+    from transformers import CONFIG_MAPPING
+
+    try:
+        config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):  # said where the model is loaded
+        return False
+    return bool(config.get("auto_map")) and config.get("model_type") not in CONFIG_MAPPING
 
 
 def load_tokenizer(pretrained: Pretrained) -> Any:
-    """The model's tokenizer, padding on the right; a missing pad token is the end token."""
+    """The model's tokenizer, padding on the right.
+
+    A missing end token is that of the model's config. A missing pad token is the end token, or any
+    other: padding is told by the attention mask.
+    """
     from transformers import AutoTokenizer
 
     tokenizer = _from_pretrained(pretrained, AutoTokenizer)
     tokenizer.padding_side = "right"
+    if tokenizer.eos_token_id is None:
+        ends = getattr(load_config(pretrained), "eos_token_id", None)
+        end = ends[0] if isinstance(ends, list) and ends else ends
+        if isinstance(end, int) and 0 <= end < len(tokenizer):
+            tokenizer.eos_token = tokenizer.convert_ids_to_tokens(end)
     if tokenizer.pad_token_id is None:
-        tokenizer.pad_token = tokenizer.eos_token or tokenizer.unk_token
+        first = tokenizer.convert_ids_to_tokens(0)
+        tokenizer.pad_token = tokenizer.eos_token or tokenizer.unk_token or first
     return tokenizer
 
 
@@ -122,13 +185,17 @@ def load_saved(folder: Path) -> Any:
 
 
 def load_weights(pretrained: Pretrained, family: Any, **options: Any) -> Any:
-    """A model of a Transformers auto class, in float32, with the fastest attention for training."""
+    """A model of a Transformers auto class, by default in float32.
+
+    `options` are those of `from_pretrained`. Attention is by default what Transformers chooses;
+    on a CPU it is eager, which trains about 1.4 times faster there than the fused kernel.
+    """
     import torch
 
-    # Eager attention trains about 1.4 times faster than the fused kernel on a CPU.
-    attention = "sdpa" if torch.cuda.is_available() else "eager"
-    precision = {"dtype": torch.float32, "attn_implementation": attention}
-    return _from_pretrained(pretrained, family, **precision, **options)
+    if not torch.cuda.is_available():
+        options.setdefault("attn_implementation", "eager")
+    options = {"dtype": torch.float32, "use_safetensors": True, **options}
+    return _from_pretrained(pretrained, family, **options)
 
 
 def set_dropout(config: Any, dropout: float) -> None:
@@ -179,6 +246,7 @@ def _from_pretrained(pretrained: Pretrained, family: Any, **options: Any) -> Any
     quiet.set_verbosity_error()
     quiet.disable_progress_bar()
     address = resolve_model(pretrained.model)
+    _check_folder(pretrained, Path(address))
     try:
         return family.from_pretrained(
             address,
@@ -186,7 +254,7 @@ def _from_pretrained(pretrained: Pretrained, family: Any, **options: Any) -> Any
             trust_remote_code=pretrained.trust_remote_code,
             **options,
         )
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, ValueError, KeyError, ImportError) as error:
         first = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise ConfigError(
             f"`model: {pretrained.model}` could not be loaded: {first.rstrip('.')}; {A_MODEL}"

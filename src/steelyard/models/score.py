@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from steelyard.models.batches import Batcher, sequences_of
+from steelyard.objectives.chunks import LazyLogits
 from steelyard.types import Floats, Ints
 
 Precision = Literal["bf16", "fp32"]
@@ -40,9 +41,16 @@ def logits_of(model: Any, inputs: dict[str, Tensor]) -> Tensor:
 
 
 def forward(model: Any, batcher: Batcher, rows: Ints, width: int, precision: str) -> Tensor:
-    """A forward pass: the logits of the given examples that have targets, see `Batcher.select`."""
+    """A forward pass: the logits of the given examples that have targets, see `Batcher.select`.
+
+    With `Batcher.head` they are made of the last hidden states where they are needed.
+    """
     with autocast(batcher.device.split(":")[0], precision):
-        return batcher.select(logits_of(model, batcher.inputs(rows)), rows, width)
+        if batcher.head is None:
+            return batcher.select(logits_of(model, batcher.inputs(rows)), rows, width)
+        inner = without_adapters(model).base_model
+        states = inner(**batcher.inputs(rows)).last_hidden_state
+    return LazyLogits(batcher.select(states, rows, width), batcher.head)  # type: ignore[return-value]
 
 
 def class_logits(model: Any, batcher: Batcher, num_classes: int, precision: str) -> Tensor:

@@ -4,8 +4,9 @@ A loop on Accelerate and not a Trainer subclass; see docs/decisions/0002-trainin
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Literal
 
 import numpy as np
@@ -13,9 +14,10 @@ import torch
 from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor
 
-from steelyard.errors import TrainingError
+from steelyard.errors import TrainingCollapsed
 from steelyard.models.batches import Batcher, plan_steps
 from steelyard.models.checkpoints import Checkpoints, TrainingState
+from steelyard.models.memory import TokenBudget
 from steelyard.models.score import forward
 from steelyard.models.sparse_embeddings import only_rows_in_use
 from steelyard.objectives import CROSS_ENTROPY, BaseObjective, ObjectiveState
@@ -59,6 +61,11 @@ class Training(BaseModel):
     report_to: Literal["none", "trackio", "tensorboard", "wandb"] = "none"
     """Tracker for the loss; Steelyard always keeps its own record."""
 
+    @property
+    def adam(self) -> "Callable[..., torch.optim.Optimizer]":
+        """Makes the optimizer of groups of parameters."""
+        return partial(torch.optim.AdamW, fused=True)
+
     def steps(self, rows: int) -> int:
         """Optimizer steps for so many kept examples."""
         return self.epochs * math.ceil(rows / self.batch_size)
@@ -88,7 +95,8 @@ def train(
     """Train the parameters that require gradients, in place.
 
     Each step minimises `objective` over `batch_size` examples. A step of more than `token_budget`
-    padded tokens is computed in parts, whose gradients add up.
+    padded tokens is computed in parts, whose gradients add up. Where memory runs out, the step is
+    repeated in smaller parts.
 
     Args:
         model: a classifier or chooser as `models.load` makes it.
@@ -103,11 +111,13 @@ def train(
         supervisor_weights: (M,), for objectives of M supervisors.
 
     Raises:
-        TrainingError: the loss or a gradient is not finite, or no parameter changed.
+        TrainingError: the loss or a gradient is not finite, memory runs out with single examples,
+            or no parameter changed.
     """
     torch.manual_seed(seed)
     log, state = TrainingLog(), objective.start(targets, supervisor_weights)
-    gradients = _Gradients(model, batcher, targets, weights, settings, objective, state)
+    budget = TokenBudget(settings.token_budget)
+    gradients = _Gradients(model, batcher, targets, weights, settings, objective, state, budget)
     with only_rows_in_use(model, batcher.encoded, log.learning_rate, settings.weight_decay):
         accelerator = _accelerator(settings)
         parameters = [p for p in model.parameters() if p.requires_grad]
@@ -127,11 +137,13 @@ def train(
             last = {name: values[-1] for name, values in vars(log).items()}
             accelerator.log(last, step=step)
             report_step(step + 1, steps)
-            if checkpoints is not None and (step + 1) % settings.checkpoint_steps == 0:
+            if checkpoints is not None and _is_due(step + 1, steps, settings, checkpoints):
                 checkpoints.save(step + 1, run)
+        if checkpoints is not None and checkpoints.keep_end and done < steps:
+            checkpoints.save(steps, run, end=True)
         accelerator.end_training()
         if before is not None and np.array_equal(before, _sums(parameters)):
-            raise TrainingError(
+            raise TrainingCollapsed(
                 f"No parameter changed in {steps} steps; the model learned nothing. Check that the "
                 "targets differ from what it already predicts and that `learning_rate` is not tiny."
             )
@@ -139,16 +151,22 @@ def train(
     return log
 
 
+def _is_due(step: int, steps: int, settings: Training, checkpoints: Checkpoints) -> bool:
+    """Whether a checkpoint is written behind so many steps."""
+    ends = step == steps and checkpoints.keep_end  # the end has its own
+    return step % settings.checkpoint_steps == 0 and not ends
+
+
 def _update(run: TrainingState, loss: float, parameters: list[Any], settings: Training) -> None:
     """One optimizer step with the gradients of a loss, which is logged.
 
     Raises:
-        TrainingError: the loss or the gradient is not finite.
+        TrainingCollapsed: the loss or the gradient is not finite.
     """
     norm = float(torch.nn.utils.clip_grad_norm_(parameters, settings.max_grad_norm))
     for name, number in (("loss", loss), ("gradient norm", norm)):
         if not math.isfinite(number):
-            raise TrainingError(
+            raise TrainingCollapsed(
                 f"The {name} is {number} at step {len(run.log.loss) + 1}; training stopped and "
                 "kept nothing of this step. Lower `learning_rate` (now "
                 f"{settings.learning_rate:g}), or use `precision: fp32`."
@@ -175,11 +193,18 @@ class _Gradients:
     settings: Training
     objective: BaseObjective
     state: ObjectiveState
+    budget: TokenBudget
 
     def add(self, rows: Ints) -> float:
-        """Add the gradients of one step's examples in parts within the token budget; the loss."""
+        """Set the gradients of one step's examples; the loss."""
+        plan = partial(self.batcher.parts, rows)
+        return self.budget.fit(plan, partial(self._add, rows))
+
+    def _add(self, rows: Ints, parts: Sequence[Ints]) -> float:
+        """The same in the given parts of the examples."""
+        self.model.zero_grad(set_to_none=True)  # what a pass without memory left behind
         value, predictions = 0.0, []
-        for part in self.batcher.parts(rows, self.settings.token_budget):
+        for part in parts:
             loss, logits = self._loss(part)
             loss = loss * (len(part) / len(rows))
             loss.backward()  # type: ignore[no-untyped-call]
@@ -228,7 +253,7 @@ def _optimizer(
     ]
     if learned := list(state.learned.values()):
         groups.append({"params": learned, "weight_decay": 0.0, "lr": state.learning_rate})
-    return torch.optim.AdamW(groups, lr=settings.learning_rate, fused=True)
+    return settings.adam(groups, lr=settings.learning_rate)
 
 
 def _ramp(steps: int, warmup: float) -> Callable[[int], float]:

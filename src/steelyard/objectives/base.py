@@ -20,6 +20,9 @@ class BaseObjective(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
     version: ClassVar[int] = 1
     """Raised whenever a change of the code moves results."""
+    lazy_logits: ClassVar[bool] = False
+    """Whether `loss` reads a language model's logits by `in_chunks` alone, so that they need not
+    exist for all tokens at once."""
     per_supervisor: ClassVar[bool] = False
     """Whether it takes the label of each supervisor, (B, M, K), which needs
     `selection: per_supervisor`."""

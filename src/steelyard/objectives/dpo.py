@@ -1,6 +1,6 @@
 """Direct preference optimization (DPO) and its variants: which of two answers is better."""
 
-from typing import Literal, TypeAlias
+from typing import ClassVar, Literal, TypeAlias
 
 import torch
 from pydantic import Field
@@ -19,6 +19,8 @@ PairLoss: TypeAlias = Literal["sigmoid", "robust", "ipo", "hinge"]
 
 class DirectPreference(BaseObjective):
     """The objective of preference students: see `dpo`. Targets are P(answer is the better one)."""
+
+    lazy_logits: ClassVar[bool] = True
 
     kind: Literal["dpo"] = "dpo"
     beta: float = Field(0.1, gt=0)

@@ -48,6 +48,7 @@ class TokenObjective(BaseObjective):
     """
 
     token_level: ClassVar[bool] = True
+    lazy_logits: ClassVar[bool] = True
     token_loss: ClassVar[Callable[..., Tensor]]
     """Takes logits, labels, confidences and `options`."""
 

@@ -1,5 +1,6 @@
 """One label per example from a posterior: how ties are broken, and examples without votes."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import ClassVar, Literal
 
@@ -89,16 +90,22 @@ def select(
     return Selection(ids, targets, scaled / scaled[kept].mean(), tuple(reasons))
 
 
-def refuse_one_label(selection: Selection) -> None:
+def refuse_one_label(selection: Selection, class_names: Sequence[str] = ()) -> None:
     """Refuse a selection of one class: a student cannot learn from it.
+
+    Args:
+        selection: of N examples with K classes.
+        class_names: K names, for the message; none: numbers.
 
     Raises:
         NothingToLearn: all kept examples have the same label.
     """
     labels = leaders(selection.targets[selection.weights > 0])
     if labels.shape[1] > 1 and labels[0].max() == 1 and (labels == labels[0]).all():
+        number = int(labels[0].argmax())
+        label = f"`{class_names[number]}`" if class_names else str(number)
         raise NothingToLearn(
-            f"All {len(labels)} kept examples have the same label, {labels[0].argmax()}; a "
+            f"All {len(labels)} kept examples have the same label, {label}; a "
             "student cannot learn from one class. Keep a share of each class (the arm "
             "`filter_balanced`, or `per_class` of the selection `keep`), or check the votes."
         )

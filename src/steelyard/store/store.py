@@ -137,15 +137,17 @@ class Store:
                         stored[i] = self.keep(role, recipe, make, wait=wait)
         return [stored[i] for i in range(len(wanted))]
 
-    def keep_files(self, recipe: Recipe, write: Callable[[Path], None]) -> Path:
+    def keep_files(self, recipe: Recipe, write: Callable[[Path, Path], None]) -> Path:
         """The folder with the files of a recipe, such as a trained model, written if it is missing.
 
-        They are temporary: not read into memory and not listed among the results.
+        They are temporary: not read into memory and not listed among the results. `write` is given
+        the folder to write to, and one for checkpoints.
         """
-        folder = self.root / recipe.name
+        folder, unfinished = self.root / recipe.name, self.root / "unfinished" / recipe.name
         with self._lock(recipe.name, wait=True):
             if not folder.is_dir():
-                publish(folder, write)
+                publish(folder, lambda draft: write(draft, unfinished))
+                shutil.rmtree(unfinished, ignore_errors=True)
         return folder
 
     def forget(self, kind: str) -> None:

@@ -19,10 +19,10 @@ from steelyard.models.lm.option_scores import Normalise, score_options
 from steelyard.models.lm.preference_training import train_dpo
 from steelyard.models.lm.prompt_format import Chat, PromptFormat, check_templates, uses_chat
 from steelyard.models.lm.sampling import sample_replies
+from steelyard.models.lm.save_lm import SavedWeights, has_adapter, save_lm, with_saved_adapter
 from steelyard.models.lm.token_targets import shifted
-from steelyard.models.load import Pretrained, load_tokenizer
+from steelyard.models.load import Pretrained, PretrainedLm, load_tokenizer
 from steelyard.models.train import VERSION as TRAINING
-from steelyard.models.train import device
 from steelyard.objectives import CROSS_ENTROPY, Objective, TokenObjective
 from steelyard.prompts import (
     AnswerFormat,
@@ -32,6 +32,7 @@ from steelyard.prompts import (
     PromptTemplate,
     read,
 )
+from steelyard.student.model_card import PromptText
 from steelyard.student.preference_stage import PreferenceStage
 from steelyard.student.protocol import BaseStudent, TrainingData, TrainingOptions
 from steelyard.types import ABSTAIN, Floats, Question, one_hot
@@ -41,7 +42,7 @@ from steelyard.types.task_kinds import KINDS, AnswerForm, Kind
 ANSWER_PREFIX = " "  # between a prompt and an open answer that is learned
 
 
-class LanguageModelStudent(Pretrained, Tuning, BaseStudent):
+class LanguageModelStudent(PretrainedLm, Tuning, BaseStudent):
     """A language model trained on the answers that follow a prompt (see `models.lm.finetune_lm`).
 
     Every arm, the ceiling and the test use the same prompt: one template, options in their original
@@ -111,8 +112,11 @@ class LanguageModelStudent(Pretrained, Tuning, BaseStudent):
         Raises:
             ConfigError: `chat: true`, and there is no chat template.
         """
-        chat = uses_chat(tokenizer, self.chat, self.model)
-        return PromptFormat(chat, self.system).apply(tokenizer, asked)
+        return self.format_of(tokenizer).apply(tokenizer, asked)
+
+    def format_of(self, tokenizer: Any) -> PromptFormat:
+        """What stands around each prompt; see `put`."""
+        return PromptFormat(uses_chat(tokenizer, self.chat, self.model), self.system)
 
     @property
     def spelling(self) -> AnswerFormat:
@@ -163,7 +167,7 @@ class LanguageModelStudent(Pretrained, Tuning, BaseStudent):
         return self._trained(completer, data.kind, data.classes)
 
     def untrained(self, kind: Kind, classes: tuple[str, ...]) -> "TrainedLanguageModel":
-        model = load_causal(self.pretrained).to(device())
+        model = load_causal(self.pretrained, precision=self.precision)
         completer = Completer(model, load_tokenizer(self.pretrained), truncated=0, dropped=0)
         return self._trained(completer, kind, classes)
 
@@ -172,9 +176,13 @@ class LanguageModelStudent(Pretrained, Tuning, BaseStudent):
         return self.fit(data, options)
 
     def load(self, folder: Path, kind: Kind, classes: tuple[str, ...]) -> "TrainedLanguageModel":
-        """The trained model of a folder, with its adapters merged."""
+        """The trained model of a folder, with its adapters merged or beside its base model."""
         saved = Pretrained(model=str(folder))
-        model = load_causal(saved).to(device())
+        if has_adapter(folder):
+            base = load_causal(self.pretrained, trained="adapters", precision=self.precision)
+            fields = (with_saved_adapter(base, folder), load_tokenizer(self.pretrained))
+            return self._trained(Completer(*fields, truncated=0, dropped=0), kind, classes)
+        model = load_causal(saved, precision=self.precision)
         settings = self.model_copy(update={"lora": None, "model": str(folder), "layers": None})
         completer = Completer(model, load_tokenizer(saved), truncated=0, dropped=0)
         return settings._trained(completer, kind, classes)
@@ -285,13 +293,20 @@ class TrainedLanguageModel(Completer):
         return self.settings.put(self.tokenizer, asked)
 
     @property
-    def prompt_text(self) -> dict[str, str]:
-        """The exact text before an answer, and one such answer, of an example question."""
+    def prompt_text(self) -> PromptText:
+        """Its prompt, with {text} for a question and {option 1}, {option 2} for options."""
         task = KINDS[self.kind]
-        choices = () if task.has_classes or task.is_open else ("first option", "second option")
-        (asked,) = self._asked([Question("example", "TEXT OF THE QUESTION", choices)])
-        answers = asked.answers or (f"{asked.lead}ANSWER",)
-        return {"prompt": asked.whole, "answer": answers[0]}
+        choices = ("{option 1}", "{option 2}") if task.has_choices else ()
+        (asked,) = self._asked([Question("", "{text}", choices)])
+        answers = asked.answers or (f"{asked.lead}{{answer}}",)
+        return PromptText(asked.whole, answers[0], asked.prompt if asked.in_chat else None)
+
+    def save(
+        self, folder: Path, weights: SavedWeights = "merged", base: PretrainedLm | None = None
+    ) -> None:
+        """As `Completer.save`; the saved chat template is the one in which it was taught."""
+        tokenizer = self.settings.format_of(self.tokenizer).taught_tokenizer(self.tokenizer)
+        save_lm(self.model, tokenizer, folder, weights, base)
 
     def _generate(
         self, asked: Sequence[PromptedQuestion], answer_format: AnswerFormat | None

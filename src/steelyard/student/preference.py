@@ -10,16 +10,16 @@ from pydantic import Field
 from steelyard.models.finetune import StatesCache
 from steelyard.models.lm.load_lm import load_causal
 from steelyard.models.lm.preference_training import PreferenceTuning, Preferrer, train_dpo
-from steelyard.models.load import Pretrained, load_tokenizer
+from steelyard.models.lm.save_lm import has_adapter, with_saved_adapter
+from steelyard.models.load import Pretrained, PretrainedLm, load_tokenizer
 from steelyard.models.train import VERSION as TRAINING
-from steelyard.models.train import device
 from steelyard.student.protocol import BaseStudent, TrainingData, TrainingOptions
 from steelyard.types import Question
 from steelyard.types.predictions import ModelAnswers
 from steelyard.types.task_kinds import AnswerForm, Kind
 
 
-class PreferenceStudent(Pretrained, PreferenceTuning, BaseStudent):
+class PreferenceStudent(PretrainedLm, PreferenceTuning, BaseStudent):
     """Direct preference optimization of weighted pairs with a flip probability each.
 
     See `objectives.dpo`. A pair is a question with two choices. The target (1 - eps, eps) holds the
@@ -65,7 +65,12 @@ class PreferenceStudent(Pretrained, PreferenceTuning, BaseStudent):
     ) -> "TrainedPreferenceStudent":
         """The trained model of a folder, with the model that it was made from as the reference."""
         saved = Pretrained(model=str(folder))
-        model, tokenizer = load_causal(saved).to(device()), load_tokenizer(saved)
+        if has_adapter(folder):
+            base = load_causal(self.pretrained, trained="adapters", precision=self.precision)
+            adapted = with_saved_adapter(base, folder)
+            fields = (self.pretrained, self, adapted, load_tokenizer(self.pretrained))
+            return TrainedPreferenceStudent(*fields, truncated=0, dropped={}, settings=self)
+        model, tokenizer = load_causal(saved, precision=self.precision), load_tokenizer(saved)
         untrained = (self.pretrained, self, model, tokenizer)
         return TrainedPreferenceStudent(*untrained, truncated=0, dropped={}, settings=self)
 

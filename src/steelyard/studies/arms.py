@@ -111,7 +111,7 @@ class Arm(BaseModel):
             counted = self.selection.counted(votes)
             return replace(selection, token_targets=select_token_targets(votes, selection, counted))
         if votes.classes != PAIR:  # first or second has no meaning of its own
-            refuse_one_label(selection)
+            refuse_one_label(selection, votes.class_names)
         return selection
 
     def classes(self) -> dict[str, str]:

@@ -38,17 +38,25 @@ def cores() -> int:
 
 
 def default_workers() -> int:
-    """Two processes on a machine without a GPU, which share its cores; one with a GPU."""
+    """Two processes on a machine without a GPU, which share its cores; otherwise one a GPU."""
+    return len(gpus()) or min(2, cores())
+
+
+def gpus() -> tuple[str, ...]:
+    """Names of the GPUs that this process may use, as CUDA_VISIBLE_DEVICES has them."""
     import torch
 
-    return 1 if torch.cuda.is_available() else min(2, cores())
+    count = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+    named = [name.strip() for name in visible.split(",")] if visible else []
+    return tuple(named[:count] if len(named) >= count else map(str, range(count)))
 
 
 class Local:
     """Processes on this machine; one worker is this process itself.
 
-    Each has its share of the cores. A stop ends them at once: what they were making is absent
-    from the store or whole.
+    Each has its share of the cores, and one GPU where there are any. A stop ends them at once: what
+    they were making is absent from the store or whole.
     """
 
     def __init__(self, workers: int) -> None:
@@ -61,11 +69,14 @@ class Local:
             check_main_guard(self.workers)
             context = multiprocessing.get_context("spawn")
             self._events = context.SimpleQueue()
+            devices, names = context.SimpleQueue(), gpus()
+            for worker in range(self.workers):
+                devices.put(names[worker % len(names)] if names else None)
             self._pool = ProcessPoolExecutor(
                 self.workers,
                 mp_context=context,
                 initializer=_quiet_worker,
-                initargs=(max(1, cores() // self.workers), self._events),
+                initargs=(max(1, cores() // self.workers), self._events, devices),
             )
         return self
 
@@ -161,8 +172,10 @@ class Ray:
         """
         import ray
 
-        share = max(1, int(ray.cluster_resources().get("CPU", 1)) // self.workers)
-        task = ray.remote(num_cpus=share)(function)
+        there = ray.cluster_resources()
+        share = max(1, int(there.get("CPU", 1)) // self.workers)
+        part = min(1.0, there.get("GPU", 0) / self.workers)  # Ray shows a task the GPU it asks for
+        task = ray.remote(num_cpus=share, num_gpus=part)(function)
         waiting = {task.remote(*job): job for job in jobs}
         while waiting:
             ready, _ = ray.wait(list(waiting), num_returns=1)
@@ -250,10 +263,12 @@ def _show_all(events: Any, watch: StudyProgress) -> None:
         _show(event, watch)
 
 
-def _quiet_worker(threads: int, events: Any) -> None:
-    """A worker leaves Ctrl-C to its parent, ends with it, and keeps to its cores."""
+def _quiet_worker(threads: int, events: Any, devices: Any) -> None:
+    """A worker leaves Ctrl-C to its parent, ends with it, and keeps to its cores and its GPU."""
     global _report
     _report = events.put
+    if (device := devices.get()) is not None:  # before torch looks
+        os.environ["CUDA_VISIBLE_DEVICES"] = device
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     threading.Thread(target=_end_with_parent, daemon=True).start()

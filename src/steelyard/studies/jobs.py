@@ -6,9 +6,9 @@ from steelyard.errors import InputError
 from steelyard.models.load import check_model
 from steelyard.studies.ceiling import CHOICE, ceiling_length, has_choice
 from steelyard.studies.run import Run
-from steelyard.studies.selecting import select_labels, selected_labels
+from steelyard.studies.selecting import selected_labels
 from steelyard.studies.single_supervisors import held_out_accuracy
-from steelyard.studies.training import student_jobs, train_student, why_untrained
+from steelyard.studies.training import student_jobs, why_untrained
 
 Jobs: TypeAlias = list[tuple[int, str]]
 """(seed, "votes") or (seed, name of the arm whose student is trained)."""
@@ -56,19 +56,15 @@ def batches(run: Run, jobs: Jobs) -> list[Jobs]:
 def do(run: Run, seed: int, name: str) -> None:
     """One job. Selections are made with the votes: one that cannot be made fails immediately.
 
-    An arm that has nothing to learn in a seed is left untrained there.
-
-    Raises:
-        NothingToLearn: no arm has anything to learn in the seed.
+    An arm that has nothing to learn in a seed is left untrained there, and reported with its
+    reason; so is one whose training collapses.
     """
     if name == CHOICE:
         ceiling_length(run)
     elif name == "votes":
         if run.folds is None:
             held_out_accuracy(run, seed)
-        arms = run.study.all_arms
-        reasons = [selected_labels(run, seed, arm).reason for arm in arms]
-        if all(reasons):
-            select_labels(run, seed, arms[0])  # raises with the reason
-    elif why_untrained(run, seed, name) is None:
-        train_student(run, seed, name)
+        for arm in run.study.all_arms:
+            selected_labels(run, seed, arm)
+    else:
+        why_untrained(run, seed, name)  # which trains it, where it can be trained

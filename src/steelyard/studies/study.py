@@ -136,6 +136,19 @@ def study(
     return Result(folder, results)
 
 
+def planned(what: Study | str | Path | dict[str, Any], overrides: Sequence[str] = ()) -> list[str]:
+    """What a study would do, a line for each stage; nothing is trained, asked or written.
+
+    Raises:
+        ConfigError: settings that cannot work.
+        InputError: data that does not fit.
+    """
+    from steelyard.studies.plan import plan
+
+    settings, base = _settings(what, overrides)
+    return plan(Run(settings, Store(Path("runs") / settings.name / STORE, read_only=True), base))
+
+
 def lock_text(settings: Study, base: Path, folder: Path) -> str:
     """The resolved study as YAML: every default written out, files found from `folder`."""
     record = settings.model_dump(mode="json")

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from steelyard.errors import TrainingCollapsed
 from steelyard.models.checkpoints import Checkpoints
 from steelyard.objectives import CROSS_ENTROPY
 from steelyard.store.store import fingerprint
@@ -53,6 +54,20 @@ def student_jobs(run: Run) -> list[tuple[int, str]]:
 
 
 def why_untrained(run: Run, seed: int, name: str) -> str | None:
+    """Why there is no student of an arm or reference in a seed; None if there is.
+
+    It is trained for that, or read from the store. Of the ceiling there is always one.
+    """
+    reason = nothing_to_learn(run, seed, name)
+    if reason is None and name != CEILING:
+        outcome = _outcome(run, seed, name)
+        return outcome if isinstance(outcome, str) else None
+    if reason is None:
+        train_student(run, seed, name)
+    return reason
+
+
+def nothing_to_learn(run: Run, seed: int, name: str) -> str | None:
     """Why an arm or reference cannot be trained in a seed; None if it can. The ceiling can."""
     if name == CEILING:
         return None
@@ -66,11 +81,20 @@ def train_student(run: Run, seed: int, name: str) -> TrainedStudent:
 
     Raises:
         NothingToLearn: the arm's selection keeps nothing, or one class alone.
+        TrainingCollapsed: its numbers ceased to be numbers, or it learnt nothing.
     """
+    outcome = _outcome(run, seed, name)
+    if isinstance(outcome, str):
+        raise TrainingCollapsed(f"`{name}`, seed {seed}: {outcome}")
+    return outcome
+
+
+def _outcome(run: Run, seed: int, name: str) -> TrainedStudent | str:
+    """The student, or why its training collapsed."""
     return run.once(("student", seed, name), lambda: _train(run, seed, name))
 
 
-def _train(run: Run, seed: int, name: str) -> TrainedStudent:
+def _train(run: Run, seed: int, name: str) -> TrainedStudent | str:
     task, student = run.task(seed), run.study.student
     data, selection = training_set(run, seed, name)
     steps = planned_steps(run, seed, name, data)
@@ -78,7 +102,12 @@ def _train(run: Run, seed: int, name: str) -> TrainedStudent:
 
     def make(work: Path) -> dict[str, Any]:
         options = TrainingOptions(seed, steps, Checkpoints(work), run.states(student))
-        trained, stage = fit_student(run, seed, name, data, options)
+        try:
+            trained, stage = fit_student(run, seed, name, data, options)
+        except TrainingCollapsed as error:
+            if name == CEILING:  # every arm is compared with it
+                raise TrainingCollapsed(f"`{name}`, seed {seed}: {error}") from error
+            return {"record": {"collapsed": str(error)}}
         record = {
             "rows": len(data.questions),
             "kept": selection.kept,
@@ -97,6 +126,8 @@ def _train(run: Run, seed: int, name: str) -> TrainedStudent:
 
     kept = run.store.keep(f"seed-{seed}/{name}/student", recipe, make)
     record = {OLD_KEYS.get(key, key): value for key, value in kept["record"].items()}
+    if "collapsed" in record:
+        return str(record["collapsed"])
     if "test" in kept:
         uncertainty = {key: kept[key] for key in kept if key not in ("test", "record")}
         return TrainedStudent(kept["test"], record, uncertainty)
@@ -156,7 +187,7 @@ def _fit_all(run: Run) -> dict[tuple[int, str], TrainedModel]:
     jobs = [
         (seed, name)
         for seed, name in student_jobs(run)
-        if why_untrained(run, seed, name) is None and not is_untrained(name)
+        if nothing_to_learn(run, seed, name) is None and not is_untrained(name)
     ]
     data = [training_set(run, seed, name)[0] for seed, name in jobs]
     student = run.study.student

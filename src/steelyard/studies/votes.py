@@ -120,9 +120,11 @@ def trained_writers(run: Run, seed: int) -> TrainedFolder | None:
         recipe = _recipe(run, seed, (n,), {**_settings(run, seed, n), "voter": voter})
         task = run.task(seed)
 
-        def write(draft: Path) -> None:
-            kind, voter_seed = run.study.task, seed_of(seed, n)
-            writer.load_voter(task.weak_train, kind, (), voter_seed, voter).save(draft)
+        def write(draft: Path, work: Path) -> None:
+            request = VoteRequest(
+                run.study.task, (), (), task.weak_train, seed_of(seed, n), work=work
+            )
+            writer.load_voter(request, voter).save(draft)
 
         return run.store.keep_files(replace(recipe, kind=MODELS), write)
 
@@ -174,9 +176,11 @@ def held_out_votes(run: Run, number: int, seed: int) -> tuple[Votes, Split] | No
     inputs = {**recipe.inputs, "labelled": _labelled(rest), "test": fingerprint(asked.questions)}
     inputs["strong_train"] = ""
 
-    def make(_: Path) -> dict[str, Any]:
+    def make(work: Path) -> dict[str, Any]:
         kind, classes = run.study.task, run.task(seed).classes
-        request = VoteRequest(kind, classes, (asked.questions,), rest, seed_of(seed, number))
+        request = VoteRequest(
+            kind, classes, (asked.questions,), rest, seed_of(seed, number), work=work
+        )
         return {"held_out": alone.vote(request)[0]}
 
     role = f"seed-{seed}/votes-{number}-held-out"
@@ -232,11 +236,12 @@ def _votes_alone(
     supervisor = alone or run.study.supervisors[number]
     recipe = _recipe(run, seed, (number,), _settings(run, seed, number, alone))
 
-    def make(_: Path) -> dict[str, Any]:
+    def make(work: Path) -> dict[str, Any]:
         task = run.task(seed)
         questions = (task.strong_train.questions, task.test.questions)
         request = VoteRequest(
-            run.study.task, task.classes, questions, task.weak_train, seed_of(seed, number)
+            *(run.study.task, task.classes, questions, task.weak_train, seed_of(seed, number)),
+            work=work,
         )
         if not supervisor.uses_ledger:
             votes = supervisor.vote(request)
@@ -273,11 +278,11 @@ def _votes_together(run: Run, seed: int) -> tuple[Votes, Votes]:
     whole = {"supervisors": settings} if len(numbers) > 1 else settings[0]
     recipe = _recipe(run, seed, numbers, whole)
 
-    def make(_: Path) -> dict[str, Any]:
+    def make(work: Path) -> dict[str, Any]:
         task, (writers, seeds) = run.task(seed), list_writers(run, seed)
         asked = [task.strong_train.questions, task.test.questions]
-        models = trained_writers(run, seed)
-        return _stored(vote_by_beam(writers, task.weak_train, asked, seeds=seeds, models=models))
+        options: dict[str, Any] = {"models": trained_writers(run, seed), "work": work}
+        return _stored(vote_by_beam(writers, task.weak_train, asked, seeds=seeds, **options))
 
     name = "+".join(map(str, numbers))
     return _read(run.store.keep(f"seed-{seed}/votes-{name}", recipe, make))

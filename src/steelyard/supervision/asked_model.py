@@ -9,7 +9,7 @@ from steelyard.errors import ConfigError
 from steelyard.models.lm.finetune_lm import Tuning
 from steelyard.models.lm.option_scores import Normalise
 from steelyard.models.lm.prompt_format import Chat, PromptFormat, check_templates, uses_chat
-from steelyard.models.load import Pretrained
+from steelyard.models.load import PretrainedLm
 from steelyard.models.score import Precision
 from steelyard.prompts import PromptedQuestion
 from steelyard.prompts.settings import Answer
@@ -22,7 +22,7 @@ from steelyard.types import Split
 from steelyard.types.task_kinds import KINDS
 
 
-class AskedModel(Pretrained, PromptedSupervisor):
+class AskedModel(PretrainedLm, PromptedSupervisor):
     """Settings of a language model whose answers are scored here."""
 
     scores_answers: ClassVar[bool] = True

@@ -34,6 +34,7 @@ class _Finetuned(Finetuning, TrainedVoters):
             one_hot(labelled.truth[rows], len(request.classes)),
             np.ones(len(rows)),
             seed=int(rng.integers(2**31)),
+            checkpoints=request.checkpoints(voter),
         )
         queries = range(len(self._queries()))
         return lambda asked: [model.probabilities(self._shown(asked, seed, q)) for q in queries]

@@ -11,7 +11,6 @@ from steelyard.models.lm.finetune_lm import Completer, finetune_lm
 from steelyard.models.lm.load_lm import load_causal
 from steelyard.models.load import identity, load_tokenizer
 from steelyard.models.train import VERSION as TRAINING
-from steelyard.models.train import device
 from steelyard.prompts import spelling
 from steelyard.prompts.option_orders import draw_seed
 from steelyard.supervision import nbest
@@ -20,7 +19,7 @@ from steelyard.supervision.asking import is_left_open, settled
 from steelyard.supervision.nbest import vote_by_beam
 from steelyard.supervision.protocol import ListWriter, VoteRequest
 from steelyard.supervision.trained_voters import training_rows
-from steelyard.types import Split, Votes, one_hot
+from steelyard.types import Votes, one_hot
 from steelyard.types.task_kinds import KINDS
 
 SETTLED = ("answer", "chat", "normalise", "calibrate", "priors", "asked_because")
@@ -117,11 +116,13 @@ class LanguageModelVoters(AskedModel):
         kind, classes, seed = request.kind, request.classes, request.seed
         self.check_asking(kind, classes if KINDS[kind].has_classes else ())
         if self.beams is not None:
-            return vote_by_beam([self], request.labelled, request.questions, seeds=[seed])
+            return vote_by_beam(
+                [self], request.labelled, request.questions, seeds=[seed], work=request.work
+            )
         parts: list[list[Any]] = [[] for _ in request.questions]
         asking = None
         for v in range(self.voters):
-            voter = self.load_voter(request.labelled, kind, classes, seed, v)
+            voter = self.load_voter(request, v)
             asking = asking or settled(self, voter, request)
             for part, questions in zip(parts, request.questions, strict=True):
                 part.append(asking.answers(voter, questions, v))
@@ -135,18 +136,17 @@ class LanguageModelVoters(AskedModel):
         """The same with all that is left open chosen, on the first questions of the request."""
         if not is_left_open(self, request.kind):
             return self
-        voter = self.load_voter(request.labelled, request.kind, request.classes, request.seed, 0)
+        voter = self.load_voter(request, 0)
         chosen = settled(self, voter, request).supervisor
         return self.model_copy(update={name: getattr(chosen, name) for name in SETTLED})
 
-    def load_voter(
-        self, labelled: Split, kind: str, classes: tuple[str, ...], seed: int, voter: int
-    ) -> Completer:
+    def load_voter(self, request: VoteRequest, voter: int) -> Completer:
         """Voter number `voter`, trained on the labelled rows if there is `finetune`."""
+        labelled, kind, classes = request.labelled, request.kind, request.classes
+        seed = request.seed
         if self.finetune is None:
-            return Completer(
-                load_causal(self.pretrained).to(device()), load_tokenizer(self.pretrained), 0, 0
-            )
+            model = load_causal(self.pretrained, precision=self.precision)
+            return Completer(model, load_tokenizer(self.pretrained), 0, 0)
         tokenizer = load_tokenizer(self.pretrained)
         rows, rng = training_rows(labelled, self.voters, seed, voter)
         count = len(self.query_names(kind))
@@ -167,4 +167,5 @@ class LanguageModelVoters(AskedModel):
             one_hot(labelled.truth[rows], max(len(example.answers) for example in examples)),
             np.ones(len(rows)),
             seed=int(rng.integers(2**31)),
+            checkpoints=request.checkpoints(voter),
         )

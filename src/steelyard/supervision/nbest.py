@@ -19,9 +19,8 @@ from steelyard.models.lm.finetune_lm import Completer
 from steelyard.models.lm.load_lm import load_causal
 from steelyard.models.lm.sequence_scores import score_texts
 from steelyard.models.load import Pretrained, load_tokenizer
-from steelyard.models.train import device
 from steelyard.prompts import PromptedQuestion
-from steelyard.supervision.protocol import NO_LABELS, ListWriter
+from steelyard.supervision.protocol import ListWriter, VoteRequest
 from steelyard.types import (
     ABSTAIN,
     Floats,
@@ -32,6 +31,7 @@ from steelyard.types import (
     WordProbabilities,
     join_votes,
 )
+from steelyard.types.task_kinds import Kind
 from steelyard.types.words import members
 
 log = logging.getLogger(__name__)
@@ -43,7 +43,7 @@ VoterLoader: TypeAlias = Callable[[int], Iterator[Completer]]
 """The voters of a supervisor, by its number, one after the other."""
 NOTHING = "no answer"
 UNSCORED = "its tokenizer cannot spell its answers"
-OPEN = "generation"
+OPEN: Kind = "generation"
 
 
 class Lists(NamedTuple):
@@ -68,6 +68,7 @@ def vote_by_beam(
     *,
     seeds: Sequence[int],
     models: TrainedFolder | None = None,
+    work: Path | None = None,
 ) -> list[Votes]:
     """Votes of all voters of all supervisors on lists of open questions.
 
@@ -82,6 +83,7 @@ def vote_by_beam(
         asked: lists of questions.
         seeds: one for each supervisor.
         models: where trained voters are stored; None trains them for this call.
+        work: folder for checkpoints of voters that this call trains.
 
     Source: Cui et al. 2024, arXiv:2406.03199, joint decoding (n-best lists of all, each scored by
         all; from the authors' code).
@@ -90,7 +92,7 @@ def vote_by_beam(
         [weak.ask_all(questions, OPEN, (), seed) for questions in asked]
         for weak, seed in zip(supervisors, seeds, strict=True)
     ]
-    with _loader(supervisors, labelled, seeds, models) as load:
+    with _loader(supervisors, labelled, seeds, models, work) as load:
         lists = [
             [[_write(weak, voter, part) for part in prompts[s]] for voter in load(s)]
             for s, weak in enumerate(supervisors)
@@ -157,6 +159,7 @@ def _loader(
     labelled: Split,
     seeds: Sequence[int],
     models: TrainedFolder | None,
+    work: Path | None = None,
 ) -> Iterator[VoterLoader]:
     """A function that loads a supervisor's voters from disk, so that all uses see equal weights.
 
@@ -167,16 +170,19 @@ def _loader(
         def train(s: int, v: int) -> Path:
             folder = Path(temporary) / f"{s}-{v}"
             if not folder.exists():
-                supervisors[s].load_voter(labelled, OPEN, (), seeds[s], v).save(folder)
+                kept = None if work is None else work / f"supervisor-{s}"
+                request = VoteRequest(OPEN, (), (), labelled, seeds[s], work=kept)
+                supervisors[s].load_voter(request, v).save(folder)
             return folder
 
         def load(s: int) -> Iterator[Completer]:
             for v in range(supervisors[s].voters):
                 if supervisors[s].finetune is None:
-                    yield supervisors[s].load_voter(NO_LABELS, OPEN, (), 0, 0)
+                    yield supervisors[s].load_voter(VoteRequest(OPEN, (), ()), 0)
                 else:
                     saved = Pretrained(model=str((models or train)(s, v)))
-                    yield Completer(load_causal(saved).to(device()), load_tokenizer(saved), 0, 0)
+                    model = load_causal(saved, precision=supervisors[s].precision)
+                    yield Completer(model, load_tokenizer(saved), 0, 0)
 
         yield load
 

@@ -14,6 +14,7 @@ from steelyard.types import Question, Split, Votes
 from steelyard.types.task_kinds import AnswerForm, Kind, refuse_kind
 
 if TYPE_CHECKING:
+    from steelyard.models.checkpoints import Checkpoints
     from steelyard.models.lm.finetune_lm import Completer, Tuning
     from steelyard.models.lm.option_scores import Normalise
     from steelyard.models.load import Pretrained
@@ -35,6 +36,14 @@ class VoteRequest:
     labelled: Split = field(default=NO_LABELS)  # rows with true answers
     seed: int = 0  # random seed of samples, option orders and training
     replies: "ReplyCache | None" = None  # where replies of servers are kept; None: in memory
+    work: Path | None = None  # folder for checkpoints of voters that are trained; None: none
+
+    def checkpoints(self, voter: int) -> "Checkpoints | None":
+        """Checkpoints of a voter's training; a finished voter is not trained again."""
+        from steelyard.models.checkpoints import Checkpoints
+
+        work = self.work
+        return None if work is None else Checkpoints(work / f"voter-{voter}", keep_end=True)
 
 
 class BaseSupervisor(BaseModel):
@@ -199,6 +208,4 @@ class ListWriter(Protocol):
         self, questions: Sequence[Question], kind: str, classes: Sequence[str], seed: int
     ) -> list[PromptedQuestion]: ...
 
-    def load_voter(
-        self, labelled: Split, kind: str, classes: tuple[str, ...], seed: int, voter: int
-    ) -> "Completer": ...
+    def load_voter(self, request: VoteRequest, voter: int) -> "Completer": ...

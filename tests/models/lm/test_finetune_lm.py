@@ -11,7 +11,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from torch.nn import functional
-from transformers import AutoModelForCausalLM, GPT2Config, PreTrainedModel
+from transformers import AutoConfig, AutoModelForCausalLM, GPT2Config, PreTrainedModel
 
 from answer_rows import cross_entropies
 from steelyard.errors import ConfigError, InputError, TrainingError
@@ -365,5 +365,8 @@ def test_a_model_without_an_end_token_is_refused(llama: str, tmp_path: Path) -> 
     words = tokenizer(pairs=False)
     words.eos_token = None
     words.save_pretrained(folder)
+    config = AutoConfig.from_pretrained(folder)
+    config.eos_token_id = None  # which would stand in for the tokenizer's
+    config.save_pretrained(folder)
     with pytest.raises(ConfigError, match="has no end token"):
         teach(str(folder), tuning(), asked(4), targets(4), np.ones(4))

@@ -4,6 +4,7 @@ A template is rendered once, around a mark in the place of the prompt. What stan
 the mark has control tokens that count; control tokens in the prompt are escaped.
 """
 
+import json
 from collections.abc import Sequence
 from typing import Any, TypeAlias
 
@@ -55,6 +56,27 @@ def chat_frame(tokenizer: Any, system: str, shots: Shots, *, written: bool) -> t
         return _rendered(tokenizer, [], texts[:-1], written, texts[-1])
     except TemplateError as error:
         raise _unusable(tokenizer, str(error)) from error
+
+
+def taught_template(tokenizer: Any, system: str) -> str:
+    """A chat template that writes what stands around the prompts of a model that was taught.
+
+    The tokenizer's own, if it makes the same of a user message alone; else one of this frame.
+
+    Raises:
+        ConfigError: as `chat_frame`.
+    """
+    before, after = chat_frame(tokenizer, system, (), written=False)
+    message = [{"role": "user", "content": ITEM}]
+    plain = tokenizer.apply_chat_template(message, tokenize=False, add_generation_prompt=True)
+    if plain == f"{before}{ITEM}{after}":
+        return str(tokenizer.get_chat_template())
+    first, last = json.dumps(before), json.dumps(after)
+    return (
+        "{% for m in messages %}{% if m.role == 'user' %}"
+        f"{{{{ {first} }}}}{{{{ m.content }}}}{{{{ {last} }}}}"
+        "{% elif m.role == 'assistant' %}{{ m.content }}{{ eos_token }}{% endif %}{% endfor %}"
+    )
 
 
 def _unusable(tokenizer: Any, why: str) -> ConfigError:

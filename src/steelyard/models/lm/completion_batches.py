@@ -139,16 +139,21 @@ class AnswerBatcher(Batcher):
         A real token may be the padding token: the attention mask says which positions are read.
         """
         inputs = super().inputs(rows)
-        if self.trims:
+        if self._trimmed:
             width = inputs["input_ids"].shape[1]
             inputs["logits_to_keep"] = torch.arange(self._start(rows), width, device=self.device)
         return inputs
 
     def select(self, logits: Tensor, rows: Ints, width: int) -> Tensor:
-        """The logits of all answer tokens of the given examples, (T, V), row by row."""
+        """The logits of all answer tokens of the given examples, (T, V), row by row.
+
+        Of hidden states, where there is a `head`, those that make them, (T, d).
+        """
         sequences = sequences_of(self.encoded, rows)
         sizes = self.answers.answer_lengths[sequences]
-        start = self._start(rows) if self.trims else 0  # of the first logits that the model gives
+        start = (
+            self._start(rows) if self._trimmed else 0
+        )  # of the first logits that the model gives
         row = np.repeat(np.arange(len(sequences)), sizes)
         before = self.answers.prompt[sequences] - 1 - start  # logits that predict the first token
         return logits[self._tensor(row), self._tensor(ranges(before, sizes))]
@@ -184,6 +189,10 @@ class AnswerBatcher(Batcher):
             "word_log_probs": self._tensor(words.log_probs[numbers]),
             "entropies": None if words.entropy is None else self._tensor(words.entropy[sequences]),
         }
+
+    @property
+    def _trimmed(self) -> bool:
+        return self.trims and self.head is None
 
     def _start(self, rows: Ints) -> int:
         """The first position whose next token is an answer's."""

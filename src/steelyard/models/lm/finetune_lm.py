@@ -4,14 +4,17 @@ The loss is that of the answer's tokens and of the end token behind them: the mo
 """
 
 import inspect
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
+import torch
 from pydantic import Field
 
 from steelyard.errors import ConfigError, InputError
+from steelyard.extras import require
 from steelyard.models.checkpoints import Checkpoints
 from steelyard.models.finetune import Lora, PretrainedFormat, with_adapters
 from steelyard.models.frozen import Trunk
@@ -21,11 +24,17 @@ from steelyard.models.lm.completion_batches import (
     Reduction,
     encode_answers,
 )
+from steelyard.models.lm.lm_memory import (
+    gradient_checkpointing,
+    output_layer,
+    wants_checkpointing,
+)
 from steelyard.models.lm.load_lm import load_causal
 from steelyard.models.lm.prompt_tokens import context_size
+from steelyard.models.lm.save_lm import SavedWeights, save_lm
 from steelyard.models.lm.token_targets import encode_token_targets, of_examples
-from steelyard.models.load import Pretrained, load_tokenizer
-from steelyard.models.score import without_adapters
+from steelyard.models.load import Pretrained, PretrainedLm, load_tokenizer
+from steelyard.models.score import Precision, without_adapters
 from steelyard.models.train import Training, TrainingLog, device, train
 from steelyard.objectives.base import BaseObjective
 from steelyard.objectives.tokens import TokenCrossEntropy, TokenObjective
@@ -49,6 +58,22 @@ class LmTraining(Training):
     """Most tokens of prompt, answer and end together; longer prompts are truncated, and counted."""
     lora: Adapters | None = Adapters()
     """Train adapters; `null` trains the weights themselves."""
+    gradient_checkpointing: bool | Literal["auto"] = "auto"
+    """Keep the states between blocks only, and compute the rest again for the gradients: a third
+    more time for a fraction of the memory. `auto` does it where a pass may need more than half of
+    the memory that is free."""
+    optimizer: Literal["adamw", "adamw_8bit"] = "adamw"
+    """AdamW, or that with its state in 8 bits (bitsandbytes): 2 bytes a trained weight, not 8."""
+
+    @property
+    def adam(self) -> Callable[..., torch.optim.Optimizer]:
+        if self.optimizer == "adamw":
+            return super().adam
+        require(f"`optimizer: {self.optimizer}`", "bitsandbytes")
+        from bitsandbytes.optim import AdamW8bit
+
+        made: Callable[..., torch.optim.Optimizer] = AdamW8bit
+        return made
 
 
 class Tuning(LmTraining):
@@ -71,6 +96,12 @@ class Completer(PretrainedFormat):
     truncated: int  # training examples whose item was truncated
     dropped: int  # training examples whose answer did not fit; of a token-level loss, answers
     log: TrainingLog = field(default_factory=TrainingLog)
+
+    def save(
+        self, folder: Path, weights: SavedWeights = "merged", base: PretrainedLm | None = None
+    ) -> None:
+        """Write the model to a folder; see `save_lm`."""
+        save_lm(self.model, self.tokenizer, folder, weights, base)
 
 
 def finetune_lm(
@@ -126,7 +157,7 @@ def finetune_lm(
     _stop_at(model, tokenizer.eos_token_id)
     model, log = train_rows(
         model,
-        answer_batcher(model, rows, reduction=tuning.reduction),
+        answer_batcher(model, rows, tuning.precision, reduction=tuning.reduction),
         shares,
         weights[kept[rows.fit]],
         tuning,
@@ -158,14 +189,22 @@ def _answer_rows(
 def load_for_training(pretrained: Pretrained, tuning: LmTraining) -> tuple[Any, Any, int]:
     """The model on the device, its tokenizer, and the most tokens of a row."""
     tokenizer = load_tokenizer(pretrained)
-    model = load_causal(pretrained, tuning.dropout).to(device())
+    model = load_causal(
+        pretrained,
+        tuning.dropout,
+        trained="all" if tuning.lora is None else "adapters",
+        precision=tuning.precision,
+    )
     return model, tokenizer, min(tuning.max_tokens, context_size(model, tokenizer))
 
 
-def answer_batcher(model: Any, rows: AnswerRows, **options: Any) -> AnswerBatcher:
+def answer_batcher(
+    model: Any, rows: AnswerRows, precision: Precision, **options: Any
+) -> AnswerBatcher:
     """Batches of the rows for the model; `options` are fields of `AnswerBatcher`."""
     trims = "logits_to_keep" in inspect.signature(without_adapters(model).forward).parameters
-    return AnswerBatcher(rows.encoded, device=device(), answers=rows, trims=trims, **options)
+    parts = {"answers": rows, "trims": trims, "head": output_layer(model, precision)}
+    return AnswerBatcher(rows.encoded, device=device(), **{**parts, **options})
 
 
 def train_rows(
@@ -187,14 +226,18 @@ def train_rows(
         TrainingError: as `models.train.train`.
     """
     model.config.use_cache = False
+    if not objective.lazy_logits:
+        batcher = replace(batcher, head=None)
+    checkpointing = wants_checkpointing(tuning, without_adapters(model), batcher)
     model = _prepare(model, tuning, seed)
-    log = train(
-        *(model, batcher, targets, weights, tuning),
-        steps=steps,
-        seed=seed,
-        checkpoints=checkpoints,
-        objective=objective,
-    )
+    with gradient_checkpointing(model, checkpointing):
+        log = train(
+            *(model, batcher, targets, weights, tuning),
+            steps=steps,
+            seed=seed,
+            checkpoints=checkpoints,
+            objective=objective,
+        )
     model.config.use_cache = True
     return model, log
 

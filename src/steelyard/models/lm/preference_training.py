@@ -6,6 +6,7 @@ eps) is conservative DPO with a flip probability eps for each pair. The loss is 
 """
 
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -24,7 +25,8 @@ from steelyard.models.lm.finetune_lm import (
 from steelyard.models.lm.load_lm import load_causal
 from steelyard.models.lm.pair_batches import Pairs, encode_pairs, pair_log_probs, two_answers
 from steelyard.models.lm.prompt_tokens import context_size
-from steelyard.models.load import Pretrained
+from steelyard.models.lm.save_lm import SavedWeights, save_lm
+from steelyard.models.load import Pretrained, PretrainedLm
 from steelyard.models.train import TrainingLog
 from steelyard.objectives.dpo import DirectPreference, PairLoss
 from steelyard.types import Floats, Ints
@@ -58,6 +60,12 @@ class Preferrer(PretrainedFormat):
     dropped: dict[str, int]  # reason -> training pairs
     log: TrainingLog = field(default_factory=TrainingLog)
 
+    def save(
+        self, folder: Path, weights: SavedWeights = "merged", base: PretrainedLm | None = None
+    ) -> None:
+        """Write the model to a folder; see `save_lm`."""
+        save_lm(self.model, self.tokenizer, folder, weights, base)
+
     def rewards(self, questions: Pairs) -> Floats:
         """Implicit rewards beta * ln(pi / ref) of each question's two answers, (N, 2).
 
@@ -65,10 +73,11 @@ class Preferrer(PretrainedFormat):
         """
         limit = min(self.tuning.max_tokens, context_size(self.model, self.tokenizer))
         rows = encode_pairs(self.tokenizer, questions, limit)
-        batcher = answer_batcher(self.model, rows)
-        options: Any = {"precision": self.tuning.precision, "mean": self.tuning.loss == "ipo"}
-        after = pair_log_probs(self.model, batcher, **options)
-        before = pair_log_probs(load_causal(self.pretrained).to(batcher.device), batcher, **options)
+        precision = self.tuning.precision
+        options: Any = {"precision": precision, "mean": self.tuning.loss == "ipo"}
+        after = pair_log_probs(self.model, answer_batcher(self.model, rows, precision), **options)
+        reference = load_causal(self.pretrained, precision=precision)
+        before = pair_log_probs(reference, answer_batcher(reference, rows, precision), **options)
         rewards = np.full((len(questions), 2), np.nan)
         rewards[rows.fit] = self.tuning.beta * (after - before)
         return rewards
@@ -148,10 +157,11 @@ def train_dpo(
     if tuning.loss == "robust":
         _refuse_even([questions[int(i)] for i in fit], targets[fit])
     mean = tuning.loss == "ipo"
-    reference = pair_log_probs(model, answer_batcher(model, rows), tuning.precision, mean=mean)
+    precision = tuning.precision
+    reference = pair_log_probs(model, answer_batcher(model, rows, precision), precision, mean=mean)
     model, log = train_rows(
         model,
-        answer_batcher(model, rows, reference=reference),
+        answer_batcher(model, rows, precision, reference=reference),
         targets[fit],
         weights[fit],
         tuning,

@@ -1,12 +1,18 @@
 """How prompts are put to a language model: its chat template, a system message, examples."""
 
+import copy
 import functools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, TypeAlias
 
 from steelyard.errors import ConfigError
-from steelyard.models.lm.chat_template import Shots, chat_frame, control_tokens
+from steelyard.models.lm.chat_template import (
+    Shots,
+    chat_frame,
+    control_tokens,
+    taught_template,
+)
 from steelyard.prompts import PromptedQuestion, PromptTemplate
 from steelyard.prompts.escaping import TURNS, escape_tokens
 
@@ -45,6 +51,12 @@ class PromptFormat:
                 before = f"{self.system}\n\n{turns}" if self.system else turns
                 framed.append(replace(question, before=before))
         return framed
+
+    def taught_tokenizer(self, tokenizer: Any) -> Any:
+        """A copy whose chat template is what a model was taught in; none after plain text."""
+        taught = copy.copy(tokenizer)
+        taught.chat_template = taught_template(tokenizer, self.system) if self.chat else None
+        return taught
 
 
 def uses_chat(tokenizer: Any, chat: Chat, model: str) -> bool:

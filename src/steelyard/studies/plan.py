@@ -1,0 +1,95 @@
+"""What a study would do: parameters, memory, tokens and steps of each stage, before it runs."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from steelyard.models.load import Pretrained, load_config, load_tokenizer
+from steelyard.studies.jobs import check_study
+from steelyard.studies.reference_names import is_untrained
+from steelyard.studies.run import Run
+from steelyard.studies.training import CEILING
+from steelyard.types import Question
+
+SAMPLE = 200  # questions whose tokens are counted
+GB = 1e9
+
+
+def plan(run: Run) -> list[str]:
+    """One line for each stage; no weights are read and nothing is stored.
+
+    Steps are those of all rows: an arm that keeps fewer takes fewer. Memory is an estimate for one
+    process (see `models.lm.lm_memory.activation_bytes`). Requests to servers are `label --dry-run`.
+    """
+    check_study(run)
+    study = run.study
+    task, seeds = run.task(study.seed_list[0]), len(study.seed_list)
+    labelled, unlabelled, test = (
+        len(part.questions) for part in (task.weak_train, task.strong_train, task.test)
+    )
+    lines = [
+        f"data: {labelled:,} weak_train, {unlabelled:,} strong_train, {test:,} test, {seeds} seeds"
+    ]
+    for n, supervisor in enumerate(study.supervisors):
+        questions = unlabelled + test
+        prompts = supervisor.prompts
+        queries = 1 if prompts is None else len(prompts.query_names(study.task))
+        answers = questions * queries * supervisor.num_voters * seeds
+        text = f"supervisor {n} (`{supervisor.kind}`): {answers:,} answers"
+        tuning = getattr(supervisor, "finetune", None) or supervisor
+        if supervisor.needs_labels and hasattr(tuning, "steps"):
+            steps = tuning.steps(labelled) * supervisor.num_voters * seeds
+            text += f", {supervisor.num_voters * seeds:,} voters taught in {steps:,} steps"
+        lines.append(text + _model(supervisor.pretrained, tuning, task.strong_train.questions))
+    student = study.student
+    arms, steps = [arm.name for arm in study.all_arms], student.planned_steps(unlabelled)
+    names = [CEILING, *study.reference_names, *arms]
+    students = sum(not is_untrained(name) for name in names) * seeds
+    lines.append(
+        f"students (`{student.kind}`): {students:,} of {len(arms)} arms, references and the ceiling"
+        + (f", up to {steps:,} steps each" if steps else "")
+        + _model(student.pretrained, student, task.strong_train.questions)
+    )
+    return lines
+
+
+def _model(pretrained: Pretrained | None, training: Any, questions: Sequence[Question]) -> str:
+    """Parameters, memory and tokens of a model that is trained or asked."""
+    if pretrained is None:
+        return ""
+    count = parameters(pretrained)
+    tokens = _tokens(pretrained, questions)
+    text = f"; {count / 1e6:,.0f} M parameters, about {tokens:,.0f} tokens a question"
+    budget = getattr(training, "token_budget", None)
+    config = load_config(pretrained)
+    if budget is None or not hasattr(config.get_text_config(), "hidden_size"):
+        return text
+    from steelyard.models.lm.lm_memory import activation_bytes, pass_tokens
+    from steelyard.models.train import device
+
+    adapters = getattr(training, "lora", None) is not None
+    half = str(getattr(config, "dtype", "")) in ("torch.bfloat16", "torch.float16")
+    narrow = adapters and half and training.precision == "bf16"
+    # float32 weights with their gradients and two moments, or frozen weights under small adapters
+    weights = count * ((2 if narrow else 4) if adapters else 16)
+    size = pass_tokens(budget, 1, device())
+    on = getattr(training, "gradient_checkpointing", False) is True
+    memory = (weights + activation_bytes(config, size, on)) / GB
+    return f"{text}, about {memory:,.1f} GB in training"
+
+
+def parameters(pretrained: Pretrained) -> int:
+    """Parameters of a model, counted without its weights."""
+    import torch
+    from transformers import AutoModel
+
+    with torch.device("meta"):
+        model = AutoModel.from_config(load_config(pretrained))
+    return sum(weight.numel() for weight in model.parameters())
+
+
+def _tokens(pretrained: Pretrained, questions: Sequence[Question]) -> float:
+    """Mean tokens of a question's text, of the first questions."""
+    texts = [f"{q.context} {q.text} {' '.join(q.choices)}" for q in questions[:SAMPLE]]
+    return float(np.mean([len(ids) for ids in load_tokenizer(pretrained)(texts)["input_ids"]]))
