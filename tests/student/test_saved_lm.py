@@ -18,6 +18,7 @@ import torch
 from safetensors.torch import load_file
 from transformers import LlamaForCausalLM
 
+from real_llms import real_llm
 from steelyard.cli.train import train as train_model
 from steelyard.errors import ConfigError
 from steelyard.student import LanguageModelStudent, TrainingData, TrainingOptions
@@ -103,6 +104,43 @@ def test_the_card_has_the_exact_prompt(half: str, tmp_path: Path) -> None:
     assert "````text\nFilm: {text}\nIt is\n````" in card
     written = json.loads((tmp_path / "m" / "steelyard.json").read_text())["prompt_text"]
     assert written == {"prompt": "Film: {text}\nIt is", "answer": " good", "message": None}
+
+
+@pytest.mark.parametrize("chat", ["auto", False])
+def test_plain_transformers_answers_as_taught(chat: Any, tmp_path: Path) -> None:
+    """A real chat model that is taught two classes, saved by the command and loaded without us:
+    behind the card's prompt its logits of " good" and " bad" have our probabilities."""
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    labels = [{"id": q.id, "label": CLASSES[i % 2]} for i, q in enumerate(QUESTIONS)]
+    rows = [{"id": q.id, "text": q.text} for q in QUESTIONS]
+    for name, content in {"data": rows, "labels": labels}.items():
+        (tmp_path / f"{name}.jsonl").write_text("\n".join(map(json.dumps, content)))
+    settings = {
+        **{"kind": "language_model", "model": real_llm(), "chat": chat, "system": "Be brief."},
+        **{"epochs": 1, "learning_rate": 1e-3, "precision": "fp32"},
+    }
+    folder = tmp_path / "m"
+    paths = (tmp_path / "data.jsonl", str(tmp_path / "labels.jsonl"))
+    train_model(*paths, folder, json.dumps(settings), set_=[])
+    loaded, _, names = load_model(folder)
+    ours = loaded.predict(QUESTIONS[:6]).probs
+    model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).eval()
+    words = AutoTokenizer.from_pretrained(folder)
+    prompt = json.loads((folder / "steelyard.json").read_text())["prompt_text"]
+    assert (words.chat_template is None) == (chat is False) == (prompt["message"] is None)
+    lead = prompt["answer"].removesuffix(names[0])
+    tokens = [words.encode(lead + name, add_special_tokens=False)[0] for name in names]
+    theirs = []
+    for text in TEXTS:
+        asked = (prompt["message"] or prompt["prompt"]).replace("{text}", text)
+        if chat is not False:
+            turns = [{"role": "user", "content": asked}]
+            asked = words.apply_chat_template(turns, tokenize=False, add_generation_prompt=True)
+        ids = torch.tensor([words.encode(asked, add_special_tokens=False)])
+        with torch.inference_mode():
+            theirs.append(model(ids).logits[0, -1, tokens].softmax(dim=-1).tolist())
+    np.testing.assert_allclose(theirs, ours, atol=1e-4)
 
 
 @pytest.mark.filterwarnings("ignore:.*checkpointing:FutureWarning")  # peft's, of a plain load

@@ -93,18 +93,32 @@ def choose_convention(
 def _by_truth(
     ordered: Sequence[Convention], scores: dict[Convention, Floats], truth: Ints
 ) -> Choice:
-    right = {way: share_right(scores[way], truth) for way in ordered}
-    best = max(ordered, key=lambda way: right[way])  # the first of equal ones
+    hits = {way: expected_hits(truth, answer_probabilities(scores[way])) for way in ordered}
+    right = {way: float(hits[way].mean()) for way in ordered}
+    top = max(ordered, key=lambda way: right[way])  # the first of equal ones
+    best = next(way for way in ordered if _is_as_good(hits[way], hits[top]))
     others: list[str] = []
     for answer, chat in dict.fromkeys((way.answer, way.chat) for way in ordered):
-        if (answer, chat) != (best.answer, best.chat):
-            group = [way for way in ordered if (way.answer, way.chat) == (answer, chat)]
-            top = max(group, key=lambda way: right[way])
-            others.append(f"{top}: {right[top]:.3f}")
+        group = [way for way in ordered if (way.answer, way.chat) == (answer, chat) and way != best]
+        if group:
+            first = max(group, key=lambda way: right[way])
+            others.append(f"{first}: {right[first]:.3f}")
     plain = f"; others at best: {'; '.join(others)}" if others else ""
     return Choice(
-        best, f"the most accurate on {len(truth)} labelled rows, {right[best]:.3f}{plain}"
+        best,
+        f"within a standard error of the most accurate on {len(truth)} labelled rows, and the "
+        f"first by rule, {right[best]:.3f}{plain}",
     )
+
+
+def _is_as_good(hits: Floats, best: Floats) -> bool:
+    """Whether the mean lead of `best` over N rows is at most its standard error.
+
+    Source: Breiman et al. 1984, Classification and Regression Trees, section 3.4.3 (one standard
+        error; that of the differences on the same rows: ours).
+    """
+    lead = best - hits
+    return bool(lead.mean() <= lead.std() / np.sqrt(len(lead)))
 
 
 def _by_rule(

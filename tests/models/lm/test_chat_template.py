@@ -47,6 +47,8 @@ TEMPLATES = {
     "thinks": THINKS,
 }
 
+KEPT = {"chatml", "inst", "deaf", "empty"}  # a user message alone is what is taught
+
 
 def chatty(template: str | None) -> PreTrainedTokenizerFast:
     vocabulary = {word: i for i, word in enumerate(["[UNK]", *CONTROL, *WORDS])}
@@ -119,6 +121,24 @@ def test_only_the_item_of_a_long_prompt_is_truncated() -> None:
     assert len(tokens) <= 24
     bare = question_tokens(words, PromptFormat(True, "be brief").apply(words, [asked("")]))[0]
     assert [t for t in tokens if t != words.convert_tokens_to_ids("film")] == bare
+
+
+@pytest.mark.parametrize("system", ["", "be brief"])
+@pytest.mark.parametrize("name", TEMPLATES)
+def test_the_saved_template_writes_what_was_taught(name: str, system: str) -> None:
+    """Plain Transformers, which knows neither the system message nor that thinking was off."""
+    words = chatty(TEMPLATES[name])
+    style = PromptFormat(True, system)
+    (framed,) = style.apply(words, [asked()])
+    taught = style.taught_tokenizer(words)
+    turns = [{"role": "user", "content": asked().prompt}]
+    assert framed.whole == taught.apply_chat_template(
+        turns, tokenize=False, add_generation_prompt=True
+    )
+    assert style.apply(taught, [asked()])[0] == framed  # and so is it asked again
+    assert (taught.chat_template == words.chat_template) == (not system and name in KEPT)
+    assert words.chat_template == TEMPLATES[name]
+    assert PromptFormat(False, system).taught_tokenizer(words).chat_template is None
 
 
 def test_thoughts_are_read_past() -> None:

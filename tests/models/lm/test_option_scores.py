@@ -11,6 +11,7 @@ from transformers import MistralConfig
 
 import steelyard.models.lm.option_scores as ask_module
 from drawn_models import CONFIGS, HEADS, SIZES, built, check_naive, drawn, questions
+from steelyard.models.lm import output_layer
 from steelyard.models.lm.option_scores import Normalise, reads_trees, score_options
 from steelyard.models.lm.prompt_tokens import prompt_tokens
 from steelyard.prompts import PromptedQuestion, PromptSettings
@@ -142,6 +143,35 @@ def test_the_output_layer_is_float32_in_bf16(llama: tuple[Any, Any]) -> None:
     exact = torch.log_softmax(logits, dim=-1)[tokens].numpy()
     assert scores == pytest.approx(exact, abs=1e-4)
     assert "forward" not in vars(layer)
+
+
+@pytest.mark.parametrize("bias", [False, True])
+def test_half_precision_layers_are_widened_in_parts(
+    bias: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Against the product in float64: 5 tokens by 4 units, of which 2 tokens are widened at once;
+    also behind the hook with which a `device_map` moves weights."""
+    from accelerate.hooks import ModelHook, add_hook_to_module
+
+    class Head(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.layer = torch.nn.Linear(4, 5, bias=bias, dtype=torch.bfloat16)
+
+        def get_output_embeddings(self) -> torch.nn.Linear:
+            return self.layer
+
+    monkeypatch.setattr(output_layer, "ENTRIES", 8)
+    head, hidden = Head(), torch.randn(2, 3, 4, generator=torch.Generator().manual_seed(0)) * 20
+    exact = hidden.double() @ head.layer.weight.double().T
+    exact += head.layer.bias.double() if bias else 0
+    for hook in (None, ModelHook()):
+        if hook is not None:
+            add_hook_to_module(head.layer, hook)
+        with torch.no_grad(), torch.autocast("cpu", dtype=torch.bfloat16):
+            with output_layer.float32_output(head):
+                torch.testing.assert_close(head.layer(hidden).double(), exact, rtol=1e-5, atol=1e-5)
+            assert head.layer(hidden).dtype == torch.bfloat16
 
 
 def test_bf16_is_near_float32(llama: tuple[Any, Any]) -> None:
