@@ -7,6 +7,7 @@ from types import ModuleType
 from typing import Any
 
 from page_parts import fill, row_of, table_head
+from steelyard.studies.compare_datasets import compare_datasets
 
 ROOT = Path(__file__).parents[1]
 KEPT = ROOT / "studies" / "results"
@@ -26,7 +27,13 @@ OTHERS = (
     *(("crowd-kit", name) for name in ("DawidSkene", "OneCoin", "GLAD", "MACE")),
     ("cleanlab", "CROWDLAB"),
 )
-REFINED = ("majority", "filter_balanced", "refine", "random_keep.refine", "refine_gold")
+REFINED = ("naive", "majority", "filter_balanced", "refine", "random_keep.refine", "refine_gold")
+CHOSEN_ON = ("sst2", "trec", "davidson_hate", "subj", "rotten_tomatoes")
+"""As in studies/refine.py."""
+AGAINST = (
+    *(("refine", "naive"), ("refine", "majority"), ("refine", "gold_only"), ("refine", "control")),
+    *(("refine_gold", "gold_only"), ("refine_gold", "majority"), ("refine_gold", "control")),
+)
 REFINED_FILE = "refine-customer_reviews"
 PAGE = ROOT / "docs" / "results.md"
 
@@ -42,6 +49,9 @@ def results_page() -> str:
         "filters": _tables([s for s in studies if "filter" in s["arms"]], FILTERS),
         "balanced": _tables(balanced, BALANCED),
         "refined": _refined(refined),
+        "refined-gaps": _refined_gaps(refined),
+        "refined-means": _refined_means(refined),
+        "regret": _regret(),
         "estimators": _estimators(studies),
         "crowd": _crowd("accuracy"),
         "crowd-means": _crowd_means(),
@@ -91,7 +101,8 @@ def _bounds(gap: dict[str, float]) -> str:
 
 def kept_studies() -> list[dict[str, Any]]:
     """What studies/keep.py kept, by name."""
-    return [json.loads(path.read_text(encoding="utf-8")) for path in sorted(KEPT.glob("*.json"))]
+    kept = [json.loads(path.read_text(encoding="utf-8")) for path in sorted(KEPT.glob("*.json"))]
+    return [part for part in kept if "study" in part]
 
 
 def _table_module() -> ModuleType:
@@ -133,6 +144,76 @@ def _refined(studies: list[dict[str, Any]]) -> str:
         rows.append(row_of(study["study"], *cells, _span(study["ceiling"])))
     head = table_head("study", "floor", "gold_only", *REFINED, "ceiling")
     return "\n".join([*head, *rows])
+
+
+def _refined_gaps(studies: list[dict[str, Any]]) -> str:
+    """The gap that each arm recovers."""
+    rows = []
+    for study in studies:
+        gaps = (study["arms"][name]["pgr"] for name in REFINED)
+        cells = ["" if gap is None else f"{_percent(gap)} % [{_bounds(gap)}]" for gap in gaps]
+        rows.append(row_of(study["study"], *cells))
+    return "\n".join([*table_head("PGR", *REFINED), *rows])
+
+
+def _refined_means(studies: list[dict[str, Any]]) -> str:
+    """Differences of PGR over data sets: those that settings were chosen on, and the others."""
+    chosen = [s for s in studies if s["study"].removeprefix("refine-") in CHOSEN_ON]
+    others = [study for study in studies if study not in chosen]
+    rows = []
+    for sets, label in ((others, "not looked at"), (chosen, "chosen on")):
+        for arm, against in AGAINST:
+            if len(sets) < 2:
+                continue
+            (compared,) = compare_datasets(sets, against, "pgr", (arm,))
+            if compared.summary is None:
+                continue
+            summary, values = compared.summary, [effect.value for effect in compared.effects]
+            predicted = summary.prediction
+            cells = [
+                f"{summary.mean.value:+.2f} [{summary.mean.low:+.2f}, {summary.mean.high:+.2f}]",
+                "" if predicted is None else f"[{predicted.low:+.2f}, {predicted.high:+.2f}]",
+                f"{min(values):+.2f}",
+                f"{summary.p:.3f}",
+            ]
+            rows.append(row_of(f"{arm} less {against}", label, str(len(values)), *cells))
+    head = ("PGR", "sets", "number", "mean", "another set", "least", "p")
+    return "\n".join([*table_head(*head), *rows])
+
+
+def _regret() -> str:
+    """The arm that would be recommended on each set from the other sets, and what it loses."""
+    path = KEPT / "regret.json"
+    if not path.exists():
+        return ""
+    kept = json.loads(path.read_text(encoding="utf-8"))
+    rows = []
+    for key, label in (("all", "all"), ("votes_alone", "no true label is learned")):
+        for part in kept["sets"]:
+            of = part[key]
+            gains = [f"{of['gain_over'].get(arm, 0):+.3f}" for arm in ("majority", "naive")]
+            gold = of["gain_over"].get("gold_only")
+            gains.append("" if gold is None else f"{gold:+.3f}")
+            cells = [
+                of["recommended"],
+                of["best"],
+                f"{of['regret']:.3f}",
+                f"{of['regret_pgr']:.2f}",
+            ]
+            rows.append(row_of(part["set"], label, *cells, *gains))
+        mean = kept["means"][key]
+        gains = [_gain(mean["gain_over"].get(arm)) for arm in ("majority", "naive", "gold_only")]
+        regrets = [f"{mean['regret']:.3f}", f"{mean['regret_pgr']:.2f}"]
+        rows.append(row_of("**mean**", label, "", "", *regrets, *gains))
+    head = ("set", "among", "recommended", "best", "regret", "regret, PGR")
+    return "\n".join([*table_head(*head, "over majority", "over naive", "over gold_only"), *rows])
+
+
+def _gain(gain: dict[str, Any] | None) -> str:
+    if gain is None:
+        return ""
+    low, high = gain["interval"]
+    return f"{gain['mean']:+.3f} [{low:+.3f}, {high:+.3f}]"
 
 
 def _made(studies: list[dict[str, Any]]) -> str:
