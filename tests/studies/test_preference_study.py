@@ -13,6 +13,7 @@ from pair_files import Rows, lines, prepared, rows, settings, write_pairs
 from requests_for_tests import fit as train
 from steelyard.cli.evaluate import evaluate as evaluate_model
 from steelyard.cli.train import train as train_model
+from steelyard.data import read_labelled
 from steelyard.errors import ConfigError
 from steelyard.studies.config import make_study
 from steelyard.studies.selecting import select_labels
@@ -139,7 +140,10 @@ def test_a_student_is_trained_saved_and_evaluated(
     files: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     train = rows("train", 60)
-    chosen = [{"id": row["id"], "label": PAIR[chosen_position(row["id"])]} for row in train]
+    split = read_labelled("preference", files / "train.jsonl", PAIR)
+    chosen = [
+        {"id": row["id"], "label": PAIR[chosen_position(row["id"], split.salt)]} for row in train
+    ]
     (tmp_path / "selection.jsonl").write_text(lines(chosen))
     student = json.dumps(settings(files)["student"])
     train_model(

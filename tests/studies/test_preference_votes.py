@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from pair_files import lines, prepared, rows, write_pairs
+from steelyard.data import read_labelled
 from steelyard.errors import ConfigError
 from steelyard.reliability import GraphDenoising
 from steelyard.studies.selecting import select_labels
@@ -24,8 +25,9 @@ def test_annotators_votes_name_the_side_or_the_place(files: Path, tmp_path: Path
         {"id": f"train-{i}", "voter": "ann", "answer": ("chosen", "rejected")[i % 2]}
         for i in range(60)
     ]
+    salt = read_labelled("preference", files / "train.jsonl", PAIR).salt
     placed = [
-        {**row, "answer": PAIR[chosen_position(row["id"]) ^ (row["answer"] == "rejected")]}
+        {**row, "answer": PAIR[chosen_position(row["id"], salt) ^ (row["answer"] == "rejected")]}
         for row in said
     ]
     tables = []
