@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pair_files import lines, prepared, rows, write_pairs
+from pair_files import lines, prepared, rows, settings, write_pairs
 from steelyard.data import read_labelled
 from steelyard.errors import ConfigError
 from steelyard.reliability import GraphDenoising
@@ -62,13 +62,14 @@ def test_weak_supervisors_compare_answers(
 ) -> None:
     model = {"chooser": tiny_bert, "tfidf": None}.get(kind, str(files / "llama"))
     weak = {"kind": kind, **SUPERVISORS[kind], **({"model": model} if model else {})}
-    run = prepared(files, tmp_path, supervisors=[weak])
+    data = {**settings(files)["data"], "weak_train": 24}
+    run = prepared(files, tmp_path, supervisors=[weak], data=data)
     votes, truth = collect_votes(run, 0).test, run.task(0).test.truth
     assert votes.probs is not None
     assert votes.classes == PAIR
     np.testing.assert_allclose(votes.probs.sum(axis=1), 1)
     assert len(votes.voters) == weak.get("voters", 1)
-    if kind != "language_model":  # the others have learnt from twelve pairs
+    if kind != "language_model":  # the others have learnt from 24 pairs
         assert (votes.answer == truth[votes.example]).mean() > 0.75
 
 
