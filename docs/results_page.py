@@ -34,6 +34,7 @@ AGAINST = (
     *(("refine", "naive"), ("refine", "majority"), ("refine", "gold_only"), ("refine", "control")),
     *(("refine_gold", "gold_only"), ("refine_gold", "majority"), ("refine_gold", "control")),
 )
+ALIGNED = ("naive", "majority", "filter_balanced", "refine")
 REFINED_FILE = "refine-customer_reviews"
 PAGE = ROOT / "docs" / "results.md"
 
@@ -42,16 +43,19 @@ def results_page() -> str:
     """The page with its tables filled in."""
     text = PAGE.read_text(encoding="utf-8")
     studies = kept_studies()
-    refined = [study for study in studies if "refine" in study["arms"]]
-    balanced = [s for s in studies if "balanced" in s["arms"] and s not in refined]
+    alignment = [study for study in studies if "further_metrics" in study]
+    others = [study for study in studies if study not in alignment]
+    refined = [study for study in others if "refine" in study["arms"]]
+    balanced = [s for s in others if "balanced" in s["arms"] and s not in refined]
     for name, block in {
         "made": _made(studies),
-        "filters": _tables([s for s in studies if "filter" in s["arms"]], FILTERS),
+        "filters": _tables([s for s in others if "filter" in s["arms"]], FILTERS),
         "balanced": _tables(balanced, BALANCED),
         "refined": _refined(refined),
         "refined-gaps": _refined_gaps(refined),
         "refined-means": _refined_means(refined),
         "regret": _regret(),
+        "alignment": _alignment(alignment),
         "estimators": _estimators(studies),
         "crowd": _crowd("accuracy"),
         "crowd-means": _crowd_means(),
@@ -214,6 +218,34 @@ def _gain(gain: dict[str, Any] | None) -> str:
         return ""
     low, high = gain["interval"]
     return f"{gain['mean']:+.3f} [{low:+.3f}, {high:+.3f}]"
+
+
+def _alignment(studies: list[dict[str, Any]]) -> str:
+    """Floor, arms and ceiling by every metric and on every test set of each study."""
+    rows = []
+    for study in studies:
+        arms = {name: study["arms"].get(name) for name in ALIGNED}
+        scores = {name: arm and arm["score"] for name, arm in arms.items()}
+        main = {**study, "arms": scores, "pgr": {n: a and a["pgr"] for n, a in arms.items()}}
+        sets = {"own": {study["metric"]: main, **study["further_metrics"]}}
+        sets |= {name: part["metrics"] for name, part in study["test_sets"].items()}
+        for name, metrics in sets.items():
+            for metric, part in metrics.items():
+                rows.append(row_of(study["study"], name, metric, *_by_metric(part)))
+    head = ("study", "test set", "metric", "floor", *ALIGNED, "gold_only", "ceiling", "best PGR")
+    return "\n".join([*table_head(*head), *rows])
+
+
+def _by_metric(part: dict[str, Any]) -> list[str]:
+    if part.get("reason"):
+        return [part["reason"], *[""] * (len(ALIGNED) + 3)]
+    shown = [part["weak"], *(part["arms"].get(name) for name in ALIGNED)]
+    shown += [part["references"].get("gold_only"), part["ceiling"]]
+    gaps = {name: part["pgr"].get(name) for name in ALIGNED}
+    present = {name: gap for name, gap in gaps.items() if gap}
+    best = max(present, key=lambda name: float(present[name]["value"]), default="")
+    text = f"{best} {_percent(present[best])} % [{_bounds(present[best])}]" if best else "n/a"
+    return [*("" if span is None else _span(span) for span in shown), text]
 
 
 def _made(studies: list[dict[str, Any]]) -> str:

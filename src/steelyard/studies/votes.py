@@ -171,7 +171,9 @@ def held_out_votes(run: Run, number: int, seed: int) -> tuple[Votes, Split] | No
 
     def make(_: Path) -> dict[str, Any]:
         kind, classes = run.study.task, run.task(seed).classes
-        request = VoteRequest(kind, classes, (asked.questions,), rest, seed_of(seed, number))
+        request = VoteRequest(
+            *(kind, classes, (asked.questions,), rest, seed_of(seed, number)), salts=(asked.salt,)
+        )
         return {"held_out": alone.vote(request)[0]}
 
     role = f"seed-{seed}/votes-{number}-held-out"
@@ -231,7 +233,12 @@ def _votes_alone(
         task = run.task(seed)
         questions = (task.strong_train.questions, task.test.questions)
         request = VoteRequest(
-            run.study.task, task.classes, questions, task.weak_train, seed_of(seed, number)
+            run.study.task,
+            task.classes,
+            questions,
+            task.weak_train,
+            seed_of(seed, number),
+            salts=(task.strong_train.salt, task.test.salt),
         )
         if not supervisor.uses_ledger:
             return _stored(supervisor.vote(request))

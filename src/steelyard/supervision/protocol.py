@@ -35,6 +35,7 @@ class VoteRequest:
     labelled: Split = field(default=NO_LABELS)  # rows with true answers
     seed: int = 0  # random seed of samples, option orders and training
     replies: "ReplyCache | None" = None  # where replies of servers are kept; None: in memory
+    salts: tuple[str, ...] = ()  # of each list: positions of preferred answers, for votes of people
 
 
 class BaseSupervisor(BaseModel):
