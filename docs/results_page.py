@@ -7,6 +7,7 @@ from types import ModuleType
 from typing import Any
 
 from page_parts import fill, row_of, table_head
+from steelyard.studies.compare_datasets import compare_datasets
 
 ROOT = Path(__file__).parents[1]
 KEPT = ROOT / "studies" / "results"
@@ -26,7 +27,14 @@ OTHERS = (
     *(("crowd-kit", name) for name in ("DawidSkene", "OneCoin", "GLAD", "MACE")),
     ("cleanlab", "CROWDLAB"),
 )
-REFINED = ("majority", "filter_balanced", "refine", "random_keep.refine", "refine_gold")
+REFINED = ("naive", "majority", "filter_balanced", "refine", "random_keep.refine", "refine_gold")
+CHOSEN_ON = ("sst2", "trec", "davidson_hate", "subj", "rotten_tomatoes")
+"""As in studies/refine.py."""
+AGAINST = (
+    *(("refine", "naive"), ("refine", "majority"), ("refine", "gold_only"), ("refine", "control")),
+    *(("refine_gold", "gold_only"), ("refine_gold", "majority"), ("refine_gold", "control")),
+)
+ALIGNED = ("naive", "majority", "filter_balanced", "refine")
 REFINED_FILE = "refine-customer_reviews"
 PAGE = ROOT / "docs" / "results.md"
 
@@ -35,13 +43,19 @@ def results_page() -> str:
     """The page with its tables filled in."""
     text = PAGE.read_text(encoding="utf-8")
     studies = kept_studies()
-    refined = [study for study in studies if "refine" in study["arms"]]
-    balanced = [s for s in studies if "balanced" in s["arms"] and s not in refined]
+    alignment = [study for study in studies if "further_metrics" in study]
+    others = [study for study in studies if study not in alignment]
+    refined = [study for study in others if "refine" in study["arms"]]
+    balanced = [s for s in others if "balanced" in s["arms"] and s not in refined]
     for name, block in {
         "made": _made(studies),
-        "filters": _tables([s for s in studies if "filter" in s["arms"]], FILTERS),
+        "filters": _tables([s for s in others if "filter" in s["arms"]], FILTERS),
         "balanced": _tables(balanced, BALANCED),
         "refined": _refined(refined),
+        "refined-gaps": _refined_gaps(refined),
+        "refined-means": _refined_means(refined),
+        "regret": _regret(),
+        "alignment": _alignment(alignment),
         "estimators": _estimators(studies),
         "crowd": _crowd("accuracy"),
         "crowd-means": _crowd_means(),
@@ -91,7 +105,8 @@ def _bounds(gap: dict[str, float]) -> str:
 
 def kept_studies() -> list[dict[str, Any]]:
     """What studies/keep.py kept, by name."""
-    return [json.loads(path.read_text(encoding="utf-8")) for path in sorted(KEPT.glob("*.json"))]
+    kept = [json.loads(path.read_text(encoding="utf-8")) for path in sorted(KEPT.glob("*.json"))]
+    return [part for part in kept if "study" in part]
 
 
 def _table_module() -> ModuleType:
@@ -133,6 +148,104 @@ def _refined(studies: list[dict[str, Any]]) -> str:
         rows.append(row_of(study["study"], *cells, _span(study["ceiling"])))
     head = table_head("study", "floor", "gold_only", *REFINED, "ceiling")
     return "\n".join([*head, *rows])
+
+
+def _refined_gaps(studies: list[dict[str, Any]]) -> str:
+    """The gap that each arm recovers."""
+    rows = []
+    for study in studies:
+        gaps = (study["arms"][name]["pgr"] for name in REFINED)
+        cells = ["" if gap is None else f"{_percent(gap)} % [{_bounds(gap)}]" for gap in gaps]
+        rows.append(row_of(study["study"], *cells))
+    return "\n".join([*table_head("PGR", *REFINED), *rows])
+
+
+def _refined_means(studies: list[dict[str, Any]]) -> str:
+    """Differences of PGR over data sets: those that settings were chosen on, and the others."""
+    chosen = [s for s in studies if s["study"].removeprefix("refine-") in CHOSEN_ON]
+    others = [study for study in studies if study not in chosen]
+    rows = []
+    for sets, label in ((others, "not looked at"), (chosen, "chosen on")):
+        for arm, against in AGAINST:
+            if len(sets) < 2:
+                continue
+            (compared,) = compare_datasets(sets, against, "pgr", (arm,))
+            if compared.summary is None:
+                continue
+            summary, values = compared.summary, [effect.value for effect in compared.effects]
+            predicted = summary.prediction
+            cells = [
+                f"{summary.mean.value:+.2f} [{summary.mean.low:+.2f}, {summary.mean.high:+.2f}]",
+                "" if predicted is None else f"[{predicted.low:+.2f}, {predicted.high:+.2f}]",
+                f"{min(values):+.2f}",
+                f"{summary.p:.3f}",
+            ]
+            rows.append(row_of(f"{arm} less {against}", label, str(len(values)), *cells))
+    head = ("PGR", "sets", "number", "mean", "another set", "least", "p")
+    return "\n".join([*table_head(*head), *rows])
+
+
+def _regret() -> str:
+    """The arm that would be recommended on each set from the other sets, and what it loses."""
+    path = KEPT / "regret.json"
+    if not path.exists():
+        return ""
+    kept = json.loads(path.read_text(encoding="utf-8"))
+    rows = []
+    for key, label in (("all", "all"), ("votes_alone", "no true label is learned")):
+        for part in kept["sets"]:
+            of = part[key]
+            gains = [f"{of['gain_over'].get(arm, 0):+.3f}" for arm in ("majority", "naive")]
+            gold = of["gain_over"].get("gold_only")
+            gains.append("" if gold is None else f"{gold:+.3f}")
+            cells = [
+                of["recommended"],
+                of["best"],
+                f"{of['regret']:.3f}",
+                f"{of['regret_pgr']:.2f}",
+            ]
+            rows.append(row_of(part["set"], label, *cells, *gains))
+        mean = kept["means"][key]
+        gains = [_gain(mean["gain_over"].get(arm)) for arm in ("majority", "naive", "gold_only")]
+        regrets = [f"{mean['regret']:.3f}", f"{mean['regret_pgr']:.2f}"]
+        rows.append(row_of("**mean**", label, "", "", *regrets, *gains))
+    head = ("set", "among", "recommended", "best", "regret", "regret, PGR")
+    return "\n".join([*table_head(*head, "over majority", "over naive", "over gold_only"), *rows])
+
+
+def _gain(gain: dict[str, Any] | None) -> str:
+    if gain is None:
+        return ""
+    low, high = gain["interval"]
+    return f"{gain['mean']:+.3f} [{low:+.3f}, {high:+.3f}]"
+
+
+def _alignment(studies: list[dict[str, Any]]) -> str:
+    """Floor, arms and ceiling by every metric and on every test set of each study."""
+    rows = []
+    for study in studies:
+        arms = {name: study["arms"].get(name) for name in ALIGNED}
+        scores = {name: arm and arm["score"] for name, arm in arms.items()}
+        main = {**study, "arms": scores, "pgr": {n: a and a["pgr"] for n, a in arms.items()}}
+        sets = {"own": {study["metric"]: main, **study["further_metrics"]}}
+        sets |= {name: part["metrics"] for name, part in study["test_sets"].items()}
+        for name, metrics in sets.items():
+            for metric, part in metrics.items():
+                rows.append(row_of(study["study"], name, metric, *_by_metric(part)))
+    head = ("study", "test set", "metric", "floor", *ALIGNED, "gold_only", "ceiling", "best PGR")
+    return "\n".join([*table_head(*head), *rows])
+
+
+def _by_metric(part: dict[str, Any]) -> list[str]:
+    if part.get("reason"):
+        return [part["reason"], *[""] * (len(ALIGNED) + 3)]
+    shown = [part["weak"], *(part["arms"].get(name) for name in ALIGNED)]
+    shown += [part["references"].get("gold_only"), part["ceiling"]]
+    gaps = {name: part["pgr"].get(name) for name in ALIGNED}
+    present = {name: gap for name, gap in gaps.items() if gap}
+    best = max(present, key=lambda name: float(present[name]["value"]), default="")
+    text = f"{best} {_percent(present[best])} % [{_bounds(present[best])}]" if best else "n/a"
+    return [*("" if span is None else _span(span) for span in shown), text]
 
 
 def _made(studies: list[dict[str, Any]]) -> str:

@@ -174,4 +174,25 @@ def _metrics() -> str:
         first = " ".join((inspect.getdoc(function) or "").split("\n\n")[0].split())
         lower = " Lower is better." if name in LOWER_IS_BETTER and "lower" not in first else ""
         rows.append(row_of(f"`{name}`", first.replace(", (R,)", "") + lower))
-    return "## Metrics\n\n" + "\n".join([*table_head("metric", "meaning"), *rows])
+    plain = "## Metrics\n\n" + "\n".join([*table_head("metric", "meaning"), *rows])
+    return f"{plain}\n\n{_metrics_with_settings()}"
+
+
+def _metrics_with_settings() -> str:
+    """Metrics that are mappings: of a class, of costs, of groups."""
+    from steelyard.evaluation import TASK_METRICS
+
+    rows = []
+    for metric in TASK_METRICS:
+        fields = {n: f for n, f in metric.model_fields.items() if n != "kind"}
+        settings = ", ".join(
+            f"`{n}`" + ("" if f.is_required() or f.default_factory else f" ({f.default})")
+            for n, f in fields.items()
+        )
+        meaning = " ".join((inspect.getdoc(metric) or "").split("Source:")[0].split())
+        rows.append(row_of(f"`{metric.model_fields['kind'].default}`", settings or "none", meaning))
+    head = table_head("`kind`", "settings (default)", "meaning")
+    return (
+        "Metrics with settings are mappings, `metric: {kind: f1, of: unsafe}`, and so in `metrics`."
+        "\n\n" + "\n".join([*head, *rows])
+    )

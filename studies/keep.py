@@ -51,9 +51,26 @@ def keep(results: dict[str, Any]) -> dict[str, Any]:
         name: {key: estimator[key] for key in OF_ESTIMATOR}
         for name, estimator in results["reliability"].items()
     }
+    extract |= _further(results)
     extract |= {name: results[name] for name in ("costs", "environment", "steelyard")}
     rounded: dict[str, Any] = _rounded(extract)
     return rounded
+
+
+def _further(results: dict[str, Any]) -> dict[str, Any]:
+    """Metrics that the study names beside the main one, and other test sets, without slices."""
+    named = results.get("further_metrics") or ()
+    if not named:
+        return {}
+    sets = results.get("test_sets") or {}
+    return {
+        "further_metrics": {name: results["metrics"][name] for name in named},
+        "test_sets": {
+            name: {key: part[key] for key in ("rows", "groups", "metrics")}
+            for name, part in sets.items()
+        },
+        "deception": results.get("deception"),
+    }
 
 
 def _arm(arm: dict[str, Any]) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The study refine-customer_reviews on thirteen data sets: `python studies/refine.py FOLDER [SET...]`.
+"""The study refine-customer_reviews on 13 data sets: `python studies/refine.py FOLDER [SET...]`.
 
 FOLDER gets one run per set, each resumable. Then `python studies/keep.py FOLDER/*` keeps the
 results, and `steelyard compare FOLDER/*` sums them up.

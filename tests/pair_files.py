@@ -65,6 +65,7 @@ def settings(files: Path, **changes: Any) -> dict[str, Any]:
             "train": str(files / "train.jsonl"),
             "test": str(files / "test.jsonl"),
             "weak_train": 12,
+            "stratify": True,
         },
         "supervisors": [{"kind": "votes", "path": str(files / "votes.jsonl")}],
         "student": {

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from steelyard.data.preference_rows import PairRows, read_pairs
@@ -24,19 +25,29 @@ def pair(name: str = "a", **changes: Any) -> dict[str, Any]:
 def test_a_pair_is_a_question_with_two_choices() -> None:
     rows = [pair(name) for name in "abcdef"]
     split = read(*rows).split
-    assert (
-        split.truth.tolist() == [0, 0, 1, 1, 1, 0] == [chosen_position(name) for name in "abcdef"]
-    )
+    assert split.truth.tolist() == [chosen_position(name, split.salt) for name in "abcdef"]
     for question, truth in zip(split.questions, split.truth, strict=True):
         assert question.text == "Why?"
         assert (question.choices[truth], question.choices[1 - truth]) == ("yes", "no")
 
 
-def test_the_place_depends_on_the_id_alone() -> None:
-    told = [read(pair(f"row {i}"), pair(f"row {i}b")).split.truth[0] for i in range(400)]
-    turned = [read(pair(f"row {i}", chosen="no", rejected="yes")).split.truth[0] for i in range(9)]
-    assert turned == told[:9]
-    assert 160 < sum(told) < 240  # a fair coin: four standard deviations of 10 around 200
+def test_the_place_is_a_fair_coin_that_nobody_without_all_the_truth_can_compute() -> None:
+    truth = read(*(pair(f"row {i}") for i in range(400))).split.truth
+    assert 160 < truth.sum() < 240  # a fair coin: four standard deviations of 10 around 200
+    # the same ids and the same two answers, with another truth in one row only
+    other = read(
+        pair("row 0", chosen="no", rejected="yes"), *(pair(f"row {i}") for i in range(1, 400))
+    )
+    same = (other.split.truth == truth)[1:].mean()
+    assert 0.4 < same < 0.6  # four standard deviations of .025 around a half
+    assert read(*(pair(f"row {i}") for i in range(400))).split.truth.tolist() == truth.tolist()
+
+
+def test_ids_do_not_tell_the_place() -> None:
+    """A hash of the id alone, as the position once was, is right no more often than a coin."""
+    split = read(*(pair(f"row {i}") for i in range(400))).split
+    guess = np.array([chosen_position(f"row {i}", "") for i in range(400)])
+    assert 0.4 < (guess == split.truth).mean() < 0.6
 
 
 def test_rows_that_say_nothing_are_counted() -> None:

@@ -2,6 +2,7 @@
 
 import time
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -24,7 +25,7 @@ def made(truth: list[int], groups: list[int] | None = None, test: int = 40) -> L
     return LoadedData("made", "classification", names, part, tests, keys)
 
 
-def drawn(source: LoadedData, seed: int = 0, **sizes: int) -> Task:
+def drawn(source: LoadedData, seed: int = 0, **sizes: Any) -> Task:
     return split(source, Data(generated="errands", **sizes), seed)
 
 
@@ -34,7 +35,7 @@ def test_largest_remainder_by_hand() -> None:
 
 
 def test_splits_are_disjoint_stratified_and_of_the_asked_sizes() -> None:
-    task = drawn(made([0] * 60 + [1] * 40), weak_train=20, strong_train=50)
+    task = drawn(made([0] * 60 + [1] * 40), weak_train=20, strong_train=50, stratify=True)
     assert np.bincount(task.weak_train.truth).tolist() == [12, 8]
     assert np.bincount(task.strong_train.truth).tolist() == [30, 20]
     assert not set(task.weak_train.ids) & set(task.strong_train.ids)
@@ -62,7 +63,8 @@ def test_order_is_random_and_depends_on_the_seed_alone() -> None:
 
 def test_test_rows_are_stratified_and_the_same_for_every_seed() -> None:
     source = made([0, 1] * 50)
-    tasks = [drawn(source, seed, weak_train=10, max_test=20) for seed in range(3)]
+    sizes = {"weak_train": 10, "max_test": 20}
+    tasks = [drawn(source, seed, **sizes, stratify=True) for seed in range(3)]
     assert len({task.test.ids for task in tasks}) == 1
     assert np.bincount(tasks[0].test.truth).tolist() == [15, 5]
     assert drawn(source, weak_train=10).test.ids == source.test.ids
@@ -150,9 +152,7 @@ def test_pairs_have_no_classes_that_a_split_must_have() -> None:
 
 def test_without_stratification_no_truth_decides_which_rows_a_split_has() -> None:
     source = made([0, 1] * 30)
-    settings = Data(
-        train="a", test="b", weak_train=20, strong_train=30, max_test=15, stratify=False
-    )
+    settings = Data(train="a", test="b", weak_train=20, strong_train=30, max_test=15)
     other = replace(
         source,
         train=Split(source.train.questions, 1 - source.train.truth),

@@ -2,7 +2,7 @@
 
 from steelyard.models.encode import encode
 from steelyard.models.load import Pretrained, load_tokenizer
-from steelyard.types import Question
+from steelyard.types import PairQuestion, Question
 
 
 def test_long_texts_are_cut_and_counted_and_keep_their_end_token(tiny_bert: str) -> None:
@@ -41,6 +41,25 @@ def test_models_without_pairs_read_the_option_on_the_next_line(tiny_llama: str) 
         "is",
         "good",
     ]
+
+
+def test_two_texts_have_the_separator_of_the_tokenizer(tiny_bert: str, tiny_llama: str) -> None:
+    question = PairQuestion("q", "the film\nvery good", (), "a plot", second=9)
+    tokenizer = load_tokenizer(Pretrained(model=tiny_bert))
+    encoded = encode(tokenizer, [question], max_tokens=32)
+    tokens = tokenizer.convert_ids_to_tokens(encoded.tokens.tolist())
+    assert tokens == ["[CLS]", "a", "plot", "the", "film", "[SEP]", "very", "good", "[SEP]"]
+    assert encoded.types is not None
+    assert encoded.types.tolist() == [0] * 6 + [1] * 3
+    cut = PairQuestion("q", "the film\n" + "very " * 40, second=9)
+    short = encode(tokenizer, [cut], max_tokens=8)  # the longer text is truncated, both are there
+    tokens = tokenizer.convert_ids_to_tokens(short.tokens.tolist())
+    assert tokens == ["[CLS]", "the", "film", "[SEP]", "very", "very", "very", "[SEP]"]
+    assert short.truncated == 1
+    without = load_tokenizer(Pretrained(model=tiny_llama))
+    joined = encode(without, [question], max_tokens=32).tokens.tolist()
+    plain = encode(without, [Question("q", question.text, (), "a plot")], max_tokens=32)
+    assert joined == plain.tokens.tolist()
 
 
 def test_a_missing_padding_token_is_the_end_token(tiny_llama: str) -> None:

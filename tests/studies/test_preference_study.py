@@ -13,6 +13,7 @@ from pair_files import Rows, lines, prepared, rows, settings, write_pairs
 from requests_for_tests import fit as train
 from steelyard.cli.evaluate import evaluate as evaluate_model
 from steelyard.cli.train import train as train_model
+from steelyard.data import read_labelled
 from steelyard.errors import ConfigError
 from steelyard.studies.config import make_study
 from steelyard.studies.selecting import select_labels
@@ -104,7 +105,8 @@ def test_the_reward_model_student_has_a_margin_too(
 ) -> None:
     learning = {"epochs": 15, "learning_rate": 1e-2, "batch_size": 8}
     chooser = {"kind": "chooser", "model": tiny_bert, **learning}
-    found = sy.study(settings(files, student=chooser, arms=["soft"]), tmp_path, workers=1).results
+    study = settings(files, student=chooser, arms=["soft"], ceiling_epochs=[])
+    found = sy.study(study, tmp_path, workers=1).results
     assert found["ceiling"]["value"] > 0.75
     assert found["metrics"]["reward_margin"]["ceiling"]["value"] > 0
 
@@ -139,7 +141,10 @@ def test_a_student_is_trained_saved_and_evaluated(
     files: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     train = rows("train", 60)
-    chosen = [{"id": row["id"], "label": PAIR[chosen_position(row["id"])]} for row in train]
+    split = read_labelled("preference", files / "train.jsonl", PAIR)
+    chosen = [
+        {"id": row["id"], "label": PAIR[chosen_position(row["id"], split.salt)]} for row in train
+    ]
     (tmp_path / "selection.jsonl").write_text(lines(chosen))
     student = json.dumps(settings(files)["student"])
     train_model(

@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pair_files import lines, prepared, rows, write_pairs
+from pair_files import lines, prepared, rows, settings, write_pairs
+from steelyard.data import read_labelled
 from steelyard.errors import ConfigError
 from steelyard.reliability import GraphDenoising
 from steelyard.studies.selecting import select_labels
@@ -24,8 +25,9 @@ def test_annotators_votes_name_the_side_or_the_place(files: Path, tmp_path: Path
         {"id": f"train-{i}", "voter": "ann", "answer": ("chosen", "rejected")[i % 2]}
         for i in range(60)
     ]
+    salt = read_labelled("preference", files / "train.jsonl", PAIR).salt
     placed = [
-        {**row, "answer": PAIR[chosen_position(row["id"]) ^ (row["answer"] == "rejected")]}
+        {**row, "answer": PAIR[chosen_position(row["id"], salt) ^ (row["answer"] == "rejected")]}
         for row in said
     ]
     tables = []
@@ -60,13 +62,14 @@ def test_weak_supervisors_compare_answers(
 ) -> None:
     model = {"chooser": tiny_bert, "tfidf": None}.get(kind, str(files / "llama"))
     weak = {"kind": kind, **SUPERVISORS[kind], **({"model": model} if model else {})}
-    run = prepared(files, tmp_path, supervisors=[weak])
+    data = {**settings(files)["data"], "weak_train": 24}
+    run = prepared(files, tmp_path, supervisors=[weak], data=data)
     votes, truth = collect_votes(run, 0).test, run.task(0).test.truth
     assert votes.probs is not None
     assert votes.classes == PAIR
     np.testing.assert_allclose(votes.probs.sum(axis=1), 1)
     assert len(votes.voters) == weak.get("voters", 1)
-    if kind != "language_model":  # the others have learnt from twelve pairs
+    if kind != "language_model":  # the others have learnt from 24 pairs
         assert (votes.answer == truth[votes.example]).mean() > 0.75
 
 

@@ -58,6 +58,7 @@ def run(folder: Path, tiny_bert: str) -> Run:
         "data": {
             **{name: str(folder / f"{name}.jsonl") for name in ("train", "test")},
             "weak_train": 6,
+            "stratify": True,
         },
         "supervisors": [{"kind": "votes", "path": str(folder / "votes.jsonl")}],
         "student": {

@@ -15,7 +15,12 @@ from steelyard.studies.config import make_study
 from steelyard.studies.results.gold_curve import RowsWorth, rows_worth
 from steelyard.studies.run import Run
 from steelyard.studies.selecting import select_labels
-from steelyard.studies.single_supervisors import held_out_accuracy, single_supervisors, teacher_of
+from steelyard.studies.single_supervisors import (
+    arm_votes,
+    held_out_accuracy,
+    single_supervisors,
+    teacher_of,
+)
 from steelyard.studies.training import training_set
 from steelyard.supervision.tfidf import WORDS
 
@@ -238,3 +243,19 @@ def test_exchanging_class_names_changes_no_score_of_a_study(tmp_path: Path) -> N
         seeds = [part["seeds"][0] for part in (arm, other)]
         assert seeds[0]["label_accuracy"] == pytest.approx(seeds[1]["label_accuracy"])
         assert seeds[0]["agreement"] == pytest.approx(seeds[1]["agreement"])
+
+
+def test_votes_without_bootstrap_are_those_of_voters_that_learned_all_rows(tmp_path: Path) -> None:
+    supervisors = [*SEVERAL, {"kind": "tfidf", "voters": 1, "regularization": 0.1}]
+    arms = [{"name": "whole", "votes": "without_bootstrap", "selection": "hard"}, "refine"]
+    settings = {**SETTINGS, "supervisors": supervisors, "arms": arms}
+    run = Run(make_study(settings), Store(tmp_path))
+    votes = arm_votes(run, 0, run.study.arm("whole"))
+    assert votes is arm_votes(run, 0, run.study.arm("refine"))
+    singles = single_supervisors(run, 0)
+    assert len(votes.strong_train.voters) == len(singles) == 3
+    means = np.mean([single.votes.strong_train.means() for single in singles], axis=0)
+    np.testing.assert_allclose(votes.strong_train.means(), means)
+    means = np.mean([single.votes.test.means() for single in singles], axis=0)
+    np.testing.assert_allclose(votes.test.means(), means)
+    assert len(arm_votes(run, 0, run.study.arm("majority")).strong_train.voters) == 4

@@ -141,7 +141,7 @@ def test_a_mistake_about_other_questions_is_not_looked_for(tmp_path: Path) -> No
 def test_chosen_and_rejected_are_positions_in_the_pair(tmp_path: Path) -> None:
     path = tmp_path / "votes.csv"
     path.write_text("id,voter,answer\na,ann,chosen\na,bob,rejected\na,cyd,second\na,dan,0.0\n")
-    position = chosen_position("a")
+    position = chosen_position("a", "")
     answers = study_votes(path, ("a",), PAIR).answer.tolist()
     assert answers == [position, 1 - position, 1, 0]
 

@@ -24,7 +24,11 @@ def largest_remainder(counts: Ints, total: int) -> Ints:
 
 
 def draw_groups(
-    truth: Ints, groups: Ints, sizes: tuple[int, int], rng: np.random.Generator
+    truth: Ints,
+    groups: Ints,
+    sizes: tuple[int, int],
+    rng: np.random.Generator,
+    names: tuple[str, str] = ("weak_train", "strong_train"),
 ) -> tuple[Ints, Ints]:
     """Two disjoint sets of rows, each in random order.
 
@@ -37,6 +41,7 @@ def draw_groups(
         groups: (N,), group numbers; rows of one number stay together.
         sizes: rows of the two sets.
         rng: random generator.
+        names: settings that give the sizes, for messages.
 
     Raises:
         InputError: no choice of whole groups gives these sizes.
@@ -51,7 +56,7 @@ def draw_groups(
     for part, size in zip(chosen, sizes, strict=True):
         unplaced = _fill(part, size, unplaced)
     if (len(chosen[0]), len(chosen[1])) != sizes:
-        chosen = _exact(members, sizes)
+        chosen = _exact(members, sizes, names)
     first_rows, second_rows = (np.array(rows, dtype=np.int64) for rows in chosen)
     return rng.permutation(first_rows), rng.permutation(second_rows)
 
@@ -110,18 +115,21 @@ def _fill(part: list[int], size: int, groups: list[list[int]]) -> list[list[int]
     return unused
 
 
-def _exact(members: list[list[int]], sizes: tuple[int, int]) -> tuple[list[int], list[int]]:
+def _exact(
+    members: list[list[int]], sizes: tuple[int, int], names: tuple[str, str]
+) -> tuple[list[int], list[int]]:
     """Subset sums, for groups so large that filling up misses the sizes."""
     chosen: list[list[int]] = []
     rest: Sequence[list[int]] = members
-    for name, size in zip(("weak_train", "strong_train"), sizes, strict=True):
+    for name, size in zip(names, sizes, strict=True):
         total = sum(len(rows) for rows in rest)
         picked = set(range(len(rest))) if total == size else _subset([*map(len, rest)], size)
         if picked is None:
             raise InputError(
-                f"No choice of whole groups gives exactly {size:,} rows for `{name}`: rows with "
-                f"the same question or context stay together, the largest group has "
-                f"{len(members[0])}. Set another number, or remove `data.strong_train`."
+                f"No choice of whole groups gives exactly {size:,} rows for `{name}`: rows of one "
+                "group (`data.group`, or the same text or context) stay together, the smallest of "
+                f"{len(members)} groups has {len(members[-1])} and the largest {len(members[0])}. "
+                f"Set another number of rows, or remove `data.strong_train`."
             )
         chosen.append([row for i, rows in enumerate(rest) if i in picked for row in rows])
         rest = [rows for i, rows in enumerate(rest) if i not in picked]

@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from steelyard.data.normalize_text import group_keys
-from steelyard.data.split import take
+from steelyard.data.groups import row_groups
+from steelyard.data.take import take
 from steelyard.types import Ints, Task
 
 
@@ -27,7 +27,8 @@ def hold_out(task: Task, fold: int, folds: int, seed: int) -> Task:
         folds: parts that weak_train is divided into.
         seed: of the division.
     """
-    numbers = fold_numbers(group_keys(task.weak_train.questions), folds, seed)
+    keys = tuple(map(str, row_groups(task.weak_train)))
+    numbers = fold_numbers(keys, folds, seed)
     return replace(
         task,
         weak_train=take(task.weak_train, np.flatnonzero(numbers != fold)),

@@ -23,6 +23,8 @@ class LabelledRow:
     question: Question
     label: str | int
     from_csv: bool = False  # digits may be an integer, because every cell is a string
+    group: str = ""  # rows of one name belong together
+    slice: str = ""  # part of the data that the row is reported with
 
     @property
     def integer(self) -> str | int:

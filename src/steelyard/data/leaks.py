@@ -8,7 +8,7 @@ import numpy as np
 
 from steelyard.data.minhash import similar_pairs
 from steelyard.data.normalize_text import full_text, normal_form
-from steelyard.data.split import take
+from steelyard.data.take import take
 from steelyard.errors import InputError
 from steelyard.types import Split, Task
 from steelyard.types.task_kinds import KINDS

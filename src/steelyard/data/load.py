@@ -1,58 +1,24 @@
 """Read a data set: two checked splits, before anything is drawn."""
 
 import logging
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
+from steelyard.data.arrange import LoadedData, arranged
 from steelyard.data.generated import generate
-from steelyard.data.hub import class_names, open_hub, table_rows
 from steelyard.data.labels import Classes, LabelledRow, all_classes, option_number, read_names
 from steelyard.data.normalize_text import group_keys
-from steelyard.data.preference_rows import PairRows, read_pairs
-from steelyard.data.row_fields import RowParser, abridged
+from steelyard.data.preference_rows import tags
+from steelyard.data.row_fields import abridged
 from steelyard.data.settings import Data
+from steelyard.data.source_files import Opened, SourceFile, open_file, open_files, open_hub_files
 from steelyard.errors import ConfigError, InputError
-from steelyard.io.files import check_file
-from steelyard.io.rows import LocatedRow, is_csv, read_rows, stem
 from steelyard.types import PAIR, Ints, Question, Split
 from steelyard.types.task_kinds import KINDS, Kind
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, eq=False)
-class LoadedData:
-    """A data set as it was published: all train rows, all test rows."""
-
-    name: str
-    kind: Kind
-    classes: tuple[str, ...]
-    train: Split
-    test: Split
-    groups: tuple[str, ...]  # (N,), keys of train rows: equal ones ask about the same thing
-    dropped: dict[str, int] = field(default_factory=dict)  # reason -> rows without information
-
-
-@dataclass(frozen=True)
-class _File:
-    """Rows of one split, and how they are read."""
-
-    rows: Iterable[LocatedRow]
-    parser: RowParser
-
-    def read(self) -> list[LabelledRow]:
-        parser, labelled = self.parser, []
-        for number, (location, row) in enumerate(self.rows, start=1):
-            question = parser.question(row, location, number)
-            label = parser.label(row, location, question.id)
-            labelled.append(LabelledRow(location, question, label, parser.from_csv))
-        return labelled
-
-    def read_pairs(self) -> PairRows:
-        return read_pairs(self.rows, self.parser)
 
 
 def load(kind: Kind, data: Data, base: Path = Path()) -> LoadedData:
@@ -64,25 +30,39 @@ def load(kind: Kind, data: Data, base: Path = Path()) -> LoadedData:
     """
     if data.generated:
         return _generated(kind, data.generated)
-    opened = _open_hub(kind, data, base) if data.hub else _open_files(kind, data, base)
-    name, names, train_file, test_file = opened
+    opened = open_hub_files(kind, data, base) if data.hub else open_files(kind, data, base)
+    classes, train, tests, dropped = _read(kind, opened)
+    return arranged(LoadedData(opened.name, kind, classes, train, train, (), dropped), tests, data)
+
+
+def _read(
+    kind: Kind, opened: Opened
+) -> tuple[tuple[str, ...], Split, dict[str, Split], dict[str, int]]:
+    """Classes, rows of train and of each test set, and how many were dropped for which reason."""
     if KINDS[kind].is_pair:
-        return _pairs(name, kind, train_file.read_pairs(), test_file.read_pairs())
-    train, test = train_file.read(), test_file.read()
+        train_pairs, *test_pairs = opened.read_pairs()
+        _check_ids([row for part in (train_pairs, *test_pairs) for row in part.rows])
+        parts = (train_pairs, *test_pairs)
+        dropped = {name: sum(part.dropped[name] for part in parts) for name in train_pairs.dropped}
+        splits = [part.split for part in test_pairs]
+        return PAIR, train_pairs.split, dict(zip(opened.tests, splits, strict=True)), dropped
+    train, tests = opened.train.read(), {name: f.read() for name, f in opened.tests.items()}
+    test = [row for rows in tests.values() for row in rows]
     _check_ids([*train, *test])
     if KINDS[kind].is_open:
-        splits = _open_split(train), _open_split(test)
-        return LoadedData(name, kind, (), *splits, group_keys(splits[0].questions))
+        return (), _open_split(train), {n: _open_split(rows) for n, rows in tests.items()}, {}
     if KINDS[kind].has_options:
-        classes = KINDS[kind].names([row.question for row in train + test])
-        splits = _closed_split(train, option_number), _closed_split(test, option_number)
+        classes, number = KINDS[kind].names([row.question for row in train + test]), option_number
     else:
-        named = all_classes(train) if names is None else Classes(names, False)
-        classes = named.names
-        splits = _closed_split(train, named.answer), _closed_split(test, named.answer)
-        _check_classes_seen(splits[0].truth, test, splits[1].truth, classes)
-    _check_two_answers(train, splits[0].truth)
-    return LoadedData(name, kind, classes, *splits, group_keys(splits[0].questions))
+        named = all_classes(train) if opened.names is None else Classes(opened.names, False)
+        classes, number = named.names, named.answer
+    first, others = _closed_split(train, number), {}
+    for name, rows in tests.items():
+        others[name] = _closed_split(rows, number)
+        if KINDS[kind].has_classes:
+            _check_classes_seen(first.truth, rows, others[name].truth, classes)
+    _check_two_answers(train, first.truth)
+    return classes, first, others, {}
 
 
 def read_labelled(
@@ -96,7 +76,7 @@ def read_labelled(
     Raises:
         InputError: the file does not fit, or its `labels.json` has other classes.
     """
-    file = _open_file(kind, path, columns)
+    file = open_file(kind, path, columns)
     if KINDS[kind].is_pair:
         return _one_file_of_pairs(file, path)
     rows = file.read()
@@ -123,7 +103,7 @@ def read_class_names(
 ) -> tuple[str, ...]:
     """Class names of a labelled file: of the `labels.json` next to it, or of its labels."""
     names = read_names(path.parent)
-    return names or all_classes(_open_file(kind, path, columns).read()).names
+    return names or all_classes(open_file(kind, path, columns).read()).names
 
 
 def read_questions(
@@ -136,7 +116,7 @@ def read_questions(
     Raises:
         InputError: the file does not fit, or two rows have one id.
     """
-    file = _open_file(kind, path, columns)
+    file = open_file(kind, path, columns)
     if KINDS[kind].is_pair:
         return _one_file_of_pairs(file, path).questions
     rows = [
@@ -145,72 +125,6 @@ def read_questions(
     ]
     _check_ids(rows)
     return tuple(row.question for row in rows)
-
-
-def _open_file(kind: Kind, path: Path, columns: Mapping[str, str] | None) -> _File:
-    parser = RowParser(kind, stem(path), dict(columns or {}), from_csv=is_csv(path))
-    return _File(read_rows(path), parser)
-
-
-def _open_files(
-    kind: Kind, data: Data, base: Path
-) -> tuple[str, tuple[str, ...] | None, _File, _File]:
-    assert data.train is not None
-    assert data.test is not None
-    train, test = base / data.train, base / data.test
-    for setting, path in (("train", train), ("test", test)):
-        _check_there(setting, path, base)
-    stems = (stem(train), stem(test))
-    if stems[0] == stems[1]:
-        stems = ("train", "test")
-    settings = data.columns, data.max_characters
-    files = [
-        _File(read_rows(path), RowParser(kind, name, *settings, is_csv(path)))
-        for path, name in zip((train, test), stems, strict=True)
-    ]
-    names = None
-    if KINDS[kind].has_classes:
-        names = read_names(train.parent)
-        others = read_names(test.parent)
-        if others is not None and others != names:
-            raise InputError(
-                f"{test.parent / 'labels.json'} must be the same as the one next to {train}; "
-                f"got {list(others)} and {list(names or ())}. Keep one and copy it."
-            )
-    folder = train.resolve().parent.name
-    name = folder if folder and stem(train).startswith("train") else stem(train)
-    return name, names, files[0], files[1]
-
-
-def _check_there(setting: str, path: Path, base: Path) -> None:
-    """Refuse a data file that does not exist, and say where data may come from."""
-    if path.exists():
-        return
-    try:
-        check_file(path)
-    except InputError as error:
-        raise InputError(
-            f"{error} `data.{setting}` names this file; relative paths start from "
-            f"{base.resolve()}, the folder of the study file. Put the data there, or set "
-            f"`data.{setting}` to where the file is, or `data.hub` to a data set of the Hub."
-        ) from error
-
-
-def _open_hub(
-    kind: Kind, data: Data, base: Path
-) -> tuple[str, tuple[str, ...] | None, _File, _File]:
-    assert data.hub is not None
-    assert data.train is not None
-    assert data.test is not None
-    names, files = None, []
-    for split in (data.train, data.test):
-        table = open_hub(data, split, base)
-        parser = RowParser(kind, split, data.columns, data.max_characters)
-        if KINDS[kind].has_classes:
-            names = names or class_names(table, parser.column("label"))
-        files.append(_File(table_rows(table, f"{data.hub} {split}"), parser))
-    name = Path(data.hub).name + (f"-{data.subset}" if data.subset else "")
-    return name, names, files[0], files[1]
 
 
 def _generated(kind: Kind, name: str) -> LoadedData:
@@ -227,15 +141,7 @@ def _generated(kind: Kind, name: str) -> LoadedData:
     return LoadedData(name, kind, classes, train, test, group_keys(train.questions))
 
 
-def _pairs(name: str, kind: Kind, train: PairRows, test: PairRows) -> LoadedData:
-    """Preferences: two answers, and no classes that have to occur in train."""
-    _check_ids([*train.rows, *test.rows])
-    dropped = {reason: train.dropped[reason] + test.dropped[reason] for reason in test.dropped}
-    first = train.split
-    return LoadedData(name, kind, PAIR, first, test.split, group_keys(first.questions), dropped)
-
-
-def _one_file_of_pairs(file: _File, path: Path) -> Split:
+def _one_file_of_pairs(file: SourceFile, path: Path) -> Split:
     pairs = file.read_pairs()
     _check_ids(pairs.rows)
     if sum(pairs.dropped.values()):
@@ -248,13 +154,13 @@ def _open_split(rows: list[LabelledRow]) -> Split:
     """Open questions: the true answer of each is number 0 of its own list."""
     questions = tuple(row.question for row in rows)
     texts = tuple(str(row.label) for row in rows)
-    return Split(questions, np.zeros(len(rows), dtype=np.int64), texts)
+    return Split(questions, np.zeros(len(rows), dtype=np.int64), texts, "", *tags(rows))
 
 
 def _closed_split(rows: list[LabelledRow], number: Callable[[LabelledRow], int]) -> Split:
     """Closed questions; `number` gives the answer number of a row's label."""
     truth = np.array([number(row) for row in rows], dtype=np.int64)
-    return Split(tuple(row.question for row in rows), truth)
+    return Split(tuple(row.question for row in rows), truth, (), "", *tags(rows))
 
 
 def _check_ids(rows: Sequence[LabelledRow]) -> None:

@@ -6,9 +6,10 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
+from steelyard.data.groups import block
 from steelyard.errors import InputError
 from steelyard.io.rows import Row
-from steelyard.types import Question
+from steelyard.types import PairQuestion, Question
 from steelyard.types.task_kinds import KINDS, Kind
 
 MAX_CHARACTERS = 1_000_000
@@ -24,6 +25,8 @@ class RowParser:
     columns: dict[str, str]  # our field name -> the file's column name
     max_characters: int = MAX_CHARACTERS
     from_csv: bool = False  # every cell is a string
+    instruction: str = ""  # stands before every input
+    group_size: int | None = None
 
     def column(self, field: str) -> str:
         return self.columns.get(field, field)
@@ -38,7 +41,11 @@ class RowParser:
         where = f"{location}, id {name!r}"
         kind = KINDS[self.kind]
         context = self._context(row, where) if kind.has_options else ""
+        context = "\n".join(part for part in (self.instruction, context) if part)
         text = self.check_text(self.cell(row, kind.question, where), kind.question, where)
+        if kind.has_classes and "pair" in self.columns:
+            second = self.check_text(self.cell(row, "pair", where), "pair", where)
+            return PairQuestion(name, f"{text}\n{second}", (), context, len(text) + 1)
         return Question(name, text, self._choices(row, where) if kind.has_options else (), context)
 
     def label(self, row: Row, location: str, name: str) -> str | int:
@@ -64,6 +71,25 @@ class RowParser:
         if (isinstance(label, float) and label.is_integer()) or isinstance(label, bool):
             advice = f"Write {int(label)}."
         raise InputError(f"{where}: `label` must be {wish}; got {abridged(label)}. {advice}")
+
+    def tag(self, row: Row, field: str, where: str) -> str:
+        """The row's `group` or `slice`; empty where no such column is set.
+
+        Raises:
+            InputError: the column is missing, or holds no name or number.
+        """
+        if field not in self.columns or (field == "slice" and self.column(field) not in row):
+            return ""
+        value = self.cell(row, field, where)
+        if isinstance(value, bool | int | float) and value == value:
+            value = str(value)
+        if not isinstance(value, str) or not value.strip():
+            raise InputError(
+                f"{where}: `{field}` must be a name or a number; got {abridged(value)}. Fill in "
+                f"column {self.column(field)!r}, or remove `data.{field}`."
+            )
+        name = _check_characters(value.strip(), field, where)
+        return block(name, self.group_size) if field == "group" else name
 
     def _id(self, row: Row, location: str, number: int) -> str:
         column = self.column("id")

@@ -1,14 +1,13 @@
 """Draw the three splits of a task from a data set."""
 
-from collections.abc import Sequence
-
 import numpy as np
 
+from steelyard.data.arrange import LoadedData
 from steelyard.data.draw import draw_groups, largest_remainder
-from steelyard.data.load import LoadedData
 from steelyard.data.settings import Data
+from steelyard.data.take import take
 from steelyard.errors import InputError
-from steelyard.types import Ints, Split, Task
+from steelyard.types import Ints, Task
 from steelyard.types.task_kinds import KINDS
 
 
@@ -45,21 +44,15 @@ def split(source: LoadedData, data: Data, seed: int) -> Task:
         classes=source.classes,
         weak_train=take(source.train, rows[0]),
         strong_train=take(source.train, rows[1]),
-        test=take(source.test, _test_rows(shares[1], data.max_test)),
+        test=take(source.test, _test_rows(shares[1], data.max_test, source.test.sets)),
     )
 
 
-def take(part: Split, rows: Ints | Sequence[int]) -> Split:
-    """The given rows of a split, in their order."""
-    return Split(
-        tuple(part.questions[i] for i in rows),
-        part.truth[np.asarray(rows, dtype=int)],
-        tuple(part.reference_texts[i] for i in rows) if part.reference_texts else (),
-    )
-
-
-def _test_rows(truth: Ints, most: int | None) -> Ints:
-    """Up to `most` rows in file order, stratified by `truth`; the same for every seed."""
+def _test_rows(truth: Ints, most: int | None, sets: tuple[str, ...] = ()) -> Ints:
+    """Up to `most` rows of each test set in file order, stratified by `truth`, for every seed."""
+    if sets:
+        parts = [np.flatnonzero(np.array(sets) == name) for name in dict.fromkeys(sets)]
+        return np.concatenate([rows[_test_rows(truth[rows], most)] for rows in parts])
     if most is None or most >= len(truth):
         return np.arange(len(truth))
     rng = np.random.default_rng(20231214)

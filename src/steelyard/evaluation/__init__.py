@@ -1,7 +1,10 @@
 """6. Evaluation: scores with intervals, the performance gap recovered, quality of labels."""
 
 from steelyard.evaluation.base_metric import BaseMetric as BaseMetric
+from steelyard.evaluation.base_metric import MetricFacts as MetricFacts
 from steelyard.evaluation.base_metric import metric_facts as metric_facts
+from steelyard.evaluation.bind import bind as bind
+from steelyard.evaluation.bind import metric_name as metric_name
 from steelyard.evaluation.calibration import calibrate as calibrate
 from steelyard.evaluation.error_detection import ErrorDetection as ErrorDetection
 from steelyard.evaluation.error_detection import detect_errors as detect_errors
@@ -34,3 +37,7 @@ from steelyard.evaluation.pgr import Difference as Difference
 from steelyard.evaluation.pgr import paired_difference as paired_difference
 from steelyard.evaluation.pgr import performance_gap_recovered as performance_gap_recovered
 from steelyard.evaluation.pgr import wilcoxon_over_datasets as wilcoxon_over_datasets
+from steelyard.evaluation.task_metrics import TASK_METRICS as TASK_METRICS
+from steelyard.evaluation.task_metrics import TaskMetric as TaskMetric
+from steelyard.evaluation.task_metrics import TaskMetricSettings as TaskMetricSettings
+from steelyard.evaluation.test_rows import TestRows as TestRows

@@ -6,7 +6,8 @@ from typing import ClassVar
 import numpy as np
 from pydantic import BaseModel, ConfigDict
 
-from steelyard.evaluation.metrics import LIMITS, LOWER_IS_BETTER, Counts, Metric, find_metric
+from steelyard.evaluation.metrics import LIMITS, LOWER_IS_BETTER, find_metric
+from steelyard.evaluation.resample_sums import Counts, Metric
 from steelyard.types import Floats, Ints
 from steelyard.types.task_kinds import AnswerForm, refuse_kind
 
@@ -52,8 +53,8 @@ class MetricFacts:
 
     name: str
     score: Metric
-    lower_is_better: bool
-    limits: tuple[float, float]  # smallest and largest possible score
+    lower_is_better: bool = False
+    limits: tuple[float, float] = (0.0, 1.0)  # smallest and largest possible score
 
     def of(self, truth: Ints, probs: Floats) -> float:
         """The score of probabilities (N, K) on true class numbers (N,); nan if undefined."""

@@ -26,8 +26,11 @@ import numpy as np
 import numpy.typing as npt
 
 from steelyard.errors import InputError
-from steelyard.evaluation.base_metric import BaseMetric, metric_facts
-from steelyard.evaluation.metrics import Counts
+from steelyard.evaluation.base_metric import BaseMetric, MetricFacts
+from steelyard.evaluation.bind import bind
+from steelyard.evaluation.resample_sums import Counts
+from steelyard.evaluation.task_metrics import TaskMetric
+from steelyard.evaluation.test_rows import TestRows
 from steelyard.types import Floats, Interval, Ints
 
 CONFIDENCE = 0.95
@@ -111,7 +114,7 @@ def draw_resamples(
 
 
 def measure(
-    metric: str | BaseMetric,
+    metric: str | BaseMetric | TaskMetric | MetricFacts,
     truth: Ints,
     probs: Sequence[Sequence[Floats]],
     resamples: Counts,
@@ -119,7 +122,8 @@ def measure(
     """A model's scores in each seed, on the items and on each resample.
 
     Args:
-        metric: name of a metric, or a metric from outside the package.
+        metric: name of a metric, one from outside the package, or one that was made for these items
+            by `bind`.
         truth: (N,), class numbers.
         probs: for each seed the class probabilities (N, K) of each member. A student has one
             member; the floor is the mean over several weak supervisors.
@@ -130,7 +134,7 @@ def measure(
         InputError: shapes do not match, or the metric is undefined on these items or on more than
             half of the resamples.
     """
-    facts = metric_facts(metric)
+    facts = bind(metric, TestRows((), truth))
     score = facts.score
     _check_shapes(truth, probs, resamples)
     seeds = [np.mean([score(truth, p, None)[0] for p in members]) for members in probs]

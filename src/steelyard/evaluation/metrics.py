@@ -10,41 +10,37 @@ Slot metrics take counts of slots (N, 3) in place of probabilities: true positiv
 and misses of each item. They are defined on the corpus, so counts are summed first.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Mapping
 from difflib import get_close_matches
 from types import MappingProxyType
-from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
 from steelyard.errors import ConfigError
 from steelyard.evaluation.probability_scores import brier, log_loss
+from steelyard.evaluation.resample_sums import Counts as Counts
+from steelyard.evaluation.resample_sums import Metric as Metric
+from steelyard.evaluation.resample_sums import blocks, column_sums, safe_ratio
 from steelyard.types import Floats, Ints, one_hot
 from steelyard.types.arrays import expected_hits, leaders
 from steelyard.types.task_kinds import KINDS
 
-Counts: TypeAlias = npt.NDArray[np.uint8] | Floats
-"""How often each item counts in each resample, (R, N)."""
-
-Metric: TypeAlias = Callable[[Ints, Floats, Counts | None], Floats]
-
 ECE_BINS = 15
-_CELLS = 2**22  # of a block of resamples: 32 MiB
 
 
 def accuracy(truth: Ints, probs: Floats, counts: Counts | None = None) -> Floats:
     """Share of items whose most probable class is the true one, (R,)."""
     right = expected_hits(truth, probs)
-    sums = _sums(np.column_stack([right, np.ones(len(truth))]), counts)
-    return _ratio(sums[:, 0], sums[:, 1])
+    sums = column_sums(np.column_stack([right, np.ones(len(truth))]), counts)
+    return safe_ratio(sums[:, 0], sums[:, 1])
 
 
 def balanced_accuracy(truth: Ints, probs: Floats, counts: Counts | None = None) -> Floats:
     """Mean recall of the classes that are the truth of some item of the resample, (R,)."""
     hits, actual, _ = _confusion(truth, probs, counts)
-    recall = _ratio(hits, actual, undefined=0.0)
-    return _ratio(recall.sum(axis=1), (actual > 0).sum(axis=1))
+    recall = safe_ratio(hits, actual, undefined=0.0)
+    return safe_ratio(recall.sum(axis=1), (actual > 0).sum(axis=1))
 
 
 def macro_f1(truth: Ints, probs: Floats, counts: Counts | None = None) -> Floats:
@@ -53,15 +49,15 @@ def macro_f1(truth: Ints, probs: Floats, counts: Counts | None = None) -> Floats
     F1 = 2 hits / (actual + predicted); 0 for a class that is never hit.
     """
     hits, actual, predicted = _confusion(truth, probs, counts)
-    f1 = _ratio(2 * hits, actual + predicted, undefined=0.0)
-    return _ratio(f1.sum(axis=1), (actual + predicted > 0).sum(axis=1))
+    f1 = safe_ratio(2 * hits, actual + predicted, undefined=0.0)
+    return safe_ratio(f1.sum(axis=1), (actual + predicted > 0).sum(axis=1))
 
 
 def weighted_f1(truth: Ints, probs: Floats, counts: Counts | None = None) -> Floats:
     """F1 of each class, weighted by how often the class is the truth, (R,)."""
     hits, actual, predicted = _confusion(truth, probs, counts)
-    f1 = _ratio(2 * hits, actual + predicted, undefined=0.0)
-    return _ratio((f1 * actual).sum(axis=1), actual.sum(axis=1))
+    f1 = safe_ratio(2 * hits, actual + predicted, undefined=0.0)
+    return safe_ratio((f1 * actual).sum(axis=1), actual.sum(axis=1))
 
 
 def auroc(truth: Ints, probs: Floats, counts: Counts | None = None) -> Floats:
@@ -73,12 +69,18 @@ def auroc(truth: Ints, probs: Floats, counts: Counts | None = None) -> Floats:
 
     Source: Hanley and McNeil 1982, doi:10.1148/radiology.143.1.7063747 (one against rest: ours).
     """
-    missing = np.maximum(1 - probs.sum(axis=1, keepdims=True), 0)
-    probs = np.where(missing > 1e-6, probs + missing / probs.shape[1], probs)
+    probs = spread_missing(probs)
     if probs.shape[1] == 2:
-        return _binary_auroc(truth == 1, probs[:, 1], counts)
-    each = [_binary_auroc(truth == k, probs[:, k], counts) for k in range(probs.shape[1])]
+        return binary_auroc(truth == 1, probs[:, 1], counts)
+    each = [binary_auroc(truth == k, probs[:, k], counts) for k in range(probs.shape[1])]
     return np.asarray(np.mean(each, axis=0))
+
+
+def spread_missing(probs: Floats) -> Floats:
+    """Probabilities with what each row lacks to 1 spread evenly over the classes, (N, K)."""
+    missing = np.maximum(1 - probs.sum(axis=1, keepdims=True), 0)
+    rows: Floats = np.where(missing > 1e-6, probs + missing / probs.shape[1], probs)
+    return rows
 
 
 def ece(truth: Ints, probs: Floats, counts: Counts | None = None) -> Floats:
@@ -93,10 +95,10 @@ def ece(truth: Ints, probs: Floats, counts: Counts | None = None) -> Floats:
     confidence = probs.max(axis=1)
     right = expected_hits(truth, probs)
     rows = one_hot(equal_width_bins(confidence, ECE_BINS), ECE_BINS)
-    sums = _sums(
+    sums = column_sums(
         np.column_stack([rows * (right - confidence)[:, None], np.ones(len(truth))]), counts
     )
-    return _ratio(np.abs(sums[:, :-1]).sum(axis=1), sums[:, -1])
+    return safe_ratio(np.abs(sums[:, :-1]).sum(axis=1), sums[:, -1])
 
 
 def slu_f1(truth: Ints, table: Floats, counts: Counts | None = None) -> Floats:
@@ -120,7 +122,7 @@ def auroc_of_score(score: Floats, positive: npt.NDArray[np.bool_] | Floats) -> f
 
     An item of `positive` between 0 and 1 counts as so much of a positive, and the rest of another.
     """
-    value = float(_binary_auroc(positive, score, None)[0])
+    value = float(binary_auroc(positive, score, None)[0])
     return None if np.isnan(value) else value
 
 
@@ -157,8 +159,8 @@ def reward_margin(truth: Ints, probs: Floats, counts: Counts | None = None) -> F
         margin = np.log(np.where(readable, better, 1.0)) - np.log(np.where(readable, worse, 1.0))
     if not np.isfinite(margin).all():
         return np.full(1 if counts is None else len(counts), np.nan)
-    sums = _sums(np.column_stack([margin, readable]), counts)
-    return _ratio(sums[:, 0], sums[:, 1])
+    sums = column_sums(np.column_stack([margin, readable]), counts)
+    return safe_ratio(sums[:, 0], sums[:, 1])
 
 
 PAIR_METRICS: Mapping[str, Metric] = MappingProxyType({"reward_margin": reward_margin})
@@ -232,16 +234,16 @@ def _confusion(truth: Ints, probs: Floats, counts: Counts | None) -> tuple[Float
     """Items of each class that are hit, actual and predicted, each (R, K)."""
     k = probs.shape[1]
     actual, predicted = one_hot(truth, k), leaders(probs)
-    sums = _sums(np.hstack([actual * predicted, actual, predicted]), counts)
+    sums = column_sums(np.hstack([actual * predicted, actual, predicted]), counts)
     return sums[:, :k], sums[:, k : 2 * k], sums[:, 2 * k :]
 
 
 def _f1(table: Floats, counts: Counts | None) -> Floats:
-    hits, false, missed = _sums(table, counts).T
-    return _ratio(2 * hits, 2 * hits + false + missed)
+    hits, false, missed = column_sums(table, counts).T
+    return safe_ratio(2 * hits, 2 * hits + false + missed)
 
 
-def _binary_auroc(
+def binary_auroc(
     positive: npt.NDArray[np.bool_] | Floats, score: Floats, counts: Counts | None
 ) -> Floats:
     """Positives at a score times negatives below it, ties by half, over all pairs, (R,)."""
@@ -249,34 +251,11 @@ def _binary_auroc(
     starts = np.flatnonzero(np.diff(score[order], prepend=-np.inf) > 0)
     sign = positive[order].astype(np.float64)
     values = []
-    for block in _blocks(counts, len(score)):
+    for block in blocks(counts, len(score)):
         weight = block[:, order]
         up = np.add.reduceat(weight * sign, starts, axis=1)
         down = np.add.reduceat(weight * (1 - sign), starts, axis=1)
         below = down.cumsum(axis=1) - down / 2
         pairs = up.sum(axis=1) * down.sum(axis=1)
-        values.append(_ratio((up * below).sum(axis=1), pairs))
+        values.append(safe_ratio((up * below).sum(axis=1), pairs))
     return np.concatenate(values)
-
-
-def _sums(columns: Floats, counts: Counts | None) -> Floats:
-    """Sum of each column over the items of each resample, (R, columns)."""
-    return np.concatenate([block @ columns for block in _blocks(counts, len(columns))])
-
-
-def _blocks(counts: Counts | None, items: int) -> Iterator[Floats]:
-    """The counts as numbers, some resamples at a time to bound memory."""
-    if counts is None:
-        yield np.ones((1, items))
-        return
-    rows = max(1, _CELLS // items)
-    for start in range(0, len(counts), rows):
-        yield counts[start : start + rows].astype(np.float64)
-
-
-def _ratio(
-    above: npt.NDArray[np.generic], below: npt.NDArray[np.generic], undefined: float = np.nan
-) -> Floats:
-    """above / below, `undefined` where below is 0."""
-    out = np.full(np.shape(above), undefined)
-    return np.asarray(np.divide(above, below, out=out, where=np.asarray(below) > 0))

@@ -5,16 +5,13 @@ value per resample.
 """
 
 import numpy as np
-import numpy.typing as npt
 
+from steelyard.evaluation.resample_sums import Counts, column_sums
 from steelyard.types import Floats, Ints, one_hot
 from steelyard.types.arrays import expected_hits
 
 SMALLEST = 1e-7  # probability below which the log loss grows no further: 16.1 nats
 BINS = 15
-_CELLS = 2**22  # of a block of resamples: 32 MiB
-
-Counts = npt.NDArray[np.uint8] | Floats
 
 
 def brier(truth: Ints, probs: Floats, counts: Counts | None = None) -> Floats:
@@ -54,10 +51,10 @@ def squared_calibration_error(truth: Ints, probs: Floats, counts: Counts | None 
     group[order] = np.arange(len(truth)) * bins // len(truth)
     rows = one_hot(group, bins)
     columns = np.hstack([rows, rows * excess[:, None], rows * (excess**2)[:, None]])
-    mean, variance, share = _by_bin(_sums(columns, None))
+    mean, variance, share = _by_bin(column_sums(columns, None))
     if counts is not None:
         center = np.sign(mean) * np.sqrt(np.maximum(mean**2 - variance, 0.0))
-        drawn, variance, share = _by_bin(_sums(columns, counts))
+        drawn, variance, share = _by_bin(column_sums(columns, counts))
         mean = drawn + (center - mean)
     return np.asarray((share * (mean**2 - variance)).sum(axis=1))
 
@@ -72,13 +69,5 @@ def _by_bin(sums: Floats) -> tuple[Floats, Floats, Floats]:
 
 
 def _mean(values: Floats, counts: Counts | None) -> Floats:
-    sums = _sums(np.column_stack([values, np.ones(len(values))]), counts)
+    sums = column_sums(np.column_stack([values, np.ones(len(values))]), counts)
     return np.asarray(sums[:, 0] / sums[:, 1])
-
-
-def _sums(columns: Floats, counts: Counts | None) -> Floats:
-    if counts is None:
-        return np.asarray(columns.sum(axis=0)[None])
-    step = max(1, _CELLS // len(columns))
-    starts = range(0, len(counts), step)
-    return np.concatenate([counts[i : i + step].astype(np.float64) @ columns for i in starts])

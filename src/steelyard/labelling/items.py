@@ -9,7 +9,7 @@ from steelyard.data import read_class_names, read_labelled, read_questions
 from steelyard.data.labels import read_names
 from steelyard.errors import ConfigError, InputError
 from steelyard.io.rows import read_rows
-from steelyard.types import Question, Split
+from steelyard.types import PAIR, Question, Split
 from steelyard.types.task_kinds import KINDS, Kind, recognise
 
 
@@ -21,6 +21,7 @@ class Items:
     questions: tuple[Question, ...]
     classes: tuple[str, ...]  # names; option numbers for multiple choice, none for open answers
     labelled: Split | None = None  # rows that supervisors are trained on
+    salt: str = ""  # of the positions of preferred answers
 
 
 def read_items(
@@ -48,7 +49,9 @@ def read_items(
     """
     columns = dict(columns or {})
     kind = _kind(data, task, columns)
-    questions = read_questions(kind, data, columns)
+    pairs = read_labelled(kind, data, PAIR, columns) if KINDS[kind].is_pair else None
+    questions = pairs.questions if pairs else read_questions(kind, data, columns)
+    salt = pairs.salt if pairs else ""
     if not KINDS[kind].has_classes:
         classes = KINDS[kind].names(questions)
     elif not classes:
@@ -61,11 +64,11 @@ def read_items(
                 f"labels.json beside {data.name}, or labelled rows as `labelled`."
             )
     if labelled is None:
-        return Items(kind, questions, classes)
+        return Items(kind, questions, classes, salt=salt)
     split = read_labelled(kind, labelled, classes, columns)
     if not KINDS[kind].has_classes:
         classes = KINDS[kind].names((*questions, *split.questions))
-    return Items(kind, questions, classes, split)
+    return Items(kind, questions, classes, split, salt)
 
 
 def _kind(data: Path, task: str | None, columns: Mapping[str, str]) -> Kind:

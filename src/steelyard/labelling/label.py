@@ -215,7 +215,8 @@ class _Job(NamedTuple):
         else:
             self.watch.begin(1)
             asked = (items.questions,), items.labelled or NO_LABELS, self.seed
-            votes = supervisor.vote(VoteRequest(items.kind, items.classes, *asked))[0]
+            request = VoteRequest(items.kind, items.classes, *asked, salts=(items.salt,))
+            votes = supervisor.vote(request)[0]
             self.notes.extend(votes.notes)
             self.watch.answered("", 0.0, stored=False)
         yield from vote_rows(votes, supervisor, items, self.seed)

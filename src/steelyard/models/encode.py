@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from steelyard.types import Ints, Question
+from steelyard.types import Ints, PairQuestion, Question
 
 CHARACTERS_PER_TOKEN = 64  # texts are truncated here before tokenising; far above real ratios
 
@@ -44,10 +44,11 @@ class Encoded:
 
 
 def encode(tokenizer: Any, questions: Sequence[Question], max_tokens: int) -> Encoded:
-    """Tokenise texts, or each (question, option) pair; longer texts are truncated and counted.
+    """Tokenise texts, or each pair of texts; longer texts are truncated and counted.
 
-    Control tokens in the data are read as plain text. An option is paired with its question where
-    the model has pairs, else written on the next line.
+    Control tokens in the data are read as plain text. The second text of a `PairQuestion`, or an
+    option, is paired with the first text or the question where the model has pairs, else written
+    on the next line.
     """
     texts, options, rows = _texts(questions)
     limit = min(max_tokens, tokenizer.model_max_length)
@@ -81,9 +82,17 @@ def encode(tokenizer: Any, questions: Sequence[Question], max_tokens: int) -> En
 
 
 def _texts(questions: Sequence[Question]) -> tuple[list[str], list[str] | None, Ints]:
+    one_each = np.arange(len(questions) + 1)
+    if questions and all(isinstance(question, PairQuestion) for question in questions):
+        pairs = [q.texts for q in questions if isinstance(q, PairQuestion)]
+        firsts = [
+            f"{q.context}\n{first}" if q.context else first
+            for q, (first, _) in zip(questions, pairs, strict=True)
+        ]
+        return firsts, [second for _, second in pairs], one_each
     whole = [f"{q.context}\n{q.text}" if q.context else q.text for q in questions]
     if not questions or not questions[0].choices:
-        return whole, None, np.arange(len(questions) + 1)
+        return whole, None, one_each
     counts = [len(question.choices) for question in questions]
     texts = [text for text, count in zip(whole, counts, strict=True) for _ in range(count)]
     options = [option for question in questions for option in question.choices]

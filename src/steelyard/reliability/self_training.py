@@ -66,7 +66,7 @@ class SelfTraining(OnFeatures):
     """Parts into which the examples are divided."""
     keep: float = Field(0.5, gt=0, le=1)
     """Share of each class's examples that the next round is trained on."""
-    votes_share: float = Field(0.5, ge=0, lt=1)
+    votes_share: float = Field(0.3, ge=0, lt=1)
     """Share of the start in the posterior, in logarithms; 0 is the prediction alone."""
     l2: float = Field(1e-2, gt=0)
     """Strength of the penalty of the regressions, as of `logistic`."""

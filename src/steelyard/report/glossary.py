@@ -22,6 +22,20 @@ GLOSSARY = {
         "the weak supervisors, 100 % as good as the truth. It can be below 0 % or above 100 %, and "
         "is n/a where the ceiling is not clearly above the floor, and for fewer than 3 seeds."
     ),
+    "PGR by metric": (
+        "The same ratio by each metric that the study names, with floor and ceiling by that "
+        "metric. Two metrics disagree where their intervals have no point in common."
+    ),
+    "Slices": (
+        "Parts of the test rows. The same models and resamples as in the whole; p is adjusted for "
+        "all arms and slices of a metric (Holm). Of fewer than 10 independent rows there is no "
+        "interval."
+    ),
+    "Where the ceiling knows better": (
+        "Test rows that the ceiling answers correctly with a probability of at least 0.75. A "
+        "student that is wrong on them mostly where its supervisors are wrong follows them against "
+        "what the stronger model could know."
+    ),
     "Intervals": (
         "In brackets: 95 % intervals over test questions and seeds. The interval of PGR includes "
         "the error of floor and ceiling."

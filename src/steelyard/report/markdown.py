@@ -3,12 +3,13 @@
 import re
 from collections.abc import Iterable
 
+from steelyard.report import label_tables as labels
 from steelyard.report import study_statistics as statistics
 from steelyard.report import study_tables as tables
+from steelyard.report import task_tables as tasks
 from steelyard.report.formats import Results, plain
 from steelyard.report.glossary import GLOSSARY
 from steelyard.report.gold_curve import gold_grid
-from steelyard.report.recommendation import recommendation_grid
 from steelyard.report.study_sentences import study_headline, study_notes
 from steelyard.report.study_tables import Grid
 from steelyard.report.tables import HEADER, cells, reasons, summary_rows
@@ -23,14 +24,29 @@ def study_markdown(results: Results) -> str:
         *_section("Warnings", _items(results.get("warnings") or ())),
         *_section("What was run", escape_markdown(tables.run_sentence(results))),
         *_section("Scores", _scores(results), _reasons(results)),
-        *_section("Recommendation", _table(recommendation_grid(results))),
+        *_section(
+            "PGR by metric",
+            _table(tasks.pgr_by_metric_grid(results)),
+            _items(tasks.pgr_reasons(results)),
+        ),
         *_section("True labels", _table(gold_grid(results))),
         *_section("Seed by seed", _table(statistics.seed_scores_grid(results))),
         *_section("Comparisons", _table(statistics.comparisons_grid(results))),
         *_section("Errors of the supervisors", _table(statistics.imitation_grid(results))),
+        *_section(
+            "Where the ceiling knows better",
+            escape_markdown(tasks.deception_sentence(results)),
+            _table(tasks.deception_grid(results)),
+        ),
+        *_section("Other test sets", *_named(tasks.test_set_grids(results))),
+        *_section("Slices", *_named(tasks.slice_grids(results))),
         *_section("Votes", escape_markdown(tables.votes_sentence(results))),
-        *_section("Reliability", _table(tables.reliability_grid(results))),
-        *_section("Uncertainty of the students", _table(tables.uncertainty_grid(results))),
+        *_section(
+            "Reliability",
+            _table(labels.reliability_grid(results)),
+            _table(labels.labels_grid(results)),
+        ),
+        *_section("Uncertainty of the students", _table(labels.uncertainty_grid(results))),
         *_section("Other metrics", *_named(tables.metric_grids(results))),
         *_section(
             "Data",

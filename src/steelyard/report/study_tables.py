@@ -92,6 +92,9 @@ def metric_grids(results: Results) -> dict[str, Grid]:
     """The other metrics: for each, floor, arms and ceiling, with PGR where an arm has one."""
     grids = {}
     for metric, part in (results.get("metrics") or {}).items():
+        if part.get("reason"):
+            grids[plain(metric)] = Grid(("not defined",), ((plain(part["reason"]),),))
+            continue
         pgr = part.get("pgr") or {}
         rows = [("weak supervisors", interval(part.get("weak")), "")]
         for name, span in (part.get("arms") or {}).items():
@@ -132,43 +135,6 @@ def voters_grid(results: Results) -> Grid | None:
         for v in sorted(voters, key=rank)
     )
     return make_grid(("voter", "accuracy", "abstained"), rows)
-
-
-def reliability_grid(results: Results) -> Grid | None:
-    """How well each reliability score ranks correct labels above wrong ones."""
-    rows = (
-        (plain(name), *(number(part.get(key)) for key in ("auroc", "aurc", "ece")))
-        for name, part in (results.get("reliability") or {}).items()
-    )
-    return make_grid(("method", "AUROC", "AURC", "ECE"), rows)
-
-
-UNCERTAINTIES = {
-    "least_confidence": "1 - largest probability",
-    "vacuity": "vacuity",
-    "expected_entropy": "expected entropy",
-}
-
-
-def uncertainty_grid(results: Results) -> Grid | None:
-    """Uncertainty of the students, and how well it finds their errors, if one is evidential."""
-    arms: Results = results.get("arms") or {}
-    by_arm: dict[str, Results] = {name: arm.get("uncertainty") or {} for name, arm in arms.items()}
-    if not any("vacuity" in measures for measures in by_arm.values()):
-        return None
-    header = [f"{title}{end}" for title in UNCERTAINTIES.values() for end in ("", ", AUROC")]
-    rows = (
-        (
-            plain(name),
-            *(
-                number(measures[measure].get(key)) if measure in measures else ""
-                for measure in UNCERTAINTIES
-                for key in ("mean", "auroc")
-            ),
-        )
-        for name, measures in by_arm.items()
-    )
-    return make_grid(("arm", *header), rows)
 
 
 SPLITS = {

@@ -235,7 +235,7 @@ PRESETS: dict[str, Arm] = {
         Arm(
             name="refine",
             votes="without_bootstrap",
-            reliability=SelfTraining(),
+            reliability=SelfTraining(votes_share=0.5),
             selection=KeepMostReliable(fraction=0.7, per_class=True),
             balance=0.5,
             description="Labels that are predicted from other examples, three times over, and the "
@@ -244,7 +244,7 @@ PRESETS: dict[str, Arm] = {
         Arm(
             name="refine_gold",
             votes="without_bootstrap",
-            reliability=SelfTraining(gold="use"),
+            reliability=SelfTraining(votes_share=0.5, gold="use"),
             selection=KeepMostReliable(fraction=0.7, per_class=True),
             balance=0.5,
             description="The same, with the true labels of weak_train in every round.",

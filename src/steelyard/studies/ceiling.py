@@ -7,11 +7,12 @@ from typing import Any
 import numpy as np
 
 from steelyard.data import take
-from steelyard.evaluation import metric_facts
+from steelyard.errors import InputError
+from steelyard.evaluation import TaskMetric
 from steelyard.models.checkpoints import Checkpoints
 from steelyard.store.store import fingerprint
 from steelyard.student import Student, TrainingData, TrainingOptions
-from steelyard.studies.grading import Answers, grade
+from steelyard.studies.grading import Answers, bind_metric, grade
 from steelyard.studies.parts import student_recipe
 from steelyard.studies.references import known_rows
 from steelyard.studies.run import Run
@@ -103,7 +104,7 @@ def _held_out_score(run: Run, epochs: int, trained_on: Split, held_out: Split) -
         "questions": fingerprint(tuple(data.questions)),
         "targets": fingerprint((data.targets, data.weights)),
         "asked": fingerprint((held_out.questions, held_out.truth, held_out.reference_texts)),
-        "metric": fingerprint(run.study.metric_name),
+        "metric": fingerprint(_metric_settings(run)),
         "classes": fingerprint(data.classes),
         "model": "" if model is None else run.identity(model),
     }
@@ -121,14 +122,25 @@ def _held_out_score(run: Run, epochs: int, trained_on: Split, held_out: Split) -
 
 def _score(run: Run, held_out: Split, answers: Answers) -> float:
     table = grade(run, held_out, answers, run.study.metric_name)
-    return metric_facts(run.study.metric).of(held_out.truth, table)
+    try:
+        metric = bind_metric(run, run.study.metric_name, held_out)
+    except InputError:  # the held-out rows lack a class that the metric names
+        return float("nan")
+    return float(metric.score(held_out.truth, table, None)[0])
+
+
+def _metric_settings(run: Run) -> Any:
+    """The metric's name, with its settings where it has any."""
+    metric = run.study.metric
+    return metric.model_dump() if isinstance(metric, TaskMetric) else run.study.metric_name
 
 
 def _quality(run: Run, score: float) -> float:
     """A score in the direction in which higher is better; undefined is worst."""
     if score != score:
         return -float("inf")
-    return -score if metric_facts(run.study.metric).lower_is_better else score
+    test = run.task(run.study.seed_list[0]).test
+    return -score if bind_metric(run, run.study.metric_name, test).lower_is_better else score
 
 
 def _student(run: Run, epochs: int | None) -> Student:

@@ -11,12 +11,13 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from steelyard.data import Data
 from steelyard.errors import ConfigError
-from steelyard.evaluation import METRICS, SLOT_METRICS, BaseMetric, find_metric, metrics_of
+from steelyard.evaluation import METRICS, BaseMetric, metric_name, metrics_of
 from steelyard.io.plugins import is_foreign
 from steelyard.io.setting_errors import sentence, shown
 from steelyard.io.yaml_file import MAX_BYTES, MAX_SEED, read_yaml
 from steelyard.student import CROSS_ENTROPY
 from steelyard.studies.arms import Arm, Entry, complete
+from steelyard.studies.metric_checks import check_metric
 from steelyard.studies.parts import AnyMetric, AnyStudent, AnySupervisor
 from steelyard.studies.reference_names import (
     CURVE,
@@ -30,10 +31,6 @@ from steelyard.types.task_kinds import KINDS, Kind
 
 MAX_SEEDS = 1000
 DEFAULT_ARMS = ("naive", "majority", "soft", "filter", "reweigh")
-RECOMMENDED_ARMS = (
-    *("naive", "majority", "soft", "filter_balanced", "hierarchical", "refine", "refine_gold"),
-)
-"""Arms that `arms: recommend` compares in classification: those of past studies."""
 
 
 class Study(BaseModel):
@@ -61,7 +58,11 @@ class Study(BaseModel):
     metric: AnyMetric = "accuracy"
     """Main metric of scores and PGR; other metrics are reported too. Open answers have `accuracy`
     (equal after normalisation by the student's answer format); slots also `slu_f1`, `span_f1`. May
-    be a metric of your own: see [extend](extend.md)."""
+    be a metric of your own: see [extend](extend.md). Metrics with settings are mappings, such as
+    `{kind: f1, of: unsafe}`."""
+    metrics: tuple[AnyMetric, ...] = ()
+    """Further metrics that matter, names or mappings as `metric`: each has floor, ceiling, arms and
+    PGR in the report, and a table shows where PGR by them and by the main metric disagree."""
     references: tuple[Reference, ...] = (GOLD_ONLY, GOLD_AND_WEAK, ZERO_SHOT)
     """Students to compare every arm with: trained on the truth of weak_train alone (`gold_only`),
     on it together with the majority's answers (`gold_and_weak`), and, of a language model, not
@@ -74,24 +75,9 @@ class Study(BaseModel):
     """Epochs to choose the ceiling's from, besides those of the student, by held-out truth of
     strong_train in the first seed; `[3]` fixes them, `[]` takes the student's. Arms have those of
     the student."""
-    recommend: bool = False
-    """Whether an arm is recommended without the truth of strong_train and test: supervisors and
-    students are trained five times more, each without a fifth of weak_train, on whose rows arms are
-    compared; past studies say what to expect of each. `arms: recommend` sets this, and the arms of
-    past studies."""
     match: Literal["epochs", "steps"] = "epochs"
     """Whether arms that keep fewer examples take fewer steps, or repeat theirs to as many steps as
     all rows of strong_train would take."""
-
-    @model_validator(mode="before")
-    @classmethod
-    def _recommended_arms(cls, value: Any) -> Any:
-        """`arms: recommend` is short for the arms of past studies and `recommend: true`."""
-        if isinstance(value, dict) and value.get("arms") == "recommend":
-            classes = value.get("task") == "classification"
-            arms = RECOMMENDED_ARMS if classes else DEFAULT_ARMS
-            return {**value, "arms": arms, "recommend": True}
-        return value
 
     @field_validator("seeds")
     @classmethod
@@ -114,7 +100,7 @@ class Study(BaseModel):
 
     @model_validator(mode="after")
     def _fits(self) -> "Study":
-        self._check_metric()
+        self._check_metrics()
         self.student.check_task(self.task)
         _check_tuning(self.student)
         for supervisor in self.supervisors:
@@ -129,37 +115,13 @@ class Study(BaseModel):
             self._check_arm(arm)
         return self
 
-    def _check_metric(self) -> None:
-        if isinstance(self.metric, BaseMetric):
-            self.metric.check_task(self.task)
-            return
-        find_metric(self.metric)
-        if self.metric == "ece":
-            raise ValueError(
-                "`metric: ece` is biased and has no valid interval; use `brier` or `log_loss` (the "
-                "report shows `ece` and a calibration error without bias beside any metric)"
-            )
-        if KINDS[self.task].is_pair and self.metric != "accuracy":
-            raise ValueError(
-                f"`metric: {self.metric}` compares classes, and the two answers of a preference "
-                "are not classes; use `accuracy`, the share of pairs ordered correctly"
-            )
-        if self.metric in self.metrics:
-            return
-        if self.metric in SLOT_METRICS:
-            raise ValueError(
-                f"`metric: {self.metric}` scores slots, so it needs `task: generation` and "
-                "`student.answer_format: slots`"
-            )
-        if KINDS[self.task].is_open:
-            raise ValueError(
-                f"`metric: {self.metric}` needs classes, and open answers have none; use "
-                + " or ".join(f"`{name}`" for name in self.metrics)
-            )
-        raise ValueError(
-            f"`metric: {self.metric}` does not suit {self.task}; use one of "
-            + ", ".join(f"`{name}`" for name in self.metrics)
-        )
+    def _check_metrics(self) -> None:
+        for metric in (self.metric, *self.metrics):
+            check_metric(metric, self.task, self.task_metrics)
+        names = [metric_name(metric) for metric in (self.metric, *self.metrics)]
+        for name in names:
+            if names.count(name) > 1:
+                raise ValueError(f"`metrics` names `{name}` twice, or it is the main `metric`")
 
     def _check_arm(self, arm: Arm) -> None:
         kind = KINDS[self.task]
@@ -193,11 +155,16 @@ class Study(BaseModel):
     @property
     def metric_name(self) -> str:
         """Name of the metric that scores and PGR are in."""
-        return self.metric.kind if isinstance(self.metric, BaseMetric) else self.metric
+        return metric_name(self.metric)
+
+    @cached_property
+    def named_metrics(self) -> dict[str, AnyMetric]:
+        """The metrics that the study names, by their names; the main one first."""
+        return {metric_name(metric): metric for metric in (self.metric, *self.metrics)}
 
     @property
-    def metrics(self) -> tuple[str, ...]:
-        """Names of the metrics that suit the task and the student."""
+    def task_metrics(self) -> tuple[str, ...]:
+        """Names of the built-in metrics that suit the task and the student."""
         return metrics_of(self.task, self.student.spelling, self.student.has_rewards)
 
     @cached_property
@@ -218,7 +185,7 @@ class Study(BaseModel):
     def foreign_classes(self) -> list[type]:
         """Classes of the parts of this study that are defined outside the package."""
         parts: list[object] = [self.student, *self.supervisors]
-        parts += [self.metric] if isinstance(self.metric, BaseMetric) else []
+        parts += [m for m in (self.metric, *self.metrics) if isinstance(m, BaseMetric)]
         for arm in self.all_arms:
             parts += [arm.reliability, arm.selection, arm.objective]
         return list(dict.fromkeys(type(part) for part in parts if is_foreign(part)))

@@ -5,6 +5,10 @@ from typing import TypeAlias
 import numpy as np
 
 from steelyard.evaluation import (
+    BaseMetric,
+    MetricFacts,
+    TestRows,
+    bind,
     grade_texts,
     grade_tied_texts,
     majority_answers,
@@ -16,7 +20,7 @@ from steelyard.prompts import canonical
 from steelyard.studies.run import Run
 from steelyard.studies.single_supervisors import SingleSupervisor
 from steelyard.studies.votes import collect_votes
-from steelyard.types import Floats, Split
+from steelyard.types import Floats, Ints, Split
 from steelyard.types.arrays import leaders
 
 Answers: TypeAlias = Floats | tuple[str | None, ...] | tuple[tuple[str, ...], ...]
@@ -35,9 +39,20 @@ def grade(run: Run, split: Split, answers: Answers, metric: str) -> Floats:
         if any(isinstance(answer, tuple) for answer in answers):
             return grade_tied_texts([a or () for a in answers], truth, kind, metric)
         return grade_texts([_text(a) for a in answers], truth, kind, metric)
-    if metric not in run.study.metrics:
+    if isinstance(run.study.named_metrics.get(metric), BaseMetric):
         return answers
     return without_abstentions(answers, len(run.source.classes))
+
+
+def bind_metric(run: Run, metric: str, split: Split) -> MetricFacts:
+    """A metric of the study or a built-in one by its name, for the rows of a split.
+
+    Raises:
+        InputError: it is not defined on them.
+    """
+    groups = np.unique(split.groups, return_inverse=True)[1] if split.groups else None
+    rows = TestRows(run.source.classes, split.truth, groups)
+    return bind(run.study.named_metrics.get(metric, metric), rows)
 
 
 def _text(answer: str | tuple[str, ...] | None) -> str | None:
@@ -56,15 +71,15 @@ def ensemble_answers(run: Run, seed: int) -> Answers:
     return tied_texts(votes) if votes.candidate_texts else majority_answers(votes, size)
 
 
-def agreement(run: Run, seed: int, answers: Answers) -> float:
-    """Share of the test questions that are answered as the supervisors' majority answers them.
+def agreement(run: Run, seed: int, answers: Answers, rows: Ints) -> float:
+    """Share of these test questions that are answered as the supervisors' majority answers them.
 
     Of k tied answers each counts 1/k. An answer that cannot be read agrees with nothing.
     """
     votes = collect_votes(run, seed).test
     if not isinstance(answers, tuple):
         majority = majority_answers(votes, len(run.source.classes))
-        return share_agreed(majority, answers, len(run.source.classes))
+        return share_agreed(majority[rows], answers[rows], len(run.source.classes))
     spelled = [
         [canonical(text, run.answer_format) for text in texts] for texts in tied_texts(votes)
     ]
@@ -72,7 +87,7 @@ def agreement(run: Run, seed: int, answers: Answers) -> float:
         texts.count(answer) / len(texts) if isinstance(answer, str) and texts else 0.0
         for answer, texts in zip(answers, spelled, strict=True)
     ]
-    return float(np.mean(shares))
+    return float(np.mean(np.array(shares)[rows]))
 
 
 def share_agreed(first: Floats, second: Floats, num_classes: int) -> float:

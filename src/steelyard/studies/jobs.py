@@ -2,9 +2,11 @@
 
 from typing import TypeAlias
 
+from steelyard.data import take
 from steelyard.errors import InputError
 from steelyard.models.load import check_model
 from steelyard.studies.ceiling import CHOICE, ceiling_length, has_choice
+from steelyard.studies.grading import bind_metric
 from steelyard.studies.run import Run
 from steelyard.studies.selecting import selected_labels
 from steelyard.studies.single_supervisors import held_out_accuracy
@@ -31,12 +33,20 @@ def check_study(run: Run) -> None:
             f"{run.source.name!r} has {size} test row; intervals need at least 2. Give more "
             "test rows, or raise `data.max_test`."
         )
+    _check_metrics(run)
     models = [run.study.student.pretrained]
     models += [supervisor.pretrained for supervisor in run.study.supervisors]
     models += [arm.reliability.feature_model for arm in run.study.all_arms]
     for model in models:
         if model is not None:
             check_model(model)
+
+
+def _check_metrics(run: Run) -> None:
+    """Refuse a main metric that is not defined on the main test rows."""
+    test = run.task(run.study.seed_list[0]).test
+    rows = [i for i, name in enumerate(test.sets) if name == test.sets[0]]
+    bind_metric(run, run.study.metric_name, take(test, rows) if rows else test)
 
 
 def rounds(run: Run) -> tuple[Jobs, Jobs]:

@@ -8,9 +8,24 @@ class: a subclass of `VoteEstimator`, `BaseSelector`, `BaseObjective`, `BaseStud
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Annotated, Any, TypeAlias, get_args
 
-from pydantic import BaseModel, PlainSerializer, SerializationInfo, ValidationInfo, WrapValidator
+from pydantic import (
+    BaseModel,
+    PlainSerializer,
+    SerializationInfo,
+    TypeAdapter,
+    ValidationInfo,
+    WrapValidator,
+)
 
-from steelyard.evaluation import METRICS, PAIR_METRICS, SLOT_METRICS, BaseMetric
+from steelyard.evaluation import (
+    METRICS,
+    PAIR_METRICS,
+    SLOT_METRICS,
+    TASK_METRICS,
+    BaseMetric,
+    TaskMetric,
+    TaskMetricSettings,
+)
 from steelyard.io.plugins import check_not_taken, class_path, find_plugin, is_foreign
 from steelyard.objectives import Objective, ObjectiveSettings
 from steelyard.reliability import BaseEstimator, EstimatorSettings
@@ -22,6 +37,9 @@ from steelyard.supervision import BaseSupervisor, SupervisorSettings
 CLASSES = "classes"
 """Key of a validation context: classes of objects that were given in Python."""
 OUR_METRICS = {*METRICS, *SLOT_METRICS, *PAIR_METRICS}
+WITH_SETTINGS = {metric.model_fields["kind"].default for metric in TASK_METRICS}
+"""Kinds of the metrics that are mappings in a study file."""
+_TASK_METRIC: TypeAdapter[TaskMetric] = TypeAdapter(TaskMetricSettings)
 
 
 def _open(union: Any, method: str, base: str) -> Any:
@@ -62,13 +80,15 @@ def _foreign_class(kind: str, method: str, info: ValidationInfo) -> Any | None:
 def _metric(value: Any, handler: Callable[[Any], Any], info: ValidationInfo) -> Any:
     """The name of one of our metrics, or a metric from outside: an object, its name or settings."""
     if isinstance(value, BaseModel):
-        if not isinstance(value, BaseMetric):
+        if not isinstance(value, BaseMetric | TaskMetric):
             raise ValueError(
                 f"a {type(value).__name__} is not a metric; make it a subclass of `sy.BaseMetric`"
             )
         return value
     settings = {"kind": value} if isinstance(value, str) else value
     kind = settings.get("kind") if isinstance(settings, Mapping) else None
+    if kind in WITH_SETTINGS:
+        return _TASK_METRIC.validate_python(settings)
     if not isinstance(kind, str) or kind in OUR_METRICS:
         return handler(value)
     cls = _foreign_class(kind, "resampled", info)
@@ -80,7 +100,7 @@ def _plain_metric(value: Any, info: SerializationInfo) -> Any:
 
 
 if TYPE_CHECKING:
-    AnyMetric: TypeAlias = str | BaseMetric
+    AnyMetric: TypeAlias = str | BaseMetric | TaskMetric
     AnyEstimator: TypeAlias = BaseEstimator
     AnyObjective: TypeAlias = Objective
     AnySelector: TypeAlias = BaseSelector

@@ -4,11 +4,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from steelyard.data import group_keys
-from steelyard.evaluation import draw_resamples, measure, metric_facts
+from steelyard.data import row_groups
+from steelyard.data.take import joined
+from steelyard.evaluation import draw_resamples, measure
 from steelyard.evaluation.expected_gains import TriedGains
 from steelyard.store.store import Store
-from steelyard.studies.grading import grade
+from steelyard.studies.grading import bind_metric, grade
 from steelyard.studies.reference_names import ZERO_SHOT
 from steelyard.studies.run import Folds, Run
 from steelyard.studies.training import student_jobs, train_student, why_untrained
@@ -70,19 +71,16 @@ def pilot_scores(pilot: Run) -> PilotScores:
         if all(why_untrained(pilot, fold, name) is None for fold in pilot.study.seed_list)
     ]
     tests = [pilot.task(fold).test for fold in pilot.study.seed_list]
-    truth = np.concatenate([part.truth for part in tests])
-    keys = np.array(group_keys([question for part in tests for question in part.questions]))
-    groups = np.unique(keys, return_inverse=True)[1].astype(np.int64)
-    resamples = draw_resamples(len(truth), groups=groups)
-    measured = [
-        measure(pilot.study.metric, truth, [[_answers(pilot, name)]], resamples) for name in every
-    ]
+    rows = joined({str(fold): test for fold, test in enumerate(tests)})
+    metric, truth = bind_metric(pilot, pilot.study.metric_name, rows), rows.truth
+    resamples = draw_resamples(len(truth), groups=row_groups(rows))
+    measured = [measure(metric, truth, [[_answers(pilot, name)]], resamples) for name in every]
     return PilotScores(
         len(truth),
         tuple(every),
         np.array([scores.value for scores in measured]),
         np.array([scores.resampled[0] for scores in measured]),
-        -1.0 if metric_facts(pilot.study.metric).lower_is_better else 1.0,
+        -1.0 if metric.lower_is_better else 1.0,
     )
 
 

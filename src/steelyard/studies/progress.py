@@ -21,7 +21,7 @@ class StudyProgress(Protocol):
     """Is told what happens in a study. Methods may be called from several threads."""
 
     def begin(self, jobs: Sequence[Job]) -> None:
-        """These jobs are to be done."""
+        """These jobs are to be done, after those of an earlier call."""
 
     def started(self, worker: int, jobs: Sequence[Job]) -> None:
         """A worker begins some jobs."""
@@ -156,10 +156,10 @@ class StderrProgress:
             self._watch.line(f"{self._reused} of {self._jobs} results reused")
 
     def begin(self, jobs: Sequence[Job]) -> None:
-        """Show how many jobs there are."""
-        self._jobs, self._left = len(jobs), TimeLeft(jobs)
+        """Show how many jobs there are, besides those that are done already."""
+        self._jobs, self._left = self._done + len(jobs), TimeLeft(jobs)
         if self._bar is not None:
-            self._bar.update(0, total=len(jobs), completed=0)
+            self._bar.update(0, total=self._jobs, completed=self._done)
 
     def started(self, worker: int, jobs: Sequence[Job]) -> None:
         """Show what a worker begins."""

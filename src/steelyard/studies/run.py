@@ -62,6 +62,13 @@ class Run:
             supervisor.check_ids(ids)
         return source
 
+    @functools.cached_property
+    def train_groups(self) -> dict[str, int]:
+        """Group number of every train row by its id."""
+        names = {name: i for i, name in enumerate(dict.fromkeys(self.source.groups))}
+        pairs = zip(self.source.train.ids, self.source.groups, strict=True)
+        return {row: names[group] for row, group in pairs}
+
     def splits(self, seed: int) -> tuple[Task, tuple[Leak, ...]]:
         """The splits of a seed, and the texts that were in two of them before the leak policy."""
 

@@ -179,7 +179,9 @@ def held_out_votes(run: Run, number: int, seed: int) -> tuple[Votes, Split] | No
     def make(work: Path) -> dict[str, Any]:
         kind, classes = run.study.task, run.task(seed).classes
         request = VoteRequest(
-            kind, classes, (asked.questions,), rest, seed_of(seed, number), work=work
+            *(kind, classes, (asked.questions,), rest, seed_of(seed, number)),
+            salts=(asked.salt,),
+            work=work,
         )
         return {"held_out": alone.vote(request)[0]}
 
@@ -240,7 +242,12 @@ def _votes_alone(
         task = run.task(seed)
         questions = (task.strong_train.questions, task.test.questions)
         request = VoteRequest(
-            *(run.study.task, task.classes, questions, task.weak_train, seed_of(seed, number)),
+            run.study.task,
+            task.classes,
+            questions,
+            task.weak_train,
+            seed_of(seed, number),
+            salts=(task.strong_train.salt, task.test.salt),
             work=work,
         )
         if not supervisor.uses_ledger:

@@ -37,6 +37,7 @@ class VoteRequest:
     seed: int = 0  # random seed of samples, option orders and training
     replies: "ReplyCache | None" = None  # where replies of servers are kept; None: in memory
     work: Path | None = None  # folder for checkpoints of voters that are trained; None: none
+    salts: tuple[str, ...] = ()  # of each list: positions of preferred answers, for votes of people
 
     def checkpoints(self, voter: int) -> "Checkpoints | None":
         """Checkpoints of a voter's training; a finished voter is not trained again."""

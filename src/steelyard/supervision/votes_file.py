@@ -102,7 +102,8 @@ class VotesFile(BaseSupervisor):
         """The file's votes about each list of questions; a list may have none."""
         raw = self._read()
         tables = []
-        for questions in request.questions:
+        salts = request.salts or ("",) * len(request.questions)
+        for questions, salt in zip(request.questions, salts, strict=True):
             part = raw.about([question.id for question in questions])
             if KINDS[request.kind].is_open:
                 label_set, number = open_answers(
@@ -110,7 +111,7 @@ class VotesFile(BaseSupervisor):
                 )
                 tables.append(tabulate(part, number, label_set, None)[0])
             else:
-                tables.append(_closed_votes(part, questions, request.classes, self._options()))
+                tables.append(_closed_votes(part, questions, request, self._options(), salt))
         return tables
 
     def inputs(self) -> dict[str, str]:
@@ -127,13 +128,18 @@ class VotesFile(BaseSupervisor):
 
 
 def _closed_votes(
-    raw: RawVotes, questions: Sequence[Question], classes: tuple[str, ...], options: ReadOptions
+    raw: RawVotes,
+    questions: Sequence[Question],
+    request: VoteRequest,
+    options: ReadOptions,
+    salt: str,
 ) -> Votes:
     """Votes that name classes, options of a question, or the better of two answers."""
+    classes = request.classes
     label_set = FileClasses(classes, options)
     number = label_set.numbers(raw.answer.values)[raw.answer.codes]
     if classes == PAIR:
-        number = _positions(raw, number)
+        number = _positions(raw, number, salt)
     candidates = candidates_of(questions, len(classes))
     bad = (number == NO_CLASS) | (number >= candidates[raw.example])
     if bad.any():
@@ -147,11 +153,12 @@ def _closed_votes(
     return replace(votes, candidates=candidates)
 
 
-def _positions(raw: RawVotes, number: Ints) -> Ints:
+def _positions(raw: RawVotes, number: Ints, salt: str) -> Ints:
     """`chosen` and `rejected` as the position of that answer in its pair, (M,)."""
     chosen, rejected = (
         np.array([value == name for value in raw.answer.values], dtype=bool)[raw.answer.codes]
         for name in ("chosen", "rejected")
     )
-    position = np.array([chosen_position(name) for name in raw.ids], dtype=np.int64)[raw.example]
+    positions = np.array([chosen_position(name, salt) for name in raw.ids], dtype=np.int64)
+    position = positions[raw.example]
     return np.where(chosen, position, np.where(rejected, 1 - position, number))

@@ -14,6 +14,7 @@ from steelyard.types.predictions import Interval as Interval
 from steelyard.types.predictions import ModelAnswers as ModelAnswers
 from steelyard.types.predictions import Predictions as Predictions
 from steelyard.types.questions import PAIR as PAIR
+from steelyard.types.questions import PairQuestion as PairQuestion
 from steelyard.types.questions import Question as Question
 from steelyard.types.questions import Split as Split
 from steelyard.types.questions import Task as Task

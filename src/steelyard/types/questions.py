@@ -10,13 +10,17 @@ PAIR = ("first", "second")
 """Names of the two answers of a preference question: their positions, which are random."""
 
 
-def chosen_position(name: str) -> int:
-    """Position of the chosen answer of a preference row, 0 or 1: a random bit made of its id.
+def chosen_position(name: str, salt: str) -> int:
+    """Position of the chosen answer of a preference row, 0 or 1: a random bit.
 
-    >>> [chosen_position(name) for name in ("a", "b", "c", "d", "e", "f")]
+    It is made of the row's id and of a salt that is kept with the truth: without the salt neither
+    ids nor the order of the rows tell which answer is the better one.
+
+    >>> [chosen_position(name, "salt") for name in ("a", "b", "c", "d", "e", "f")]
     [0, 0, 1, 1, 1, 0]
     """
-    return blake2b(b"pair " + name.encode(), digest_size=1).digest()[0] & 1
+    key = f"pair {len(salt)} {salt} {name}".encode()
+    return blake2b(key, digest_size=1).digest()[0] & 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +41,22 @@ class Question:
     context: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class PairQuestion(Question):
+    """Two texts that belong together, such as a question and a clause.
+
+    Attributes:
+        second: position in `text` where the second text starts; a line break stands before it.
+    """
+
+    second: int = 0
+
+    @property
+    def texts(self) -> tuple[str, str]:
+        """Both texts."""
+        return self.text[: self.second - 1], self.text[self.second :]
+
+
 @dataclass(frozen=True, eq=False)
 class Split:
     """N questions with their true answers.
@@ -45,21 +65,31 @@ class Split:
         questions: without their answers, so that truth is passed on only on purpose.
         truth: (N,), answer numbers of closed questions; all 0 for open ones.
         reference_texts: (N,), true texts of open questions; empty for closed ones.
+        salt: of the positions of preferred answers (`chosen_position`); empty for other tasks.
+        groups: (N,), rows of one name belong together; empty where the data names no groups.
+        slices: (N,), the part of the data that each row is reported with; or empty.
+        sets: (N,), the test set of each row; or empty where there is only one.
     """
 
     questions: tuple[Question, ...]
     truth: Ints
     reference_texts: tuple[str, ...] = ()
+    salt: str = ""
+    groups: tuple[str, ...] = ()
+    slices: tuple[str, ...] = ()
+    sets: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
         return f"<Split: {len(self.questions):,} questions with their true answers>"
 
     def __post_init__(self) -> None:
-        if self.reference_texts and len(self.reference_texts) != len(self.questions):
-            raise InputError(
-                f"`reference_texts` must have one text per question, {len(self.questions)}; "
-                f"got {len(self.reference_texts)}."
-            )
+        for name in ("reference_texts", "groups", "slices", "sets"):
+            texts = getattr(self, name)
+            if texts and len(texts) != len(self.questions):
+                raise InputError(
+                    f"`{name}` must have one text per question, {len(self.questions)}; "
+                    f"got {len(texts)}."
+                )
         if self.truth.shape != (len(self.questions),):
             raise InputError(
                 f"`truth` must have one answer per question, ({len(self.questions)},); "

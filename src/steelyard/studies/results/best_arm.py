@@ -6,19 +6,20 @@ from typing import Any
 
 import numpy as np
 
+from steelyard.data import take
+from steelyard.errors import InputError
 from steelyard.evaluation import (
     mean_interval,
     measure,
-    metric_facts,
     paired_difference,
     performance_gap_recovered,
 )
 from steelyard.evaluation.choice import choose_elsewhere, combine, halve
-from steelyard.studies.grading import grade
+from steelyard.studies.grading import bind_metric
 from steelyard.studies.results.json_numbers import numbers
 from steelyard.studies.results.scores import NO_FLOOR, StudyScores
 from steelyard.studies.training import CEILING
-from steelyard.types import Floats
+from steelyard.types import Floats, Ints
 
 NAIVE = "naive"
 
@@ -39,19 +40,17 @@ def best_of_arms(scores: StudyScores) -> dict[str, Any] | None:
     if not names:
         return None
     metric = study.metric_name
-    tables = [
-        [grade(scores.run, scores.test, s.answers, metric) for s in scores.students[n].values()]
-        for n in names
-    ]
+    tables = [[scores.table(s.answers, metric) for s in scores.students[n].values()] for n in names]
     halves = halve(scores.test_groups)
-    parts = [halves == half for half in (0, 1)]
+    parts = [np.flatnonzero(halves == half) for half in (0, 1)]
     on_halves = np.array(
         [[[_score(scores, table, part) for part in parts] for table in arm] for arm in tables]
     )
     first = scores.scores(metric, names[0])
     chosen = choose_elsewhere(on_halves, first.lower_is_better)
     answers = combine(tables, chosen, halves)
-    best = measure(study.metric, scores.truth, [[table] for table in answers], scores.resamples)
+    bound = scores.bound(metric)
+    best = measure(bound, scores.truth, [[table] for table in answers], scores.resamples)
     best = replace(best, items=scores.independent)
     gap = None
     if scores.has_floor:
@@ -69,5 +68,11 @@ def best_of_arms(scores: StudyScores) -> dict[str, Any] | None:
     }
 
 
-def _score(scores: StudyScores, table: Floats, part: Any) -> float:
-    return metric_facts(scores.run.study.metric).of(scores.truth[part], table[part])
+def _score(scores: StudyScores, table: Floats, part: Ints) -> float:
+    if not len(part):
+        return float("nan")
+    try:
+        metric = bind_metric(scores.run, scores.run.study.metric_name, take(scores.test, part))
+    except InputError:  # this half of the rows lacks a class that the metric names
+        return float("nan")
+    return float(metric.score(scores.truth[part], table[part], None)[0])

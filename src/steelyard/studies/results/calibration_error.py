@@ -26,7 +26,7 @@ def calibration_errors(scores: StudyScores) -> dict[str, Any]:
 
 
 def _of(scores: StudyScores, name: str) -> dict[str, float]:
-    probs = [student.predictions.probs for student in scores.students[name].values()]
+    probs = [student.predictions.probs[scores.rows] for student in scores.students[name].values()]
     seeds = [squared_calibration_error(scores.truth, p)[0] for p in probs]
     drawn = [squared_calibration_error(scores.truth, p, scores.resamples) for p in probs]
     limits = (-np.inf, 1.0)

@@ -8,21 +8,19 @@ from typing import Any
 
 import numpy as np
 
-from steelyard.errors import InputError
 from steelyard.store.store import fingerprint
 from steelyard.studies.executors import cores
 from steelyard.studies.results.best_arm import best_of_arms
-from steelyard.studies.results.calibration_error import (
-    NAME,
-    calibration_errors,
-    of_probabilities,
-)
 from steelyard.studies.results.comparisons import complete_comparisons
+from steelyard.studies.results.deception import deception
 from steelyard.studies.results.imitated import imitated
 from steelyard.studies.results.json_numbers import numbers
 from steelyard.studies.results.label_quality import estimators, quality_of, vote_quality
+from steelyard.studies.results.other_metrics import other_metrics
 from steelyard.studies.results.scores import StudyScores
 from steelyard.studies.results.seed_warnings import of_seeds
+from steelyard.studies.results.slices import slice_scores
+from steelyard.studies.results.test_sets import other_test_sets
 from steelyard.studies.results.warnings import of_language_models, of_the_study
 from steelyard.studies.results.yardsticks import yardsticks
 from steelyard.studies.run import Run
@@ -39,7 +37,7 @@ def collect(run: Run) -> dict[str, Any]:
     """
     study = run.study
     scores = StudyScores(run)
-    metrics, undefined = _other_metrics(scores)
+    metrics, undefined = other_metrics(scores)
     reliability = {kind: quality_of(run, kind) for kind in estimators(run)}
     results: dict[str, Any] = {
         "steelyard": version("steelyard"),
@@ -52,6 +50,10 @@ def collect(run: Run) -> dict[str, Any]:
         **yardsticks(scores),
         "arms": {arm.name: scores.arm(arm.name) for arm in study.all_arms},
         "metrics": metrics,
+        "further_metrics": list(study.named_metrics)[1:],
+        "test_sets": other_test_sets(scores),
+        "slices": slice_scores(scores),
+        "deception": deception(scores),
         "votes": vote_quality(run),
         "reliability": reliability,
         "curves": {name: _curve(trained) for name, trained in scores.first_seed().items()},
@@ -80,37 +82,22 @@ def environment() -> dict[str, Any]:
     }
 
 
-def _other_metrics(scores: StudyScores) -> tuple[dict[str, Any], list[str]]:
-    """Scores by every metric but the study's, and why some are not defined on these test rows."""
-    study = scores.run.study
-    if study.metrics == ("accuracy",):
-        return {}, ["Open answers have no classes: accuracy is the only metric."]
-    metrics, undefined = {}, []
-    for name in study.metrics:
-        if name != study.metric_name:
-            try:
-                metrics[name] = of_probabilities(name, scores.other(name))
-            except InputError as error:
-                undefined.append(f"No {name}: {error}")
-    if "ece" in study.metrics:
-        metrics[NAME] = calibration_errors(scores)
-    return metrics, undefined
-
-
 def _data(run: Run, scores: StudyScores) -> dict[str, Any]:
     task, leaks = run.splits(run.study.seed_list[0])
-    counts = np.bincount(task.test.truth, minlength=task.num_classes)[: task.num_classes]
+    test = scores.test
+    counts = np.bincount(test.truth, minlength=task.num_classes)[: task.num_classes]
     ceilings = scores.students[CEILING].values()
     truncated = max(trained.record.get("truncated", 0) for trained in ceilings)
     return {
         "name": run.source.name,
         "weak_train": len(task.weak_train.truth),
         "strong_train": len(task.strong_train.truth),
-        "test": len(task.test.truth),
+        "test": len(test.truth),
+        "test_set": scores.test_sets[0] if scores.test_sets else None,
         "test_groups": scores.independent,
-        "test_rows": fingerprint((task.test.ids, task.test.truth.tolist())),
+        "test_rows": fingerprint((test.ids, test.truth.tolist())),
         "classes": list(task.classes),
-        "test_class_shares": numbers(counts / len(task.test.truth)),
+        "test_class_shares": numbers(counts / len(test.truth)),
         "leaks": {
             "exact": sum(leak.similarity == 1.0 for leak in leaks),
             "near": sum(leak.similarity < 1.0 for leak in leaks),
@@ -119,6 +106,7 @@ def _data(run: Run, scores: StudyScores) -> dict[str, Any]:
         },
         "truncated": {"strong_train": truncated},
         "dropped": run.source.dropped,
+        "contradictory": run.source.contradictory,
     }
 
 

@@ -7,7 +7,7 @@ import numpy as np
 
 from steelyard.evaluation.imitation import imitation
 from steelyard.prompts import canonical
-from steelyard.studies.grading import Answers, ensemble_answers, grade
+from steelyard.studies.grading import Answers, ensemble_answers
 from steelyard.studies.results.json_numbers import mean
 from steelyard.studies.results.scores import StudyScores
 from steelyard.types import Ints
@@ -39,14 +39,14 @@ def _numbered(scores: StudyScores, student: Answers, teacher: Answers) -> tuple[
     """Both answers as numbers: the true one has the number of the truth, -1 is no answer."""
     if not isinstance(student, tuple) and not isinstance(teacher, tuple):
         size = scores.run.task(scores.seeds[0]).num_classes
-        return _best(student, size), _best(teacher, size)
+        return _best(student[scores.rows], size), _best(teacher[scores.rows], size)
     texts, numbers = [student, teacher], []
     seen: list[dict[str, int]] = [{} for _ in scores.truth]
     for answers in texts:
-        table = grade(scores.run, scores.test, answers, "accuracy")
+        table = scores.table(answers, "accuracy")
         right = table.argmax(axis=1) == scores.truth
         row = np.zeros(len(right), dtype=np.int64)
-        for i, answer in enumerate(answers):
+        for i, answer in enumerate(answers[r] for r in scores.rows.tolist()):
             if not isinstance(answer, str):  # unreadable, or several that are tied
                 row[i] = -1
             elif right[i]:

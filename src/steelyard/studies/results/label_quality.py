@@ -1,17 +1,26 @@
 """How good the weak labels are: votes and reliability against the hidden truth."""
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
 import numpy as np
 
 from steelyard.evaluation import score_quality
+from steelyard.evaluation.label_intervals import (
+    intervals_of_labels,
+    label_accuracy,
+    label_interval,
+    resample_both,
+)
+from steelyard.studies.arms import Arm
 from steelyard.studies.results.json_numbers import mean
 from steelyard.studies.run import Run
-from steelyard.studies.selecting import selected_labels
+from steelyard.studies.selecting import select_labels, selected_labels
 from steelyard.studies.single_supervisors import arm_votes
 from steelyard.studies.votes import collect_votes, true_answers
 from steelyard.types import ABSTAIN, Floats, Votes, rows_of
+from steelyard.types.arrays import expected_hits
 
 
 def vote_quality(run: Run) -> dict[str, Any]:
@@ -85,8 +94,8 @@ def estimators(run: Run) -> dict[str, Any]:
 def quality_of(run: Run, kind: str) -> dict[str, Any]:
     """Does the score rank right labels first? Examples of all seeds, judged together."""
     arm = estimators(run)[kind]
-    scores, rights = [], []
-    for seed in run.study.seed_list:
+    scores, rights, groups, seeds = [], [], [], []
+    for number, seed in enumerate(run.study.seed_list):
         reliability = selected_labels(run, seed, arm).reliability
         votes, split = arm_votes(run, seed, arm).strong_train, run.task(seed).strong_train
         answered = votes.answered
@@ -94,14 +103,42 @@ def quality_of(run: Run, kind: str) -> dict[str, Any]:
         labels = _labels(votes, reliability.posterior)
         scores.append(reliability.score[answered])
         rights.append((labels == true_answers(run, seed, votes)[rows])[answered])
-    quality = score_quality(np.concatenate(scores), np.concatenate(rights))
+        groups += [run.train_groups[name] for name in np.array(reliability.ids)[answered].tolist()]
+        seeds += [number] * int(answered.sum())
+    score, right = np.concatenate(scores), np.concatenate(rights)
+    quality = score_quality(score, right)
+    spans = intervals_of_labels(score, right.astype(float), np.array(groups), np.array(seeds))
     return {
+        "intervals": {name: span and asdict(span) for name, span in spans.items()},
         "auroc": quality.auroc,
         "aurc": quality.aurc,
         "ece": quality.ece,
         "bins": [asdict(part) for part in quality.bins],
         "risk_coverage": [[point.coverage, point.risk] for point in quality.risk_coverage],
     }
+
+
+def arm_labels(run: Run, arm: Arm, seeds: Sequence[int]) -> dict[str, float] | None:
+    """Share of right labels among those that an arm trains on, with its interval over both.
+
+    Args:
+        run: the study.
+        arm: whose labels.
+        seeds: in which it was trained.
+    """
+    rights, groups, numbers = [], [], []
+    for number, seed in enumerate(seeds):
+        selection, _ = select_labels(run, seed, arm)
+        votes, ids = arm_votes(run, seed, arm).strong_train, run.task(seed).strong_train.ids
+        kept = selection.weights > 0
+        rights.append(expected_hits(true_answers(run, seed, votes), selection.targets)[kept])
+        groups += [run.train_groups[name] for name in np.array(ids)[kept].tolist()]
+        numbers += [number] * int(kept.sum())
+    if not groups:
+        return None
+    drawn = resample_both(np.array(groups), np.array(numbers))
+    span = label_interval(label_accuracy(np.concatenate(rights)), drawn)
+    return None if span is None else asdict(span)
 
 
 def _labels(votes: Votes, posterior: Floats) -> Any:

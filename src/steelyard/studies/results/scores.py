@@ -1,17 +1,17 @@
 """Floor, arms and ceiling, measured on the same test items: scores, intervals, PGR."""
 
 from collections.abc import Sequence
+from copy import copy
 from dataclasses import asdict, replace
 from typing import Any
 
 import numpy as np
 
-from steelyard.data import group_keys
+from steelyard.data import row_groups, take
 from steelyard.evaluation import (
-    PAIR_METRICS,
     SLOT_METRICS,
+    MetricFacts,
     Scores,
-    detect_errors,
     draw_resamples,
     find_metric,
     mean_interval,
@@ -19,16 +19,18 @@ from steelyard.evaluation import (
     paired_difference,
     performance_gap_recovered,
 )
-from steelyard.studies.grading import agreement, grade
+from steelyard.studies.grading import Answers, agreement, bind_metric, grade
 from steelyard.studies.reference_names import GOLD_ONLY
-from steelyard.studies.results.json_numbers import mean, numbers
+from steelyard.studies.results.json_numbers import numbers
+from steelyard.studies.results.label_quality import arm_labels
 from steelyard.studies.results.supervisor_rows import ENSEMBLE, FLOOR, TEACHER, supervisor_rows
+from steelyard.studies.results.uncertainty import uncertainty
 from steelyard.studies.run import Run
 from steelyard.studies.selecting import select_labels
 from steelyard.studies.single_supervisors import arm_votes
 from steelyard.studies.training import CEILING, TrainedStudent, train_student, why_untrained
 from steelyard.studies.votes import collect_votes, true_answers
-from steelyard.types import Selection, Votes
+from steelyard.types import Floats, Ints, Selection, Votes
 from steelyard.types.arrays import expected_hits, leaders
 
 EMPTY = (*("rows", "kept", "steps", "label_accuracy", "label_f1", "agreement", "preference"),)
@@ -54,17 +56,51 @@ class StudyScores:
             name: {i: train_student(run, self.seeds[i], name) for i in self.trained(name)}
             for name in names
         }
-        self.test = run.task(self.seeds[0]).test
+        self.whole = run.task(self.seeds[0]).test
+        self.votes = [collect_votes(run, seed).test for seed in self.seeds]
+        self.supervisors = supervisor_rows(run) if all(len(v.answer) for v in self.votes) else {}
+        self.test_sets = tuple(dict.fromkeys(self.whole.sets))
+        self._look_at(self._rows_of(self.test_sets[0]) if self.test_sets else None)
+
+    def _rows_of(self, test_set: str) -> Ints:
+        return np.flatnonzero(np.array(self.whole.sets) == test_set)
+
+    def _look_at(self, rows: Ints | None) -> None:
+        """Measure on these rows of the test split from now on, or on all."""
+        self.rows = np.arange(len(self.whole.truth)) if rows is None else rows
+        self.test = self.whole if rows is None else take(self.whole, rows)
         self.truth = self.test.truth
-        keys = np.array(group_keys(self.test.questions))
-        self.test_groups = np.unique(keys, return_inverse=True)[1].astype(np.int64)
-        self.independent = len(set(keys))
-        alone = self.independent == len(keys)
-        self.resamples = draw_resamples(len(keys), groups=None if alone else self.test_groups)
-        votes = [collect_votes(run, seed).test for seed in self.seeds]
-        self.has_floor = all(len(v.answer) > 0 for v in votes)
-        self.supervisors = supervisor_rows(run) if self.has_floor else {}
+        self.test_groups = row_groups(self.test)
+        self.independent = len(np.unique(self.test_groups))
+        alone = self.independent == len(self.rows)
+        self.resamples = draw_resamples(len(self.rows), groups=None if alone else self.test_groups)
+        asked = [np.isin(v.example, self.rows).any() for v in self.votes]
+        self.has_floor = bool(self.supervisors) and all(asked)
         self._measured: dict[tuple[str, str], Scores] = {}
+
+    def of_test_set(self, name: str) -> "StudyScores":
+        """The same models on another test set."""
+        other = copy(self)
+        other._look_at(self._rows_of(name))
+        return other
+
+    def of_slice(self, rows: Ints) -> "StudyScores":
+        """The same models and resamples on some of these rows, (M,) positions in them."""
+        part = copy(self)
+        part.rows, part.test = self.rows[rows], take(self.test, rows)
+        part.truth, part.test_groups = self.truth[rows], self.test_groups[rows]
+        part.independent = len(np.unique(part.test_groups))
+        part.resamples = self.resamples[:, rows]
+        part._measured = {}
+        return part
+
+    def bound(self, metric: str) -> MetricFacts:
+        """A metric for these test rows; see `bind_metric`."""
+        return bind_metric(self.run, metric, self.test)
+
+    def table(self, answers: Answers, metric: str) -> Floats:
+        """Answers to these test rows as the metric takes them, (N, K)."""
+        return grade(self.run, self.whole, answers, metric)[self.rows]
 
     def trained(self, *names: str) -> list[int]:
         """Positions of the seeds in which all these models were trained."""
@@ -77,12 +113,9 @@ class StudyScores:
             answers = self.supervisors.get(name)
             if answers is None:
                 answers = [[student.answers] for student in self.students[name].values()]
-            probs = [
-                [grade(self.run, self.test, texts, metric) for texts in seed] for seed in answers
-            ]
-            study = self.run.study
-            measured = study.metric if metric == study.metric_name else metric
-            score = measure(measured, self.truth, probs, self.resamples)
+            bound = self.bound(metric)
+            probs = [[self.table(texts, metric) for texts in seed] for seed in answers]
+            score = measure(bound, self.truth, probs, self.resamples)
             self._measured[metric, name] = replace(score, items=self.independent)
         scores = self._measured[metric, name]
         trained = self.trained(name)
@@ -121,7 +154,8 @@ class StudyScores:
             "vs_majority": self._against(metric, name, "majority"),
             "vs_gold_only": self._against(metric, name, GOLD_ONLY),
             "vs_control": self._against_control(metric, name),
-            "uncertainty": self._uncertainty(name),
+            "label_accuracy": arm_labels(self.run, arm, [self.seeds[i] for i in trained]),
+            "uncertainty": uncertainty(self, name),
             "seeds": [
                 {
                     "seed": seed,
@@ -158,43 +192,6 @@ class StudyScores:
                 return {"control": control.name, **difference} if difference else None
         return None
 
-    def _uncertainty(self, name: str) -> dict[str, Any] | None:
-        """Mean uncertainty of the student and its AUROC for finding errors, means over the seeds.
-
-        None for open answers, which have no class probabilities.
-        """
-        if not self.run.task(self.seeds[0]).classes or not self.students[name]:
-            return None
-        seeds = [
-            detect_errors(student.predictions.probs, student.uncertainty, self.truth)
-            for student in self.students[name].values()
-        ]
-        return {
-            measure: {
-                "mean": mean([seed[measure].mean for seed in seeds]),
-                "auroc": mean([x for seed in seeds if (x := seed[measure].auroc) is not None]),
-            }
-            for measure in seeds[0]
-        }
-
-    def other(self, metric: str) -> dict[str, Any]:
-        """Floor, arms and ceiling by another metric; no PGR where the units differ."""
-        names = [arm.name for arm in self.run.study.all_arms]
-        of_pairs = metric in PAIR_METRICS
-        gaps = {name: None if of_pairs else self.gap(metric, name) for name in names}
-        return {
-            "weak": None if of_pairs else self.floor(metric),
-            "ceiling": self.score(metric, CEILING),
-            "arms": {
-                n: asdict(mean_interval(self.scores(metric, n))) if self.students[n] else None
-                for n in names
-            },
-            "pgr": {
-                n: None if g is None or g.interval is None else asdict(g.interval)
-                for n, g in gaps.items()
-            },
-        }
-
     def first_seed(self) -> dict[str, TrainedStudent]:
         """Each model in the first seed in which it was trained."""
         return {name: next(iter(t.values())) for name, t in self.students.items() if t}
@@ -227,7 +224,7 @@ class StudyScores:
         kept = selection.weights > 0
         votes = arm_votes(self.run, seed, arm).strong_train
         right = expected_hits(true_answers(self.run, seed, votes), selection.targets)[kept]
-        agreed = agreement(self.run, seed, student.answers) if self.has_floor else None
+        agreed = agreement(self.run, seed, student.answers, self.rows) if self.has_floor else None
         record = {
             "rows": student.record["kept"],
             "kept": student.record["kept"] / student.record["rows"],

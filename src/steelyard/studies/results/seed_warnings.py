@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from steelyard.evaluation import PAIR_METRICS, measure
+from steelyard.evaluation import PAIR_METRICS, TaskMetric, measure
 from steelyard.evaluation.collapse import collapsed_seeds
 from steelyard.studies.results.scores import StudyScores
 from steelyard.types import one_hot
@@ -11,7 +11,7 @@ from steelyard.types import one_hot
 def of_seeds(scores: StudyScores) -> list[str]:
     """A sentence for each student that learned next to nothing in some of its seeds."""
     messages = []
-    metric = scores.run.study.metric_name
+    metric = _metric(scores)
     if metric in PAIR_METRICS:
         return []  # rewards have no level of chance
     for name, by_seed in scores.students.items():
@@ -35,15 +35,21 @@ def of_seeds(scores: StudyScores) -> list[str]:
     return messages
 
 
+def _metric(scores: StudyScores) -> str:
+    """The study's metric, or accuracy where one constant answer may be perfect, as for recall."""
+    study = scores.run.study
+    return "accuracy" if isinstance(study.metric, TaskMetric) else study.metric_name
+
+
 def _chance(scores: StudyScores, closed: bool) -> float:
     """Score of the best constant answer; of open answers, of no answer."""
     if not closed:
         return 0.0
-    study, size = scores.run.study, scores.run.task(scores.seeds[0]).num_classes
-    sign = -1.0 if scores.scores(study.metric_name, "ceiling").lower_is_better else 1.0
+    size, metric = scores.run.task(scores.seeds[0]).num_classes, scores.bound(_metric(scores))
+    sign = -1.0 if metric.lower_is_better else 1.0
     none = np.ones((1, len(scores.truth)))
     values = [
-        measure(study.metric, scores.truth, [[one_hot(np.full_like(scores.truth, k), size)]], none)
+        measure(metric, scores.truth, [[one_hot(np.full_like(scores.truth, k), size)]], none)
         for k in range(size)
     ]
     return sign * max(sign * value.value for value in values)

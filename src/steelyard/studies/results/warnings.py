@@ -22,7 +22,13 @@ def of_the_study(run: Run, results: dict[str, Any]) -> list[str]:
         messages.append(f"{duplicates} (first seed): {action}")
     dropped = [f"{count} ({why})" for why, count in results["data"]["dropped"].items() if count]
     if dropped:
-        messages.append(f"Pairs without a usable preference were dropped: {', '.join(dropped)}.")
+        messages.append(f"Rows were dropped: {', '.join(dropped)}.")
+    contradictory = results["data"]["contradictory"]
+    if contradictory and run.study.data.contradictions == "keep":
+        messages.append(
+            f"{counted(contradictory, 'text')} with several labels in one file: kept; "
+            "`data.contradictions: drop` or `majority` resolves them."
+        )
     seeds = len(run.study.seed_list)
     if seeds < 5:
         messages.append(
