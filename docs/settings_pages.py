@@ -117,11 +117,12 @@ How language models are asked, as supervisors and as students. What a reply may 
 
 {note}
 
-Settings that several supervisors and students share. Large language models: weights that are not trained
-keep the type of their checkpoint (`dtype`), are loaded once per process, in 4 or 8 bits with `quantization`
-(`pip install 'steelyard[quantize]'`), and over several GPUs with `device_map: auto` and `--workers 1`;
-`gradient_checkpointing` and `token_budget` bound the memory of training, and a step that runs out of memory is
-repeated in smaller passes. With several `--workers` each has its own GPU.""",
+Settings that several supervisors and students share. Large language models: weights that are not
+trained keep the type of their checkpoint (`dtype`), are loaded once per process, in 4 or 8 bits
+with `quantization` (`pip install 'steelyard[quantize]'`), and over several GPUs with
+`device_map: auto` and `--workers 1`; `gradient_checkpointing` and `token_budget` bound the memory
+of training, and a step that runs out of it is repeated in smaller passes. With several `--workers`
+each has its own GPU.""",
 }
 
 

@@ -106,8 +106,8 @@ def test_the_card_has_the_exact_prompt(half: str, tmp_path: Path) -> None:
     assert written == {"prompt": "Film: {text}\nIt is", "answer": " good", "message": None}
 
 
-@pytest.mark.parametrize("chat", ["auto", False])
-def test_plain_transformers_answers_as_taught(chat: Any, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("chat", "layers"), [("auto", None), (False, 4)])
+def test_plain_transformers_answers_as_taught(chat: Any, layers: Any, tmp_path: Path) -> None:
     """A real chat model that is taught two classes, saved by the command and loaded without us:
     behind the card's prompt its logits of " good" and " bad" have our probabilities."""
     from transformers import AutoModelForCausalLM, AutoTokenizer
@@ -118,7 +118,7 @@ def test_plain_transformers_answers_as_taught(chat: Any, tmp_path: Path) -> None
         (tmp_path / f"{name}.jsonl").write_text("\n".join(map(json.dumps, content)))
     settings = {
         **{"kind": "language_model", "model": real_llm(), "chat": chat, "system": "Be brief."},
-        **{"epochs": 1, "learning_rate": 1e-3, "precision": "fp32"},
+        **{"epochs": 1, "learning_rate": 1e-3, "precision": "fp32", "layers": layers},
     }
     folder = tmp_path / "m"
     paths = (tmp_path / "data.jsonl", str(tmp_path / "labels.jsonl"))

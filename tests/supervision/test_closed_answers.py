@@ -111,6 +111,27 @@ def test_with_truth_the_most_accurate_convention_is_taken() -> None:
     assert fixed.convention.normalise == "sum"
 
 
+@pytest.mark.parametrize(("gained", "lost", "answer"), [(6, 4, "cloze"), (9, 1, "letter")])
+def test_a_lead_within_its_standard_error_does_not_count(
+    gained: int, lost: int, answer: str
+) -> None:
+    """40 rows, on `gained` of which the letters alone are right, on `lost` the cloze alone. Leads
+    of 2 and 8 rows; their standard errors are sqrt(10 / 40 - (2 / 40) ** 2) / sqrt(40) = 0.079 and
+    sqrt(10 / 40 - (8 / 40) ** 2) / sqrt(40) = 0.072, that is 3.1 and 2.9 rows."""
+    right = [-1.0, -2.0]
+    wrong = right[::-1]
+    both = [right] * (40 - gained - lost)
+    cloze = scores([wrong] * gained + [right] * lost + both)
+    letters = scores([right] * gained + [wrong] * lost + both)
+    choice = choose_convention(
+        "multiple_choice",
+        {("cloze", False): cloze, ("letter", False): letters},
+        lambda one: (one.normalise, one.calibrate) == ("sum", "none"),
+        np.zeros(40, dtype=np.int64),
+    )
+    assert choice.convention.answer == answer
+
+
 def test_without_truth_one_sided_conventions_are_passed_over() -> None:
     """Texts say class 0 for all but their means; after centring they do not."""
     rng = np.random.default_rng(0)

@@ -14,12 +14,12 @@ from steelyard.prompts.option_orders import draw_seed, num_orders, order_of
 from steelyard.prompts.paraphrases import read_paraphrases
 from steelyard.prompts.parse_answer import AnswerFormat
 from steelyard.prompts.prompted_question import PromptedQuestion
+from steelyard.prompts.shown_answers import either, listed_options, set_off
 from steelyard.prompts.templates import UNCHANGED, PromptTemplate, default_templates, fill
 from steelyard.types import Question
 from steelyard.types.task_kinds import KINDS
 
 Answer: TypeAlias = Literal["letter", "text", "cloze", "auto"]
-LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 
 class PromptSettings(BaseModel):
@@ -221,9 +221,9 @@ class PromptSettings(BaseModel):
         order = (*order[turn:], *order[:turn]) or tuple(range(len(names)))
         tags = tags_of(template.template)
         shown = tuple(" ".join(escape_tokens(name, tags=tags).split()) for name in names)
-        options, answers = self._listed(shown, order, kind)
-        either = _either([answers[c].strip() for c in order])
-        prompt, span = fill(template, escape_tokens(item, tags=tags), options, either)
+        options, answers = listed_options(shown, order, lettered=self._lettered(kind))
+        alternatives = either([answers[c].strip() for c in order])
+        prompt, span = fill(template, escape_tokens(item, tags=tags), options, alternatives)
         if self._follows(kind):
             answers = tuple(set_off(prompt, escape_tokens(text)) for text in names)
         return PromptedQuestion(
@@ -276,29 +276,3 @@ class PromptSettings(BaseModel):
         count = min(num_orders(size), self._orders)
         cycle = variant // math.lcm(styles, count)
         return order_of(seed, question.id, size, (variant + cycle) % count)
-
-    def _listed(
-        self, shown: tuple[str, ...], order: tuple[int, ...], kind: str
-    ) -> tuple[str, tuple[str, ...]]:
-        """The text of `{options}`, and the answer of each candidate."""
-        if not self._lettered(kind):
-            return "\n".join(f"- {shown[c]}" for c in order), tuple(f" {text}" for text in shown)
-        marks = LETTERS if len(shown) <= len(LETTERS) else tuple(map(str, range(1, len(shown) + 1)))
-        mark = dict(zip(order, marks, strict=False))
-        lines = [f"{mark[c]}. {shown[c]}" for c in order]
-        return "\n".join(lines), tuple(f" {mark[c]}" for c in range(len(shown)))
-
-
-def set_off(prompt: str, answer: str) -> str:
-    """The answer as the continuation of the prompt: after a space, unless one of the two has it.
-
-    >>> set_off("Why?", "Because."), set_off("Why?\\n", "Because.")
-    (' Because.', 'Because.')
-    """
-    joined = not prompt or prompt[-1].isspace() or answer[:1].isspace()
-    return answer if joined else f" {answer}"
-
-
-def _either(names: Sequence[str]) -> str:
-    """ "A, B or C" """
-    return " or ".join(filter(None, [", ".join(names[:-1]), *names[-1:]]))

@@ -7,7 +7,7 @@ from pydantic import Field
 
 from steelyard.objectives import CROSS_ENTROPY, Objective
 from steelyard.student.finetuned import Chooser, Classifier
-from steelyard.student.language_model import LanguageModelStudent, TrainedLanguageModel
+from steelyard.student.language_model import LanguageModelStudent
 from steelyard.student.preference import PreferenceStudent, TrainedPreferenceStudent
 from steelyard.student.probe import Probe, TrainedProbe
 from steelyard.student.protocol import (
@@ -19,6 +19,7 @@ from steelyard.student.protocol import (
     TrainingOptions,
     UntrainedStudent,
 )
+from steelyard.student.trained_language_model import TrainedLanguageModel
 
 StudentSettings: TypeAlias = Annotated[
     Classifier | Chooser | Probe | LanguageModelStudent | PreferenceStudent,

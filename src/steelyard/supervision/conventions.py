@@ -62,8 +62,9 @@ def choose_convention(
 ) -> Choice:
     """The way for a model and a task.
 
-    With the truth it is the most accurate one, the first of equal ones in the order of the rule.
-    Without it is the first, in that order, whose answers follow neither a position nor one class.
+    With the truth it is the first in the order of the rule that is as accurate as the best one,
+    within the standard error of their difference: a few dozen rows say no more. Without it is the
+    first whose answers follow neither a position nor one class.
     The order of the rule: for classes, listed texts with a mean over the batch; for options the
     cloze, in plain text, by the sum where the options are short (8 tokens on average), else per
     byte; letters last.
@@ -104,11 +105,11 @@ def _by_truth(
             first = max(group, key=lambda way: right[way])
             others.append(f"{first}: {right[first]:.3f}")
     plain = f"; others at best: {'; '.join(others)}" if others else ""
-    return Choice(
-        best,
-        f"within a standard error of the most accurate on {len(truth)} labelled rows, and the "
-        f"first by rule, {right[best]:.3f}{plain}",
+    reason = (
+        f"the first by rule within a standard error of the most accurate on {len(truth)} labelled "
+        f"rows, {right[best]:.3f}"
     )
+    return Choice(best, reason + plain)
 
 
 def _is_as_good(hits: Floats, best: Floats) -> bool:

@@ -20,7 +20,7 @@ from steelyard.objectives.chunks import in_chunks
 from steelyard.objectives.dpo import answer_log_probs
 from steelyard.objectives.tokens import xent
 from steelyard.prompts import PromptedQuestion
-from steelyard.prompts.settings import set_off
+from steelyard.prompts.shown_answers import set_off
 from steelyard.types import Floats, Question
 
 Pairs: TypeAlias = Sequence[Question | PromptedQuestion]
