@@ -30,7 +30,7 @@ model, tokenizer = Model.from_pretrained("{folder}"), Tokenizer.from_pretrained(
 
 @dataclass(frozen=True)
 class PromptText:
-    """A prompt with {placeholders}, as a language model was taught it."""
+    """A prompt with {placeholders}, as a language model was trained on it."""
 
     prompt: str  # the exact text before an answer
     answer: str  # one such answer
@@ -95,7 +95,7 @@ def _prompt(prompt: PromptText) -> str:
         f"`{prompt.answer}`) and the end token.\n\n````text\n{prompt.prompt}\n````"
     )
     if prompt.message is None:
-        return f"{text}\n\nThere is no chat template: it was taught plain text."
+        return f"{text}\n\nThere is no chat template: its prompts are plain text."
     return (
         f"{text}\n\nThe chat template in this folder makes it of this user message:\n\n"
         f"````text\n{prompt.message}\n````"

@@ -138,8 +138,8 @@ class TrainedLanguageModel(Completer):
     def save(
         self, folder: Path, weights: SavedWeights = "merged", base: PretrainedLm | None = None
     ) -> None:
-        """As `Completer.save`; the saved chat template is the one in which it was taught."""
-        tokenizer = self.settings.format_of(self.tokenizer).taught_tokenizer(self.tokenizer)
+        """As `Completer.save`; the saved chat template is that of its training prompts."""
+        tokenizer = self.settings.format_of(self.tokenizer).trained_tokenizer(self.tokenizer)
         save_lm(self.model, tokenizer, folder, weights, base)
 
     def _generate(

@@ -130,7 +130,7 @@ def test_the_saved_template_writes_what_was_taught(name: str, system: str) -> No
     words = chatty(TEMPLATES[name])
     style = PromptFormat(True, system)
     (framed,) = style.apply(words, [asked()])
-    taught = style.taught_tokenizer(words)
+    taught = style.trained_tokenizer(words)
     turns = [{"role": "user", "content": asked().prompt}]
     assert framed.whole == taught.apply_chat_template(
         turns, tokenize=False, add_generation_prompt=True
@@ -138,7 +138,7 @@ def test_the_saved_template_writes_what_was_taught(name: str, system: str) -> No
     assert style.apply(taught, [asked()])[0] == framed  # and so is it asked again
     assert (taught.chat_template == words.chat_template) == (not system and name in KEPT)
     assert words.chat_template == TEMPLATES[name]
-    assert PromptFormat(False, system).taught_tokenizer(words).chat_template is None
+    assert PromptFormat(False, system).trained_tokenizer(words).chat_template is None
 
 
 def test_thoughts_are_read_past() -> None:

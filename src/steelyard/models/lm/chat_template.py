@@ -58,8 +58,8 @@ def chat_frame(tokenizer: Any, system: str, shots: Shots, *, written: bool) -> t
         raise _unusable(tokenizer, str(error)) from error
 
 
-def taught_template(tokenizer: Any, system: str) -> str:
-    """A chat template that writes what stands around the prompts of a model that was taught.
+def trained_template(tokenizer: Any, system: str) -> str:
+    """A chat template that writes what stands around the prompts of a trained model.
 
     The tokenizer's own, if it makes the same of a user message alone; else one of this frame.
 

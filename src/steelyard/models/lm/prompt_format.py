@@ -11,7 +11,7 @@ from steelyard.models.lm.chat_template import (
     Shots,
     chat_frame,
     control_tokens,
-    taught_template,
+    trained_template,
 )
 from steelyard.prompts import PromptedQuestion, PromptTemplate
 from steelyard.prompts.escaping import TURNS, escape_tokens
@@ -52,11 +52,11 @@ class PromptFormat:
                 framed.append(replace(question, before=before))
         return framed
 
-    def taught_tokenizer(self, tokenizer: Any) -> Any:
-        """A copy whose chat template is what a model was taught in; none after plain text."""
-        taught = copy.copy(tokenizer)
-        taught.chat_template = taught_template(tokenizer, self.system) if self.chat else None
-        return taught
+    def trained_tokenizer(self, tokenizer: Any) -> Any:
+        """A copy with the chat template of the training prompts; without if they are plain text."""
+        trained = copy.copy(tokenizer)
+        trained.chat_template = trained_template(tokenizer, self.system) if self.chat else None
+        return trained
 
 
 def uses_chat(tokenizer: Any, chat: Chat, model: str) -> bool:
