@@ -42,6 +42,14 @@ def study(
             "many are worth as much as the weak ones (`gold_curve` of the study sets others).",
         ),
     ] = False,
+    recommend: Annotated[
+        bool,
+        typer.Option(
+            "--recommend",
+            help="Also recommend an arm, from the rows of weak_train (each held out once) and past "
+            "studies alone, as somebody must choose who has no other truth.",
+        ),
+    ] = False,
 ) -> None:
     """Run a study, or resume it: train every method, its controls and the ceiling, and report."""
     if executor not in EXECUTORS:
@@ -50,6 +58,8 @@ def study(
         from steelyard.studies.reference_names import CURVE_ROWS
 
         set_ = [f"gold_curve={list(CURVE_ROWS)}", *set_]
+    if recommend:
+        set_ = ["recommend=true", *set_]
     options = [part for entry in set_ for part in ("--set", entry)]
     options += [] if executor == "local" else ["--executor", executor]
     run_study(study, out, ["study", str(study), *options], set_, executor, workers)
