@@ -42,6 +42,14 @@ def study(
             "many are worth as much as the weak ones (`gold_curve` of the study sets others).",
         ),
     ] = False,
+    recommend: Annotated[
+        bool,
+        typer.Option(
+            "--recommend",
+            help="Also recommend an arm, from the rows of weak_train (each held out once) and past "
+            "studies alone, as somebody must choose who has no other truth.",
+        ),
+    ] = False,
     dry_run: Annotated[
         bool,
         typer.Option(
@@ -57,6 +65,8 @@ def study(
         from steelyard.studies.reference_names import CURVE_ROWS
 
         set_ = [f"gold_curve={list(CURVE_ROWS)}", *set_]
+    if recommend:
+        set_ = ["recommend=true", *set_]
     if dry_run:
         from steelyard.studies.study import planned
 

@@ -10,6 +10,7 @@ from steelyard.report import task_tables as tasks
 from steelyard.report.formats import Results, plain
 from steelyard.report.glossary import GLOSSARY
 from steelyard.report.gold_curve import gold_grid
+from steelyard.report.recommendation import recommendation_grid
 from steelyard.report.study_sentences import study_headline, study_notes
 from steelyard.report.study_tables import Grid
 from steelyard.report.tables import HEADER, cells, reasons, summary_rows
@@ -24,6 +25,7 @@ def study_markdown(results: Results) -> str:
         *_section("Warnings", _items(results.get("warnings") or ())),
         *_section("What was run", escape_markdown(tables.run_sentence(results))),
         *_section("Scores", _scores(results), _reasons(results)),
+        *_section("Recommendation", _table(recommendation_grid(results))),
         *_section(
             "PGR by metric",
             _table(tasks.pgr_by_metric_grid(results)),

@@ -8,6 +8,7 @@ from steelyard.report import label_tables, study_statistics, study_tables, task_
 from steelyard.report.formats import Results, plain
 from steelyard.report.glossary import GLOSSARY
 from steelyard.report.gold_curve import gold_grid
+from steelyard.report.recommendation import recommendation_grid
 from steelyard.report.study_figures import study_figures
 from steelyard.report.study_sentences import best_arm, study_headline, study_notes
 from steelyard.report.tables import GROUPS, HEADER, Row, cells, reasons, summary_rows
@@ -36,6 +37,7 @@ def study_page(results: Results) -> str:
         figures=study_figures(results),
         tables=study_tables,
         gold=gold_grid(results),
+        recommended=recommendation_grid(results),
         statistics=study_statistics,
         tasks=task_tables,
         label_tables=label_tables,

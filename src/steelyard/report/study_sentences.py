@@ -13,6 +13,7 @@ from steelyard.report.formats import (
     plain,
 )
 from steelyard.report.gold_curve import gold_sentence
+from steelyard.report.recommendation import recommendation_reasons, recommendation_sentence
 from steelyard.report.tables import Row, summary_rows
 
 FEW_SEEDS = 3  # with fewer, the spread between seeds is hardly estimated
@@ -27,7 +28,12 @@ class Note:
 
 
 def study_headline(results: Results) -> str:
-    """One sentence: how much of the gap the best arm recovers, or why that is not known."""
+    """One sentence: the recommended arm, or how much of the gap the best arm recovers."""
+    return recommendation_sentence(results) or gap_sentence(results)
+
+
+def gap_sentence(results: Results) -> str:
+    """How much of the gap the best arm recovers, or why that is not known."""
     best = best_arm(results)
     if best is None:
         return "The study has no arm with a score other than naive."
@@ -73,6 +79,7 @@ def study_notes(results: Results) -> list[Note]:
     if best is None:
         return []
     candidates = [
+        *_about_recommendation(results),
         _about_gold(results, best),
         _about_gold_curve(results, best),
         _about_zero(results),
@@ -82,6 +89,15 @@ def study_notes(results: Results) -> list[Note]:
         _about_seeds(results),
     ]
     return [note for note in candidates if note is not None]
+
+
+def _about_recommendation(results: Results) -> list[Note]:
+    """Reasons of the recommendation, and what the truth of the test rows says."""
+    reasons = recommendation_reasons(results)
+    if not reasons:
+        return []
+    notes = [Note(reasons, not results["recommendation"]["arm"])]
+    return [*notes, Note(gap_sentence(results))] if recommendation_sentence(results) else notes
 
 
 def best_arm(results: Results) -> Row | None:

@@ -31,6 +31,10 @@ from steelyard.types.task_kinds import KINDS, Kind
 
 MAX_SEEDS = 1000
 DEFAULT_ARMS = ("naive", "majority", "soft", "filter", "reweigh")
+RECOMMENDED_ARMS = (
+    *("naive", "majority", "soft", "filter_balanced", "hierarchical", "refine", "refine_gold"),
+)
+"""Arms that `arms: recommend` compares in classification: those of past studies."""
 
 
 class Study(BaseModel):
@@ -75,9 +79,24 @@ class Study(BaseModel):
     """Epochs to choose the ceiling's from, besides those of the student, by held-out truth of
     strong_train in the first seed; `[3]` fixes them, `[]` takes the student's. Arms have those of
     the student."""
+    recommend: bool = False
+    """Whether an arm is recommended without the truth of strong_train and test: supervisors and
+    students are trained five times more, each without a fifth of weak_train, on whose rows arms are
+    compared; past studies say what to expect of each. `arms: recommend` sets this, and the arms of
+    past studies."""
     match: Literal["epochs", "steps"] = "epochs"
     """Whether arms that keep fewer examples take fewer steps, or repeat theirs to as many steps as
     all rows of strong_train would take."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _recommended_arms(cls, value: Any) -> Any:
+        """`arms: recommend` is short for the arms of past studies and `recommend: true`."""
+        if isinstance(value, dict) and value.get("arms") == "recommend":
+            classes = value.get("task") == "classification"
+            arms = RECOMMENDED_ARMS if classes else DEFAULT_ARMS
+            return {**value, "arms": arms, "recommend": True}
+        return value
 
     @field_validator("seeds")
     @classmethod

@@ -1,5 +1,6 @@
 """Run a study: do its jobs, measure the students, write results and report."""
 
+import contextlib
 import html
 import io
 import itertools
@@ -24,10 +25,12 @@ from steelyard.studies import executors, jobs
 from steelyard.studies import hidden_states as states
 from steelyard.studies.config import Study, make_study, read_study
 from steelyard.studies.parts import CLASSES
+from steelyard.studies.pilot import PilotScores, pilot_run, pilot_scores, why_no_pilot
 from steelyard.studies.predictions import predictions_of
 from steelyard.studies.predictions_file import PREDICTIONS, write_predictions
 from steelyard.studies.progress import StderrProgress, StudyProgress
 from steelyard.studies.results import collect
+from steelyard.studies.results.recommended import recommendation
 from steelyard.studies.results_file import LOCK, RESULTS, STORE
 from steelyard.studies.run import Folds, Run
 from steelyard.studies.votes import MODELS
@@ -111,12 +114,12 @@ def study(
     job_executor = executors.executor(executor, workers)
     _prepare(folder)
     run = Run(settings, Store(folder / STORE), base)
-    if watch is None:
-        with StderrProgress(settings.name) as shown:
-            _do(run, job_executor, shown)
-    else:
-        _do(run, job_executor, watch)
+    with contextlib.nullcontext(watch) if watch else StderrProgress(settings.name) as shown:
+        _do(run, job_executor, shown)
+        pilot, reason = _pilot(run, job_executor, shown)
     results = collect(run)
+    if settings.recommend:
+        results["recommendation"] = recommendation(run, pilot, reason)
     results["reproduce"] = {
         "command": command or shlex.join(["steelyard", "study", LOCK, "--out", folder.name]),
         "lock": LOCK,
@@ -200,6 +203,20 @@ def _stored(run: Run) -> bool:
     finally:
         run.store.read_only = False
     return True
+
+
+def _pilot(
+    run: Run, job_executor: executors.Local | executors.Ray, watch: StudyProgress
+) -> tuple[PilotScores | None, str]:
+    """Scores on folds of weak_train, for the recommendation, or why there are none."""
+    if not run.study.recommend or (reason := why_no_pilot(run)):
+        return None, reason if run.study.recommend else ""
+    pilot = pilot_run(run)
+    try:
+        _do(pilot, job_executor, watch)
+        return pilot_scores(pilot), ""
+    except InputError as error:  # a fold without a class, votes that lack the rows of weak_train
+        return None, f"the arms could not be tried on weak_train ({error})"
 
 
 def _do(run: Run, job_executor: executors.Local | executors.Ray, watch: StudyProgress) -> None:
