@@ -38,8 +38,9 @@ class AskedModel(PretrainedLm, PromptedSupervisor):
     """How closed answers are asked for. `letter`: of a listed option. `text`: of a listed option or
     class. `cloze`: its text behind the question alone, with nothing listed. `auto`: with
     `normalise`, `calibrate` and `chat` as far as they are left open, what is (within a
-    standard error) most accurate on weak_train's rows, or without rows what a rule says; a model with `finetune` learns letters for
-    multiple choice and preferences, and class names. null: letters or class names, always."""
+    standard error) most accurate on weak_train's rows, or without rows what a rule says; a model
+    with `finetune` learns letters for multiple choice and preferences, and class names. null:
+    letters or class names, always."""
     normalise: Normalise | None = None
     """Score of an answer: its log-probability (`sum`), or that per `token` or per `byte`; null is
     what `answer: auto` finds, else the sum."""
