@@ -231,7 +231,7 @@ def test_a_trained_model_is_evaluated_by_slots(
     chosen = tmp_path / "labels.jsonl"
     chosen.write_text(lines([{"id": f"train-{i}", "label": ROWS[i][2]} for i in range(4)]))
     student = json.dumps(settings(files)["student"])
-    train_model(files / "train.jsonl", str(chosen), tmp_path / "model", student, 0, [])
+    train_model(files / "train.jsonl", str(chosen), tmp_path / "model", student, 0, set_=[])
     assert made[0].known["a"] == '{"date": "friday", "place": "rome"}'
     monkeypatch.setattr(
         "steelyard.student.saved.load_model", lambda folder: (made[0], "generation", ())
