@@ -23,8 +23,9 @@ DEMO: dict[str, Any] = {
         "max_tokens": 64,
     },
     "match": "steps",
-    "arms": ["naive", "majority", "soft", "filter", "reweigh"],
+    "arms": ["naive", "majority", "filter", "refine", "refine_gold"],
     "seeds": 3,
+    "recommend": True,
 }
 """The study that the demo runs."""
 
