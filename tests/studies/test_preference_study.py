@@ -147,9 +147,8 @@ def test_a_student_is_trained_saved_and_evaluated(
     ]
     (tmp_path / "selection.jsonl").write_text(lines(chosen))
     student = json.dumps(settings(files)["student"])
-    train_model(
-        files / "train.jsonl", str(tmp_path / "selection.jsonl"), tmp_path / "m", student, 0, []
-    )
+    chosen_file = str(tmp_path / "selection.jsonl")
+    train_model(files / "train.jsonl", chosen_file, tmp_path / "m", student, 0, set_=[])
     evaluate_model(tmp_path / "m", files / "test.jsonl", tmp_path / "scores.json")
     printed = capsys.readouterr().out
     assert "training on 60 of 60 examples, 2 answers" in printed
