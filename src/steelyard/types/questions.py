@@ -17,7 +17,7 @@ def chosen_position(name: str, salt: str) -> int:
     ids nor the order of the rows tell which answer is the better one.
 
     >>> [chosen_position(name, "salt") for name in ("a", "b", "c", "d", "e", "f")]
-    [0, 0, 1, 1, 1, 0]
+    [1, 1, 1, 1, 0, 1]
     """
     key = f"pair {len(salt)} {salt} {name}".encode()
     return blake2b(key, digest_size=1).digest()[0] & 1
