@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import steelyard as sy
+from steelyard.cli.terminal import print_results
 from steelyard.data import generate
 from steelyard.evaluation.expected_gains import ExpectedGains
 from steelyard.report.recommendation import (
@@ -83,8 +84,14 @@ def test_no_other_truth_has_a_part_in_it(found: tuple[dict[str, Any], Path]) -> 
     assert other["ceiling"]["value"] != results["ceiling"]["value"]
 
 
-def test_the_headline_is_the_recommendation(found: tuple[dict[str, Any], Path]) -> None:
+def test_the_headline_is_the_recommendation(
+    found: tuple[dict[str, Any], Path], capsys: pytest.CaptureFixture[str]
+) -> None:
     results, folder = found
+    print_results(results)
+    printed = " ".join(capsys.readouterr().out.split())
+    assert recommendation_sentence(results) in printed
+    assert recommendation_reasons(results) in printed
     report = (folder / "out" / "report.md").read_text()
     assert "Recommended, without the truth of strong_train or test: " in report
     assert "## Recommendation" in report

@@ -28,12 +28,19 @@ def print_text(line: str) -> None:
 
 
 def print_results(results: Any) -> None:
-    """Print the table of a study, in as many columns as the terminal has, and its warnings."""
+    """Print the table of a study, the arm that is recommended, and its warnings.
+
+    The table has as many columns as the terminal.
+    """
     from rich.console import Console
 
     from steelyard.report import terminal_table
+    from steelyard.report.recommendation import recommendation_reasons, recommendation_sentence
 
     columns = terminal_columns() or PIPE_WIDTH
     Console(width=columns).print(terminal_table(results, columns))
+    for text in (recommendation_sentence(results), recommendation_reasons(results)):
+        if text:
+            print_text(text)
     for warning in results.get("warnings") or ():
         print_text(f"note: {warning}")

@@ -44,9 +44,9 @@ def recommendation_reasons(results: Results) -> str:
         )
     else:
         parts.append(f"Nothing was tried: {plain(chosen['reason'])}")
-    parts.append(
-        f"past studies on {amount(chosen['past_sets'], 'other data set')} say how far gains vary"
-    )
+    if chosen["past_sets"]:
+        sets = amount(chosen["past_sets"], "other data set")
+        parts.append(f"past studies on {sets} say how far gains vary")
     text = "; ".join(parts) + "."
     if chosen["votes_alone"] != arm:
         text += f" Of those that learn no true label: {plain(chosen['votes_alone'])}."
