@@ -1,8 +1,7 @@
 """Scorers: names, checks of scores, classifiers."""
 
-from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,35 +9,11 @@ import torch
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
 from drawn_models import built
+from scored_texts import Faulty, Swearing
 from steelyard.errors import ConfigError, InputError
-from steelyard.generation import BaseScorer, score_all
+from steelyard.generation import score_all
 from steelyard.generation.classifier_scorers import TransformersScorer
 from steelyard.generation.scorers import make_scorer, read_scorer
-
-
-class Swearing(BaseScorer):
-    """Share of the words that are on a list."""
-
-    kind: Literal["swearing"] = "swearing"
-    words: tuple[str, ...] = ("darn",)
-
-    def score_texts(self, texts: Sequence[str]) -> np.ndarray:
-        shares = [np.mean([word in self.words for word in text.split()]) for text in texts]
-        return np.array(shares, dtype=np.float64)
-
-
-class Faulty(BaseScorer):
-    """Returns what a test wants."""
-
-    kind: Literal["faulty"] = "faulty"
-    result: Any = None
-
-    def score_texts(self, texts: Sequence[str]) -> Any:
-        assert len(set(texts)) == len(texts)
-        assert all(text.strip() for text in texts)
-        if isinstance(self.result, str):
-            raise ValueError(self.result)
-        return self.result
 
 
 def test_each_text_is_scored_once_and_empty_ones_never() -> None:
