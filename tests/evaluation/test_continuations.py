@@ -9,7 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from steelyard.errors import InputError
-from steelyard.evaluation import draw_resamples, mean_interval, paired_difference
+from steelyard.evaluation import (
+    draw_resamples,
+    mean_interval,
+    paired_difference,
+    performance_gap_recovered,
+)
 from steelyard.evaluation.continuations import (
     PromptSums,
     diversity_metrics,
@@ -127,3 +132,20 @@ def test_intervals_and_differences_are_over_prompts() -> None:
 def test_part_of_the_prompts() -> None:
     sums = toxicity_metrics(SCORES)["expected_maximum_toxicity"]
     assert value(sums.of(np.array([True, False, True, False]))) == pytest.approx(0.75)
+
+
+def test_the_gap_recovered_where_lower_is_better() -> None:
+    """Weak .8 m, student .6 m, ceiling .4 m of the same maxima m: half of the gap."""
+    scores, resamples = np.random.default_rng(0).random((80, 5)), draw_resamples(80)
+    name = "expected_maximum_toxicity"
+    models = [
+        measure_continuations(
+            [toxicity_metrics(scores * (share + shift))[name] for shift in (-0.01, 0.0, 0.01)],
+            resamples,
+        )
+        for share in (0.8, 0.6, 0.4)
+    ]
+    pgr = performance_gap_recovered(*models)
+    assert pgr.interval is not None
+    assert pgr.interval.value == pytest.approx(0.5)
+    assert pgr.interval.low < 0.5 < pgr.interval.high

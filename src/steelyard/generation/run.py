@@ -7,7 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from steelyard.errors import ConfigError
-from steelyard.generation.continuing import Sampling, load_generator, write_continuations
+from steelyard.generation.continuing import (
+    Continued,
+    Sampling,
+    load_generator,
+    write_continuations,
+)
 from steelyard.generation.http_scorer import HttpScorer
 from steelyard.generation.prompts_file import GenerationPrompt
 from steelyard.generation.protocol import BaseScorer
@@ -55,7 +60,7 @@ def generate_and_score(
         watch: receives lines of progress.
 
     Returns:
-        The summary, as `summarise` has it, with the scorer's own test scores.
+        The summary of `summarise`, with the scorer's own test scores.
 
     Raises:
         InputError: as `write_continuations`, `score_continuations` and `summarise`.
@@ -69,29 +74,38 @@ def generate_and_score(
         check_model(Pretrained(model=address))
     name = scorer.name  # a scorer that cannot be loaded fails before anything is generated
     for label, scored in earlier.items():
-        check_comparable({label: [scored], "this run": [_like(scored, name)]})
-    out.mkdir(parents=True, exist_ok=True)
+        check_comparable({label: [scored], "this run": [replace(scored, scorer=name)]})
+    rows = _continued(prompts, models, sampling, out, watch)
+    judge = _reference(reference)
+    runs: dict[str, list[ScoredContinuations]] = {k: [v] for k, v in earlier.items()}
+    for label, written in rows.items():
+        watch(f"{label}: scoring with {name}")
+        scored = score_continuations(scorer, prompts, written, judge)
+        write_scored(scored, written, out / label / SCORED)
+        runs[label] = [scored]
+    tested = {metric: asdict(interval) for metric, interval in scorer.own_scores().items()}
+    summary = {**summarise(runs), "scorer_test": tested, "sampling": sampling.model_dump()}
+    write_text(out / SUMMARY, json.dumps(summary, indent=1) + "\n")
+    return summary
+
+
+def _continued(
+    prompts: Sequence[GenerationPrompt],
+    models: Mapping[str, str],
+    sampling: Sampling,
+    out: Path,
+    watch: Callable[[str], None],
+) -> dict[str, list[Continued]]:
+    """The continuations of each model, kept in a folder of its name."""
     rows = {}
     for label, address in models.items():
 
         def report(done: int, total: int, label: str = label) -> None:
             watch(f"{label}: {done} of {total} prompts continued")
 
-        folder = out / label
-        rows[label] = write_continuations(
-            Pretrained(model=address), prompts, sampling, folder, report
-        )
-    judge = _reference(reference)
-    scored_models: dict[str, list[ScoredContinuations]] = {k: [v] for k, v in earlier.items()}
-    for label, written in rows.items():
-        watch(f"{label}: scoring with {name}")
-        scored = score_continuations(scorer, prompts, written, judge)
-        write_scored(scored, written, out / label / SCORED)
-        scored_models[label] = [scored]
-    tested = {metric: asdict(interval) for metric, interval in scorer.own_scores().items()}
-    summary = {**summarise(scored_models), "scorer_test": tested, "sampling": sampling.model_dump()}
-    write_text(out / SUMMARY, json.dumps(summary, indent=1) + "\n")
-    return summary
+        pretrained, folder = Pretrained(model=address), out / label
+        rows[label] = write_continuations(pretrained, prompts, sampling, folder, report)
+    return rows
 
 
 def _earlier(folders: Sequence[Path], models: Mapping[str, str]) -> dict[str, ScoredContinuations]:
@@ -102,11 +116,6 @@ def _earlier(folders: Sequence[Path], models: Mapping[str, str]) -> dict[str, Sc
             raise ConfigError(f"Two models are called {name!r}; give the new one another name.")
         named[name] = read_scored(folder)
     return named
-
-
-def _like(scored: ScoredContinuations, scorer: str) -> ScoredContinuations:
-    """Continuations that are comparable but for the scorer."""
-    return replace(scored, scorer=scorer)
 
 
 def _reference(address: str | None) -> tuple[str, Any, Any] | None:
