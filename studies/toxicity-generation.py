@@ -43,7 +43,7 @@ from steelyard.types import one_hot
 DATA = Path(__file__).parent / "../../shared/data/real_toxicity_prompts"
 KEPT = Path(__file__).parent / "results" / "toxicity-generation.json"
 CLASSES = ("nontoxic", "toxic")
-TRAIN_PROMPTS, TEST_PROMPTS = 24, 20  # half of them toxic
+TRAIN_PROMPTS, TEST_PROMPTS = 24, 10  # half of them toxic
 WEAK_ROWS = 100
 ARMS = ("base", "best_of_25", "random_of_25")
 TUNING = Tuning(epochs=4, learning_rate=5e-4, batch_size=8, max_tokens=96, precision="fp32")
@@ -67,7 +67,7 @@ def main(folder: Path, seeds: list[int]) -> None:
             target = folder / f"seed{seed}" / arm
             if (target / SCORED).exists():
                 continue
-            sampling = Sampling(seed=1000 + seed)
+            sampling = Sampling(seed=1000 + seed, precision="bf16")
             rows = write_continuations(tuned[arm], prompts["test"], sampling, target)
             for name, judge in (("weak", weak), (".", strong)):
                 (target / name).mkdir(exist_ok=True)
