@@ -127,7 +127,7 @@ def write_continuations(
     loaded: tuple[Any, Any] | None = None
     watch(len(prompts) - len(missing), len(prompts))
     for start in range(0, len(missing), AT_ONCE):
-        loaded = loaded or load_generator(pretrained)
+        loaded = loaded or load_generator(pretrained, sampling.precision)
         part = continue_prompts(*loaded, missing[start : start + AT_ONCE], sampling)
         _append(path, part)
         stored |= {continued.id: continued for continued in part}
@@ -135,13 +135,14 @@ def write_continuations(
     return [stored[prompt.id] for prompt in prompts]
 
 
-def load_generator(pretrained: Pretrained) -> tuple[Any, Any]:
-    """A causal language model on the device, and its tokenizer."""
+def load_generator(
+    pretrained: Pretrained, precision: Literal["bf16", "fp32"] = "fp32"
+) -> tuple[Any, Any]:
+    """A causal language model on the device, for products in `precision`, and its tokenizer."""
     from steelyard.models.lm.load_lm import load_causal
     from steelyard.models.load import load_tokenizer
-    from steelyard.models.train import device
 
-    return load_causal(pretrained).to(device()), load_tokenizer(pretrained)
+    return load_causal(pretrained, precision=precision), load_tokenizer(pretrained)
 
 
 def _check_recipe(pretrained: Pretrained, sampling: Sampling, folder: Path) -> None:
