@@ -30,7 +30,7 @@ _GROUPS = {
     "Selections": ("selection",),
     "Students": ("student",),
     "Objectives": ("objectives",),
-    "Evaluation": ("evaluation",),
+    "Evaluation": ("evaluation", "generation"),
     "Tables and records": ("types", "store", "studies"),
     "Errors": ("errors",),
 }

@@ -16,7 +16,7 @@ STAGES = [
     *("data", "supervision", "reliability", "selection", "student", "evaluation", "report"),
     "diagnostics",
 ]
-ROOF = ["store", "weighing", "labelling", "studies", "cli"]
+ROOF = ["store", "weighing", "labelling", "generation", "studies", "cli"]
 HEAVY = ["torch", "transformers", "sklearn", "scipy", "matplotlib", "datasets", "pyarrow"]
 FILES = sorted(SOURCE.rglob("*.py"))
 

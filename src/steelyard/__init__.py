@@ -30,6 +30,7 @@ _NAMES = {
     "diagnostics.votes_forecast": "forecast_votes",
     "errors": "ConfigError InputError SteelyardError StoreError TrainingError",
     "evaluation": "BaseMetric performance_gap_recovered",
+    "generation": "BaseScorer",
     "labelling.label": "label",
     "objectives": (
         "BaseObjective ObjectiveState TokenObjective Bayesian ConfidenceLoss CrossEntropy Dir "
@@ -92,6 +93,7 @@ if TYPE_CHECKING:  # the same names, for type checkers and editors
     from steelyard.errors import TrainingError as TrainingError
     from steelyard.evaluation import BaseMetric as BaseMetric
     from steelyard.evaluation import performance_gap_recovered as performance_gap_recovered
+    from steelyard.generation import BaseScorer as BaseScorer
     from steelyard.labelling.label import label as label
     from steelyard.objectives import BaseObjective as BaseObjective
     from steelyard.objectives import Bayesian as Bayesian

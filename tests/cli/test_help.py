@@ -21,7 +21,8 @@ COMMANDS = dict(GROUP.commands)
 
 def test_each_command_is_defined_in_a_file_of_its_name() -> None:
     assert list(COMMANDS) == [
-        *("demo", "study", "train", "evaluate", "label", "weigh", "report", "compare", "why")
+        *("demo", "study", "train", "evaluate", "generate", "label", "weigh", "report"),
+        *("compare", "why"),
     ]
     for name, command in COMMANDS.items():
         assert command.callback.__module__ == f"steelyard.cli.{name}"

@@ -14,7 +14,7 @@ from typing import Annotated, Any, NoReturn
 
 import typer
 
-from steelyard.cli import compare, demo, evaluate, label, report, study, train, weigh, why
+from steelyard.cli import compare, demo, evaluate, generate, label, report, study, train, weigh, why
 from steelyard.cli.options import Command, Group, epilog
 from steelyard.cli.terminal import replace_unprintable
 from steelyard.errors import SteelyardError, Stopped
@@ -60,6 +60,7 @@ _register(demo.demo, demo.EXAMPLE)
 _register(study.study, study.EXAMPLE)
 _register(train.train, train.EXAMPLE)
 _register(evaluate.evaluate, evaluate.EXAMPLE)
+_register(generate.generate, generate.EXAMPLE)
 _register(label.label, label.EXAMPLE)
 _register(weigh.weigh, weigh.EXAMPLE)
 _register(report.report, report.EXAMPLE)
