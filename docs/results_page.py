@@ -202,7 +202,7 @@ def _regret() -> str:
                 of["recommended"],
                 of["best"],
                 f"{of['regret']:.3f}",
-                f"{of['regret_pgr']:.2f}",
+                share_of(of["regret_pgr"]),
             ]
             rows.append(row_of(part["set"], label, *cells, *gains))
         mean = kept["means"][key]
@@ -211,6 +211,11 @@ def _regret() -> str:
         rows.append(row_of("**mean**", label, "", "", *regrets, *gains))
     head = ("set", "among", "recommended", "best", "regret", "regret, PGR")
     return "\n".join([*table_head(*head, "over majority", "over naive", "over gold_only"), *rows])
+
+
+def share_of(regret: float | None) -> str:
+    """Regret as a share of the gap; nothing where the gap may be 0."""
+    return "" if regret is None else f"{regret:.2f}"
 
 
 def _gain(gain: dict[str, Any] | None) -> str:

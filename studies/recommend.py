@@ -59,7 +59,8 @@ def regret(
     )
     pilot = pilot_scores(pilot_run(run))
     name = results["data"]["name"]
-    gap = abs(results["ceiling"]["value"] - results["weak"]["value"])
+    gap = results["ceiling"]["value"] - results["weak"]["value"]
+    has_gap = results["arms"][MAJORITY]["pgr"] is not None  # clear of 0
     row: dict[str, Any] = {"set": name, "gap": round(gap, 4)}
     for key, use_gold in (("all", True), ("votes_alone", False)):
         arms = tuple(a for a in past.arms if use_gold or a not in USE_GOLD)
@@ -72,7 +73,7 @@ def regret(
             "recommended": chosen,
             "best": best,
             "regret": round(among[best] - among[chosen], 4),
-            "regret_pgr": round((among[best] - among[chosen]) / gap, 3),
+            "regret_pgr": round((among[best] - among[chosen]) / gap, 3) if has_gap else None,
             "gain_over": {arm: round(among[chosen] - score, 4) for arm, score in others.items()},
         }
     return row
@@ -82,10 +83,12 @@ def mean_of(rows: list[dict[str, Any]], key: str) -> dict[str, Any]:
     """Mean regret, and the gain over each simple choice as a random-effects mean."""
     names = rows[0][key]["gain_over"]
     gains = {arm: [row[key]["gain_over"][arm] for row in rows] for arm in names}
+    shares = [row[key]["regret_pgr"] for row in rows if row[key]["regret_pgr"] is not None]
     return {
         "sets": len(rows),
         "regret": round(float(np.mean([row[key]["regret"] for row in rows])), 4),
-        "regret_pgr": round(float(np.mean([row[key]["regret_pgr"] for row in rows])), 3),
+        "regret_pgr": round(float(np.mean(shares)), 3),
+        "sets_with_gap": len(shares),
         "gain_over": {
             arm: {
                 "mean": round(float(np.mean(values)), 4),
