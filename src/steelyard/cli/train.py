@@ -57,8 +57,8 @@ def train(
         str,
         typer.Option(
             metavar="merged|adapter|both",
-            help="What is saved of a language model with adapters: merged weights in the type of "
-            "the checkpoint, the adapter alone (PEFT), or both, the adapter in the folder `adapter`.",
+            help="What is saved of a language model with adapters: merged weights in the type "
+            "of the checkpoint, the adapter alone (PEFT), or both, the adapter in `adapter`.",
         ),
     ] = "merged",
     push_to_hub: Annotated[
