@@ -31,8 +31,14 @@ def main(folders: list[Path]) -> None:
     scores = [true_scores(results) for results in studies]
     arms = tuple(name for name in scores[0] if name != MAJORITY)
     gains = np.array([[of[arm] - of[MAJORITY] for arm in arms] for of in scores])
-    past = PastGains(tuple(results["data"]["name"] for results in studies), arms, gains)
-    stored = {"sets": past.sets, "arms": arms, "gains": np.round(gains, 4).tolist()}
+    within = np.mean([over_draws(results, arms) for results in studies], axis=0)
+    past = PastGains(tuple(results["data"]["name"] for results in studies), arms, gains, within)
+    stored = {
+        "sets": past.sets,
+        "arms": arms,
+        "gains": np.round(gains, 4).tolist(),
+        "within": np.round(within, 6).tolist(),
+    }
     PAST.write_text(json.dumps(stored, indent=1) + "\n", encoding="utf-8")
     rows = [
         regret(folder, results, of, past)
@@ -48,6 +54,13 @@ def true_scores(results: dict[str, Any]) -> dict[str, float]:
     arms = {n: a for n, a in results["arms"].items() if a["role"] == "arm"}
     parts = {**results["references"], **arms}
     return {name: part["score"]["value"] for name, part in parts.items() if part["score"]}
+
+
+def over_draws(results: dict[str, Any], arms: tuple[str, ...]) -> Any:
+    """Covariance of the arms' gains over seeds, which draw other labelled rows, (P, P)."""
+    parts = {**results["references"], **results["arms"]}
+    scores = {n: np.array([s["score"] for s in parts[n]["seeds"]]) for n in (*arms, MAJORITY)}
+    return np.cov(np.array([scores[arm] - scores[MAJORITY] for arm in arms]))
 
 
 def regret(

@@ -18,18 +18,20 @@ from steelyard.evaluation.expected_gains import (
 )
 
 ARMS = ("refine", "filter")
+NONE = np.zeros((2, 2))
+ONE = np.zeros((1, 1))
 
 
 def past(seed: int = 0, sets: int = 8) -> PastGains:
     rng = np.random.default_rng(seed)
     gains = rng.multivariate_normal([0.1, 0.02], [[0.004, 0.001], [0.001, 0.002]], sets)
-    return PastGains(tuple(f"s{i}" for i in range(sets)), ARMS, gains)
+    return PastGains(tuple(f"s{i}" for i in range(sets)), ARMS, gains, NONE)
 
 
 def test_one_arm_by_hand() -> None:
     # Past gains .0, .1, .2: mean .1, variance .01, times 4/3 for the error of the mean = .01333.
     # A try says .3 with variance .01333: the posterior is halfway, .2, with half the variance.
-    before = PastGains(("a", "b", "c"), ("refine",), np.array([[0.0], [0.1], [0.2]]))
+    before = PastGains(("a", "b", "c"), ("refine",), np.array([[0.0], [0.1], [0.2]]), ONE)
     tried = TriedGains(np.array([0.3]), np.array([[0.04 / 3]]))
     found = expected_gains(["refine"], before, tried)
     assert found.mean[0] == pytest.approx(0.2, abs=1e-6)
@@ -39,6 +41,19 @@ def test_one_arm_by_hand() -> None:
     assert (gain.value, gain.high - gain.value) == pytest.approx((0.2, half), rel=1e-5)
 
 
+def test_draws_of_the_labelled_rows_vary_too() -> None:
+    # As before with half of the try's variance over resamples and half over draws of the rows.
+    gains, part = np.array([[0.0], [0.1], [0.2]]), np.array([[0.02 / 3]])
+    before = PastGains(("a", "b", "c"), ("refine",), gains, part)
+    found = expected_gains(["refine"], before, TriedGains(np.array([0.3]), part))
+    assert found.mean[0] == pytest.approx(0.2, abs=1e-6)
+    both = expected_gains(
+        ["refine", "of_mine"], before, TriedGains(np.full(2, 0.3), 0.01 * np.eye(2))
+    )
+    # The other arm has no past: .3 * .0025 / (.0025 + .01) = .06
+    assert both.mean[1] == pytest.approx(0.06)
+
+
 def test_without_an_error_in_common_it_is_a_gaussian_process() -> None:
     # With one arm a regression on a constant kernel is a second implementation.
     before = past().gains[:, :1]
@@ -46,7 +61,7 @@ def test_without_an_error_in_common_it_is_a_gaussian_process() -> None:
     model = GaussianProcessRegressor(ConstantKernel(variance), alpha=0.003, optimizer=None)
     model.fit([[0.0]], [0.2 - before.mean()])
     mean, sd = model.predict([[0.0]], return_std=True)
-    one = PastGains(past().sets, ("refine",), before)
+    one = PastGains(past().sets, ("refine",), before, ONE)
     found = expected_gains(["refine"], one, TriedGains(np.array([0.2]), np.array([[0.003]])))
     assert found.mean[0] == pytest.approx(mean[0] + before.mean(), rel=1e-4)
     assert found.covariance[0, 0] == pytest.approx(sd[0] ** 2, rel=1e-4)

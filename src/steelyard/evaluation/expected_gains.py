@@ -24,11 +24,13 @@ class PastGains:
     sets: tuple[str, ...]  # (D,)
     arms: tuple[str, ...]  # (P,)
     gains: Floats  # (D, P), differences of scores, higher is better
+    within: Floats  # (P, P), covariance of the gains over draws of the labelled rows of a set
 
     def without(self, name: str) -> "PastGains":
         """The same without one data set."""
         kept = [i for i, of in enumerate(self.sets) if of != name]
-        return PastGains(tuple(self.sets[i] for i in kept), self.arms, self.gains[kept])
+        sets = tuple(self.sets[i] for i in kept)
+        return PastGains(sets, self.arms, self.gains[kept], self.within)
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,12 +81,14 @@ def expected_gains(
 
     Gains on data sets are taken for draws of a normal distribution with the mean m and the
     covariance S of past studies (S shrunk by Ledoit and Wolf, times 1 + 1/D for the error of m). An
-    arm without past has mean 0 and standard deviation .05. Gains y on known rows with covariance C
-    make of it the normal posterior
+    arm without past has mean 0 and standard deviation .05. Gains y on known rows are those of one
+    draw of labelled rows: their covariance C is that over resamples and, of arms with a past, that
+    over draws in past studies. They make of it the normal posterior
 
         mean = m + S (S + C)^-1 (y - m),    covariance = S - S (S + C)^-1 S
 
-    >>> past = PastGains(("a", "b", "c"), ("refine",), np.array([[0.0], [0.1], [0.2]]))
+    >>> gains = np.array([[0.0], [0.1], [0.2]])
+    >>> past = PastGains(("a", "b", "c"), ("refine",), gains, np.zeros((1, 1)))
     >>> tried = TriedGains(np.array([0.3]), np.array([[1.0]]))  # a try that says little
     >>> round(float(expected_gains(["refine"], past, tried).mean[0]), 3)
     0.103
@@ -110,10 +114,22 @@ def expected_gains(
     mean, spread = _prior(arms, past)
     if tried is None:
         return ExpectedGains(tuple(arms), mean, spread)
-    weight = np.linalg.solve(spread + tried.covariance, spread).T
+    error = tried.covariance + _within(arms, past)
+    weight = np.linalg.solve(spread + error, spread).T
     mean = mean + weight @ (tried.gains - mean)
-    covariance = spread - weight @ spread
-    return ExpectedGains(tuple(arms), mean, (covariance + covariance.T) / 2)
+    rest = np.eye(len(arms)) - weight
+    covariance = rest @ spread @ rest.T + weight @ error @ weight.T  # never below 0
+    return ExpectedGains(tuple(arms), mean, covariance)
+
+
+def _within(arms: Sequence[str], past: PastGains | None) -> Floats:
+    """Covariance of gains over draws of the labelled rows, (A, A); 0 of arms without past."""
+    within = np.zeros((len(arms), len(arms)))
+    if past is not None:
+        rows = [i for i, arm in enumerate(arms) if arm in past.arms]
+        columns = [past.arms.index(arms[i]) for i in rows]
+        within[np.ix_(rows, rows)] = past.within[np.ix_(columns, columns)]
+    return within
 
 
 def _prior(arms: Sequence[str], past: PastGains | None) -> tuple[Floats, Floats]:

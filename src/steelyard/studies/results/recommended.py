@@ -32,7 +32,8 @@ def past_gains(without: str) -> PastGains:
     """
     text = files("steelyard.studies").joinpath("past_gains.json").read_text(encoding="utf-8")
     stored = json.loads(text)
-    past = PastGains(tuple(stored["sets"]), tuple(stored["arms"]), np.array(stored["gains"]))
+    gains, within = np.array(stored["gains"]), np.array(stored["within"])
+    past = PastGains(tuple(stored["sets"]), tuple(stored["arms"]), gains, within)
     return past.without(without)
 
 
