@@ -71,6 +71,15 @@ def test_every_arm_is_tried_on_every_labelled_row(found: tuple[dict[str, Any], P
     assert advice["candidates"]["filter"]["tried"] == pytest.approx(by_name["filter"])
 
 
+def test_its_keys_are_documented(found: tuple[dict[str, Any], Path]) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "formats.md").read_text(encoding="utf-8")
+    advice = found[0]["recommendation"]
+    entry = next(iter(advice["candidates"].values()))
+    keys = [*(set(advice) - {"candidates"}), *(f"candidates.NAME.{key}" for key in entry)]
+    for key in keys:
+        assert f"`recommendation.{key}`" in page
+
+
 def test_no_other_truth_has_a_part_in_it(found: tuple[dict[str, Any], Path]) -> None:
     """Other labels outside weak_train, the same recommendation."""
     results, folder = found
