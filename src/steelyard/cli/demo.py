@@ -39,5 +39,5 @@ def demo(
     ] = Path("runs/demo"),
     workers: Workers = None,
 ) -> None:
-    """Run a complete small study on generated data: no network, under 90 seconds on two cores."""
+    """Run a complete small study on generated data: no network, a few minutes on two cores."""
     run_study(dict(DEMO), out, ["demo"], [], "local", workers)
