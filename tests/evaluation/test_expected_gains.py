@@ -88,11 +88,16 @@ def test_an_arm_without_past_is_expected_to_gain_nothing() -> None:
     assert found.covariance[1, 1] == pytest.approx(UNKNOWN**2)
 
 
-def test_a_difference_of_two_arms_takes_their_covariance() -> None:
-    gains = ExpectedGains(ARMS, np.array([0.1, 0.04]), np.array([[0.01, 0.009], [0.009, 0.01]]))
-    gain = gains.interval("refine", than="filter")
-    # variance .01 + .01 - 2 * .009 = .002
-    assert (gain.value, gain.high) == pytest.approx((0.06, 0.06 + 1.959964 * 0.002**0.5))
+def test_a_score_of_another_range_has_other_gains() -> None:
+    wide = expected_gains(("of_mine",), None, TriedGains(np.array([0.5]), np.array([[0.25]])), 10.0)
+    # standard deviation .05 * 10 = .5 as that of the try: halfway
+    assert wide.mean[0] == pytest.approx(0.25)
+
+
+def test_arms_can_be_taken_apart() -> None:
+    part = past().of_arms(("filter",))
+    np.testing.assert_array_equal(part.gains[:, 0], past().gains[:, 1])
+    assert (part.arms, part.within.shape) == (("filter",), (1, 1))
 
 
 def test_ranks_of_arms_and_of_the_majority() -> None:

@@ -10,6 +10,7 @@ import pytest
 import steelyard as sy
 from byte_models import save_byte_llama
 from open_rows import ANSWERS, WORDS, lines
+from steelyard.models.lm import load_lm
 from steelyard.store.store import Store
 from steelyard.studies.config import make_study
 from steelyard.studies.run import Run
@@ -75,6 +76,7 @@ def settings(files: Path, **changes: Any) -> dict[str, Any]:
 def finished(files: Path) -> Path:
     folder = files / "run"
     sy.study(settings(files), folder, workers=1)
+    assert not load_lm._KEPT  # no model outlives the study
     return folder
 
 

@@ -8,7 +8,7 @@ import pytest
 from steelyard.models.lm.option_scores import OptionScores, answer_probabilities
 from steelyard.prompts import PromptSettings
 from steelyard.supervision.closed_answers import ClosedScores, mean_over_orders
-from steelyard.supervision.conventions import Convention, choose_convention, one_sided, share_right
+from steelyard.supervision.conventions import Convention, choose_convention, one_sided
 from steelyard.supervision.few_shot import balanced_rows
 from steelyard.supervision.vote_patterns import VotePatterns
 from steelyard.types import ABSTAIN, Question, Split
@@ -146,10 +146,6 @@ def test_without_truth_one_sided_conventions_are_passed_over() -> None:
     )
     assert "every convention is one-sided" in plain.reason
     assert one_sided(logs, asked["text", True].slots, by_class=True).startswith("60 of 60")
-
-
-def test_accuracy_shares_ties() -> None:
-    assert share_right(np.array([[-1.0, -1.0], [-1.0, -2.0]]), np.array([0, 1])) == 0.25
 
 
 def voted(share: float, options: int, count: int = 200, seed: int = 0) -> VotePatterns:

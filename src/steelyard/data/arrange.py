@@ -79,10 +79,8 @@ def _check_kind(kind: Kind, tests: dict[str, Split], data: Data) -> None:
     }
     for name, wrong in unsuited.items():
         if wrong:
-            what = "several test sets" if name == "test" else "this setting"
-            raise ConfigError(
-                f"`data.{name}` does not suit `task: {kind}`, which has no {what}; remove it."
-            )
+            what = "`data.test` with several test sets" if name == "test" else f"`data.{name}`"
+            raise ConfigError(f"{what} does not suit `task: {kind}`; remove it.")
 
 
 def _drawn(

@@ -14,7 +14,7 @@ DRAWS = 4000
 FEWEST_SETS = 3
 """Data sets below which past studies say nothing of how gains vary."""
 UNKNOWN = 0.05
-"""Standard deviation of the gain of an arm that no past study has, in units of the score."""
+"""Standard deviation of the gain of an arm without past, as a share of the score's range."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,6 +25,13 @@ class PastGains:
     arms: tuple[str, ...]  # (P,)
     gains: Floats  # (D, P), differences of scores, higher is better
     within: Floats  # (P, P), covariance of the gains over draws of the labelled rows of a set
+
+    def of_arms(self, names: Sequence[str]) -> "PastGains":
+        """The same of some arms alone."""
+        columns = [i for i, arm in enumerate(self.arms) if arm in names]
+        arms = tuple(self.arms[i] for i in columns)
+        within = self.within[np.ix_(columns, columns)]
+        return PastGains(self.sets, arms, self.gains[:, columns], within)
 
     def without(self, name: str) -> "PastGains":
         """The same without one data set."""
@@ -49,14 +56,11 @@ class ExpectedGains:
     mean: Floats  # (A,)
     covariance: Floats  # (A, A)
 
-    def interval(self, arm: str, than: str | None = None) -> Interval:
-        """Expected gain of an arm over the majority, or over another arm, with 95 % interval."""
+    def interval(self, arm: str) -> Interval:
+        """Expected gain of an arm over the majority, with 95 % interval."""
         i = self.arms.index(arm)
-        direction = np.eye(len(self.arms))[i]
-        if than is not None:
-            direction = direction - np.eye(len(self.arms))[self.arms.index(than)]
-        mean = float(direction @ self.mean)
-        half = float(ndtri((1 + CONFIDENCE) / 2) * np.sqrt(direction @ self.covariance @ direction))
+        mean = float(self.mean[i])
+        half = float(ndtri((1 + CONFIDENCE) / 2) * np.sqrt(self.covariance[i, i]))
         return Interval(mean, mean - half, mean + half)
 
     def ranks(self) -> tuple[list[tuple[int, int]], Floats]:
@@ -75,15 +79,18 @@ class ExpectedGains:
 
 
 def expected_gains(
-    arms: Sequence[str], past: PastGains | None, tried: TriedGains | None
+    arms: Sequence[str],
+    past: PastGains | None,
+    tried: TriedGains | None,
+    score_range: float = 1.0,
 ) -> ExpectedGains:
     """Gains to expect on a data set, given past studies and a try on rows of known truth.
 
     Gains on data sets are taken for draws of a normal distribution with the mean m and the
     covariance S of past studies (S shrunk by Ledoit and Wolf, times 1 + 1/D for the error of m). An
-    arm without past has mean 0 and standard deviation .05. Gains y on known rows are those of one
-    draw of labelled rows: their covariance C is that over resamples and, of arms with a past, that
-    over draws in past studies. They make of it the normal posterior
+    arm without past has mean 0 and standard deviation .05 of the score's range. Gains y on known
+    rows are those of one draw of labelled rows: their covariance C is that over resamples and, of
+    arms with a past, that over draws in past studies. They make of it the normal posterior
 
         mean = m + S (S + C)^-1 (y - m),    covariance = S - S (S + C)^-1 S
 
@@ -97,6 +104,7 @@ def expected_gains(
         arms: A names, without the majority.
         past: None, or fewer than 3 data sets, says nothing.
         tried: of these arms, or None.
+        score_range: of the metric, its largest less its smallest score.
 
     Raises:
         InputError: nothing is known of any arm.
@@ -111,7 +119,7 @@ def expected_gains(
             "Nothing is known of the arms: there is neither a try on rows of known truth nor a "
             f"past study on at least {FEWEST_SETS} data sets. Set `data.weak_train`."
         )
-    mean, spread = _prior(arms, past)
+    mean, spread = _prior(arms, past, UNKNOWN * score_range)
     if tried is None:
         return ExpectedGains(tuple(arms), mean, spread)
     error = tried.covariance + _within(arms, past)
@@ -132,9 +140,9 @@ def _within(arms: Sequence[str], past: PastGains | None) -> Floats:
     return within
 
 
-def _prior(arms: Sequence[str], past: PastGains | None) -> tuple[Floats, Floats]:
+def _prior(arms: Sequence[str], past: PastGains | None, unknown: float) -> tuple[Floats, Floats]:
     """Mean (A,) and covariance (A, A) of gains on a data set that was not studied."""
-    mean, spread = np.zeros(len(arms)), UNKNOWN**2 * np.eye(len(arms))
+    mean, spread = np.zeros(len(arms)), unknown**2 * np.eye(len(arms))
     if past is None:
         return mean, spread
     from sklearn.covariance import ledoit_wolf

@@ -30,6 +30,7 @@ class PilotScores:
     scores: Floats  # (A,)
     resampled: Floats  # (A, R), on resamples of the rows, shared by all
     sign: float  # -1 where lower scores are better
+    score_range: float  # the largest possible score less the smallest; infinite without limits
 
     def over_majority(self, arms: tuple[str, ...]) -> TriedGains:
         """Gains of these arms over the majority, with their covariance over resamples."""
@@ -81,6 +82,7 @@ def pilot_scores(pilot: Run) -> PilotScores:
         np.array([scores.value for scores in measured]),
         np.array([scores.resampled[0] for scores in measured]),
         -1.0 if metric.lower_is_better else 1.0,
+        metric.limits[1] - metric.limits[0],
     )
 
 

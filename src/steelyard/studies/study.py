@@ -17,9 +17,10 @@ from typing import Any
 
 import yaml
 
-from steelyard.errors import ConfigError, InputError
+from steelyard.errors import ConfigError, InputError, SteelyardError
 from steelyard.io.atomic import write_text
 from steelyard.io.plugins import class_path, import_class, is_importable
+from steelyard.models.lm.load_lm import release_models
 from steelyard.store.store import Missing, Store
 from steelyard.studies import executors, jobs
 from steelyard.studies import hidden_states as states
@@ -133,6 +134,7 @@ def study(
     write_study_report(results, folder)
     for scratch in (states.KIND, MODELS):
         run.store.forget(scratch)
+    release_models()
     return Result(folder, results)
 
 
@@ -215,7 +217,7 @@ def _pilot(
     try:
         _do(pilot, job_executor, watch)
         return pilot_scores(pilot), ""
-    except InputError as error:  # a fold without a class, votes that lack the rows of weak_train
+    except SteelyardError as error:  # a fold of one class, votes that lack rows of weak_train
         return None, f"the arms could not be tried on weak_train ({error})"
 
 

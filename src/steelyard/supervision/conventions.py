@@ -162,11 +162,6 @@ def one_sided(scores: Floats, slots: Ints, *, by_class: bool) -> str:
     return f"{counts.max()} of {len(top)} answers in place {int(counts.argmax()) + 1}"
 
 
-def share_right(scores: Floats, truth: Ints) -> float:
-    """Share of rows whose best answer is right; a tie counts by its share."""
-    return float(expected_hits(truth, answer_probabilities(scores)).mean())
-
-
 def _rule(
     kind: str, asked: dict[tuple[Answer, bool], ClosedScores]
 ) -> Callable[[Convention], tuple[int, ...]]:
