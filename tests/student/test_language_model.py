@@ -22,6 +22,7 @@ from steelyard.student.saved import load_model
 from steelyard.studies.config import make_study
 from steelyard.types import Floats, Question, one_hot
 
+CLOZE_QUESTION = (Question("q", "which?", ("x", "o")), "multiple_choice", ("0", "1"), 0, 0)
 SHORT = {"name": "s", "template": "<text>{item}</text>{answers}?"}
 OPEN = {"name": "s", "template": "<q>{item}</q>="}
 
@@ -104,6 +105,21 @@ def test_multiple_choice_with_options_of_several_numbers(llama: str) -> None:
     assert probs.shape == (12, 3)
     assert (probs[::2, 2] == 0).all()  # two options have no third
     assert (probs.argmax(axis=1) == targets.argmax(axis=1)).all()
+
+
+def test_an_option_is_learned_as_text_behind_the_question_alone(llama: str) -> None:
+    learner = student(llama, wording={"name": "s", "template": "<q>{item}</q>"}, answer="cloze")
+    (asked,) = (learner.asking("multiple_choice").ask(*CLOZE_QUESTION),)
+    assert asked.prompt.endswith("<q>which?</q>") and asked.answers == (" x", " o")
+    questions = [Question(f"q{i}", "which?", ("x", "o")[:: 1 - 2 * (i % 2)]) for i in range(12)]
+    targets = one_hot(np.array([0, 1] * 6), 2)  # always the text "x", wherever it stands
+    plain = {"kind": "multiple_choice", "classes": ("0", "1"), "seed": 0}
+    fitted = train(learner, questions, targets, np.ones(12), **plain)
+    assert (fitted.probabilities(questions).argmax(axis=1) == targets.argmax(axis=1)).all()
+    with pytest.raises(ConfigError, match="is not shown the answers"):
+        student(llama, answer="cloze", evaluate_by="generation").check_task("multiple_choice")
+    with pytest.raises(ConfigError, match="lists the answers"):
+        student(llama, answer="cloze").check_task("classification")
 
 
 def test_open_answers_are_written_and_read(llama: str) -> None:

@@ -32,6 +32,12 @@ from steelyard.types.task_kinds import KINDS, AnswerForm, Kind
 ANSWER_PREFIX = " "  # between a prompt and an open answer that is learned
 
 
+class ScoredPrompt(PromptSettings):
+    """The prompt of a model that gives the probability of any text."""
+
+    scores_answers: ClassVar[bool] = True
+
+
 class LanguageModelStudent(PretrainedLm, Tuning, BaseStudent):
     """A language model trained on the answers that follow a prompt (see `models.lm.finetune_lm`).
 
@@ -55,8 +61,10 @@ class LanguageModelStudent(PretrainedLm, Tuning, BaseStudent):
     template: PromptTemplate | str | None = None
     """The prompt template: name of a built-in one, or `{name, template}`; null takes the task's
     first."""
-    answer: Literal["letter", "text"] | None = None
-    """Answer with an option's `letter` or its `text`; None: letters for multiple choice."""
+    answer: Literal["letter", "text", "cloze"] | None = None
+    """Answer with an option's `letter` or its `text`, with the options listed, or with its text
+    behind the question alone (`cloze`, the form that small models know best). null: letters for
+    multiple choice."""
     evaluate_by: Literal["scores", "generation"] = "scores"
     """How closed answers are asked for: by the probability of each, or by reading what the model
     writes (unreadable is wrong, and counted). Open answers are always written."""
@@ -81,12 +89,17 @@ class LanguageModelStudent(PretrainedLm, Tuning, BaseStudent):
 
     def check_task(self, kind: str) -> None:
         """Raise ConfigError if a template or the answer format does not suit the task."""
+        if self.answer == "cloze" and self.evaluate_by == "generation":
+            raise ConfigError(
+                "`evaluate_by: generation` reads what the student writes, and with `answer: cloze` "
+                "it is not shown the answers; set `evaluate_by: scores`, or `answer: text`."
+            )
         self.asking(kind).check_asking(kind)
         check_templates(self.asking(kind).templates_of(kind))
 
     def asking(self, kind: str) -> PromptSettings:
         """Settings of the single prompt with which this model is trained and tested."""
-        whole = PromptSettings(queries=1, orders=False, answer=self.answer)
+        whole = ScoredPrompt(queries=1, orders=False, answer=self.answer)
         template = whole.templates_of(kind)[0] if self.template is None else self.template
         return whole.model_copy(
             update={
