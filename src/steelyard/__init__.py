@@ -41,7 +41,7 @@ _NAMES = {
         "BaseEstimator EstimationData VoteEstimator BeamEntropy Confidence ConfidentLearning "
         "DawidSkene Dirichlet Glad GraphDenoising Hierarchical JointDecoding Logistic Mace "
         "Majority Margin NearestNeighbours OneCoin OpenAgreement PredictiveEntropy Robust "
-        "SelfConsistency SelfTraining Topological VoteEntropy VoteShare"
+        "SelfConsistency SelfTraining StudentSelfTraining Topological VoteEntropy VoteShare"
     ),
     "selection": (
         "BaseSelector select_truth FirstVoter Harden KeepMostReliable PerSupervisor Soften "
@@ -140,6 +140,7 @@ if TYPE_CHECKING:  # the same names, for type checkers and editors
     from steelyard.reliability import Robust as Robust
     from steelyard.reliability import SelfConsistency as SelfConsistency
     from steelyard.reliability import SelfTraining as SelfTraining
+    from steelyard.reliability import StudentSelfTraining as StudentSelfTraining
     from steelyard.reliability import Topological as Topological
     from steelyard.reliability import VoteEntropy as VoteEntropy
     from steelyard.reliability import VoteEstimator as VoteEstimator

@@ -9,7 +9,7 @@ import pytest
 from steelyard.reliability import FEATURE_ESTIMATORS
 
 
-@pytest.mark.parametrize("kind", [*FEATURE_ESTIMATORS, "graph_denoising"])
+@pytest.mark.parametrize("kind", [*FEATURE_ESTIMATORS, "graph_denoising", "student_self_training"])
 @pytest.mark.parametrize("method", ["{kind}", "{{kind: {kind}, max_tokens: 64}}"])
 def test_weigh_has_no_texts(
     kind: str, method: str, steelyard: Callable[..., Any], tmp_path: Path

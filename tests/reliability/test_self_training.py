@@ -6,7 +6,7 @@ from sklearn.linear_model import LogisticRegression
 
 from steelyard.errors import InputError
 from steelyard.reliability import EstimationData, SelfTraining, TrustedExamples
-from steelyard.reliability.self_training import class_weights, geometric_mean
+from steelyard.reliability.refinement import class_weights, geometric_mean
 from steelyard.types import ABSTAIN, Floats, Ints, Votes
 from vote_tables import votes
 

@@ -20,6 +20,8 @@ from steelyard.reliability.agreement import VoteEntropy as VoteEntropy
 from steelyard.reliability.agreement import VoteShare as VoteShare
 from steelyard.reliability.beam_entropy import BeamEntropy as BeamEntropy
 from steelyard.reliability.confident_learning import ConfidentLearning as ConfidentLearning
+from steelyard.reliability.cross_fitting import Answers as Answers
+from steelyard.reliability.cross_fitting import Fold as Fold
 from steelyard.reliability.dawid_skene import DawidSkene as DawidSkene
 from steelyard.reliability.dirichlet import Dirichlet as Dirichlet
 from steelyard.reliability.glad import Glad as Glad
@@ -40,6 +42,9 @@ from steelyard.reliability.protocol import VoteEstimator as VoteEstimator
 from steelyard.reliability.robust import Robust as Robust
 from steelyard.reliability.self_consistency import SelfConsistency as SelfConsistency
 from steelyard.reliability.self_training import SelfTraining as SelfTraining
+from steelyard.reliability.student_self_training import (
+    StudentSelfTraining as StudentSelfTraining,
+)
 from steelyard.reliability.topological import Topological as Topological
 
 EstimatorSettings: TypeAlias = Annotated[
@@ -64,6 +69,7 @@ EstimatorSettings: TypeAlias = Annotated[
     | NearestNeighbours
     | Logistic
     | SelfTraining
+    | StudentSelfTraining
     | Topological
     | GraphDenoising,
     Field(discriminator="kind"),

@@ -13,6 +13,7 @@ from steelyard.types.task_kinds import AnswerForm, refuse_kind
 
 if TYPE_CHECKING:
     from steelyard.models.load import Pretrained
+    from steelyard.reliability.cross_fitting import FoldPredictor
     from steelyard.reliability.robust import VoteAnalysis
 
 Features: TypeAlias = npt.NDArray[np.float32]
@@ -22,7 +23,7 @@ Features: TypeAlias = npt.NDArray[np.float32]
 class TrustedExamples:
     """M examples with true answers, none of which is among those that are estimated."""
 
-    features: Features  # (M, d)
+    features: Features  # (M, d), d = 0 for estimators that take no features
     answers: Ints  # (M,), numbers of classes
 
 
@@ -35,6 +36,8 @@ class EstimationData:
     questions: Sequence[Question] = ()  # N, if the estimator needs questions
     features: Features | None = None  # (N, d), if the estimator needs features
     trusted: TrustedExamples | None = None  # other examples, if the estimator uses them
+    predictor: "FoldPredictor | None" = None  # trains the student, if the estimator needs it
+    has_classes: bool = True  # whether all examples have one list of classes, and not options
     analysis: "VoteAnalysis | None" = None  # of these votes and gold, if it is known already
 
 
@@ -50,6 +53,8 @@ class BaseEstimator(BaseModel):
     """Whether it uses the questions, which a table of votes does not have."""
     needs_features: ClassVar[bool] = False
     """Whether it uses features of the questions: hidden states of a model."""
+    needs_student: ClassVar[bool] = False
+    """Whether it trains the student of the study on parts of the examples."""
     answer_forms: ClassVar[tuple[AnswerForm, ...]] = ("classes", "options", "pair", "texts")
     """Forms of answers that it can judge."""
     scope: ClassVar[str] = "This estimator is for other tasks"
@@ -74,6 +79,15 @@ class BaseEstimator(BaseModel):
     def feature_tokens(self) -> int:
         """Maximum number of tokens of that model's input."""
         return 128
+
+    def training_sizes(self, examples: int, trusted: int) -> tuple[int, ...]:
+        """Examples of each training of the student that it needs, about; for plans.
+
+        Args:
+            examples: that are judged.
+            trusted: of known truth, if it uses them.
+        """
+        return ()
 
     def check_task(self, kind: str) -> None:
         """Raise ConfigError if it cannot judge votes on such a task."""

@@ -1,24 +1,16 @@
-"""Labels refined by a student's own predictions of examples that it was not trained on."""
+"""Labels refined by predictions of examples that a model of their features was not trained on."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import ClassVar, Literal
 
 import numpy as np
 from pydantic import Field
 
 from steelyard.errors import InputError
-from steelyard.models.logistic import HeadTargets, fit_heads
+from steelyard.reliability.cross_fitting import FeatureHeads
 from steelyard.reliability.on_features import Measure, OnFeatures, check_features
 from steelyard.reliability.protocol import EstimationData, Features, TrustedExamples
-from steelyard.types import Floats, Ints, Reliability, Votes, one_hot
-
-SMALLEST = 1e-3
-"""Least probability in a geometric mean: no vote and no prediction is taken for certain."""
-TIED = 1e-9
-"""Difference up to which two probabilities are equal."""
-EXPONENTS = (0.2, 0.3, 0.5, 0.7, 1.0, 1.4)
-"""Exponents tried on the predictions of a head that is trained on trusted examples alone."""
+from steelyard.reliability.refinement import Rounds, refine
+from steelyard.types import Reliability, Votes
 
 
 class SelfTraining(OnFeatures):
@@ -93,148 +85,13 @@ class SelfTraining(OnFeatures):
             features: of the examples.
             trusted: other examples with true answers.
         """
-        rows, mean = check_features(votes, features, self.kind), votes.means()
-        answered = np.flatnonzero(votes.answered)
-        if not len(answered) or (mean[answered].max(axis=0) > 0).sum() < 2:
-            return Reliability(votes.ids, mean, np.where(votes.answered, mean.max(axis=1), 0.0))
-        shares = np.maximum(mean[answered].mean(axis=0), SMALLEST)
-        start = mean / shares
-        start[~votes.answered] = 1.0
-        start /= start.sum(axis=1, keepdims=True)
-        size, gold = len(rows), None
+        rows, answers = check_features(votes, features, self.kind), None
         if trusted is not None and len(np.unique(trusted.answers)) > 1:
             rows = np.concatenate([rows, check_width(trusted.features, rows)])
-            gold = self._gold_head(rows, size, trusted.answers, votes.num_classes)
-            start = geometric_mean((start, gold.prediction), (1.0, gold.exponent))
-        posterior, weights = start, np.zeros(size)
-        kept_share = 1.0 if gold is None else self.keep
-        for number in range(self.rounds):
-            weights = class_weights(posterior, answered, kept_share, np.sqrt(shares))
-            prediction = self._predicted(
-                rows, posterior, answered, weights, gold, self.seed + number
-            )
-            posterior = geometric_mean(
-                (prediction, start), (1 - self.votes_share, self.votes_share)
-            )
-            kept_share = self.keep
+            answers = trusted.answers
+        rounds = Rounds(self.rounds, self.folds, self.keep, self.votes_share, self.seed)
+        posterior = refine(votes, rounds, FeatureHeads(rows, self.l2), answers)
         return self.scored(votes, posterior)
-
-    def _predicted(
-        self,
-        rows: Features,
-        posterior: Floats,
-        answered: Ints,
-        weights: Floats,
-        gold: "_Gold | None",
-        seed: int,
-    ) -> Floats:
-        """Predictions (N, K) of each example by a head that is trained without its fold."""
-        size, k = posterior.shape
-        label = posterior.argmax(axis=1)
-        fold = np.full(size, -1)
-        fold[answered] = np.random.default_rng(seed).permutation(len(answered)) % self.folds
-        heads = []
-        for number in range(self.folds):
-            used = np.flatnonzero((weights > 0) & (fold != number))
-            targets, weight = one_hot(label[used], k), weights[used]
-            if gold is not None:
-                used = np.concatenate([used, gold.rows])
-                targets = np.concatenate([targets, one_hot(gold.answers, k)])
-                weight = np.concatenate([weight, gold.weights])
-            heads.append(HeadTargets(used, targets, weight))
-        prediction = np.full((size, k), 1 / k)
-        usable = [i for i, head in enumerate(heads) if has_two_classes(head)]
-        if usable:
-            mean_size = float(np.mean([heads[i].weights.sum() for i in usable]))
-            strength = 1 / (2 * mean_size * self.l2)
-            fitted = fit_heads(rows, [heads[i] for i in usable], strength)
-            for i, head in zip(usable, fitted, strict=True):
-                part = np.flatnonzero(fold == i)
-                prediction[part] = head.probabilities(rows[part])
-            others = np.flatnonzero(fold < 0)
-            if len(others):
-                of_heads = [head.probabilities(rows[others]) for head in fitted]
-                prediction[others] = np.mean(of_heads, axis=0)
-        return prediction
-
-    def _gold_head(self, rows: Features, size: int, answers: Ints, k: int) -> "_Gold":
-        """What the trusted rows, those from `size` on, say about the others."""
-        index = np.arange(size, len(rows))
-        counts = np.bincount(answers, minlength=k)
-        weights = len(answers) / (counts > 0).sum() / counts[answers]
-        strength = 1 / (2 * len(answers) * self.l2)
-        fold = np.random.default_rng(self.seed).permutation(len(answers)) % self.folds
-        whole = HeadTargets(index, one_hot(answers, k), weights)
-        heads = [whole]
-        for number in range(self.folds):
-            used = fold != number
-            heads.append(HeadTargets(index[used], one_hot(answers[used], k), weights[used]))
-        usable = [i for i, head in enumerate(heads) if has_two_classes(head)]
-        fitted = dict(
-            zip(usable, fit_heads(rows, [heads[i] for i in usable], strength), strict=True)
-        )
-        held_out = np.full((len(answers), k), 1 / k)
-        for number in range(self.folds):
-            part = np.flatnonzero(fold == number)
-            if number + 1 in fitted and len(part):
-                held_out[part] = fitted[number + 1].probabilities(rows[index[part]])
-        likelihood = [
-            np.log(geometric_mean((held_out,), (t,))[np.arange(len(answers)), answers]).mean()
-            for t in EXPONENTS
-        ]
-        exponent = EXPONENTS[int(np.argmax(likelihood))]
-        prediction = fitted[0].probabilities(rows[:size])
-        return _Gold(index, answers, weights, prediction, exponent)
-
-
-@dataclass(frozen=True, eq=False)
-class _Gold:
-    """Trusted examples among the rows, and what a head on these alone says about the others."""
-
-    rows: Ints  # (M,)
-    answers: Ints  # (M,)
-    weights: Floats  # (M,), mean 1, each class with the same sum
-    prediction: Floats  # (N, K)
-    exponent: float
-
-
-def class_weights(posterior: Floats, answered: Ints, share: float, of_class: Floats) -> Floats:
-    """Weights (N,) of the surest examples of each class, mean 1 of those that are kept.
-
-    Args:
-        posterior: (N, K); the label of an example is its largest entry.
-        answered: rows that may be kept, unless two labels are equally probable.
-        share: of each class that is kept, rounded up.
-        of_class: (K,), in proportion to which the weights of each class sum.
-    """
-    label, score = posterior.argmax(axis=1), posterior.max(axis=1)
-    clear = (posterior >= score[:, None] - TIED).sum(axis=1) == 1
-    answered = answered[clear[answered]]
-    weights = np.zeros(len(posterior))
-    for k in range(posterior.shape[1]):
-        rows = answered[label[answered] == k]
-        count = int(np.ceil(share * len(rows)))
-        if count:
-            best = rows[np.argsort(-score[rows], kind="stable")[:count]]
-            weights[best] = of_class[k] / count
-    kept = weights > 0
-    if kept.any():
-        weights[kept] /= weights[kept].mean()
-    return weights
-
-
-def geometric_mean(rows: Sequence[Floats], exponents: Sequence[float]) -> Floats:
-    """Distributions (N, K) in proportion to the product of powers of the given ones."""
-    logs = [t * np.log(np.maximum(part, SMALLEST)) for part, t in zip(rows, exponents, strict=True)]
-    total = np.sum(logs, axis=0)
-    powers = np.exp(total - total.max(axis=1, keepdims=True))
-    mean: Floats = powers / powers.sum(axis=1, keepdims=True)
-    return mean
-
-
-def has_two_classes(head: HeadTargets) -> bool:
-    """Whether a regression can be trained on these examples."""
-    return len(head.rows) > 0 and int((head.weights @ head.targets > 0).sum()) > 1
 
 
 def check_width(features: Features, rows: Features) -> Features:

@@ -81,6 +81,7 @@ def study_notes(results: Results) -> list[Note]:
     candidates = [
         *_about_recommendation(results),
         _about_gold(results, best),
+        _about_arms_with_gold(results),
         _about_gold_curve(results, best),
         _about_zero(results),
         _about_naive(results, best),
@@ -124,6 +125,15 @@ def _about_gold(results: Results, best: Row) -> Note | None:
     gain = difference(arms[best.name].get("vs_gold_only"))
     text = f"No arm is significantly better than {what} ({score}); {best.name} differs from it by "
     return Note(f"{text}{gain}.", True)
+
+
+def _about_arms_with_gold(results: Results) -> Note | None:
+    """Which arms learn true labels besides the votes."""
+    arms: Results = results.get("arms") or {}
+    names = [name for name, arm in arms.items() if arm.get("uses_gold") and arm["role"] == "arm"]
+    if not names:
+        return None
+    return Note(f"With the true labels of weak_train besides the votes: {', '.join(names)}.")
 
 
 def _about_gold_curve(results: Results, best: Row) -> Note | None:

@@ -203,10 +203,14 @@ def costs_grid(results: Results) -> Grid | None:
 
 def costs_sentence(results: Results) -> str:
     """Trainings and the time from start to end; empty where neither is known."""
-    trainings = (results.get("costs") or {}).get("trainings")
+    costs: Results = results.get("costs") or {}
+    trainings, folds = costs.get("trainings"), costs.get("folds")
     parts: list[str] = []
     if trainings is not None:
         parts.append(amount(trainings, "training"))
+    if folds:
+        steps = f" of {amount(folds['steps'], 'step')} in all" if folds["steps"] else ""
+        parts.append(f"{amount(folds['trainings'], 'training')} of folds to refine labels{steps}")
     if results.get("seconds") is not None:
         parts.append(f"{seconds(results['seconds'])} from start to end")
     return f"{', '.join(parts)}." if parts else ""

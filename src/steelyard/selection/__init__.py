@@ -6,6 +6,7 @@ from pydantic import Field
 
 from steelyard.selection.class_balance import balanced as balanced
 from steelyard.selection.controls import random_keep as random_keep
+from steelyard.selection.controls import shuffled_votes as shuffled_votes
 from steelyard.selection.controls import shuffled_weights as shuffled_weights
 from steelyard.selection.keep import KeepMostReliable as KeepMostReliable
 from steelyard.selection.label_and_ties import FirstVoter as FirstVoter

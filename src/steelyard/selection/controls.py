@@ -1,9 +1,11 @@
-"""Controls, which keep a selection's size and drop its information: random, or shuffled weights."""
+"""Controls, which keep the size and drop the information: random, shuffled weights or votes."""
+
+from dataclasses import replace
 
 import numpy as np
 
 from steelyard.selection.label_and_ties import select
-from steelyard.types import Selection
+from steelyard.types import Selection, Votes
 
 VERSION = 3  # the arm's own targets, and as many of each class
 """Raised when controls change without a change of settings."""
@@ -43,3 +45,32 @@ def shuffled_weights(selection: Selection, seed: int) -> Selection:
     weights[kept] = np.random.default_rng(seed).permutation(weights[kept])
     dropped = {"dropped before": selection.weights == 0}
     return select(selection.ids, selection.targets, dropped, weights)
+
+
+def shuffled_votes(votes: Votes, seed: int) -> Votes:
+    """The same votes, all those on one example given to another with as many answers.
+
+    What the votes on an example say is then independent of the example; shares of answers, skill
+    and agreement of the voters are as before.
+
+    Args:
+        votes: on closed questions.
+        seed: random seed.
+    """
+    rng = np.random.default_rng(seed)
+    moved = np.arange(len(votes.ids))  # example -> the one that gets its votes
+    for size in np.unique(votes.candidates):
+        rows = np.flatnonzero(votes.candidates == size)
+        moved[rows] = rng.permutation(rows)
+    example = moved[votes.example]
+    order = np.argsort(example, kind="stable")
+    return replace(
+        votes,
+        example=example[order],
+        **{name: getattr(votes, name)[order] for name in ("voter", "query", "answer")},
+        probs=None if votes.probs is None else votes.probs[order],
+        texts=tuple(votes.texts[int(i)] for i in order) if votes.texts else (),
+        reasons=tuple(votes.reasons[int(i)] for i in order) if votes.reasons else (),
+        entropy=None if votes.entropy is None else votes.entropy[order],
+        raw=None if votes.raw is None else votes.raw.take(order),
+    )

@@ -13,6 +13,7 @@ from steelyard.reliability import (
     Hierarchical,
     Margin,
     SelfTraining,
+    StudentSelfTraining,
     VoteEntropy,
     VoteShare,
 )
@@ -64,6 +65,9 @@ class Arm(BaseModel):
     balance: float = Field(0.0, ge=0, le=1)
     """For classification: 1 gives each class the same total weight, however rare its labels are;
     0 changes nothing; values between multiply weights by n_k^-balance (`selection.balanced`)."""
+    gold_weight: float = Field(0.0, ge=0, allow_inf_nan=False)
+    """Adds the rows of weak_train with their true labels to what the student is trained on, each
+    with so many times the mean weight of the arm's kept rows; 0 adds none."""
     preference: PreferenceStage | None = None
     """A second stage for a language model that learns open answers: preferences between answers of
     its own. The ceiling has none."""
@@ -72,8 +76,9 @@ class Arm(BaseModel):
     role: Role = "arm"
     """The wrong labels of an `oracle` are removed: it sees the truth, and bounds what a filter can
     do."""
-    control: Literal["none", "random_keep", "shuffled_weights"] = "none"
-    """How the information is taken out of the selection: random examples or shuffled weights."""
+    control: Literal["none", "random_keep", "shuffled_weights", "shuffled_votes"] = "none"
+    """How the information is taken out: random examples, shuffled weights, or, of closed questions,
+    the votes of other questions with as many options."""
     control_of: str = ""
     """Name of the arm that a control belongs to."""
 
@@ -89,6 +94,11 @@ class Arm(BaseModel):
             raise ValueError(
                 "`balance` needs one label per example, and `per_supervisor` gives several"
             )
+        if self.gold_weight and (separate or self.objective.token_level or self.preference):
+            raise ValueError(
+                "`gold_weight` adds rows with one label each, and this arm's selection, objective "
+                "or preference stage takes others; remove the setting"
+            )
         return self
 
     @model_validator(mode="before")
@@ -99,6 +109,11 @@ class Arm(BaseModel):
             return value
         short = {k: {"kind": v} for k, v in value.items() if k in PARTS and isinstance(v, str)}
         return {**value, **short}
+
+    @property
+    def uses_gold(self) -> bool:
+        """Whether the true labels of weak_train have a part in its labels or its training."""
+        return self.reliability.uses_gold or self.gold_weight > 0
 
     def select(self, votes: Votes, reliability: Reliability, true: Ints, seed: int) -> Selection:
         """The arm's selection. Only an oracle looks at the `true` answers.
@@ -250,6 +265,22 @@ PRESETS: dict[str, Arm] = {
             description="The same, with the true labels of weak_train in every round.",
         ),
         Arm(
+            name="refine_student",
+            votes="without_bootstrap",
+            reliability=StudentSelfTraining(votes_share=0.5),
+            selection=KeepMostReliable(fraction=0.7, per_class=True),
+            balance=0.5,
+            description="As `refine`, predicted by the student itself, trained anew for each part.",
+        ),
+        Arm(
+            name="refine_student_gold",
+            votes="without_bootstrap",
+            reliability=StudentSelfTraining(votes_share=0.5, gold="use"),
+            selection=KeepMostReliable(fraction=0.7, per_class=True),
+            balance=0.5,
+            description="The same, with the true labels of weak_train in every round.",
+        ),
+        Arm(
             name="confidence",
             reliability=Confidence(),
             selection=Soften(),
@@ -284,21 +315,25 @@ PRESETS: dict[str, Arm] = {
     )
 }
 ALWAYS = ("naive", "majority")
+SHUFFLED = "shuffled_votes."
+"""Beginning of the names of the controls that get the votes of other questions."""
 
 
 def complete(arms: tuple[Entry, ...]) -> tuple[Arm, ...]:
     """The arms of a study: presets by name, own arms, and those that are always added.
 
     `naive` and `majority` are added in front, and behind the arms a control for each that filters
-    (`random_keep`) or weighs (`shuffled_weights`).
+    (`random_keep`) or weighs (`shuffled_weights`). Names such as `shuffled_votes.refine` are
+    controls of the arm `refine`, which is also among the arms.
 
     Raises:
         ConfigError: an unknown name (with the nearest known one), or a name given twice.
     """
-    named = [_arm(entry) for entry in arms]
+    shuffled = [e for e in arms if isinstance(e, str) and e.startswith(SHUFFLED)]
+    named = [_arm(entry) for entry in arms if entry not in shuffled]
     given = [arm.name for arm in named]
     trained = [*(PRESETS[name] for name in ALWAYS if name not in given), *named]
-    whole = (*trained, *_controls(trained))
+    whole = (*trained, *_controls(trained), *(_shuffled(name, trained) for name in shuffled))
     names = [arm.name for arm in whole]
     for name in names:
         if names.count(name) > 1:
@@ -340,3 +375,22 @@ def _controls(arms: list[Arm]) -> list[Arm]:
             }
             added.append(arm.model_copy(update=update))
     return added
+
+
+def _shuffled(name: str, arms: list[Arm]) -> Arm:
+    """The control of a name such as `shuffled_votes.refine`: that arm on shuffled votes."""
+    of = name.removeprefix(SHUFFLED)
+    for arm in arms:
+        if arm.name == of:
+            return arm.model_copy(
+                update={
+                    "name": name,
+                    "role": "control",
+                    "control": "shuffled_votes",
+                    "control_of": of,
+                    "description": f"As `{of}`, each question with the votes of another one.",
+                }
+            )
+    raise ConfigError(
+        f"`arms`: {name!r} is a control of `{of}`, which is not among the arms; name it as well."
+    )

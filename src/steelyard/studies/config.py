@@ -55,7 +55,8 @@ class Study(BaseModel):
     student: AnyStudent
     """The strong model, which every arm, control and the ceiling train."""
     arms: tuple[Entry, ...] = DEFAULT_ARMS
-    """Names of arms, or `{name, reliability, selection}`."""
+    """Names of arms, or `{name, reliability, selection}`. `shuffled_votes.NAME` is a control of
+    the arm NAME: the same on the votes of other questions."""
     seeds: int | tuple[int, ...] = 5
     """Number of random seeds (0, 1, ...), or a list of seeds. A seed decides the splits, the
     supervisors and the student."""
@@ -156,6 +157,16 @@ class Study(BaseModel):
                 f"`balance` of arm `{arm.name}` weighs classes, and the questions of {self.task} "
                 "have no classes in common; remove the setting"
             )
+        if arm.gold_weight and not self.data.weak_train:
+            raise ValueError(
+                f"`gold_weight` of arm `{arm.name}` adds rows of weak_train, and "
+                "`data.weak_train` is 0; set it to their number, or remove the setting"
+            )
+        if arm.control == "shuffled_votes" and kind.is_open:
+            raise ValueError(
+                f"`{arm.name}` gives questions the votes of other ones, and open answers of "
+                f"{self.task} cannot be exchanged; remove the control"
+            )
         if arm.objective.token_level and not kind.is_open:
             raise ValueError(
                 f"`objective: {arm.objective.kind}` of arm `{arm.name}` compares the tokens of "
@@ -200,6 +211,11 @@ class Study(BaseModel):
         untrained = self.student.answers_untrained
         kept = tuple(name for name in self.references if name != ZERO_SHOT or untrained)
         return (*kept, *(f"{CURVE}{rows}" for rows in self.gold_curve))
+
+    @property
+    def trains_on_gold(self) -> bool:
+        """Whether students of arms, or of their folds, are trained on rows of weak_train."""
+        return any(arm.uses_gold and not arm.reliability.needs_features for arm in self.all_arms)
 
     def foreign_classes(self) -> list[type]:
         """Classes of the parts of this study that are defined outside the package."""

@@ -51,7 +51,29 @@ def plan(run: Run) -> list[str]:
         + (f", up to {steps:,} steps each" if steps else "")
         + _model(student.pretrained, student, task.strong_train.questions)
     )
-    return lines
+    return [*lines, *_folds(run)]
+
+
+def _folds(run: Run) -> list[str]:
+    """Students of folds, of the arms that refine labels by them; arms of the same votes share them.
+
+    Every example is taken for answered.
+    """
+    task, student = run.task(run.study.seed_list[0]), run.study.student
+    sizes = (len(task.strong_train.questions), len(task.weak_train.questions))
+    seen: dict[tuple[object, ...], tuple[int, ...]] = {}
+    for arm in run.study.all_arms:
+        shuffled = arm.name if arm.control == "shuffled_votes" else ""
+        settings = str(arm.reliability.model_dump(mode="json"))
+        key = (settings, arm.votes, arm.selection.takes_one_supervisor, shuffled)
+        seen[key] = arm.reliability.training_sizes(*sizes)
+    trainings = [size for part in seen.values() for size in part]
+    if not trainings:
+        return []
+    seeds = len(run.study.seed_list)
+    steps = sum(student.planned_steps(size) for size in trainings) * seeds
+    text = f"folds to refine labels: {len(trainings) * seeds:,} more trainings of the student"
+    return [text + (f", about {steps:,} steps in all" if steps else "")]
 
 
 def _model(pretrained: Pretrained | None, training: Any, questions: Sequence[Question]) -> str:

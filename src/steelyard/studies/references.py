@@ -92,16 +92,37 @@ def _with_weak(run: Run, seed: int, gold: ReferenceRows) -> ReferenceRows:
         return gold._replace(reason=selected.reason)
     weak, split = selected.selection, run.task(seed).strong_train
     texts = collect_votes(run, seed).strong_train.candidate_texts
-    width = max(gold.targets.shape[1], weak.targets.shape[1])
+    rows = ReferenceRows(with_choices(split.questions, texts), weak.targets, weak.weights)
+    return joined(gold, rows)
+
+
+def joined(first: ReferenceRows, second: ReferenceRows) -> ReferenceRows:
+    """The rows of both, with targets as wide as the wider ones."""
+    width = max(first.targets.shape[1], second.targets.shape[1])
     padded = [
-        np.pad(targets, ((0, 0), (0, width - targets.shape[1])))
-        for targets in (gold.targets, weak.targets)
+        np.pad(rows.targets, ((0, 0), (0, width - rows.targets.shape[1])))
+        for rows in (first, second)
     ]
     return ReferenceRows(
-        (*gold.questions, *with_choices(split.questions, texts)),
+        (*first.questions, *second.questions),
         np.concatenate(padded),
-        np.concatenate([gold.weights, weak.weights]),
+        np.concatenate([first.weights, second.weights]),
     )
+
+
+def with_gold(run: Run, seed: int, rows: ReferenceRows, weight: float) -> ReferenceRows:
+    """Labelled rows, and behind them those of weak_train with their true answers.
+
+    Args:
+        run: the study.
+        seed: of the splits.
+        rows: an arm's.
+        weight: of each row of weak_train, in units of the mean weight of the kept rows.
+    """
+    task = run.task(seed)
+    gold = known_rows(run, task.weak_train, max(task.num_classes, 1))
+    unit = rows.weights[rows.weights > 0].mean()
+    return joined(rows, gold._replace(weights=weight * unit * gold.weights))
 
 
 def _one_class(run: Run, gold: Split) -> str:

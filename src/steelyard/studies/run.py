@@ -122,6 +122,6 @@ class Run:
     def _texts(self) -> TextStates:
         tasks = [self.task(seed) for seed in self.study.seed_list]
         splits = [tasks[0].test, *(task.strong_train for task in tasks)]
-        if self.study.reference_names or self.folds:
+        if self.study.reference_names or self.folds or self.study.trains_on_gold:
             splits += [task.weak_train for task in tasks]
         return TextStates(self.store, [question for part in splits for question in part.questions])

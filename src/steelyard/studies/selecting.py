@@ -3,6 +3,8 @@
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from steelyard.errors import ConfigError, InputError
 from steelyard.models.features import read_features
 from steelyard.models.load import Pretrained
@@ -11,10 +13,12 @@ from steelyard.selection import NothingToLearn
 from steelyard.store.store import Recipe, fingerprint, library_versions
 from steelyard.student import Probe
 from steelyard.studies.arms import Arm
+from steelyard.studies.fold_students import FoldStudents, fold_student_recipe, trusted_rows
 from steelyard.studies.run import Run
 from steelyard.studies.single_supervisors import arm_votes
 from steelyard.studies.votes import true_answers
 from steelyard.types import Reliability, Selection, Votes
+from steelyard.types.task_kinds import KINDS
 
 
 class Selected(NamedTuple):
@@ -23,6 +27,7 @@ class Selected(NamedTuple):
     reliability: Reliability
     selection: Selection | None
     reason: str  # empty if there is a selection
+    folds: dict[str, Any]  # of students of folds: `steps` by name in the store, and `collapsed`
 
 
 def select_labels(run: Run, seed: int, arm: Arm) -> tuple[Selection, Reliability]:
@@ -53,6 +58,8 @@ def selection_inputs(run: Run, seed: int, arm: Arm) -> dict[str, str]:
         inputs["questions"] = run.questions(seed, "strong_train")
     if method.needs_features:
         inputs["encoder"] = run.identity(_feature_model(run, method))
+    if method.needs_student:
+        inputs["student"] = fold_student_recipe(run, seed).name
     if method.uses_gold:
         gold = run.task(seed).weak_train
         inputs["gold"] = fingerprint((gold.questions, gold.truth))
@@ -66,7 +73,10 @@ def _select(run: Run, seed: int, arm: Arm) -> Selected:
         version=arm.versions(),
         settings={
             **arm.model_dump(
-                exclude={"name", "description", "control_of", "objective", "preference", "votes"}
+                exclude={
+                    *("name", "description", "control_of", "objective", "preference", "votes"),
+                    "gold_weight",
+                }
             ),
             **arm.classes(),
             "seed": seed,
@@ -76,23 +86,32 @@ def _select(run: Run, seed: int, arm: Arm) -> Selected:
     )
 
     def make(_: Path) -> dict[str, Any]:
-        reliability = method.estimate_from(_data(run, seed, method, votes))
+        students = FoldStudents(run, seed, votes, method.uses_gold)
+        reliability = method.estimate_from(_data(run, seed, method, votes, students))
+        steps, collapsed = students.steps, students.collapsed
+        record = {"folds": {"steps": steps, "collapsed": collapsed}} if steps else {}
         try:
             selection = arm.select(votes, reliability, true_answers(run, seed, votes), seed)
         except NothingToLearn as error:
-            return {"reliability": reliability, "reason": str(error)}
+            return {"reliability": reliability, "reason": str(error), **record}
         except InputError as error:
             raise InputError(f"arm `{arm.name}`, seed {seed}: {error}") from error
-        return {"selection": selection, "reliability": reliability}
+        return {"selection": selection, "reliability": reliability, **record}
 
     kept = run.store.keep(f"seed-{seed}/{arm.name}/selection", recipe, make)
-    return Selected(kept["reliability"], kept.get("selection"), kept.get("reason", ""))
+    folds = kept.get("folds", {"steps": {}, "collapsed": []})
+    return Selected(kept["reliability"], kept.get("selection"), kept.get("reason", ""), folds)
 
 
-def _data(run: Run, seed: int, method: BaseEstimator, votes: Votes) -> EstimationData:
+def _data(
+    run: Run, seed: int, method: BaseEstimator, votes: Votes, students: FoldStudents
+) -> EstimationData:
     """What an estimator sees: of features those that a probe of the model would see."""
     questions = run.task(seed).strong_train.questions
     features, trusted = None, None
+    if method.needs_student and method.uses_gold:
+        truth = trusted_rows(run, seed, votes.num_classes).truth
+        trusted = TrustedExamples(np.zeros((len(truth), 0), np.float32), truth)
     if method.needs_features:
         model = _feature_model(run, method)
         probe = Probe(**model.model_dump(), max_tokens=method.feature_tokens)
@@ -101,7 +120,14 @@ def _data(run: Run, seed: int, method: BaseEstimator, votes: Votes) -> Estimatio
         if method.uses_gold and len(gold.ids):
             of_gold = read_features(model, gold.questions, method.feature_tokens, run.states(probe))
             trusted = TrustedExamples(of_gold, gold.truth)
-    return EstimationData(votes, questions=questions, features=features, trusted=trusted)
+    return EstimationData(
+        votes,
+        questions=questions,
+        features=features,
+        trusted=trusted,
+        predictor=students,
+        has_classes=KINDS[run.study.task].has_classes,
+    )
 
 
 def _feature_model(run: Run, method: BaseEstimator) -> Pretrained:

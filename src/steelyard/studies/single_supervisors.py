@@ -11,6 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from steelyard.evaluation import first_votes, single_voters
+from steelyard.selection import shuffled_votes
 from steelyard.studies.arms import Arm
 from steelyard.studies.run import Run
 from steelyard.studies.votes import (
@@ -58,7 +59,20 @@ def teacher_of(run: Run, seed: int) -> SingleSupervisor:
 
 
 def arm_votes(run: Run, seed: int, arm: Arm) -> SeedVotes:
-    """The votes that an arm is made of: all, those without a bootstrap, or of one supervisor."""
+    """The votes that an arm is made of: all, those without a bootstrap, or of one supervisor.
+
+    A control on shuffled votes has those on other questions in strong_train.
+    """
+    votes = _chosen_votes(run, seed, arm)
+    if arm.control != "shuffled_votes":
+        return votes
+    return run.once(
+        ("shuffled votes", seed, arm.name),
+        lambda: votes._replace(strong_train=shuffled_votes(votes.strong_train, seed)),
+    )
+
+
+def _chosen_votes(run: Run, seed: int, arm: Arm) -> SeedVotes:
     if arm.selection.takes_one_supervisor:
         return teacher_of(run, seed).votes
     if arm.votes == "without_bootstrap":

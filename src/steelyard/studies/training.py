@@ -15,7 +15,13 @@ from steelyard.studies.grading import Answers, grade
 from steelyard.studies.parts import foreign_path, student_recipe
 from steelyard.studies.preferring import prefer, stage_fingerprint
 from steelyard.studies.reference_names import GOLD_AND_WEAK, is_reference, is_untrained
-from steelyard.studies.references import known_rows, reference_rows, with_choices
+from steelyard.studies.references import (
+    ReferenceRows,
+    known_rows,
+    reference_rows,
+    with_choices,
+    with_gold,
+)
 from steelyard.studies.run import Run
 from steelyard.studies.selecting import select_labels, selected_labels
 from steelyard.studies.single_supervisors import arm_votes
@@ -109,7 +115,7 @@ def _train(run: Run, seed: int, name: str) -> TrainedStudent | str:
                 raise TrainingCollapsed(f"`{name}`, seed {seed}: {error}") from error
             return {"record": {"collapsed": str(error)}}
         record = {
-            "rows": len(data.questions),
+            "rows": len(selection.ids),
             "kept": selection.kept,
             "steps": len(trained.log.loss),
             "loss": trained.log.loss,
@@ -215,12 +221,14 @@ def training_set(run: Run, seed: int, name: str) -> tuple[TrainingData, Selectio
     arm = run.study.arm(name)
     objective, selection = arm.objective, select_labels(run, seed, arm)[0]
     texts = arm_votes(run, seed, arm).strong_train.candidate_texts
+    questions = with_choices(split.questions, texts)
+    rows = ReferenceRows(questions, selection.targets, selection.weights)
+    if arm.gold_weight:
+        rows = with_gold(run, seed, rows, arm.gold_weight)
     data = TrainingData(
         run.study.task,
         task.classes,
-        with_choices(split.questions, texts),
-        selection.targets,
-        selection.weights,
+        *rows[:3],
         objective,
         selection.per_supervisor if objective.per_supervisor else None,
         selection.token_targets if objective.token_level else None,
@@ -231,10 +239,11 @@ def training_set(run: Run, seed: int, name: str) -> tuple[TrainingData, Selectio
 def _inputs(run: Run, seed: int, name: str, data: TrainingData) -> dict[str, str]:
     """Fingerprints of everything but its settings that a student depends on."""
     student, is_open = run.study.student, KINDS[data.kind].is_open
+    split = run.task(seed).strong_train
     stage = stage_of(run, name)
     inputs = {
         "questions": fingerprint(tuple(data.questions))
-        if is_open or is_reference(name)
+        if is_open or is_reference(name) or len(data.questions) > len(split.questions)
         else run.questions(seed, "strong_train"),
         "targets": fingerprint((data.targets, data.weights)),
         "test": run.questions(seed, "test"),

@@ -24,6 +24,7 @@ from steelyard.studies.results.test_sets import other_test_sets
 from steelyard.studies.results.warnings import of_language_models, of_the_study
 from steelyard.studies.results.yardsticks import yardsticks
 from steelyard.studies.run import Run
+from steelyard.studies.selecting import selected_labels
 from steelyard.studies.training import CEILING, TrainedStudent
 
 CURVE_POINTS = 60
@@ -123,11 +124,21 @@ def _curve(trained: TrainedStudent) -> dict[str, list[float]]:
 
 
 def _costs(run: Run) -> dict[str, Any]:
-    """Trainings and seconds of what is stored, by stage: votes, selections, students."""
+    """Trainings and seconds of what is stored, by stage: votes, selections, students.
+
+    Students of folds, by which labels are refined, are counted apart, and their seconds are part of
+    the selections'.
+    """
     names = {role: name for role, name in run.store.roles.items() if "/" in role}
     stages = {"votes": "supervision", "selection": "selection", "student": "student"}
     seconds = dict.fromkeys(stages.values(), 0.0)
     for name in set(names.values()):
         seconds[stages[name.partition("-")[0]]] += run.store.seconds(name)
     students = {name for name in names.values() if name.startswith("student-")}
-    return {"trainings": len(students), "seconds": {k: round(v, 1) for k, v in seconds.items()}}
+    costs: dict[str, Any] = {"trainings": len(students)}
+    folds: dict[str, int] = {}
+    for seed, arm in itertools.product(run.study.seed_list, run.study.all_arms):
+        folds |= selected_labels(run, seed, arm).folds["steps"]
+    if folds:
+        costs["folds"] = {"trainings": len(folds), "steps": sum(folds.values())}
+    return {**costs, "seconds": {k: round(v, 1) for k, v in seconds.items()}}

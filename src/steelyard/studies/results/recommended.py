@@ -68,7 +68,7 @@ def recommendation(run: Run, pilot: PilotScores | None, reason: str) -> dict[str
         return {"arm": None, "reason": reason or "no arm could be tried"}
     score_range = 1.0 if pilot is None else pilot.score_range
     expected = expected_gains(names, past, tried, score_range)
-    gold = {arm.name for arm in run.study.all_arms if arm.reliability.uses_gold}
+    gold = {arm.name for arm in run.study.all_arms if arm.uses_gold}
     weak = [name for name in names if name not in gold and name not in (GOLD_ONLY, GOLD_AND_WEAK)]
     return {
         "arm": choose(expected, names, MARGIN * score_range),

@@ -145,6 +145,7 @@ class StudyScores:
         return {
             "role": arm.role,
             "description": arm.description,
+            "uses_gold": arm.uses_gold,
             "score": asdict(mean_interval(self.scores(metric, name))) if trained else None,
             "floor": self._own_floor(metric, name),
             "reason": reason,

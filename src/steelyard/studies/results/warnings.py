@@ -7,6 +7,7 @@ import numpy as np
 from steelyard.io.printable import counted
 from steelyard.studies.results.scores import StudyScores
 from steelyard.studies.run import Run
+from steelyard.studies.selecting import selected_labels
 from steelyard.studies.training import TrainedStudent
 
 
@@ -42,12 +43,28 @@ def of_the_study(run: Run, results: dict[str, Any]) -> list[str]:
         messages.append(f"Truncated to `max_tokens`: {counted(truncated, 'training text')}.")
     arms = results["arms"]
     messages += [f"`{name}`: {arm['reason']}" for name, arm in arms.items() if arm["reason"]]
+    messages += _of_folds(run)
     reasons = [arm["pgr_reason"] for arm in arms.values() if arm["pgr"] is None and arm["score"]]
     messages += reasons[:1]  # all are about the same gap
     undefined = [kind for kind, part in results["reliability"].items() if part["auroc"] is None]
     if undefined:
         kinds = ", ".join(undefined)
         messages.append(f"No AUROC for {kinds}: the labels are all right or all wrong.")
+    return messages
+
+
+def _of_folds(run: Run) -> list[str]:
+    """Warnings about students of folds whose training collapsed."""
+    messages = []
+    for arm in run.study.all_arms:
+        folds = [selected_labels(run, seed, arm).folds for seed in run.study.seed_list]
+        collapsed = sum(len(part["collapsed"]) for part in folds)
+        if collapsed:
+            total = counted(sum(len(part["steps"]) for part in folds), "training")
+            messages.append(
+                f"`{arm.name}`: {collapsed} of {total} of folds collapsed; their questions keep "
+                "what the votes say in that round."
+            )
     return messages
 
 
