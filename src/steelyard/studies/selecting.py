@@ -16,6 +16,11 @@ from steelyard.studies.single_supervisors import arm_votes
 from steelyard.studies.votes import true_answers
 from steelyard.types import Reliability, Selection, Votes
 
+NO_PART_OF_SELECTION = {
+    *("name", "description", "control_of", "objective", "preference", "votes", "slice_balance"),
+}
+"""Settings of an arm that are not in the recipe of its selection, or only where they are used."""
+
 
 class Selected(NamedTuple):
     """What an arm's student is trained on, or why it cannot be trained."""
@@ -48,6 +53,8 @@ def selection_inputs(run: Run, seed: int, arm: Arm) -> dict[str, str]:
     inputs = {"votes": fingerprint(votes)}
     if arm.role == "oracle":
         inputs["truth"] = fingerprint(true_answers(run, seed, votes))
+    if arm.slice_balance:
+        inputs["slices"] = fingerprint(run.task(seed).strong_train.slices)
     method = arm.reliability
     if method.needs_questions:
         inputs["questions"] = run.questions(seed, "strong_train")
@@ -65,9 +72,8 @@ def _select(run: Run, seed: int, arm: Arm) -> Selected:
         kind="selection",
         version=arm.versions(),
         settings={
-            **arm.model_dump(
-                exclude={"name", "description", "control_of", "objective", "preference", "votes"}
-            ),
+            **arm.model_dump(exclude=NO_PART_OF_SELECTION),
+            **({"slice_balance": arm.slice_balance} if arm.slice_balance else {}),
             **arm.classes(),
             "seed": seed,
         },
@@ -78,7 +84,9 @@ def _select(run: Run, seed: int, arm: Arm) -> Selected:
     def make(_: Path) -> dict[str, Any]:
         reliability = method.estimate_from(_data(run, seed, method, votes))
         try:
-            selection = arm.select(votes, reliability, true_answers(run, seed, votes), seed)
+            truth = true_answers(run, seed, votes)
+            slices = run.task(seed).strong_train.slices
+            selection = arm.select(votes, reliability, truth, seed, slices)
         except NothingToLearn as error:
             return {"reliability": reliability, "reason": str(error)}
         except InputError as error:
