@@ -26,7 +26,8 @@ def settings_pages() -> dict[str, str]:
         parts = [top.format(note=NOTE)]
         if name == "study.md":
             data = models_in(Study.model_fields["data"].annotation)
-            parts += [section.of(model) for model in (Study, *data, Arm)]
+            threshold = models_in(Study.model_fields["threshold"].annotation)
+            parts += [section.of(model) for model in (Study, *data, *threshold, Arm)]
             parts += [_presets(), _metrics()]
         else:
             parts += [_contents(kinds)] if kinds else []

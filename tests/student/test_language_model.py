@@ -109,8 +109,9 @@ def test_multiple_choice_with_options_of_several_numbers(llama: str) -> None:
 
 def test_an_option_is_learned_as_text_behind_the_question_alone(llama: str) -> None:
     learner = student(llama, wording={"name": "s", "template": "<q>{item}</q>"}, answer="cloze")
-    (asked,) = (learner.asking("multiple_choice").ask(*CLOZE_QUESTION),)
-    assert asked.prompt.endswith("<q>which?</q>") and asked.answers == (" x", " o")
+    asked = learner.asking("multiple_choice").ask(*CLOZE_QUESTION)
+    assert asked.prompt.endswith("<q>which?</q>")
+    assert asked.answers == (" x", " o")
     questions = [Question(f"q{i}", "which?", ("x", "o")[:: 1 - 2 * (i % 2)]) for i in range(12)]
     targets = one_hot(np.array([0, 1] * 6), 2)  # always the text "x", wherever it stands
     plain = {"kind": "multiple_choice", "classes": ("0", "1"), "seed": 0}

@@ -15,7 +15,9 @@ from steelyard.studies.config import make_study
 from steelyard.studies.results.deception import deception
 from steelyard.studies.results.scores import StudyScores
 from steelyard.studies.run import Run
+from steelyard.studies.selecting import select_labels
 from steelyard.studies.study import study
+from steelyard.studies.training import train_student
 
 F1: dict[str, Any] = {"kind": "f1", "of": "unsafe"}
 FURTHER = ["accuracy", {"kind": "over_refusal"}, {"kind": "group_exact_match"}]
@@ -49,6 +51,9 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+THRESHOLD: dict[str, Any] = {"of": "unsafe", "recall": 0.9}
+
+
 def settings(files: Path, model: str, **data: Any) -> dict[str, Any]:
     two = {"own": str(files / "test.jsonl"), "other": str(files / "other.jsonl")}
     plain = {"train": str(files / "train.jsonl"), "test": two, "slice": "kind", "group": "doc"}
@@ -69,7 +74,9 @@ def settings(files: Path, model: str, **data: Any) -> dict[str, Any]:
 @pytest.fixture(scope="module")
 def results(files: Path, tiny_bert: str, tmp_path_factory: pytest.TempPathFactory) -> Any:
     folder = tmp_path_factory.mktemp("run")
-    return study(settings(files, tiny_bert), folder).results
+    asked = {**settings(files, tiny_bert), "threshold": THRESHOLD}
+    asked["arms"] = [*asked["arms"], "slice_balanced"]
+    return study(asked, folder).results
 
 
 def test_every_metric_has_floor_arms_ceiling_and_pgr_or_its_reason(results: Any) -> None:
@@ -95,7 +102,8 @@ def test_each_test_set_scores_as_it_does_alone(
     assert results["data"]["test"] == 96
     other = results["test_sets"]["other"]
     assert other["rows"] == 60
-    alone = study(settings(files, tiny_bert, test=str(files / "other.jsonl")), tmp_path).results
+    plain = settings(files, tiny_bert, test=str(files / "other.jsonl"))
+    alone = study({**plain, "arms": [*plain["arms"], "slice_balanced"]}, tmp_path).results
     assert alone["arms"]["naive"]["score"] == other["metrics"]["f1 of unsafe"]["arms"]["naive"]
     assert alone["weak"] == other["metrics"]["f1 of unsafe"]["weak"]
     pairs = zip(alone["metrics"]["accuracy"]["arms"].items(), range(9), strict=False)
@@ -125,6 +133,85 @@ def test_the_report_shows_them(results: Any) -> None:
         assert "other (60 rows): over-refusal (unsafe)" in page
         assert "fewer than 10 have no interval" in page
         assert "Where the ceiling knows better" in page
+
+
+def test_each_student_has_its_own_threshold_for_the_recall(results: Any) -> None:
+    part = results["threshold"]
+    assert part["recall"] == 0.9
+    assert set(part["models"]) == {"ceiling", *results["arms"]}  # no reference: none is untrained
+    for model in part["models"].values():
+        assert len(model["thresholds"]) == 3
+        assert all(0 <= threshold <= 1 for threshold in model["thresholds"])
+        assert {"f1 of unsafe", "accuracy", "recall of unsafe"} <= set(model["metrics"])
+        span = model["metrics"]["recall of unsafe"]
+        assert span["low"] <= span["value"] <= span["high"]
+        assert model["vs_usual"]["low"] <= model["vs_usual"]["high"]
+    assert results["test_sets"]["other"]["threshold"]["models"]["naive"]["vs_usual"] is not None
+    for page in (study_markdown(results), study_page(results)):
+        assert "At a chosen threshold" in page
+        assert "for a recall of at least 0.900" in page
+
+
+def test_thresholds_are_those_of_weak_train_and_train_nothing_anew(
+    files: Path, tiny_bert: str, tmp_path: Path
+) -> None:
+    """Chosen anew from the answers to weak_train; another target makes no other student."""
+    plain = {**settings(files, tiny_bert), "arms": ["naive"], "seeds": 2}
+    found = study({**plain, "threshold": THRESHOLD}, tmp_path).results
+    run = Run(make_study({**plain, "threshold": THRESHOLD}), Store(tmp_path / "store"))
+    student = train_student(run, 1, "naive")
+    known, classes = run.task(1).weak_train, run.source.classes
+    assert student.on_weak_train is not None
+    unsafe = student.on_weak_train.probs[:, classes.index("unsafe")]
+    threshold = found["threshold"]["models"]["naive"]["thresholds"][1]
+    actual = known.truth == classes.index("unsafe")
+    assert (unsafe[actual] >= threshold).mean() >= 0.9
+    larger = np.sort(np.unique(unsafe[unsafe > threshold]))
+    assert (unsafe[actual] > larger[0]).mean() < 0.9  # the next one is too large
+    before = {path.name for path in (tmp_path / "store").glob("student-*")}
+    costs = {"of": "unsafe", "costs": {"unsafe": {"safe": 5}}}
+    again = study({**plain, "threshold": costs}, tmp_path).results
+    assert {path.name for path in (tmp_path / "store").glob("student-*")} == before
+    assert "cost" in again["threshold"]["models"]["naive"]["metrics"]
+    assert again["arms"] == found["arms"]
+
+
+def test_without_a_threshold_nothing_is_asked_or_reported(
+    files: Path, tiny_bert: str, tmp_path: Path
+) -> None:
+    plain = {**settings(files, tiny_bert), "arms": ["naive"], "seeds": 1, "references": []}
+    found = study(plain, tmp_path).results
+    assert found["threshold"] is None
+    assert "At a chosen threshold" not in study_markdown(found)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"threshold": {"of": "bad", "recall": 0.9}}, "names the class 'bad', and the classes"),
+        ({"threshold": {"of": "unsafe"}}, "give either `recall` or `costs`"),
+    ],
+)
+def test_a_threshold_that_cannot_work_is_refused_before_training(
+    changes: dict[str, Any], message: str, files: Path, tiny_bert: str, tmp_path: Path
+) -> None:
+    with pytest.raises((ConfigError, InputError), match=message):
+        study({**settings(files, tiny_bert), **changes}, tmp_path)
+    assert not list((tmp_path / "store").glob("votes-*"))
+
+
+def test_slices_of_train_balance_an_arm(files: Path, tiny_bert: str, tmp_path: Path) -> None:
+    """Each label has the same weight in each kind of prompt."""
+    asked = {**settings(files, tiny_bert), "arms": ["slice_balanced"], "seeds": 1}
+    run = Run(make_study(asked), Store(tmp_path))
+    selection = select_labels(run, 0, run.study.arm("slice_balanced"))[0]
+    slices = run.task(0).strong_train.slices
+    cells: dict[tuple[str, int], float] = {}
+    for part, row, weight in zip(slices, selection.targets, selection.weights, strict=True):
+        key = (part, int(row.argmax()))
+        cells[key] = cells.get(key, 0.0) + weight
+    assert len(cells) >= 6  # two labels in each of three kinds at least
+    np.testing.assert_allclose(list(cells.values()), next(iter(cells.values())))
 
 
 def test_deception_by_hand(files: Path, tiny_bert: str, tmp_path: Path) -> None:

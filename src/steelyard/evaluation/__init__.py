@@ -41,3 +41,5 @@ from steelyard.evaluation.task_metrics import TASK_METRICS as TASK_METRICS
 from steelyard.evaluation.task_metrics import TaskMetric as TaskMetric
 from steelyard.evaluation.task_metrics import TaskMetricSettings as TaskMetricSettings
 from steelyard.evaluation.test_rows import TestRows as TestRows
+from steelyard.evaluation.threshold import Threshold as Threshold
+from steelyard.evaluation.threshold import at_threshold as at_threshold

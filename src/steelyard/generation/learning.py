@@ -5,7 +5,7 @@ The scorer that chooses must not be the one that measures the result: a model le
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -151,6 +151,24 @@ def preference_pairs(
     count = len(questions)
     targets = np.tile([1 - flip, flip], (count, 1))
     return ContinuationPairs(tuple(questions), targets, np.ones(count), len(losses) - count)
+
+
+def shuffled_scores(scored: ScoredContinuations, seed: int) -> ScoredContinuations:
+    """The same continuations with the scores of each prompt shuffled among its different texts.
+
+    It is the control of `weighted` and `preference_pairs`: every prompt keeps its scores, and so
+    its number of rows or pairs, and nothing tells which text is better. Equal texts keep equal
+    scores; empty ones are not touched.
+    """
+    rng, scores = np.random.default_rng(seed), scored.scores.copy()
+    for p, texts in enumerate(scored.texts):
+        first = {text: j for j, text in reversed([*enumerate(texts)]) if text.strip()}
+        cells = sorted(first.values())
+        drawn = dict(zip(cells, rng.permutation(scores[p, cells]).tolist(), strict=True))
+        for j, text in enumerate(texts):
+            if text.strip():
+                scores[p, j] = drawn[first[text]]
+    return replace(scored, scores=scores)
 
 
 def _losses(scored: ScoredContinuations, lower_is_better: bool) -> Floats:

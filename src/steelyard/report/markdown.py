@@ -41,6 +41,11 @@ def study_markdown(results: Results) -> str:
             _table(tasks.deception_grid(results)),
         ),
         *_section("Other test sets", *_named(tasks.test_set_grids(results))),
+        *_section(
+            "At a chosen threshold",
+            escape_markdown(tasks.threshold_sentence(results)),
+            *_named(tasks.threshold_grids(results)),
+        ),
         *_section("Slices", *_named(tasks.slice_grids(results))),
         *_section("Votes", escape_markdown(tables.votes_sentence(results))),
         *_section(

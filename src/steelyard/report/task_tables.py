@@ -84,6 +84,43 @@ def _model_rows(scores: Results) -> Iterator[tuple[str, str, str]]:
         yield ("no PGR", plain(scores["pgr_reason"]), "")
 
 
+def threshold_grids(results: Results) -> dict[str, Grid]:
+    """For each test set: every student's metrics at its own threshold."""
+    main = plain((results.get("data") or {}).get("test_set") or "")
+    by_set = {main or "test rows": results.get("threshold")}
+    by_set |= {n: p.get("threshold") for n, p in (results.get("test_sets") or {}).items()}
+    grids = {}
+    for name, part in by_set.items():
+        models = (part or {}).get("models") or {}
+        metrics = list(dict.fromkeys(m for model in models.values() for m in model["metrics"]))
+        rows = [(plain(label), *_at_threshold(model, metrics)) for label, model in models.items()]
+        header = ("arm", "threshold", *map(plain, metrics), "main metric, less usual answers")
+        if grid := make_grid(header, rows):
+            grids[name] = grid
+    return grids
+
+
+def _at_threshold(model: Results, metrics: list[str]) -> tuple[str, ...]:
+    thresholds, versus = model["thresholds"], model.get("vs_usual")
+    mean = number(sum(thresholds) / len(thresholds))
+    spans = (interval(model["metrics"].get(metric)) for metric in metrics)
+    return (mean, *spans, difference(versus) if versus else "")
+
+
+def threshold_sentence(results: Results) -> str:
+    """What the tables of thresholds are about; empty where none was chosen."""
+    part = results.get("threshold")
+    if not part:
+        return ""
+    aim = "at the least mean cost"
+    if part.get("recall") is not None:
+        aim = f"for a recall of at least {number(part['recall'])}"
+    return (
+        f"Each student answers `{plain(part['of'])}` from a threshold on that was chosen on "
+        f"weak_train {aim} (mean over seeds is shown); on test rows the aim may be missed."
+    )
+
+
 SLICE_HEADER = ("slice", "arm", "rows", "score", "less naive")
 
 

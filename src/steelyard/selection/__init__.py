@@ -22,6 +22,7 @@ from steelyard.selection.reweight import WeighByScore as WeighByScore
 from steelyard.selection.reweight import WeighByShare as WeighByShare
 from steelyard.selection.risk_controlled import RiskControl as RiskControl
 from steelyard.selection.risk_controlled import control_risk as control_risk
+from steelyard.selection.slice_balance import balanced_by_slice as balanced_by_slice
 from steelyard.selection.token_targets import select_token_targets as select_token_targets
 from steelyard.selection.truth import keep_right as keep_right
 from steelyard.selection.truth import select_truth as select_truth

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from steelyard.types import Selection
+from steelyard.types import Floats, Selection
 
 VERSION = 1
 """Raised when weights of classes change without a change of settings."""
@@ -31,7 +31,16 @@ def balanced(selection: Selection, strength: float = 1.0) -> Selection:
     scale = np.zeros_like(total)
     scale[has] = total[has] ** -strength
     scale *= total.sum() / (total @ scale)
-    rows = selection.targets * scale
+    return rescaled(selection, selection.targets * scale)
+
+
+def rescaled(selection: Selection, rows: Floats) -> Selection:
+    """The selection whose loss of an example is w_i sum_k rows_ik CE(k).
+
+    Args:
+        selection: with weights w_i.
+        rows: (N, K), >= 0: targets times the factor of their class; they need not sum to 1.
+    """
     share = rows.sum(axis=1)
     kept = (selection.weights > 0) & (share > 0)
     targets, weights = selection.targets.copy(), selection.weights.copy()

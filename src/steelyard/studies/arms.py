@@ -26,6 +26,7 @@ from steelyard.selection import (
     WeighByScore,
     WeighByShare,
     balanced,
+    balanced_by_slice,
     class_balance,
     controls,
     keep_right,
@@ -33,6 +34,7 @@ from steelyard.selection import (
     refuse_one_label,
     select_token_targets,
     shuffled_weights,
+    slice_balance,
     token_targets,
     truth,
 )
@@ -68,6 +70,10 @@ class Arm(BaseModel):
     gold_weight: float = Field(0.0, ge=0, allow_inf_nan=False)
     """Adds the rows of weak_train with their true labels to what the student is trained on, each
     with so many times the mean weight of the arm's kept rows; 0 adds none."""
+    slice_balance: float = Field(0.0, ge=0, le=1)
+    """For classification with `data.slice`: 1 gives each label in each slice of strong_train the
+    same total weight, so that no slice teaches which label to expect of it
+    (`selection.balanced_by_slice`). Not together with `balance`."""
     preference: PreferenceStage | None = None
     """A second stage for a language model that learns open answers: preferences between answers of
     its own. The ceiling has none."""
@@ -90,15 +96,18 @@ class Arm(BaseModel):
                 f"`objective: {self.objective.kind}` takes the labels of each supervisor and needs "
                 f"`selection: per_supervisor`, got `{self.selection.kind}`"
             )
-        if self.balance and separate:
+        if (self.balance or self.slice_balance) and separate:
+            name = "balance" if self.balance else "slice_balance"
             raise ValueError(
-                "`balance` needs one label per example, and `per_supervisor` gives several"
+                f"`{name}` needs one label per example, and `per_supervisor` gives several"
             )
         if self.gold_weight and (separate or self.objective.token_level or self.preference):
             raise ValueError(
                 "`gold_weight` adds rows with one label each, and this arm's selection, objective "
                 "or preference stage takes others; remove the setting"
             )
+        if self.balance and self.slice_balance:
+            raise ValueError("`balance` and `slice_balance` exclude each other; give one")
         return self
 
     @model_validator(mode="before")
@@ -115,13 +124,31 @@ class Arm(BaseModel):
         """Whether the true labels of weak_train have a part in its labels or its training."""
         return self.reliability.uses_gold or self.gold_weight > 0
 
-    def select(self, votes: Votes, reliability: Reliability, true: Ints, seed: int) -> Selection:
+    def select(
+        self,
+        votes: Votes,
+        reliability: Reliability,
+        true: Ints,
+        seed: int,
+        slices: tuple[str, ...] = (),
+    ) -> Selection:
         """The arm's selection. Only an oracle looks at the `true` answers.
+
+        Args:
+            votes: on strong_train.
+            reliability: of the votes.
+            true: (N,), answer numbers.
+            seed: of controls.
+            slices: (N,), for `slice_balance`; or empty.
 
         Raises:
             InputError: nothing is kept, or one class alone.
         """
-        selection = self._select(votes, reliability, true, seed)
+        selection = self._plain(votes, reliability, true, seed)
+        if self.balance:
+            selection = balanced(selection, self.balance)
+        if self.slice_balance:
+            selection = balanced_by_slice(selection, slices, self.slice_balance)
         if votes.candidate_texts:  # number 0 of open answers is another text everywhere
             counted = self.selection.counted(votes)
             return replace(selection, token_targets=select_token_targets(votes, selection, counted))
@@ -142,13 +169,10 @@ class Arm(BaseModel):
         """Sum of the versions of all that makes the arm's selection."""
         modules = [token_targets.VERSION]
         modules += [class_balance.VERSION] if self.balance else []
+        modules += [slice_balance.VERSION] if self.slice_balance else []
         modules += [controls.VERSION] if self.control != "none" else []
         modules += [truth.VERSION] if self.role == "oracle" else []
         return self.reliability.version + self.selection.version + sum(modules)
-
-    def _select(self, votes: Votes, reliability: Reliability, true: Ints, seed: int) -> Selection:
-        selection = self._plain(votes, reliability, true, seed)
-        return balanced(selection, self.balance) if self.balance else selection
 
     def _plain(self, votes: Votes, reliability: Reliability, true: Ints, seed: int) -> Selection:
         selection = self.selection.select(votes, reliability)
@@ -191,6 +215,13 @@ PRESETS: dict[str, Arm] = {
             selection=Harden(),
             balance=1.0,
             description="The majority's answers, each class with the same weight in all.",
+        ),
+        Arm(
+            name="slice_balanced",
+            selection=Harden(),
+            slice_balance=1.0,
+            description="The majority's answers, each class in each slice with the same weight in "
+            "all (needs `data.slice` of the train rows).",
         ),
         Arm(
             name="soft",

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from steelyard.data import Data
 from steelyard.errors import ConfigError
-from steelyard.evaluation import METRICS, BaseMetric, metric_name, metrics_of
+from steelyard.evaluation import METRICS, BaseMetric, Threshold, metric_name, metrics_of
 from steelyard.io.plugins import is_foreign
 from steelyard.io.setting_errors import sentence, shown
 from steelyard.io.yaml_file import MAX_BYTES, MAX_SEED, read_yaml
@@ -68,6 +68,9 @@ class Study(BaseModel):
     metrics: tuple[AnyMetric, ...] = ()
     """Further metrics that matter, names or mappings as `metric`: each has floor, ceiling, arms and
     PGR in the report, and a table shows where PGR by them and by the main metric disagree."""
+    threshold: Threshold | None = None
+    """For two classes: metrics are also reported at a threshold that every student has for itself,
+    chosen on weak_train for a recall or a cost, such as `{of: unsafe, recall: 0.95}`."""
     references: tuple[Reference, ...] = (GOLD_ONLY, GOLD_AND_WEAK, ZERO_SHOT)
     """Students to compare every arm with: trained on the truth of weak_train alone (`gold_only`),
     on it together with the majority's answers (`gold_and_weak`), and, of a language model, not
@@ -133,6 +136,14 @@ class Study(BaseModel):
                 )
         for arm in self.all_arms:
             self._check_arm(arm)
+        if self.threshold is not None and not KINDS[self.task].has_classes:
+            raise ValueError(
+                f"`threshold` is between two classes, and {self.task} has none in common"
+            )
+        if self.threshold is not None and self.data.weak_train < 2:
+            raise ValueError(
+                "`threshold` is chosen on labelled rows; set `data.weak_train` to at least 2"
+            )
         return self
 
     def _check_metrics(self) -> None:
@@ -152,7 +163,12 @@ class Study(BaseModel):
             self.student.check_objective(arm.objective)
         if arm.preference is not None:
             self._check_stage(arm)
-        if arm.balance and not kind.has_classes:
+        if arm.slice_balance and "slice" not in self.data.all_columns:
+            raise ValueError(
+                f"`slice_balance` of arm `{arm.name}` needs slices; set `data.slice` to a "
+                "column of the train rows"
+            )
+        if (arm.balance or arm.slice_balance) and not kind.has_classes:
             raise ValueError(
                 f"`balance` of arm `{arm.name}` weighs classes, and the questions of {self.task} "
                 "have no classes in common; remove the setting"

@@ -50,9 +50,13 @@ def bind_metric(run: Run, metric: str, split: Split) -> MetricFacts:
     Raises:
         InputError: it is not defined on them.
     """
+    return bind(run.study.named_metrics.get(metric, metric), rows_of_split(run, split))
+
+
+def rows_of_split(run: Run, split: Split) -> TestRows:
+    """The rows of a split as metrics take them."""
     groups = np.unique(split.groups, return_inverse=True)[1] if split.groups else None
-    rows = TestRows(run.source.classes, split.truth, groups)
-    return bind(run.study.named_metrics.get(metric, metric), rows)
+    return TestRows(run.source.classes, split.truth, groups)
 
 
 def _text(answer: str | tuple[str, ...] | None) -> str | None:

@@ -34,6 +34,8 @@ def check_study(run: Run) -> None:
             "test rows, or raise `data.max_test`."
         )
     _check_metrics(run)
+    if run.study.threshold is not None:
+        run.study.threshold.check_classes(run.source.classes)
     models = [run.study.student.pretrained]
     models += [supervisor.pretrained for supervisor in run.study.supervisors]
     models += [arm.reliability.feature_model for arm in run.study.all_arms]

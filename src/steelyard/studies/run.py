@@ -111,6 +111,11 @@ class Run:
         """How open answers are read and compared."""
         return self.study.student.spelling
 
+    @property
+    def asks_weak_train(self) -> bool:
+        """Whether students are asked the questions of weak_train too, to choose a threshold."""
+        return self.study.threshold is not None and self.folds is None
+
     def states(self, student: Student) -> StatesCache | None:
         """Hidden states of frozen layers, kept in the store while the study runs."""
         settings, pretrained = student.frozen_settings(), student.pretrained
@@ -122,6 +127,7 @@ class Run:
     def _texts(self) -> TextStates:
         tasks = [self.task(seed) for seed in self.study.seed_list]
         splits = [tasks[0].test, *(task.strong_train for task in tasks)]
-        if self.study.reference_names or self.folds or self.study.trains_on_gold:
+        of_gold = self.study.trains_on_gold or self.asks_weak_train
+        if self.study.reference_names or self.folds or of_gold:
             splits += [task.weak_train for task in tasks]
         return TextStates(self.store, [question for part in splits for question in part.questions])

@@ -20,6 +20,12 @@ from steelyard.studies.votes import true_answers
 from steelyard.types import Reliability, Selection, Votes
 from steelyard.types.task_kinds import KINDS
 
+NO_PART_OF_SELECTION = {
+    *("name", "description", "control_of", "objective", "preference", "votes", "slice_balance"),
+    "gold_weight",
+}
+"""Settings of an arm that are not in the recipe of its selection, or only where they are used."""
+
 
 class Selected(NamedTuple):
     """What an arm's student is trained on, or why it cannot be trained."""
@@ -53,6 +59,8 @@ def selection_inputs(run: Run, seed: int, arm: Arm) -> dict[str, str]:
     inputs = {"votes": fingerprint(votes)}
     if arm.role == "oracle":
         inputs["truth"] = fingerprint(true_answers(run, seed, votes))
+    if arm.slice_balance:
+        inputs["slices"] = fingerprint(run.task(seed).strong_train.slices)
     method = arm.reliability
     if method.needs_questions:
         inputs["questions"] = run.questions(seed, "strong_train")
@@ -72,12 +80,8 @@ def _select(run: Run, seed: int, arm: Arm) -> Selected:
         kind="selection",
         version=arm.versions(),
         settings={
-            **arm.model_dump(
-                exclude={
-                    *("name", "description", "control_of", "objective", "preference", "votes"),
-                    "gold_weight",
-                }
-            ),
+            **arm.model_dump(exclude=NO_PART_OF_SELECTION),
+            **({"slice_balance": arm.slice_balance} if arm.slice_balance else {}),
             **arm.classes(),
             "seed": seed,
         },
@@ -91,7 +95,9 @@ def _select(run: Run, seed: int, arm: Arm) -> Selected:
         steps, collapsed = students.steps, students.collapsed
         record = {"folds": {"steps": steps, "collapsed": collapsed}} if steps else {}
         try:
-            selection = arm.select(votes, reliability, true_answers(run, seed, votes), seed)
+            truth = true_answers(run, seed, votes)
+            slices = run.task(seed).strong_train.slices
+            selection = arm.select(votes, reliability, truth, seed, slices)
         except NothingToLearn as error:
             return {"reliability": reliability, "reason": str(error), **record}
         except InputError as error:

@@ -30,6 +30,7 @@ from steelyard.types.predictions import ModelAnswers
 from steelyard.types.task_kinds import KINDS
 
 CEILING = "ceiling"
+WEAK_TRAIN = "weak_train"
 OLD_KEYS = {"cut": "truncated", "left_out": "dropped"}
 """Keys in records that were stored before they were renamed."""
 
@@ -40,6 +41,7 @@ class TrainedStudent(NamedTuple):
     predictions: Predictions  # on the test split; for open answers: right or wrong
     record: dict[str, Any]  # rows, kept, steps, loss and what the student adds
     uncertainty: Mapping[str, Floats]  # by name, on the test split, (N,) each
+    on_weak_train: Predictions | None = None  # where a threshold is chosen on them
 
     @property
     def answers(self) -> Answers:
@@ -122,7 +124,12 @@ def _train(run: Run, seed: int, name: str) -> TrainedStudent | str:
             **trained.training_record(),
             **stage,
         }
-        return _stored(trained.predict(task.test.questions, options.states), record)
+        made = _stored(trained.predict(task.test.questions, options.states), record)
+        if run.asks_weak_train:
+            known = trained.predict(task.weak_train.questions, options.states).probs
+            assert known is not None  # the settings refuse a threshold of open answers
+            made[WEAK_TRAIN] = Predictions(made["test"].model, task.weak_train.ids, known)
+        return made
 
     def _stored(answers: ModelAnswers, record: dict[str, Any]) -> dict[str, Any]:
         if answers.probs is None:
@@ -135,8 +142,8 @@ def _train(run: Run, seed: int, name: str) -> TrainedStudent | str:
     if "collapsed" in record:
         return str(record["collapsed"])
     if "test" in kept:
-        uncertainty = {key: kept[key] for key in kept if key not in ("test", "record")}
-        return TrainedStudent(kept["test"], record, uncertainty)
+        uncertainty = {key: kept[key] for key in kept if key not in ("test", "record", WEAK_TRAIN)}
+        return TrainedStudent(kept["test"], record, uncertainty, kept.get(WEAK_TRAIN))
     probs = grade(run, task.test, tuple(record["answers"]), "accuracy")
     predictions = Predictions(f"{student.kind} {name}", task.test.ids, probs)
     return TrainedStudent(predictions, record, {})
@@ -253,6 +260,8 @@ def _inputs(run: Run, seed: int, name: str, data: TrainingData) -> dict[str, str
         inputs |= {"kind": fingerprint(data.kind), "classes": fingerprint(data.classes)}
     if stage is not None:
         inputs["preference"] = stage_fingerprint(run, seed, stage)
+    if run.asks_weak_train:
+        inputs[WEAK_TRAIN] = run.questions(seed, WEAK_TRAIN)
     return {**inputs, **_objective_inputs(data)}
 
 

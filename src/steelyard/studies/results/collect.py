@@ -21,6 +21,7 @@ from steelyard.studies.results.scores import StudyScores
 from steelyard.studies.results.seed_warnings import of_seeds
 from steelyard.studies.results.slices import slice_scores
 from steelyard.studies.results.test_sets import other_test_sets
+from steelyard.studies.results.thresholds import at_chosen_threshold
 from steelyard.studies.results.warnings import of_language_models, of_the_study
 from steelyard.studies.results.yardsticks import yardsticks
 from steelyard.studies.run import Run
@@ -54,6 +55,7 @@ def collect(run: Run) -> dict[str, Any]:
         "further_metrics": list(study.named_metrics)[1:],
         "test_sets": other_test_sets(scores),
         "slices": slice_scores(scores),
+        "threshold": at_chosen_threshold(scores),
         "deception": deception(scores),
         "votes": vote_quality(run),
         "reliability": reliability,

@@ -5,6 +5,7 @@ from typing import Any
 from steelyard.studies.results.other_metrics import of_metric
 from steelyard.studies.results.scores import StudyScores
 from steelyard.studies.results.slices import slice_scores
+from steelyard.studies.results.thresholds import at_chosen_threshold
 
 
 def other_test_sets(scores: StudyScores) -> dict[str, Any]:
@@ -17,5 +18,6 @@ def other_test_sets(scores: StudyScores) -> dict[str, Any]:
             "groups": part.independent,
             "metrics": {metric: of_metric(part, metric) for metric in part.run.study.named_metrics},
             "slices": slice_scores(part),
+            "threshold": at_chosen_threshold(part),
         }
     return by_set
