@@ -20,6 +20,7 @@ from steelyard.reliability.agreement import VoteEntropy as VoteEntropy
 from steelyard.reliability.agreement import VoteShare as VoteShare
 from steelyard.reliability.beam_entropy import BeamEntropy as BeamEntropy
 from steelyard.reliability.confident_learning import ConfidentLearning as ConfidentLearning
+from steelyard.reliability.crowdlab import Crowdlab as Crowdlab
 from steelyard.reliability.dawid_skene import DawidSkene as DawidSkene
 from steelyard.reliability.dirichlet import Dirichlet as Dirichlet
 from steelyard.reliability.glad import Glad as Glad
@@ -64,6 +65,7 @@ EstimatorSettings: TypeAlias = Annotated[
     | NearestNeighbours
     | Logistic
     | SelfTraining
+    | Crowdlab
     | Topological
     | GraphDenoising,
     Field(discriminator="kind"),
