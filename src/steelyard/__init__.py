@@ -40,8 +40,8 @@ _NAMES = {
     ),
     "reliability": (
         "BaseEstimator EstimationData VoteEstimator BeamEntropy Confidence ConfidentLearning "
-        "Crowdlab DawidSkene Dirichlet Glad GraphDenoising Hierarchical JointDecoding "
-        "Logistic Mace Majority Margin NearestNeighbours OneCoin OpenAgreement "
+        "Crowdlab DawidSkene Dirichlet Glad GoldConfusions GraphDenoising Hierarchical "
+        "JointDecoding Logistic Mace Majority Margin NearestNeighbours OneCoin OpenAgreement "
         "PredictiveEntropy Robust SelfConsistency SelfTraining Topological VoteEntropy "
         "VoteShare"
     ),
@@ -131,6 +131,7 @@ if TYPE_CHECKING:  # the same names, for type checkers and editors
     from steelyard.reliability import Dirichlet as Dirichlet
     from steelyard.reliability import EstimationData as EstimationData
     from steelyard.reliability import Glad as Glad
+    from steelyard.reliability import GoldConfusions as GoldConfusions
     from steelyard.reliability import GraphDenoising as GraphDenoising
     from steelyard.reliability import Hierarchical as Hierarchical
     from steelyard.reliability import JointDecoding as JointDecoding
