@@ -34,14 +34,16 @@ _NAMES = {
     "labelling.label": "label",
     "objectives": (
         "BaseObjective ObjectiveState TokenObjective Bayesian ConfidenceLoss CrossEntropy Dir "
-        "Edl EdlConf EdlConfer EdlStep Entropy Joint Logconf LogconfConfer LogconfStep "
-        "NaiveMultiWeak Product ReverseKl Soft SoftConfer SoftStep Window"
+        "EarlyLearning Edl EdlConf EdlConfer EdlStep Entropy GeneralizedCrossEntropy Joint "
+        "Logconf LogconfConfer LogconfStep NaiveMultiWeak Product ReverseKl Soft SoftConfer "
+        "SoftStep Window"
     ),
     "reliability": (
         "BaseEstimator EstimationData VoteEstimator BeamEntropy Confidence ConfidentLearning "
-        "DawidSkene Dirichlet Glad GraphDenoising Hierarchical JointDecoding Logistic Mace "
-        "Majority Margin NearestNeighbours OneCoin OpenAgreement PredictiveEntropy Robust "
-        "SelfConsistency SelfTraining StudentSelfTraining Topological VoteEntropy VoteShare"
+        "Crowdlab DawidSkene Dirichlet Glad GoldConfusions GraphDenoising Hierarchical "
+        "JointDecoding Logistic Mace Majority Margin NearestNeighbours OneCoin OpenAgreement "
+        "PredictiveEntropy Robust SelfConsistency SelfTraining StudentSelfTraining "
+        "Topological VoteEntropy VoteShare"
     ),
     "selection": (
         "BaseSelector select_truth FirstVoter Harden KeepMostReliable PerSupervisor Soften "
@@ -100,11 +102,13 @@ if TYPE_CHECKING:  # the same names, for type checkers and editors
     from steelyard.objectives import ConfidenceLoss as ConfidenceLoss
     from steelyard.objectives import CrossEntropy as CrossEntropy
     from steelyard.objectives import Dir as Dir
+    from steelyard.objectives import EarlyLearning as EarlyLearning
     from steelyard.objectives import Edl as Edl
     from steelyard.objectives import EdlConf as EdlConf
     from steelyard.objectives import EdlConfer as EdlConfer
     from steelyard.objectives import EdlStep as EdlStep
     from steelyard.objectives import Entropy as Entropy
+    from steelyard.objectives import GeneralizedCrossEntropy as GeneralizedCrossEntropy
     from steelyard.objectives import Joint as Joint
     from steelyard.objectives import Logconf as Logconf
     from steelyard.objectives import LogconfConfer as LogconfConfer
@@ -122,10 +126,12 @@ if TYPE_CHECKING:  # the same names, for type checkers and editors
     from steelyard.reliability import BeamEntropy as BeamEntropy
     from steelyard.reliability import Confidence as Confidence
     from steelyard.reliability import ConfidentLearning as ConfidentLearning
+    from steelyard.reliability import Crowdlab as Crowdlab
     from steelyard.reliability import DawidSkene as DawidSkene
     from steelyard.reliability import Dirichlet as Dirichlet
     from steelyard.reliability import EstimationData as EstimationData
     from steelyard.reliability import Glad as Glad
+    from steelyard.reliability import GoldConfusions as GoldConfusions
     from steelyard.reliability import GraphDenoising as GraphDenoising
     from steelyard.reliability import Hierarchical as Hierarchical
     from steelyard.reliability import JointDecoding as JointDecoding

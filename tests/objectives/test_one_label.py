@@ -11,7 +11,7 @@ from steelyard.errors import ConfigError
 from steelyard.models.checkpoints import Checkpoints
 from steelyard.studies.config import make_study
 
-ONE_LABEL = ["confidence", "product", "window", "entropy", "reverse_kl"]
+ONE_LABEL = ["confidence", "product", "window", "entropy", "reverse_kl", "gce", "elr"]
 
 
 @pytest.mark.parametrize("kind", ONE_LABEL)
@@ -28,6 +28,8 @@ def test_each_objective_teaches_something_of_its_own(tiny_bert: str, kind: str) 
         ("confidence", {"maximum": 0.0}),
         ("entropy", {"maximum": 0.0}),
         ("product", {"student_power": 0.0}),
+        ("gce", {"q": 1e-6}),
+        ("elr", {"strength": 0.0}),
         ("window", {"radius": 0.5}),
     ],
 )
@@ -49,8 +51,11 @@ def test_the_parts_of_a_step_change_nothing(tiny_bert: str, kind: str) -> None:
     torch.testing.assert_close(weights_of(whole), weights_of(parts), atol=2e-4, rtol=0)
 
 
-def test_a_killed_run_remembers_what_its_objective_saw(tiny_bert: str, tmp_path: Path) -> None:
-    goal, steps = objective("confidence"), {"settings": {"checkpoint_steps": 1}}
+@pytest.mark.parametrize("kind", ["confidence", "elr"])
+def test_a_killed_run_remembers_what_its_objective_saw(
+    tiny_bert: str, tmp_path: Path, kind: str
+) -> None:
+    goal, steps = objective(kind), {"settings": {"checkpoint_steps": 1}}
     undisturbed = fit(tiny_bert, goal, **steps)
     fit(tiny_bert, goal, checkpoints=Stopping(tmp_path), **steps)
     resumed = fit(tiny_bert, goal, checkpoints=Checkpoints(tmp_path), **steps)

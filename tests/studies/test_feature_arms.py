@@ -7,13 +7,16 @@ import numpy as np
 import pytest
 
 import steelyard as sy
+from steelyard.data import take
 from steelyard.models.features import read_features
 from steelyard.models.load import Pretrained
 from steelyard.store.store import Store
 from steelyard.studies.config import make_study
+from steelyard.studies.gold_votes import gold_votes
 from steelyard.studies.run import Run
 from steelyard.studies.selecting import select_labels, selection_inputs
-from steelyard.studies.votes import collect_votes
+from steelyard.studies.votes import collect_votes, held_out_votes
+from steelyard.supervision import VoteRequest
 from steelyard.types import Question
 
 ARMS = [
@@ -23,6 +26,8 @@ ARMS = [
         ("shallow", {"kind": "knn", "encoder": {"layers": 1}}, "hard"),
         ("topological", "topological", "soft"),
         ("logistic", "logistic", {"kind": "keep", "fraction": 0.5}),
+        ("crowdlab", "crowdlab", "hard"),
+        ("corrected", "gold_confusions", "soft"),
     )
 ]
 SETTINGS: dict[str, Any] = {
@@ -51,8 +56,10 @@ def test_a_study_relabels_and_filters_by_features(finished: tuple[sy.Result, Pat
     assert accuracy["logistic"] > accuracy["majority"]
     assert accuracy["refine"] > accuracy["majority"]
     assert accuracy["refine_gold"] > accuracy["majority"]
-    # vote_share, two of knn, topological, logistic, self_training with and without gold
-    assert len(found["reliability"]) == 7
+    assert accuracy["crowdlab"] > accuracy["majority"]
+    # vote_share, two of knn, topological, logistic, crowdlab, gold_confusions, self_training with
+    # and without gold
+    assert len(found["reliability"]) == 9
     controls = {"random_keep.refine", "random_keep.refine_gold"}
     assert controls <= set(found["arms"])
 
@@ -102,3 +109,38 @@ def test_the_truth_of_weak_train_names_the_selection_that_it_makes(tmp_path: Pat
     assert [arm.reliability.uses_gold for arm in arms] == [False, True]
     assert selection_inputs(run, 0, arms[0]).keys() == {"votes", "questions", "encoder"}
     assert selection_inputs(run, 0, arms[1]).keys() == {"votes", "questions", "encoder", "gold"}
+
+
+def test_votes_on_weak_train_are_of_supervisors_that_did_not_see_the_row(
+    finished: tuple[sy.Result, Path],
+) -> None:
+    """Each third of the rows is labelled by supervisors that were trained on the other two."""
+    run = Run(make_study(SETTINGS), Store(finished[1] / "store"))
+    arm, labelled = run.study.arm("corrected"), run.task(0).weak_train
+    table = gold_votes(run, 0, arm)
+    assert table.ids == labelled.ids
+    assert table.voters == collect_votes(run, 0).strong_train.voters
+    rows = np.random.default_rng([0, 3]).permutation(60)
+    for third, part in enumerate((rows[40:], rows[:20], rows[20:40])):
+        part, seen = np.sort(part), np.setdiff1d(rows, part)
+        held_out = held_out_votes(run, 0, 0, third=third, bootstrap=True)
+        assert held_out is not None
+        assert held_out[1].ids == tuple(labelled.ids[i] for i in part)
+        request = VoteRequest(
+            *("classification", run.task(0).classes, (held_out[1].questions,)),
+            *(take(labelled, seen), 0),
+        )
+        again = run.study.supervisors[0].vote(request)[0]
+        np.testing.assert_array_equal(held_out[0].answer, again.answer)
+        np.testing.assert_array_equal(
+            table.answer.reshape(60, 3)[part], again.answer.reshape(20, 3)
+        )
+    inputs = selection_inputs(run, 0, arm)
+    assert inputs.keys() == {"votes", "gold", "gold_votes"}
+
+
+def test_a_supervisor_that_cannot_vote_on_weak_train_is_named(tmp_path: Path) -> None:
+    settings = {**SETTINGS, "data": {**SETTINGS["data"], "weak_train": 5}}
+    run = Run(make_study(settings), Store(tmp_path))
+    with pytest.raises(sy.ConfigError, match=r"`gold_confusions` of arm `corrected`.*`tfidf`"):
+        gold_votes(run, 0, run.study.arm("corrected"))

@@ -7,6 +7,7 @@ import pytest
 
 from steelyard.errors import InputError
 from steelyard.types import Spans, Votes, WordProbabilities, join_votes
+from steelyard.types.joined import stack_votes
 from vote_tables import votes
 
 
@@ -22,6 +23,30 @@ def test_joined_votes_keep_who_said_what() -> None:
 def test_votes_about_other_examples_are_not_joined() -> None:
     with pytest.raises(InputError, match="same examples"):
         join_votes([votes([[0]]), votes([[0]], ids=("other",))])
+
+
+def test_votes_of_the_same_voters_on_other_examples_are_stacked_in_any_order() -> None:
+    first = votes([[0, 1], [1, 1]], answers=2, ids=("a", "b"))
+    second = votes([[1, 0]], answers=2, ids=("c",), queries=("other",))
+    both = stack_votes([first, second])
+    assert both.ids == ("a", "b", "c")
+    assert both.example.tolist() == [0, 0, 1, 1, 2, 2]
+    assert both.answer.tolist() == [0, 1, 1, 1, 1, 0]
+    assert both.queries == ("unchanged", "other")
+    assert both.query.tolist() == [0, 0, 0, 0, 1, 1]
+    other = stack_votes([first, second], ids=("c", "a", "b"))
+    assert other.ids == ("c", "a", "b")
+    assert other.example.tolist() == [0, 0, 1, 1, 2, 2]
+    assert other.voter.tolist() == [0, 1, 0, 1, 0, 1]
+    assert other.answer.tolist() == [1, 0, 0, 1, 1, 1]
+    assert other.shares().tolist() == [[0.5, 0.5], [0.5, 0.5], [0, 1]]
+
+
+def test_votes_of_other_voters_or_classes_are_not_stacked() -> None:
+    with pytest.raises(InputError, match="only if the same voters gave them; got v0 and v0, v1"):
+        stack_votes([votes([[0]]), votes([[0, 1]])])
+    with pytest.raises(InputError, match="only for the same classes"):
+        stack_votes([votes([[0]]), votes([[0]], classes=("a", "b", "c", "d"))])
 
 
 def spoken(voters: int = 2) -> Votes:

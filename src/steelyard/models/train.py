@@ -209,12 +209,13 @@ class _Gradients:
             loss = loss * (len(part) / len(rows))
             loss.backward()  # type: ignore[no-untyped-call]
             value += float(loss.detach())
-            if self.state.recent is not None:
+            if self.state.needs_predictions:
                 predictions.append(logits.detach())
-        if self.state.recent is not None:
+        if self.state.needs_predictions:
             labels = self.batcher.tensor(self.targets[rows])
             labels = self.objective.single_labels(labels, self.state)
-            self.state.recent.add(torch.cat(predictions), labels)
+            order = torch.from_numpy(np.concatenate(parts))
+            self.state.end_step(order, torch.cat(predictions), labels)
         return value
 
     def _loss(self, rows: Ints) -> tuple[Tensor, Tensor]:
@@ -223,6 +224,7 @@ class _Gradients:
         logits = forward(self.model, self.batcher, rows, width, precision)
         targets = self.batcher.targets(self.targets, rows)
         weights = self.batcher.tensor(self.weights[rows])
+        self.state.rows = torch.from_numpy(rows)
         return self.objective.loss(logits, targets, weights, self.state), logits
 
 

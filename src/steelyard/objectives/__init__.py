@@ -12,8 +12,10 @@ from pydantic import Field
 
 from steelyard.errors import ConfigError
 from steelyard.objectives.base import BaseObjective as BaseObjective
+from steelyard.objectives.elr import EarlyLearning as EarlyLearning
 from steelyard.objectives.evidential_tokens import Edl as Edl
 from steelyard.objectives.evidential_tokens import EdlStep as EdlStep
+from steelyard.objectives.gce import GeneralizedCrossEntropy as GeneralizedCrossEntropy
 from steelyard.objectives.multi_supervisor import Bayesian as Bayesian
 from steelyard.objectives.multi_supervisor import Joint as Joint
 from steelyard.objectives.multi_supervisor import NaiveMultiWeak as NaiveMultiWeak
@@ -43,6 +45,8 @@ ObjectiveSettings: TypeAlias = Annotated[
     | Window
     | Entropy
     | ReverseKl
+    | GeneralizedCrossEntropy
+    | EarlyLearning
     | NaiveMultiWeak
     | Joint
     | Bayesian

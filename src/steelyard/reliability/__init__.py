@@ -22,9 +22,11 @@ from steelyard.reliability.beam_entropy import BeamEntropy as BeamEntropy
 from steelyard.reliability.confident_learning import ConfidentLearning as ConfidentLearning
 from steelyard.reliability.cross_fitting import Answers as Answers
 from steelyard.reliability.cross_fitting import Fold as Fold
+from steelyard.reliability.crowdlab import Crowdlab as Crowdlab
 from steelyard.reliability.dawid_skene import DawidSkene as DawidSkene
 from steelyard.reliability.dirichlet import Dirichlet as Dirichlet
 from steelyard.reliability.glad import Glad as Glad
+from steelyard.reliability.gold_confusions import GoldConfusions as GoldConfusions
 from steelyard.reliability.graph_denoising import GraphDenoising as GraphDenoising
 from steelyard.reliability.graph_denoising import Pairs as Pairs
 from steelyard.reliability.hierarchical import Hierarchical as Hierarchical
@@ -38,6 +40,7 @@ from steelyard.reliability.open_agreement import OpenAgreement as OpenAgreement
 from steelyard.reliability.protocol import BaseEstimator as BaseEstimator
 from steelyard.reliability.protocol import EstimationData as EstimationData
 from steelyard.reliability.protocol import TrustedExamples as TrustedExamples
+from steelyard.reliability.protocol import TrustedVotes as TrustedVotes
 from steelyard.reliability.protocol import VoteEstimator as VoteEstimator
 from steelyard.reliability.robust import Robust as Robust
 from steelyard.reliability.self_consistency import SelfConsistency as SelfConsistency
@@ -57,6 +60,7 @@ EstimatorSettings: TypeAlias = Annotated[
     | Dirichlet
     | JointDecoding
     | DawidSkene
+    | GoldConfusions
     | OneCoin
     | Hierarchical
     | Robust
@@ -70,6 +74,7 @@ EstimatorSettings: TypeAlias = Annotated[
     | Logistic
     | SelfTraining
     | StudentSelfTraining
+    | Crowdlab
     | Topological
     | GraphDenoising,
     Field(discriminator="kind"),

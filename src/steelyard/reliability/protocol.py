@@ -28,6 +28,17 @@ class TrustedExamples:
 
 
 @dataclass(frozen=True, eq=False)
+class TrustedVotes:
+    """Votes on M examples with true answers, none of which is among those that are estimated.
+
+    No supervisor was trained on an example that it votes on here.
+    """
+
+    votes: Votes  # of the same voters
+    answers: Ints  # (M,), numbers of classes
+
+
+@dataclass(frozen=True, eq=False)
 class EstimationData:
     """The input of an estimator: votes on N examples, and data about the examples."""
 
@@ -38,6 +49,7 @@ class EstimationData:
     trusted: TrustedExamples | None = None  # other examples, if the estimator uses them
     predictor: "FoldPredictor | None" = None  # trains the student, if the estimator needs it
     has_classes: bool = True  # whether all examples have one list of classes, and not options
+    trusted_votes: TrustedVotes | None = None  # if the estimator needs them
     analysis: "VoteAnalysis | None" = None  # of these votes and gold, if it is known already
 
 
@@ -55,6 +67,8 @@ class BaseEstimator(BaseModel):
     """Whether it uses features of the questions: hidden states of a model."""
     needs_student: ClassVar[bool] = False
     """Whether it trains the student of the study on parts of the examples."""
+    needs_gold_votes: ClassVar[bool] = False
+    """Whether it needs votes on weak_train of supervisors that were not trained on its rows."""
     answer_forms: ClassVar[tuple[AnswerForm, ...]] = ("classes", "options", "pair", "texts")
     """Forms of answers that it can judge."""
     scope: ClassVar[str] = "This estimator is for other tasks"

@@ -8,12 +8,13 @@ import numpy as np
 from steelyard.errors import ConfigError, InputError
 from steelyard.models.features import read_features
 from steelyard.models.load import Pretrained
-from steelyard.reliability import BaseEstimator, EstimationData, TrustedExamples
+from steelyard.reliability import BaseEstimator, EstimationData, TrustedExamples, TrustedVotes
 from steelyard.selection import NothingToLearn
 from steelyard.store.store import Recipe, fingerprint, library_versions
 from steelyard.student import Probe
 from steelyard.studies.arms import Arm
 from steelyard.studies.fold_students import FoldStudents, fold_student_recipe, trusted_rows
+from steelyard.studies.gold_votes import gold_votes
 from steelyard.studies.run import Run
 from steelyard.studies.single_supervisors import arm_votes
 from steelyard.studies.votes import true_answers
@@ -71,6 +72,8 @@ def selection_inputs(run: Run, seed: int, arm: Arm) -> dict[str, str]:
     if method.uses_gold:
         gold = run.task(seed).weak_train
         inputs["gold"] = fingerprint((gold.questions, gold.truth))
+    if method.needs_gold_votes:
+        inputs["gold_votes"] = fingerprint(gold_votes(run, seed, arm))
     return inputs
 
 
@@ -91,7 +94,7 @@ def _select(run: Run, seed: int, arm: Arm) -> Selected:
 
     def make(_: Path) -> dict[str, Any]:
         students = FoldStudents(run, seed, votes, method.uses_gold)
-        reliability = method.estimate_from(_data(run, seed, method, votes, students))
+        reliability = method.estimate_from(_data(run, seed, arm, votes, students))
         steps, collapsed = students.steps, students.collapsed
         record = {"folds": {"steps": steps, "collapsed": collapsed}} if steps else {}
         try:
@@ -109,10 +112,9 @@ def _select(run: Run, seed: int, arm: Arm) -> Selected:
     return Selected(kept["reliability"], kept.get("selection"), kept.get("reason", ""), folds)
 
 
-def _data(
-    run: Run, seed: int, method: BaseEstimator, votes: Votes, students: FoldStudents
-) -> EstimationData:
+def _data(run: Run, seed: int, arm: Arm, votes: Votes, students: FoldStudents) -> EstimationData:
     """What an estimator sees: of features those that a probe of the model would see."""
+    method, gold = arm.reliability, run.task(seed).weak_train
     questions = run.task(seed).strong_train.questions
     features, trusted = None, None
     if method.needs_student and method.uses_gold:
@@ -122,10 +124,12 @@ def _data(
         model = _feature_model(run, method)
         probe = Probe(**model.model_dump(), max_tokens=method.feature_tokens)
         features = read_features(model, questions, method.feature_tokens, run.states(probe))
-        gold = run.task(seed).weak_train
         if method.uses_gold and len(gold.ids):
             of_gold = read_features(model, gold.questions, method.feature_tokens, run.states(probe))
             trusted = TrustedExamples(of_gold, gold.truth)
+    trusted_votes = None
+    if method.needs_gold_votes:
+        trusted_votes = TrustedVotes(gold_votes(run, seed, arm), gold.truth)
     return EstimationData(
         votes,
         questions=questions,
@@ -133,6 +137,7 @@ def _data(
         trusted=trusted,
         predictor=students,
         has_classes=KINDS[run.study.task].has_classes,
+        trusted_votes=trusted_votes,
     )
 
 

@@ -152,7 +152,9 @@ def votes_without_bootstrap(run: Run, number: int, seed: int) -> SeedVotes | Non
     return SeedVotes(*_votes_alone(run, number, seed, alone, role))
 
 
-def held_out_votes(run: Run, number: int, seed: int) -> tuple[Votes, Split] | None:
+def held_out_votes(
+    run: Run, number: int, seed: int, *, third: int = 0, bootstrap: bool = False
+) -> tuple[Votes, Split] | None:
     """Votes on rows of weak_train that a supervisor was not trained on, with their truth.
 
     A supervisor that is trained on labelled rows, or chooses by them how to ask, does so once more,
@@ -160,16 +162,25 @@ def held_out_votes(run: Run, number: int, seed: int) -> tuple[Votes, Split] | No
     weak_train. None where that is not possible
     (fewer than six rows, or one class in the two thirds), where each question is paid for, and of
     list writers, which vote together.
+
+    Args:
+        run: the study.
+        number: of the supervisor.
+        seed: of the splits.
+        third: which third of weak_train is asked about, 0, 1 or 2; 0 where it is not divided.
+        bootstrap: train voters on bootstrap samples if the supervisor does, not one on all rows.
     """
     supervisor, labelled = run.study.supervisors[number], run.task(seed).weak_train
-    alone = supervisor.without_bootstrap() or supervisor
+    alone = supervisor if bootstrap else supervisor.without_bootstrap() or supervisor
     if supervisor.uses_ledger or supervisor.list_writer is not None or len(labelled.truth) < 6:
         return None
     rows = np.random.default_rng([seed, 3]).permutation(len(labelled.truth))
     rest, asked = take(labelled, []), labelled
     if supervisor.uses_labels:
         cut = 2 * len(rows) // 3
-        rest, asked = take(labelled, np.sort(rows[:cut])), take(labelled, np.sort(rows[cut:]))
+        part = (rows[cut:], rows[: cut // 2], rows[cut // 2 : cut])[third]
+        rest = take(labelled, np.setdiff1d(rows, part))
+        asked = take(labelled, np.sort(part))
         if not rest.reference_texts and (rest.truth == rest.truth[0]).all():
             return None
     recipe = _recipe(run, seed, (number,), _settings(run, seed, number, alone))
@@ -185,7 +196,8 @@ def held_out_votes(run: Run, number: int, seed: int) -> tuple[Votes, Split] | No
         )
         return {"held_out": alone.vote(request)[0]}
 
-    role = f"seed-{seed}/votes-{number}-held-out"
+    names = (f"votes-{number}-held-out", *([f"{third}"] if third else []))
+    role = f"seed-{seed}/{'-'.join((*names, *(['bootstrap'] if bootstrap else [])))}"
     return run.store.keep(role, replace(recipe, inputs=inputs), make)["held_out"], asked
 
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 
 from steelyard.errors import InputError
-from steelyard.types.arrays import Floats, Ints
+from steelyard.types.arrays import Floats, Ints, rows_of
 from steelyard.types.option_log_probs import OptionLogProbs
 from steelyard.types.votes import ABSTAIN, Votes, distinct
 from steelyard.types.words import Spans, WordProbabilities, members
@@ -61,6 +61,51 @@ def join_votes(parts: Sequence[Votes]) -> Votes:
         raw=_join_raw(parts, order),
         notes=tuple(note for part in parts for note in part.notes),
         warnings=tuple(warning for part in parts for warning in part.warnings),
+    )
+
+
+def stack_votes(parts: Sequence[Votes], ids: Sequence[str] | None = None) -> Votes:
+    """The votes of the same voters on different examples, as one table.
+
+    Only answers and their probabilities are kept, and these only if every part has them. A prompt
+    variant has one number in all parts.
+
+    Args:
+        parts: of which no two have an example in common.
+        ids: names of all examples in the order that they get; None: one part after the other.
+
+    Raises:
+        InputError: an id is unknown; or the parts have other voters or classes, or open answers.
+    """
+    first = parts[0]
+    for part in parts:
+        if part.voters != first.voters:
+            raise InputError(
+                "Votes on different examples are joined only if the same voters gave them; got "
+                f"{', '.join(first.voters[:5])} and {', '.join(part.voters[:5])}."
+            )
+        if part.classes != first.classes or part.candidate_texts:
+            raise InputError("Votes on different examples are joined only for the same classes.")
+    queries = tuple(dict.fromkeys(name for part in parts for name in part.queries))
+    number = {name: i for i, name in enumerate(queries)}
+    query = [np.array([number[q] for q in p.queries], dtype=np.int64)[p.query] for p in parts]
+    offsets = np.cumsum([0, *(len(part.ids) for part in parts)])
+    example = np.concatenate([part.example + n for part, n in zip(parts, offsets, strict=False)])
+    names = tuple(name for part in parts for name in part.ids)
+    row = np.arange(len(names)) if ids is None else rows_of(ids, names)
+    order = np.argsort(row[example], kind="stable")
+    probs = [part.probs for part in parts if part.probs is not None]
+    return Votes(
+        ids=names if ids is None else tuple(ids),
+        voters=first.voters,
+        queries=queries,
+        example=row[example][order],
+        voter=np.concatenate([part.voter for part in parts])[order],
+        query=np.concatenate(query)[order],
+        answer=np.concatenate([part.answer for part in parts])[order],
+        candidates=np.concatenate([part.candidates for part in parts])[np.argsort(row)],
+        classes=first.classes,
+        probs=np.concatenate(probs)[order] if len(probs) == len(parts) else None,
     )
 
 
