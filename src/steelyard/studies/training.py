@@ -126,9 +126,9 @@ def _train(run: Run, seed: int, name: str) -> TrainedStudent | str:
         }
         made = _stored(trained.predict(task.test.questions, options.states), record)
         if run.asks_weak_train:
-            known = trained.predict(task.weak_train.questions, options.states).probs
-            assert known is not None  # the settings refuse a threshold of open answers
-            made[WEAK_TRAIN] = Predictions(made["test"].model, task.weak_train.ids, known)
+            probs = trained.predict(task.weak_train.questions, options.states).probs
+            assert probs is not None  # the settings refuse a threshold of open answers
+            made[WEAK_TRAIN] = Predictions(made["test"].model, task.weak_train.ids, probs)
         return made
 
     def _stored(answers: ModelAnswers, record: dict[str, Any]) -> dict[str, Any]:

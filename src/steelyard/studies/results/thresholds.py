@@ -73,13 +73,13 @@ def _thresholds(scores: StudyScores, name: str) -> list[float]:
     """The threshold in each seed in which the student was trained."""
     run, target = scores.run, scores.run.study.threshold
     assert target is not None
-    found = []
+    thresholds = []
     for i, student in scores.students[name].items():
-        known = run.task(scores.seeds[i]).weak_train
+        labelled = run.task(scores.seeds[i]).weak_train
         assert student.on_weak_train is not None
-        table = grade(run, known, student.on_weak_train.probs, "accuracy")
-        found.append(target.choose(known.truth, table, run.source.classes))
-    return found
+        table = grade(run, labelled, student.on_weak_train.probs, "accuracy")
+        thresholds.append(target.choose(labelled.truth, table, run.source.classes))
+    return thresholds
 
 
 def _score(scores: StudyScores, metric: MetricFacts, name: str) -> Scores:
