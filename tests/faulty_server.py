@@ -50,6 +50,8 @@ class FaultyServer(LocalServer):
         answer: from a request's body to the text that is replied, or to a whole reply.
         script: what is done with a request; None always answers.
         key: the API key that is wanted; None wants none.
+        slow: seconds that "timeout" waits.
+        models: what `/models` answers; None refuses the request.
     """
 
     def __init__(
@@ -58,8 +60,10 @@ class FaultyServer(LocalServer):
         script: Script | None = None,
         key: str | None = None,
         slow: float = 5.0,
+        models: Body | None = None,
     ) -> None:
         self.answer, self.script, self.key, self.slow = answer, script, key, slow
+        self.models = models
         self.asked: Counter[str] = Counter()  # requests for each prompt
         self.answered: Counter[str] = Counter()  # whole completions of each prompt
         self.did: Counter[str] = Counter()  # behaviours
@@ -118,6 +122,10 @@ class _Handler(BaseHTTPRequestHandler):
             self.server.play.connections += 1
 
     def log_message(self, *_: Any) -> None: ...
+
+    def do_GET(self) -> None:
+        models = self.server.play.models
+        self.reply(404 if models is None else 200, models or {})
 
     def do_POST(self) -> None:
         play = self.server.play

@@ -101,7 +101,7 @@ def _recipe(supervisor: BaseSupervisor, items: Items, seed: int) -> dict[str, An
     return {
         "engine": supervisor.kind,
         "version": supervisor.versions(),
-        "settings": supervisor.model_dump(mode="json"),
+        "settings": supervisor.deciding_settings(),
         "inputs": dict(supervisor.inputs()),
         "libraries": library_versions(*supervisor.libraries),
         "classes": list(items.classes),

@@ -237,7 +237,7 @@ def _settings(
 ) -> dict[str, Any]:
     supervisor = alone or run.study.supervisors[number]
     return {
-        **supervisor.model_dump(mode="json", exclude={"path"}),
+        **supervisor.deciding_settings(),
         **foreign_path(supervisor),
         "seed": seed_of(seed, number),
     }

@@ -134,6 +134,10 @@ class BaseSupervisor(BaseModel):
         """Fingerprints, by name, of what votes depend on besides settings and questions."""
         return {}
 
+    def deciding_settings(self) -> dict[str, Any]:
+        """Settings on which votes depend, as they stand in the recipe of stored votes."""
+        return self.model_dump(mode="json", exclude={"path"})
+
     def versions(self) -> int:
         """Sum of the versions of all code that makes the votes."""
         return self.version + (0 if self.prompts is None else self.prompts.prompt_versions())

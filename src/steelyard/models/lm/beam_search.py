@@ -8,15 +8,23 @@ import numpy as np
 import torch
 
 from steelyard.models.lm.option_scores import Normalise
-from steelyard.models.lm.prompt_tokens import context_size, fit_prompt, padded, question_tokens
+from steelyard.models.lm.prompt_tokens import (
+    context_size,
+    end_token,
+    fit_prompt,
+    padded,
+    question_tokens,
+)
 from steelyard.models.lm.sampling import end_tokens
 from steelyard.models.lm.sequence_scores import (
+    BATCH_TOKENS,
     TOO_LONG,
     Scored,
     batches_by_length,
     score_texts,
 )
 from steelyard.models.lm.words_across_tokenizers import Bools
+from steelyard.models.memory import TokenBudget
 from steelyard.models.score import Precision, autocast, without_adapters
 from steelyard.prompts import AnswerFormat, ParsedAnswer, PromptedQuestion, read
 from steelyard.types import Floats, Ints
@@ -156,7 +164,7 @@ def _search(
     from transformers import GenerationConfig
 
     inner = without_adapters(model)
-    ends = sorted(end_tokens(model, tokenizer))
+    ends = sorted(end_tokens(model, tokenizer)) or [end_token(tokenizer)]
     # a new one: a checkpoint's generation_config may hold a repetition penalty or a temperature
     plain = GenerationConfig(
         num_beams=beams,
@@ -172,17 +180,29 @@ def _search(
     replies: list[list[tuple[str, bool]]] = [[] for _ in asked]
     original, inner.generation_config = inner.generation_config, plain
     model.eval()
+    behind = np.full(len(sizes), longest * beams)
+
+    def plan(rows: Ints, size: int) -> list[Ints]:
+        return batches_by_length(rows, sizes * beams, behind, 1, size)
+
+    def search(batch: Ints) -> list[list[list[int]]]:
+        """Tokens of the hypotheses of each prompt."""
+        ids, mask = padded([prompts[i] for i in batch], left=True)
+        with torch.inference_mode(), autocast(model.device.type, precision):
+            rows = inner.generate(
+                input_ids=ids.to(model.device), attention_mask=mask.to(model.device)
+            )
+        found = rows[:, ids.shape[1] :].tolist()
+        return [found[n * beams : (n + 1) * beams] for n in range(len(batch))]
+
+    def name(i: int) -> str:
+        return f"item {asked[i].id!r} ({sizes[i]} tokens of its prompt, `beams: {beams}`)"
+
     try:
-        behind = np.full(len(sizes), longest * beams)
-        for batch in batches_by_length(np.arange(len(asked)), sizes * beams, behind, 1):
-            ids, mask = padded([prompts[i] for i in batch], left=True)
-            with torch.inference_mode(), autocast(model.device.type, precision):
-                rows = inner.generate(
-                    input_ids=ids.to(model.device), attention_mask=mask.to(model.device)
-                )
-            for number, row in enumerate(rows[:, ids.shape[1] :].tolist()):
+        done = TokenBudget(BATCH_TOKENS).each(np.arange(len(asked)), plan, search, name)
+        for i, hypotheses in done:
+            for row in hypotheses:
                 stop = next((t for t, token in enumerate(row) if token in ends), len(row))
-                i = batch[number // beams]
                 text = _continuation(tokenizer, prompts[i], row[:stop])
                 replies[i].append((text, stop < len(row)))
     finally:

@@ -1,5 +1,6 @@
 """Log-probabilities of the answers to closed questions under a language model."""
 
+import functools
 import inspect
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -19,6 +20,7 @@ from steelyard.models.lm.inference import inference
 from steelyard.models.lm.output_layer import float32_output
 from steelyard.models.lm.prefix_tree import Tree, tree_of
 from steelyard.models.lm.prompt_tokens import context_size, fitted_prompts, tokens_of_answers
+from steelyard.models.memory import TokenBudget
 from steelyard.models.score import Precision, without_adapters
 from steelyard.prompts import PromptedQuestion
 from steelyard.types import Floats, Ints
@@ -85,7 +87,10 @@ def score_options(
     answer's tokens given the prompt, or with `normalise: token` or `byte` that divided by the
     answer's tokens or bytes, which does not favour short answers. The output layer is computed in
     float32 whatever the `precision`. `max_tokens` limits prompt and answer together; None takes
-    the model's context.
+    the model's context. Where memory runs out, passes become smaller.
+
+    Raises:
+        ConfigError: memory runs out at a single question.
 
     Source: sum and byte as `acc` and `acc_norm` of EleutherAI/lm-evaluation-harness (which counts
         characters); Brown et al. 2020, arXiv:2005.14165, section 2.4 (per token).
@@ -99,19 +104,29 @@ def score_options(
     for row, question in enumerate(asked):
         sizes[row, : len(question.answers)] = [len(a.strip().encode()) for a in question.answers]
     forests = _forests(asked, texts, fits)
+    trees = [tree for tree, _ in forests]
+
+    def name(b: int) -> str:
+        item = asked[int(forests[b][1][0, 0])].id
+        return f"item {item!r} ({len(trees[b])} tokens of its prompts and answers)"
+
     with fused_attention(model):
         reach = _reach(model) if reads_trees(model) else 0
+
+        def read(batch: Ints) -> list[Floats]:
+            part = [trees[b] for b in batch]
+            fit = all(int(tree.depth.max()) < reach for tree in part)
+            return (_log_probs if fit else _log_probs_one_by_one)(model, part)
+
         with inference(model, precision), float32_output(model):
-            for batch in _batches([tree for tree, _ in forests], model.device.type):
-                trees = [forests[b][0] for b in batch]
-                fit = all(int(tree.depth.max()) < reach for tree in trees)
-                log_probs = (_log_probs if fit else _log_probs_one_by_one)(model, trees)
-                for b, logs in zip(batch, log_probs, strict=True):
-                    tree, cells = forests[b]
-                    rows, columns = cells[tree.text].T
-                    sums[cells[:, 0], cells[:, 1]] = 0.0
-                    np.add.at(sums, (rows, columns), logs)
-                    counts[cells[:, 0], cells[:, 1]] = np.bincount(tree.text, minlength=len(cells))
+            plan = functools.partial(_batches, trees, model.device.type)
+            done = TokenBudget(BATCH_TOKENS).each(np.arange(len(trees)), plan, read, name)
+            for b, logs in done:
+                tree, cells = forests[b]
+                rows, columns = cells[tree.text].T
+                sums[cells[:, 0], cells[:, 1]] = 0.0
+                np.add.at(sums, (rows, columns), logs)
+                counts[cells[:, 0], cells[:, 1]] = np.bincount(tree.text, minlength=len(cells))
     probs = answer_probabilities(normalised(sums, counts, sizes, normalise))
     return OptionScores(sums, counts, sizes, probs, fits, truncated)
 
@@ -154,12 +169,12 @@ def _forests(
     return forests
 
 
-def _batches(trees: Sequence[Tree], device: str) -> list[Ints]:
-    """Numbers of trees of like size, as many as go into one forward pass."""
+def _batches(trees: Sequence[Tree], device: str, rows: Ints, tokens: int) -> list[Ints]:
+    """Numbers of trees of like size, as many as go into one forward pass of so many tokens."""
     pairs = BATCH_PAIRS if device == "cpu" else BATCH_PAIRS_GPU
     sizes = np.array([len(tree) for tree in trees], dtype=np.int64)
     shares = np.maximum(sizes / BATCH_TOKENS, sizes**2 / pairs)
-    return micro_batches(np.arange(len(trees)), shares, 1)
+    return micro_batches(rows, shares, tokens / BATCH_TOKENS)
 
 
 def _log_probs(model: Any, trees: Sequence[Tree]) -> list[Floats]:

@@ -13,6 +13,7 @@ from steelyard.models.lm.chat_template import open_thought
 from steelyard.models.lm.inference import inference, read_on
 from steelyard.models.lm.kv_cache import with_preallocated_cache
 from steelyard.models.lm.prompt_tokens import context_size, fitted_prompts, padded
+from steelyard.models.memory import TokenBudget
 from steelyard.models.score import Precision
 from steelyard.prompts import PromptedQuestion
 from steelyard.prompts.clean_reply import THOUGHT
@@ -64,20 +65,32 @@ def sample_replies(
     fit.sort(key=lambda i: (len(tokens[asked[i].whole][0]), asked[i].whole, i))
     costs = np.array([len(tokens[asked[i].whole][0]) + max_new_tokens for i in fit])
     options = (end_tokens(model, tokenizer), context, temperature, top_p)
+
+    def write(rows: Ints) -> list[tuple[list[int], bool]]:
+        part = [asked[fit[r]] for r in rows]
+        prompts = list(dict.fromkeys(question.whole for question in part))
+        prompt_of = np.array([prompts.index(question.whole) for question in part])
+        draws = [np.random.default_rng(question.seed).random(max_new_tokens) for question in part]
+        ids = [tokens[text][0] for text in prompts]
+        return _continue(model, ids, prompt_of, np.stack(draws), *options)
+
+    def name(r: int) -> str:
+        read = len(tokens[asked[fit[r]].whole][0])
+        return (
+            f"item {asked[fit[r]].id!r} ({read} tokens of its prompt, `max_new_tokens: "
+            f"{max_new_tokens}`)"
+        )
+
     with inference(model, precision):
-        for rows in micro_batches(np.arange(len(fit)), costs, BATCH_TOKENS):
-            part = [fit[r] for r in rows]
-            prompts = list(dict.fromkeys(asked[i].whole for i in part))
-            prompt_of = np.array([prompts.index(asked[i].whole) for i in part])
-            draws = [np.random.default_rng(asked[i].seed).random(max_new_tokens) for i in part]
-            written = _continue(
-                model, [tokens[text][0] for text in prompts], prompt_of, np.stack(draws), *options
-            )
-            for i, (ids, ended) in zip(part, written, strict=True):
-                opened = open_thought(asked[i].after)
-                text = f"<{opened}>" * bool(opened) + decoded(tokenizer, ids)
-                reason = "stop" if ended else "length"
-                replies[i] = SampledReply(text, reason, tokens[asked[i].whole][1])
+        done = TokenBudget(BATCH_TOKENS).each(
+            np.arange(len(fit)), lambda rows, size: micro_batches(rows, costs, size), write, name
+        )
+        for r, (ids, ended) in done:
+            i = fit[r]
+            opened = open_thought(asked[i].after)
+            text = f"<{opened}>" * bool(opened) + decoded(tokenizer, ids)
+            reason = "stop" if ended else "length"
+            replies[i] = SampledReply(text, reason, tokens[asked[i].whole][1])
     return replies
 
 

@@ -18,6 +18,7 @@ from steelyard.models.lm.words_across_tokenizers import (
     word_log_probs,
     words_of,
 )
+from steelyard.models.memory import TokenBudget
 from steelyard.models.score import Precision, autocast, without_adapters
 from steelyard.prompts import PromptedQuestion
 from steelyard.types import Floats, Ints, WordProbabilities
@@ -96,14 +97,23 @@ def score_texts(
     model.eval()
     sizes = np.array([len(prompt) for prompt in prompts], dtype=np.int64)[example]
     vocabulary = int(without_adapters(model).config.vocab_size)
-    batches = batches_by_length(np.flatnonzero(reasons == ""), sizes, lengths, vocabulary)
+
+    def plan(rows: Ints, size: int) -> list[Ints]:
+        return batches_by_length(rows, sizes, lengths, vocabulary, size)
+
+    def read(batch: Ints) -> list[Floats]:
+        named, prompt_of = np.unique(example[batch], return_inverse=True)
+        answers = [tokens.ids[slice(*tokens.spans.rows[s : s + 2])] for s in batch]
+        log_probs = _token_log_probs(model, [prompts[i] for i in named], prompt_of, answers)
+        return np.split(log_probs, np.cumsum(lengths[batch])[:-1])
+
+    def name(s: int) -> str:
+        return f"item {asked[example[s]].id!r} ({sizes[s] + lengths[s]} tokens)"
+
     with torch.inference_mode(), autocast(model.device.type, precision), float32_output(model):
-        for batch in batches:
-            named, prompt_of = np.unique(example[batch], return_inverse=True)
-            positions = [np.arange(*tokens.spans.rows[s : s + 2]) for s in batch]
-            answers = [tokens.ids[position] for position in positions]
-            log_probs = _token_log_probs(model, [prompts[i] for i in named], prompt_of, answers)
-            logs[np.concatenate(positions)] = log_probs
+        scored = np.flatnonzero(reasons == "")
+        for s, log_probs in TokenBudget(BATCH_TOKENS).each(scored, plan, read, name):
+            logs[slice(*tokens.spans.rows[s : s + 2])] = log_probs
     sums = np.bincount(tokens.spans.text, weights=logs, minlength=len(lengths))
     return Scored(
         texts=tuple(text for question in asked for text in question.answers),
@@ -137,19 +147,22 @@ def _token_log_probs(
     return logs.double().cpu().numpy()
 
 
-def batches_by_length(rows: Ints, before: Ints, behind: Ints, vocabulary: int) -> list[Ints]:
-    """Numbers of rows of like length, as many as fit into one forward pass.
+def batches_by_length(
+    rows: Ints, before: Ints, behind: Ints, vocabulary: int, tokens: int = BATCH_TOKENS
+) -> list[Ints]:
+    """Numbers of rows of like length, as many as fit into one forward pass of so many tokens.
 
     `before` and `behind` are the tokens of each row's prompt and text, `vocabulary` the entries of
     a token's logits.
     """
     parts: list[list[int]] = []
     widest = longest = 0
+    entries = BATCH_LOGITS * tokens // BATCH_TOKENS
     for row in rows[np.lexsort((rows, before[rows]))].tolist():
         widest, longest = max(widest, int(before[row])), max(longest, int(behind[row]))
         count = len(parts[-1]) + 1 if parts else 0
-        full = (widest + longest) * count > BATCH_TOKENS
-        if not parts or full or longest * vocabulary * count > BATCH_LOGITS:
+        full = (widest + longest) * count > tokens
+        if not parts or full or longest * vocabulary * count > entries:
             parts.append([])
             widest, longest = int(before[row]), int(behind[row])
         parts[-1].append(row)

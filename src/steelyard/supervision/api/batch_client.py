@@ -28,7 +28,7 @@ class BatchClient:
         self._server, self._reader = server, reader
         self._waits = RetryWaits(server.first_wait, server.longest_wait)
         self._client = httpx.Client(
-            base_url=server.base_url,
+            base_url=server.address,
             headers=request_headers(server),
             params=server.filled(server.query),
             timeout=server.timeout,

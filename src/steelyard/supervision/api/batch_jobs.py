@@ -233,7 +233,7 @@ class BatchJobs(StoredReplies):
         if not change and "limit" in f"{code} {message}".lower():
             change = "send fewer requests at once (`max_requests`)"
         return ConfigError(
-            f"{self.server.base_url} failed batch {batch.batch} of "
+            f"{self.server.address} failed batch {batch.batch} of "
             f"{counted(len(batch.keys), 'request')} ({message}); nothing of it was answered. To "
             f"send it again, {change or 'correct the settings'} and run the same command."
         )

@@ -24,10 +24,9 @@ def request_headers(server: ServerSettings) -> dict[str, str]:
 
 
 class Chat:
-    """Connections to `<base_url>/chat/completions`, kept alive."""
+    """Connections to `chat/completions` of every address, kept alive."""
 
     def __init__(self, server: ServerSettings, reader: ReplyReader) -> None:
-        self.url = f"{server.base_url}/chat/completions"
         self._reader, self._timeout = reader, server.timeout
         most = server.concurrency
         self._client = httpx.AsyncClient(
@@ -43,8 +42,8 @@ class Chat:
     async def __aexit__(self, *_: object) -> None:
         await self._client.aclose()
 
-    async def complete(self, body: Mapping[str, Any]) -> ServerReply:
-        """Send one request.
+    async def complete(self, body: Mapping[str, Any], address: str) -> ServerReply:
+        """Send one request to an address.
 
         Raises:
             RequestError: there is no reply.
@@ -52,7 +51,7 @@ class Chat:
         start, clean = time.monotonic(), self._reader.clean
         try:
             async with asyncio.timeout(self._timeout):  # httpx's own is for each read
-                status, headers, raw = await self._post(body)
+                status, headers, raw = await self._post(f"{address}/chat/completions", body)
         except (TimeoutError, httpx.TimeoutException) as error:
             raise RequestError("timeout", "retry", f"none in {self._timeout:g} s") from error
         except httpx.ConnectError as error:
@@ -63,9 +62,21 @@ class Chat:
             raise error_of_status(status, headers, raw, clean, body)
         return self._reader.read(raw, time.monotonic() - start, body)
 
-    async def _post(self, body: Mapping[str, Any]) -> tuple[int, httpx.Headers, bytes]:
+    async def models(self, address: str) -> list[tuple[str, str]]:
+        """Name and `root` of the models that an address lists; none where it gives no such list."""
+        try:
+            async with asyncio.timeout(self._timeout):
+                response = await self._client.get(f"{address}/models")
+            rows = response.json()["data"] if response.is_success else []
+            return [(str(row["id"]), str(row.get("root") or "")) for row in rows]
+        except (TimeoutError, httpx.HTTPError, ValueError, RecursionError):
+            return []
+        except (KeyError, TypeError, AttributeError):  # another list
+            return []
+
+    async def _post(self, url: str, body: Mapping[str, Any]) -> tuple[int, httpx.Headers, bytes]:
         content = json.dumps(body).encode()
-        async with self._client.stream("POST", self.url, content=content) as response:
+        async with self._client.stream("POST", url, content=content) as response:
             raw = b""
             async for chunk in response.aiter_bytes():
                 raw += chunk

@@ -33,7 +33,11 @@ class RequestError(Exception):
         detail: the message of the server or the network.
         wait: seconds that the server asks to wait.
         change: the setting to change, such as "`top_logprobs: 0`", if the message names it.
+
+    `address` is that of the server, where it is one of several and known.
     """
+
+    address = ""
 
     def __init__(
         self,

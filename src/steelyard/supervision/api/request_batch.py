@@ -9,12 +9,12 @@ from typing import Any, TypeAlias
 
 from steelyard.errors import ConfigError, SteelyardError
 from steelyard.io.printable import counted
+from steelyard.supervision.api.addresses import Address, Addresses, check_listed
 from steelyard.supervision.api.client import Chat
 from steelyard.supervision.api.event_loop import run_coroutine, signals_to
 from steelyard.supervision.api.http_errors import RequestError
 from steelyard.supervision.api.read_reply import ServerReply
 from steelyard.supervision.api.request import Query
-from steelyard.supervision.api.retry_waits import RetryWaits
 from steelyard.supervision.api.stored_replies import (
     NOT_ASKED,
     Outcomes,
@@ -35,8 +35,9 @@ Ask: TypeAlias = Callable[[Query], Coroutine[Any, Any, None]]
 class RequestBatch(StoredReplies):
     """Asks a server query by query, and stores every reply before it is used.
 
-    Until the first reply one query is sent at a time, so that wrong settings cost one request
-    and not eight. Failed requests are sent again after a wait (see `RetryWaits`). The batch ends at
+    Until the first reply (of each address) one query is sent at a time, so that wrong settings cost
+    one request and not eight. Failed requests are sent again after a wait (see `RetryWaits`), if
+    there are several addresses to another one (see `Addresses`). The batch ends at
     once if the key is refused, the address or model is wrong, something else than a chat completion
     comes first, the server calls a request bad before it has answered any, or no longer answers,
     and if the first replies all abstain (see `FirstAbstentions`).
@@ -46,7 +47,8 @@ class RequestBatch(StoredReplies):
         super().__init__(*settings, **options)
         self._to_store: dict[str, Mapping[str, Any]] = {}
         self._failed = 0  # queries without a reply since the last reply
-        self._waits = RetryWaits(self.server.first_wait, self.server.longest_wait)
+        self._addresses = Addresses(self.server)
+        self._listed = len(self._addresses.all) == 1  # whether lists of models were compared
 
     def ask(self, queries: Sequence[Query]) -> Outcomes:
         """Replies by key. Equal keys are asked once.
@@ -79,12 +81,23 @@ class RequestBatch(StoredReplies):
         claimed: Queue = deque()  # another process is asking these
         with signals_to(self._stop) as received:
             async with Chat(server, self.reader) as chat:
+                await self._compare_lists(chat, queue)
                 ask = functools.partial(self._ask, chat, outcomes, claimed)
                 await self._finish([self._work(ask, queue, until_first=True)])
                 workers = min(server.concurrency, len(queue))
                 await self._finish([self._work(ask, queue) for _ in range(workers)])
                 await self._finish([self._wait_for_others(ask, claimed)])
         received.raise_again()
+
+    async def _compare_lists(self, chat: Chat, queue: Queue) -> None:
+        """Refuse addresses that list different models, before anything is paid."""
+        if self._listed or not queue:
+            return
+        self._listed = True
+        urls = self.server.addresses
+        lists = await asyncio.gather(*(chat.models(url) for url in urls))
+        pairs = [(url, listed) for url, listed in zip(urls, lists, strict=True) if listed]
+        check_listed(pairs, str(queue[0].body["model"]))
 
     @property
     def _halted(self) -> bool:
@@ -116,7 +129,10 @@ class RequestBatch(StoredReplies):
                 raise error
 
     async def _work(self, ask: Ask, queue: Queue, until_first: bool = False) -> None:
-        while queue and not self._halted and not (until_first and self.replies):
+        def enough() -> bool:
+            return until_first and self.replies > 0 and self._addresses.compared
+
+        while queue and not self._halted and not enough():
             await ask(queue.popleft())
 
     async def _wait_for_others(self, ask: Ask, claimed: Queue) -> None:
@@ -148,10 +164,14 @@ class RequestBatch(StoredReplies):
     async def _send_with_retries(self, chat: Chat, query: Query) -> ServerReply | Unanswered | None:
         """Send until there is a reply or no try is left; None at a stop or a limit."""
         error: RequestError | None = None
-        for number in range(self.server.tries):
-            if error is not None:
-                await self._pause(self._waits.before_try(number, error), error.reason)
-            await self._pause(self._waits.until_allowed())
+        address, size = None, len(self._addresses.all)
+        for number in range(self.server.tries * size):
+            if address is not None and error is not None:
+                # the first tries of all addresses wait alike, then the second ones, ...
+                tried = (number + size - 1) // size
+                await self._pause(address.waits.before_try(tried, error), error.reason)
+            address = self._addresses.choose(failed=address)
+            await self._pause(address.waits.until_allowed())
             if self._halted:
                 return None
             self.first.check()
@@ -162,8 +182,7 @@ class RequestBatch(StoredReplies):
             self.limits.requests += 1
             self.limits.promised += estimate
             try:
-                reply = await chat.complete(query.body)
-                return await self._store(query, reply)
+                return await self._send(chat, query, address)
             except RequestError as failure:
                 error = failure
             finally:
@@ -172,9 +191,25 @@ class RequestBatch(StoredReplies):
                 raise self.refusal(error)
             if error.action in ("skip", "ambiguous"):
                 break
-            self._waits.hold_all(error)
+            self._addresses.note_failure(address, error)
         assert error is not None
         return self._give_up(error)
+
+    async def _send(self, chat: Chat, query: Query, address: Address) -> ServerReply:
+        """Send to an address and store the reply.
+
+        Raises:
+            RequestError: there is none.
+            ConfigError: its model is not that of the other addresses.
+        """
+        try:
+            with address.busy():
+                reply = await chat.complete(query.body, address.url)
+        except RequestError as error:
+            error.address = address.url
+            raise
+        self._addresses.note_reply(address, reply.served_model)
+        return await self._store(query, reply)
 
     async def _store(self, query: Query, reply: ServerReply) -> ServerReply:
         record = self.record(query, reply)
@@ -198,7 +233,7 @@ class RequestBatch(StoredReplies):
             raise self.refusal(error)
         if self._failed >= FAILURES_IN_A_ROW and error.action in ("retry", "stop first"):
             raise SteelyardError(
-                f"{FAILURES_IN_A_ROW} queries in a row got no answer from {self.server.base_url}, "
+                f"{FAILURES_IN_A_ROW} queries in a row got no answer from {self.server.named}, "
                 f"the last one: {error}. Replies so far are stored; run the same command again."
             )
         return self.lose(error)

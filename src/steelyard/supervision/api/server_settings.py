@@ -26,8 +26,11 @@ NO_ANSWER = ("api-version",)  # fields of a query that change no reply
 class ServerSettings(BaseModel):
     """An OpenAI-compatible server: its address and key, how requests are sent, what they cost."""
 
-    base_url: str
-    """The server's address, such as `http://localhost:8000/v1`; `/chat/completions` is appended."""
+    base_url: str | tuple[str, ...]
+    """The server's address, such as `http://localhost:8000/v1`; `/chat/completions` is appended. A
+    list of addresses of one and the same model shares the requests among them; replies are stored
+    under the first one, so that others can be added and removed. The key, `headers` and `query` are
+    sent to all."""
     api_key_env: str = Field(KEY_ENV, pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")
     """Name of the environment variable that holds the key; a server without keys needs none."""
     headers: dict[str, str] = Field(default_factory=dict)
@@ -37,15 +40,16 @@ class ServerSettings(BaseModel):
     """What follows `?` in the address, such as `{api-version: "2024-10-21"}`, with `$NAME` as in
     `headers`. Values other than `api-version` and `$NAME` are part of the ledger's keys."""
     concurrency: int = Field(8, ge=1, le=1024)
-    """Number of requests at the same time."""
+    """Number of requests at the same time, at all addresses together."""
     timeout: float = Field(120.0, gt=0)
     """Largest number of seconds for one request."""
     tries: int = Field(6, ge=1, le=100)
-    """Number of requests for one answer before it is given up in this run."""
+    """Number of requests for one answer, for each address, before it is given up in this run."""
     first_wait: float = Field(1.0, ge=0)
     """Seconds before the second try; each later wait is twice as long."""
     longest_wait: float = Field(60.0, ge=0)
-    """Longest wait in seconds; it also limits the wait that the server asks for."""
+    """Longest wait in seconds; it also limits the wait that the server asks for, and one of several
+    addresses that does not answer is tried again after it."""
     first_abstentions: int | None = Field(20, ge=1)
     """Stop when the first replies, this many, all abstain for one reason, or three times as many
     for several reasons; null never stops."""
@@ -83,22 +87,17 @@ class ServerSettings(BaseModel):
 
     @field_validator("base_url")
     @classmethod
-    def _check_address(cls, value: str) -> str:
-        try:
-            parts = urlsplit(value)
-            good = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
-        except ValueError:
-            good = False
-        if not good or any(c.isspace() or not c.isprintable() for c in value):
-            raise ValueError("must be an address such as `http://localhost:8000/v1`")
-        if "@" in parts.netloc or parts.query or parts.fragment:
-            raise ValueError(
-                "must have no user, password or `?...`: keys come from the environment "
-                "(`api_key_env`), and `?name=value` is `query: {name: value}`"
-            )
-        if parts.path.rstrip("/").endswith("/chat/completions"):
-            raise ValueError("must end before `/chat/completions`, which is appended")
-        return value.rstrip("/")
+    def _check_addresses(cls, value: str | tuple[str, ...]) -> str | tuple[str, ...]:
+        addresses = tuple(map(_address, (value,) if isinstance(value, str) else value))
+        if len(set(addresses)) < len(addresses) or not addresses:
+            raise ValueError("must be one address, or several different ones")
+        return addresses if len(addresses) > 1 else addresses[0]
+
+    @model_validator(mode="after")
+    def _check_batch(self) -> "ServerSettings":
+        if self.batch and len(self.addresses) > 1:
+            raise ValueError("`batch: true` sends to one server; give one `base_url`")
+        return self
 
     @field_validator("headers", "query")
     @classmethod
@@ -123,6 +122,21 @@ class ServerSettings(BaseModel):
         return value
 
     @property
+    def addresses(self) -> tuple[str, ...]:
+        """All addresses."""
+        return (self.base_url,) if isinstance(self.base_url, str) else self.base_url
+
+    @property
+    def address(self) -> str:
+        """The first address, which names the server."""
+        return self.addresses[0]
+
+    @property
+    def named(self) -> str:
+        """The addresses in a message."""
+        return " and ".join(self.addresses)
+
+    @property
     def engine(self) -> str:
         """The address with what decides replies: its name in the ledger's keys."""
         values = {
@@ -130,7 +144,7 @@ class ServerSettings(BaseModel):
             for name, text in sorted(self.query.items())
             if name.lower() not in NO_ANSWER and not VARIABLE.search(text)
         }
-        return f"{self.base_url}?{urlencode(values)}" if values else self.base_url
+        return f"{self.address}?{urlencode(values)}" if values else self.address
 
     def price(self, prompt_tokens: int, completion_tokens: int) -> float:
         """Price of one request, halved in a batch."""
@@ -151,7 +165,7 @@ class ServerSettings(BaseModel):
         if not key and self.api_key_env != KEY_ENV:
             raise ConfigError(
                 f"The environment variable {self.api_key_env} is not set; set it to the key of "
-                f"{self.base_url}."
+                f"{self.address}."
             )
         if not all("!" <= c <= "~" for c in key):
             raise ConfigError(
@@ -180,10 +194,33 @@ class ServerSettings(BaseModel):
         if not text:
             raise ConfigError(
                 f"The environment variable {name} is not set; `headers` or `query` of "
-                f"{self.base_url} need it."
+                f"{self.address} need it."
             )
         if not all(" " <= c <= "~" for c in text):
             raise ConfigError(
                 f"The environment variable {name} has a character that cannot be sent; correct it."
             )
         return text
+
+
+def _address(value: str) -> str:
+    """An address without a slash at its end.
+
+    Raises:
+        ValueError: it is none, or has what belongs elsewhere.
+    """
+    try:
+        parts = urlsplit(value)
+        good = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+    except ValueError:
+        good = False
+    if not good or any(c.isspace() or not c.isprintable() for c in value):
+        raise ValueError("must be an address such as `http://localhost:8000/v1`")
+    if "@" in parts.netloc or parts.query or parts.fragment:
+        raise ValueError(
+            "must have no user, password or `?...`: keys come from the environment "
+            "(`api_key_env`), and `?name=value` is `query: {name: value}`"
+        )
+    if parts.path.rstrip("/").endswith("/chat/completions"):
+        raise ValueError("must end before `/chat/completions`, which is appended")
+    return value.rstrip("/")

@@ -170,7 +170,7 @@ class StoredReplies:
 
     def refusal(self, error: RequestError) -> SteelyardError:
         """The error that ends the run."""
-        server, key = self.server.base_url, self.server.key()
+        server, key = error.address or self.server.named, self.server.key()
         if error.reason == "key refused":
             return ConfigError(
                 f"{server} refuses the key in {self.server.api_key_env} ({error.detail}); "
@@ -199,6 +199,11 @@ class StoredReplies:
             return ConfigError(
                 f"{server} does not answer ({error.detail or error.reason}); check `base_url`, "
                 "`model` and the account."
+            )
+        if len(self.server.addresses) > 1:
+            return SteelyardError(
+                f"{self.server.named} do not answer ({error}); are they running, and is `base_url` "
+                "right?"
             )
         return SteelyardError(
             f"{server} does not answer ({error}); is it running, and is `base_url` right?"

@@ -78,6 +78,10 @@ class Api(ServerSettings, PromptedSupervisor):
     def server(self) -> "Api":
         return self
 
+    def deciding_settings(self) -> dict[str, Any]:
+        """With the first address alone: the others have the same model."""
+        return {**super().deciding_settings(), "base_url": self.address}
+
     def check_task(self, kind: str) -> None:
         self.check_asking(kind)
         if KINDS[kind].is_pair and self.answer == "text":
@@ -110,7 +114,7 @@ class Api(ServerSettings, PromptedSupervisor):
         if lost:
             raise SteelyardError(
                 f"{lost.total()} of {sum(map(len, prompts))} queries got no answer from "
-                f"{self.base_url} ({counted_reasons(lost)}). Replies so far are stored; run the "
+                f"{self.named} ({counted_reasons(lost)}). Replies so far are stored; run the "
                 "same command again to ask the rest."
             )
         names = self.query_names(kind)
