@@ -126,6 +126,7 @@ def _leading() -> AbstractContextManager[bool]:
     """Whether this process runs the command; those that a launcher adds train with it."""
     if os.environ.get("WORLD_SIZE", "1") == "1":
         return nullcontext(True)
+    os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")  # DDP advises on how it is called
     from steelyard.models.processes import lead
 
     return lead()

@@ -16,9 +16,11 @@ from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor
 
 from steelyard.errors import TrainingCollapsed
+from steelyard.extras import require
 from steelyard.models.batches import Batcher, plan_steps
 from steelyard.models.checkpoints import Checkpoints, TrainingState
 from steelyard.models.memory import TokenBudget
+from steelyard.models.optimizer import grouped, ramp
 from steelyard.models.processes import launched, team, whole
 from steelyard.models.score import forward
 from steelyard.models.shared_steps import SharedGradients, StepGradients, shared_module
@@ -61,13 +63,30 @@ class Training(BaseModel):
     """Precision of matrix products. Master weights are always float32."""
     checkpoint_steps: int = Field(200, ge=1)
     """Steps between checkpoints; a killed run resumes from the newest verified one."""
+    optimizer: Literal["adamw", "adamw_8bit", "paged_adamw_8bit"] = "adamw"
+    """AdamW, or that with its state in 8 bits (bitsandbytes): 2 bytes a trained weight, not 8.
+    `paged_` also moves the state to the main memory while a GPU's memory is short."""
     report_to: Literal["none", "trackio", "tensorboard", "wandb"] = "none"
     """Tracker for the loss; Steelyard always keeps its own record."""
 
     @property
     def adam(self) -> "Callable[..., torch.optim.Optimizer]":
-        """Makes the optimizer of groups of parameters."""
-        return partial(torch.optim.AdamW, fused=True)
+        """Makes the optimizer of groups of parameters.
+
+        Source: Dettmers et al. 2022, arXiv:2110.02861 (8 bits); 2023, arXiv:2305.14314 (paged).
+
+        Raises:
+            MissingExtra: it needs bitsandbytes, which is not installed.
+        """
+        if self.optimizer == "adamw":
+            return partial(torch.optim.AdamW, fused=True)
+        require(f"`optimizer: {self.optimizer}`", "bitsandbytes")
+        from bitsandbytes import optim
+
+        made: Callable[..., torch.optim.Optimizer] = (
+            optim.AdamW8bit if self.optimizer == "adamw_8bit" else optim.PagedAdamW8bit
+        )
+        return made
 
     def steps(self, rows: int) -> int:
         """Optimizer steps for so many kept examples."""
@@ -123,8 +142,8 @@ def train(
     alone = _Gradients(model, batcher, targets, weights, settings, objective, state, budget)
     with only_rows_in_use(model, batcher.encoded, log.learning_rate, settings.weight_decay):
         accelerator = _accelerator(settings)
-        optimizer = _optimizer(_trained(model), state, settings)
-        schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, _ramp(steps, settings.warmup))
+        optimizer = grouped(_trained(model), state, settings)
+        schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, ramp(steps, settings.warmup))
         with _gradients(alone, optimizer, accelerator) as gradients:
             run = TrainingState(model, optimizer, schedule, log, state)
             parameters = _trained(model)
@@ -270,30 +289,3 @@ def _accelerator(settings: Training | None) -> Any:
     if tracker is not None and settings is not None:
         accelerator.init_trackers("steelyard", config=settings.model_dump())
     return accelerator
-
-
-def _optimizer(
-    parameters: list[Any], state: ObjectiveState, settings: Training
-) -> torch.optim.Optimizer:
-    """AdamW; biases and norms do not decay."""
-    matrices = [p for p in parameters if p.ndim > 1]
-    vectors = [p for p in parameters if p.ndim <= 1]
-    groups = [
-        {"params": matrices, "weight_decay": settings.weight_decay},
-        {"params": vectors, "weight_decay": 0.0},
-    ]
-    if learned := list(state.learned.values()):
-        groups.append({"params": learned, "weight_decay": 0.0, "lr": state.learning_rate})
-    return settings.adam(groups, lr=settings.learning_rate)
-
-
-def _ramp(steps: int, warmup: float) -> Callable[[int], float]:
-    """Linear rise over the first `warmup` of the steps, then linear decay to zero."""
-    rise = max(1, round(warmup * steps))
-
-    def factor(step: int) -> float:
-        if step < rise:
-            return (step + 1) / rise
-        return max(0.0, (steps - step) / max(1, steps - rise))
-
-    return factor
