@@ -123,7 +123,15 @@ trained keep the type of their checkpoint (`dtype`), are loaded once per process
 with `quantization` (`pip install 'steelyard[quantize]'`), and over several GPUs with
 `device_map: auto` and `--workers 1`; `gradient_checkpointing` and `token_budget` bound the memory
 of training, and a step that runs out of it is repeated in smaller passes. With several `--workers`
-each has its own GPU.""",
+each has its own GPU.
+
+One model by several processes: run `steelyard study` or `train` under `torchrun --nproc-per-node 2
+-m steelyard ...` or `accelerate launch -m steelyard ...`. The first process reads, asks, stores and
+prints; all train each fine-tuned model together, by DDP, or by FSDP2 where `accelerate config` says
+so (`--use_fsdp --fsdp_version 2`). The loss of a step is that of one process, (1/B) times the sum
+over its B examples of weight times loss, so that weights act across processes, and checkpoints are
+resumed by any number of them. Memory that runs out ends the run: lower `token_budget`. Under FSDP2
+each process holds the whole model before and after training.""",
 }
 
 

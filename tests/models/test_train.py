@@ -1,6 +1,10 @@
 """Training: weights act, a stop changes nothing, faults are not silent."""
 
+import importlib.machinery
+import importlib.util
 import shutil
+import sys
+import types
 from pathlib import Path
 from typing import Any
 
@@ -290,3 +294,35 @@ def test_identity_follows_the_content(tiny_bert: str, tmp_path: Path) -> None:
 def test_an_unknown_model_is_a_sentence(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"`model: .*nowhere` could not be loaded"):
         load_classifier(Pretrained(model=str(tmp_path / "nowhere")), 2, 0.0, 0)
+
+
+@pytest.mark.parametrize("optimizer", ["adamw_8bit", "paged_adamw_8bit"])
+def test_optimizers_in_8_bits_name_the_extra_they_need(tiny_bert: str, optimizer: str) -> None:
+    if importlib.util.find_spec("bitsandbytes"):
+        pytest.skip("bitsandbytes is installed")
+    with pytest.raises(ConfigError, match=f"`optimizer: {optimizer}` needs the extra `quantize`"):
+        finetune(
+            settings(tiny_bert, optimizer=optimizer), questions(8), targets(8), np.ones(8), seed=1
+        )
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "name"),
+    [("adamw_8bit", "AdamW8bit"), ("paged_adamw_8bit", "PagedAdamW8bit")],
+)
+def test_an_optimizer_is_that_of_its_name(
+    tiny_bert: str, monkeypatch: pytest.MonkeyPatch, optimizer: str, name: str
+) -> None:
+    used: list[Any] = []
+
+    class Fake(torch.optim.AdamW):
+        def __init__(self, *args: Any, **kwargs: Any) -> None:
+            used.append(self)
+            super().__init__(*args, **kwargs)
+
+    library = types.ModuleType("bitsandbytes")
+    library.__spec__ = importlib.machinery.ModuleSpec("bitsandbytes", None)
+    library.optim = types.SimpleNamespace(**{name: Fake})  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "bitsandbytes", library)
+    finetune(settings(tiny_bert, optimizer=optimizer), questions(8), targets(8), np.ones(8), seed=1)
+    assert len(used) == 1

@@ -9,6 +9,7 @@ import shlex
 import signal
 import sys
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from importlib.metadata import version
 from typing import Annotated, Any, NoReturn
 
@@ -104,7 +105,10 @@ def run() -> None:
     arguments = [argument for argument in sys.argv[1:] if argument not in VERBOSE]
     verbose = len(arguments) < len(sys.argv) - 1
     try:
-        sys.exit(app(arguments or ["--help"], prog_name="steelyard", standalone_mode=False))
+        with _leading() as leads:
+            given = arguments or ["--help"]
+            code = app(given, prog_name="steelyard", standalone_mode=False) if leads else 0
+        sys.exit(code)
     except (SteelyardError, Misused, OSError, ModuleNotFoundError) as error:
         text = _message(error, arguments)
         if verbose or text is None:
@@ -116,6 +120,16 @@ def run() -> None:
         state = "Finished work is stored; run the same command again to continue."
         print(f"\nStopped. {STOPPED.get(arguments[0], state)}", file=sys.stderr)
         sys.exit(128 + stopped.signal)
+
+
+def _leading() -> AbstractContextManager[bool]:
+    """Whether this process runs the command; those that a launcher adds train with it."""
+    if os.environ.get("WORLD_SIZE", "1") == "1":
+        return nullcontext(True)
+    os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")  # DDP advises on how it is called
+    from steelyard.models.processes import lead
+
+    return lead()
 
 
 def _message(error: Any, arguments: list[str]) -> str | None:

@@ -20,6 +20,7 @@ from steelyard.models.checkpoints import Checkpoints
 from steelyard.models.encode import Encoded, encode
 from steelyard.models.frozen import Trunk
 from steelyard.models.load import Pretrained, load_classifier, load_tokenizer
+from steelyard.models.processes import by_all_processes
 from steelyard.models.score import class_logits
 from steelyard.models.train import Training, TrainingLog, device, train
 from steelyard.objectives import CROSS_ENTROPY, BaseObjective
@@ -136,6 +137,7 @@ class Finetuned(PretrainedFormat):
             yield Batcher(encoded, states, device)
 
 
+@by_all_processes
 def finetune(
     settings: Finetuning,
     questions: Sequence[Question],

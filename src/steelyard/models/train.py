@@ -4,8 +4,9 @@ A loop on Accelerate and not a Trainer subclass; see docs/decisions/0002-trainin
 """
 
 import math
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, Literal
 
@@ -15,10 +16,14 @@ from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor
 
 from steelyard.errors import TrainingCollapsed
+from steelyard.extras import require
 from steelyard.models.batches import Batcher, plan_steps
 from steelyard.models.checkpoints import Checkpoints, TrainingState
 from steelyard.models.memory import TokenBudget
+from steelyard.models.optimizer import grouped, ramp
+from steelyard.models.processes import launched, team, whole
 from steelyard.models.score import forward
+from steelyard.models.shared_steps import SharedGradients, StepGradients, shared_module
 from steelyard.models.sparse_embeddings import only_rows_in_use
 from steelyard.objectives import CROSS_ENTROPY, BaseObjective, ObjectiveState
 from steelyard.progress import report_step
@@ -58,13 +63,30 @@ class Training(BaseModel):
     """Precision of matrix products. Master weights are always float32."""
     checkpoint_steps: int = Field(200, ge=1)
     """Steps between checkpoints; a killed run resumes from the newest verified one."""
+    optimizer: Literal["adamw", "adamw_8bit", "paged_adamw_8bit"] = "adamw"
+    """AdamW, or that with its state in 8 bits (bitsandbytes): 2 bytes a trained weight, not 8.
+    `paged_` also moves the state to the main memory while a GPU's memory is short."""
     report_to: Literal["none", "trackio", "tensorboard", "wandb"] = "none"
     """Tracker for the loss; Steelyard always keeps its own record."""
 
     @property
     def adam(self) -> "Callable[..., torch.optim.Optimizer]":
-        """Makes the optimizer of groups of parameters."""
-        return partial(torch.optim.AdamW, fused=True)
+        """Makes the optimizer of groups of parameters.
+
+        Source: Dettmers et al. 2022, arXiv:2110.02861 (8 bits); 2023, arXiv:2305.14314 (paged).
+
+        Raises:
+            MissingExtra: it needs bitsandbytes, which is not installed.
+        """
+        if self.optimizer == "adamw":
+            return partial(torch.optim.AdamW, fused=True)
+        require(f"`optimizer: {self.optimizer}`", "bitsandbytes")
+        from bitsandbytes import optim
+
+        made: Callable[..., torch.optim.Optimizer] = (
+            optim.AdamW8bit if self.optimizer == "adamw_8bit" else optim.PagedAdamW8bit
+        )
+        return made
 
     def steps(self, rows: int) -> int:
         """Optimizer steps for so many kept examples."""
@@ -96,7 +118,7 @@ def train(
 
     Each step minimises `objective` over `batch_size` examples. A step of more than `token_budget`
     padded tokens is computed in parts, whose gradients add up. Where memory runs out, the step is
-    repeated in smaller parts.
+    repeated in smaller parts. Inside `processes.together` each process computes a share of a step.
 
     Args:
         model: a classifier or chooser as `models.load` makes it.
@@ -114,41 +136,63 @@ def train(
         TrainingError: the loss or a gradient is not finite, memory runs out with single examples,
             or no parameter changed.
     """
-    torch.manual_seed(seed)
+    torch.manual_seed(seed + (team().rank << 32))  # the first process draws as it would alone
     log, state = TrainingLog(), objective.start(targets, supervisor_weights)
     budget = TokenBudget(settings.token_budget)
-    gradients = _Gradients(model, batcher, targets, weights, settings, objective, state, budget)
+    alone = _Gradients(model, batcher, targets, weights, settings, objective, state, budget)
     with only_rows_in_use(model, batcher.encoded, log.learning_rate, settings.weight_decay):
         accelerator = _accelerator(settings)
-        parameters = [p for p in model.parameters() if p.requires_grad]
-        optimizer = _optimizer(parameters, state, settings)
-        schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, _ramp(steps, settings.warmup))
-        run = TrainingState(model, optimizer, schedule, log, state)
-        done = 0 if checkpoints is None else checkpoints.resume(run)
-        before = _sums(parameters) if done == 0 else None
-        model.train()
-        for step, rows in enumerate(
-            plan_steps(batcher.encoded.costs, settings.batch_size, steps, seed)
-        ):
-            if step < done:
-                continue
-            state.begin_step(step / steps)
-            _update(run, gradients.add(rows), parameters, settings)
-            last = {name: values[-1] for name, values in vars(log).items()}
-            accelerator.log(last, step=step)
-            report_step(step + 1, steps)
-            if checkpoints is not None and _is_due(step + 1, steps, settings, checkpoints):
-                checkpoints.save(step + 1, run)
-        if checkpoints is not None and checkpoints.keep_end and done < steps:
-            checkpoints.save(steps, run, end=True)
-        accelerator.end_training()
-        if before is not None and np.array_equal(before, _sums(parameters)):
+        optimizer = grouped(_trained(model), state, settings)
+        schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, ramp(steps, settings.warmup))
+        with _gradients(alone, optimizer, accelerator) as gradients:
+            run = TrainingState(model, optimizer, schedule, log, state)
+            parameters = _trained(model)
+            done = 0 if checkpoints is None else checkpoints.resume(run)
+            before = _sums(parameters) if done == 0 else None
+            model.train()
+            for step, rows in enumerate(
+                plan_steps(batcher.encoded.costs, settings.batch_size, steps, seed)
+            ):
+                if step < done:
+                    continue
+                state.begin_step(step / steps)
+                _update(run, gradients.add(rows), parameters, settings)
+                last = {name: values[-1] for name, values in vars(log).items()}
+                accelerator.log(last, step=step)
+                report_step(step + 1, steps)
+                if checkpoints is not None and _is_due(step + 1, steps, settings, checkpoints):
+                    checkpoints.save(step + 1, run)
+            if checkpoints is not None and checkpoints.keep_end and done < steps:
+                checkpoints.save(steps, run, end=True)
+            after = _sums(parameters)
+        for tracker in accelerator.trackers:  # `end_training` would also part the processes
+            tracker.finish()
+        if before is not None and np.array_equal(before, after):
             raise TrainingCollapsed(
                 f"No parameter changed in {steps} steps; the model learned nothing. Check that the "
                 "targets differ from what it already predicts and that `learning_rate` is not tiny."
             )
         model.eval()
     return log
+
+
+def _trained(model: Any) -> list[Any]:
+    return [p for p in model.parameters() if p.requires_grad]
+
+
+@contextmanager
+def _gradients(
+    alone: "_Gradients", optimizer: torch.optim.Optimizer, accelerator: Any
+) -> Iterator[StepGradients]:
+    """The gradients of this process, or of all that train together."""
+    if team().count == 1:
+        yield alone
+        return
+    if accelerator.is_fsdp2 and alone.batcher.head is not None:  # its weights are parts
+        alone = replace(alone, batcher=replace(alone.batcher, head=None))
+    fields = (alone.batcher, alone.targets, alone.settings.token_budget)
+    with shared_module(alone.model, alone.loss, optimizer, accelerator) as module:
+        yield SharedGradients(accelerator, module, *fields, alone.objective, alone.state)
 
 
 def _is_due(step: int, steps: int, settings: Training, checkpoints: Checkpoints) -> bool:
@@ -163,7 +207,7 @@ def _update(run: TrainingState, loss: float, parameters: list[Any], settings: Tr
     Raises:
         TrainingCollapsed: the loss or the gradient is not finite.
     """
-    norm = float(torch.nn.utils.clip_grad_norm_(parameters, settings.max_grad_norm))
+    norm = float(whole(torch.nn.utils.clip_grad_norm_(parameters, settings.max_grad_norm)))
     for name, number in (("loss", loss), ("gradient norm", norm)):
         if not math.isfinite(number):
             raise TrainingCollapsed(
@@ -179,7 +223,7 @@ def _update(run: TrainingState, loss: float, parameters: list[Any], settings: Tr
 
 
 def _sums(parameters: list[Any]) -> list[float]:
-    return [float(p.detach().double().sum()) for p in parameters]
+    return [float(whole(p.detach().double().sum())) for p in parameters]
 
 
 @dataclass(frozen=True, eq=False)
@@ -205,7 +249,7 @@ class _Gradients:
         self.model.zero_grad(set_to_none=True)  # what a pass without memory left behind
         value, predictions = 0.0, []
         for part in parts:
-            loss, logits = self._loss(part)
+            loss, logits = self.loss(part)
             loss = loss * (len(part) / len(rows))
             loss.backward()  # type: ignore[no-untyped-call]
             value += float(loss.detach())
@@ -218,7 +262,7 @@ class _Gradients:
             self.state.end_step(order, torch.cat(predictions), labels)
         return value
 
-    def _loss(self, rows: Ints) -> tuple[Tensor, Tensor]:
+    def loss(self, rows: Ints) -> tuple[Tensor, Tensor]:
         """The objective's loss of the given examples, and their logits."""
         width, precision = self.targets.shape[-1], self.settings.precision
         logits = forward(self.model, self.batcher, rows, width, precision)
@@ -234,37 +278,16 @@ def device() -> str:
 
 
 def _accelerator(settings: Training | None) -> Any:
-    from accelerate import Accelerator
+    from accelerate import Accelerator, DistributedDataParallelKwargs
 
     tracker = None if settings is None or settings.report_to == "none" else settings.report_to
-    accelerator = Accelerator(log_with=tracker, project_dir=None if tracker is None else "runs")
+    options = {} if launched().count == 1 else {"mixed_precision": "no"}  # ours is a setting
+    accelerator = Accelerator(
+        log_with=tracker,
+        project_dir=None if tracker is None else "runs",
+        kwargs_handlers=[DistributedDataParallelKwargs(find_unused_parameters=True)],
+        **options,
+    )
     if tracker is not None and settings is not None:
         accelerator.init_trackers("steelyard", config=settings.model_dump())
     return accelerator
-
-
-def _optimizer(
-    parameters: list[Any], state: ObjectiveState, settings: Training
-) -> torch.optim.Optimizer:
-    """AdamW; biases and norms do not decay."""
-    matrices = [p for p in parameters if p.ndim > 1]
-    vectors = [p for p in parameters if p.ndim <= 1]
-    groups = [
-        {"params": matrices, "weight_decay": settings.weight_decay},
-        {"params": vectors, "weight_decay": 0.0},
-    ]
-    if learned := list(state.learned.values()):
-        groups.append({"params": learned, "weight_decay": 0.0, "lr": state.learning_rate})
-    return settings.adam(groups, lr=settings.learning_rate)
-
-
-def _ramp(steps: int, warmup: float) -> Callable[[int], float]:
-    """Linear rise over the first `warmup` of the steps, then linear decay to zero."""
-    rise = max(1, round(warmup * steps))
-
-    def factor(step: int) -> float:
-        if step < rise:
-            return (step + 1) / rise
-        return max(0.0, (steps - step) / max(1, steps - rise))
-
-    return factor

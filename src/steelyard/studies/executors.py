@@ -20,6 +20,7 @@ from typing import Any, Literal
 
 from steelyard.errors import ConfigError, SteelyardError
 from steelyard.extras import missing_extra
+from steelyard.models.processes import launched
 from steelyard.progress import steps_reported_to
 from steelyard.studies.progress import NoStudyProgress, StudyProgress
 
@@ -187,7 +188,17 @@ class Ray:
 
 
 def executor(name: Name, workers: int | None) -> Local | Ray:
-    """An executor by its name; `workers` None takes the default of the machine."""
+    """An executor by its name; `workers` None takes the default of the machine.
+
+    Processes of a launcher train each student together, one after the other.
+    """
+    if launched().count > 1:
+        if name != "local" or workers not in (None, 1):
+            raise ConfigError(
+                f"{launched().count} processes were launched, which train each student together: "
+                "`executor` must be local and `workers` 1."
+            )
+        return Local(1)
     count = default_workers() if workers is None else workers
     if count < 1:
         raise ConfigError(f"`workers` must be at least 1, got {count}.")

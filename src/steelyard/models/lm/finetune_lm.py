@@ -4,17 +4,15 @@ The loss is that of the answer's tokens and of the end token behind them: the mo
 """
 
 import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-import torch
 from pydantic import Field
 
 from steelyard.errors import ConfigError, InputError
-from steelyard.extras import require
 from steelyard.models.checkpoints import Checkpoints
 from steelyard.models.finetune import Lora, PretrainedFormat, with_adapters
 from steelyard.models.frozen import Trunk
@@ -34,6 +32,7 @@ from steelyard.models.lm.prompt_tokens import context_size
 from steelyard.models.lm.save_lm import SavedWeights, save_lm
 from steelyard.models.lm.token_targets import encode_token_targets, of_examples
 from steelyard.models.load import Pretrained, PretrainedLm, load_tokenizer
+from steelyard.models.processes import by_all_processes
 from steelyard.models.score import Precision, without_adapters
 from steelyard.models.train import Training, TrainingLog, device, train
 from steelyard.objectives.base import BaseObjective
@@ -62,18 +61,6 @@ class LmTraining(Training):
     """Keep the states between blocks only, and compute the rest again for the gradients: a third
     more time for a fraction of the memory. `auto` does it where a pass may need more than half of
     the memory that is free."""
-    optimizer: Literal["adamw", "adamw_8bit"] = "adamw"
-    """AdamW, or that with its state in 8 bits (bitsandbytes): 2 bytes a trained weight, not 8."""
-
-    @property
-    def adam(self) -> Callable[..., torch.optim.Optimizer]:
-        if self.optimizer == "adamw":
-            return super().adam
-        require(f"`optimizer: {self.optimizer}`", "bitsandbytes")
-        from bitsandbytes.optim import AdamW8bit
-
-        made: Callable[..., torch.optim.Optimizer] = AdamW8bit
-        return made
 
 
 class Tuning(LmTraining):
@@ -104,6 +91,7 @@ class Completer(PretrainedFormat):
         save_lm(self.model, self.tokenizer, folder, weights, base)
 
 
+@by_all_processes
 def finetune_lm(
     pretrained: Pretrained,
     tuning: Tuning,

@@ -27,6 +27,7 @@ from steelyard.models.lm.pair_batches import Pairs, encode_pairs, pair_log_probs
 from steelyard.models.lm.prompt_tokens import context_size
 from steelyard.models.lm.save_lm import SavedWeights, save_lm
 from steelyard.models.load import Pretrained, PretrainedLm
+from steelyard.models.processes import by_all_processes
 from steelyard.models.train import TrainingLog
 from steelyard.objectives.dpo import DirectPreference, PairLoss
 from steelyard.types import Floats, Ints
@@ -110,6 +111,7 @@ def bradley_terry(rewards: Floats) -> Floats:
     return np.stack([expit(lead), expit(-lead)], axis=1)
 
 
+@by_all_processes
 def train_dpo(
     pretrained: Pretrained,
     tuning: PreferenceTuning,
