@@ -139,8 +139,15 @@ def test_votes_on_weak_train_are_of_supervisors_that_did_not_see_the_row(
     assert inputs.keys() == {"votes", "gold", "gold_votes"}
 
 
-def test_a_supervisor_that_cannot_vote_on_weak_train_is_named(tmp_path: Path) -> None:
-    settings = {**SETTINGS, "data": {**SETTINGS["data"], "weak_train": 5}}
-    run = Run(make_study(settings), Store(tmp_path))
+def test_supervisors_that_cannot_vote_on_weak_train_are_named(tmp_path: Path) -> None:
+    few = {**SETTINGS, "data": {**SETTINGS["data"], "weak_train": 5}}
+    with pytest.raises(sy.ConfigError, match=r"of arm `corrected`.* at least 6"):
+        make_study(few)
+    server = {"kind": "api", "model": "m", "base_url": "http://localhost:1"}
+    with pytest.raises(sy.ConfigError, match=r"supervisor 0 \(`api`\) is not asked there"):
+        make_study({**SETTINGS, "supervisors": [server]})
+    unchecked = make_study(SETTINGS)
+    data = unchecked.data.model_copy(update={"weak_train": 5})
+    run = Run(unchecked.model_copy(update={"data": data}), Store(tmp_path))
     with pytest.raises(sy.ConfigError, match=r"`gold_confusions` of arm `corrected`.*`tfidf`"):
         gold_votes(run, 0, run.study.arm("corrected"))

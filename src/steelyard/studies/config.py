@@ -161,6 +161,8 @@ class Study(BaseModel):
         arm.reliability.check_task(self.task)
         if arm.objective != CROSS_ENTROPY:
             self.student.check_objective(arm.objective)
+        if arm.reliability.needs_gold_votes:
+            self._check_gold_votes(arm)
         if arm.preference is not None:
             self._check_stage(arm)
         if arm.slice_balance and "slice" not in self.data.all_columns:
@@ -188,6 +190,19 @@ class Study(BaseModel):
                 f"`objective: {arm.objective.kind}` of arm `{arm.name}` compares the tokens of "
                 f"open answers, and the task is {self.task}; use another objective"
             )
+
+    def _check_gold_votes(self, arm: Arm) -> None:
+        """Votes on weak_train are of supervisors that can vote there, at no price."""
+        what = f"`{arm.reliability.kind}` of arm `{arm.name}` counts errors on weak_train"
+        if self.data.weak_train < 6:
+            raise ValueError(f"{what}; set `data.weak_train` to at least 6")
+        for n, supervisor in enumerate(self.supervisors):
+            if supervisor.uses_ledger or supervisor.list_writer is not None:
+                raise ValueError(
+                    f"{what}, and supervisor {n} (`{supervisor.kind}`) is not asked there: its "
+                    "questions are paid for, or it answers with lists. Use another estimator, "
+                    "such as `hierarchical`"
+                )
 
     def _check_stage(self, arm: Arm) -> None:
         """A preference stage needs a student that generates and supervisors that score texts."""
