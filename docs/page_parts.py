@@ -30,3 +30,23 @@ def fill(page: str, name: str, block: str) -> str:
     if not marks.search(page):
         raise ValueError(f"no block <!-- {name} --> ... <!-- /{name} --> in the page")
     return marks.sub(lambda _: block + "\n", page)
+
+
+def span(value: dict[str, float]) -> str:
+    """An estimate with its interval."""
+    return "{value:.3f} [{low:.3f}, {high:.3f}]".format(**value)
+
+
+def percent(gap: dict[str, float]) -> str:
+    """A share of the gap as a percentage."""
+    return f"{100 * gap['value']:.0f}"
+
+
+def bounds(gap: dict[str, float]) -> str:
+    """Its interval, as percentages."""
+    return f"{100 * gap['low']:.0f}, {100 * gap['high']:.0f}"
+
+
+def number(value: float | None) -> str:
+    """A number with three decimals; nothing where there is none."""
+    return "" if value is None else f"{value:.3f}"

@@ -6,7 +6,9 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from page_parts import fill, row_of, table_head
+from alignment_tables import by_every_metric, strategies
+from crowd_tables import crowd_means, crowd_scores, wrench_scores
+from page_parts import bounds, fill, percent, row_of, span, table_head
 from steelyard.studies.compare_datasets import compare_datasets
 
 ROOT = Path(__file__).parents[1]
@@ -22,11 +24,6 @@ IN_README = (
     "truth_filter",
 )
 IN_README_STUDY = ("naive", "majority", "filter", "random_keep.filter", "balanced")
-CROWD = ("majority", "dawid_skene", "one_coin", "glad", "mace", "hierarchical", "robust")
-OTHERS = (
-    *(("crowd-kit", name) for name in ("DawidSkene", "OneCoin", "GLAD", "MACE")),
-    ("cleanlab", "CROWDLAB"),
-)
 REFINED = ("naive", "majority", "filter_balanced", "refine", "random_keep.refine", "refine_gold")
 CHOSEN_ON = ("sst2", "trec", "davidson_hate", "subj", "rotten_tomatoes")
 """As in studies/refine.py."""
@@ -34,7 +31,6 @@ AGAINST = (
     *(("refine", "naive"), ("refine", "majority"), ("refine", "gold_only"), ("refine", "control")),
     *(("refine_gold", "gold_only"), ("refine_gold", "majority"), ("refine_gold", "control")),
 )
-ALIGNED = ("naive", "majority", "filter_balanced", "refine")
 REFINED_FILE = "refine-customer_reviews"
 PAGE = ROOT / "docs" / "results.md"
 
@@ -55,11 +51,12 @@ def results_page() -> str:
         "refined-gaps": _refined_gaps(refined),
         "refined-means": _refined_means(refined),
         "regret": _regret(),
-        "alignment": _alignment(alignment),
+        "alignment": by_every_metric(alignment),
+        "strategies": strategies(alignment),
         "estimators": _estimators(studies),
-        "crowd": _crowd("accuracy"),
-        "crowd-means": _crowd_means(),
-        "wrench": _wrench(),
+        "crowd": crowd_scores("accuracy"),
+        "crowd-means": crowd_means(),
+        "wrench": wrench_scores(),
         "missing": _missing(studies),
     }.items():
         text = fill(text, name, block)
@@ -77,30 +74,18 @@ def readme_table() -> str:
 def readme_study() -> str:
     """The table of one study, as `steelyard study` prints it."""
     study = json.loads((KEPT / "trec.json").read_text(encoding="utf-8"))
-    rows = [row_of("weak supervisors (floor)", _span(study["weak"]), "", "", "", "")]
+    rows = [row_of("weak supervisors (floor)", span(study["weak"]), "", "", "", "")]
     for name in IN_README_STUDY:
         arm = study["arms"][name]
         versus, gap = arm["vs_majority"], arm["pgr"]
-        shown = "" if gap is None else f"{_percent(gap)} % [{_bounds(gap)}]"
+        shown = "" if gap is None else f"{percent(gap)} % [{bounds(gap)}]"
         paired = "" if versus is None else f"{versus['difference']:+.3f}, p = {versus['p']:.3f}"
-        cells = [_span(arm["score"]), shown, paired]
+        cells = [span(arm["score"]), shown, paired]
         cells += [f"{100 * arm['mean_kept']:.0f} %", f"{arm['mean_label_accuracy']:.3f}"]
         rows.append(row_of(f"`{name}`", *cells))
-    rows.append(row_of("ceiling", _span(study["ceiling"]), "", "", "", ""))
+    rows.append(row_of("ceiling", span(study["ceiling"]), "", "", "", ""))
     head = table_head("arm", "score", "PGR", "minus majority", "kept", "label accuracy")
     return "\n".join([*head, *rows])
-
-
-def _span(span: dict[str, float]) -> str:
-    return "{value:.3f} [{low:.3f}, {high:.3f}]".format(**span)
-
-
-def _percent(gap: dict[str, float]) -> str:
-    return f"{100 * gap['value']:.0f}"
-
-
-def _bounds(gap: dict[str, float]) -> str:
-    return f"{100 * gap['low']:.0f}, {100 * gap['high']:.0f}"
 
 
 def kept_studies() -> list[dict[str, Any]]:
@@ -143,9 +128,9 @@ def _refined(studies: list[dict[str, Any]]) -> str:
     rows = []
     for study in studies:
         arms, references = study["arms"], study["references"]
-        cells = [_span(study["weak"]), _span(references["gold_only"])]
-        cells += [_span(arms[name]["score"]) for name in REFINED]
-        rows.append(row_of(study["study"], *cells, _span(study["ceiling"])))
+        cells = [span(study["weak"]), span(references["gold_only"])]
+        cells += [span(arms[name]["score"]) for name in REFINED]
+        rows.append(row_of(study["study"], *cells, span(study["ceiling"])))
     head = table_head("study", "floor", "gold_only", *REFINED, "ceiling")
     return "\n".join([*head, *rows])
 
@@ -155,7 +140,7 @@ def _refined_gaps(studies: list[dict[str, Any]]) -> str:
     rows = []
     for study in studies:
         gaps = (study["arms"][name]["pgr"] for name in REFINED)
-        cells = ["" if gap is None else f"{_percent(gap)} % [{_bounds(gap)}]" for gap in gaps]
+        cells = ["" if gap is None else f"{percent(gap)} % [{bounds(gap)}]" for gap in gaps]
         rows.append(row_of(study["study"], *cells))
     return "\n".join([*table_head("PGR", *REFINED), *rows])
 
@@ -225,34 +210,6 @@ def _gain(gain: dict[str, Any] | None) -> str:
     return f"{gain['mean']:+.3f} [{low:+.3f}, {high:+.3f}]"
 
 
-def _alignment(studies: list[dict[str, Any]]) -> str:
-    """Floor, arms and ceiling by every metric and on every test set of each study."""
-    rows = []
-    for study in studies:
-        arms = {name: study["arms"].get(name) for name in ALIGNED}
-        scores = {name: arm and arm["score"] for name, arm in arms.items()}
-        main = {**study, "arms": scores, "pgr": {n: a and a["pgr"] for n, a in arms.items()}}
-        sets = {"own": {study["metric"]: main, **study["further_metrics"]}}
-        sets |= {name: part["metrics"] for name, part in study["test_sets"].items()}
-        for name, metrics in sets.items():
-            for metric, part in metrics.items():
-                rows.append(row_of(study["study"], name, metric, *_by_metric(part)))
-    head = ("study", "test set", "metric", "floor", *ALIGNED, "gold_only", "ceiling", "best PGR")
-    return "\n".join([*table_head(*head), *rows])
-
-
-def _by_metric(part: dict[str, Any]) -> list[str]:
-    if part.get("reason"):
-        return [part["reason"], *[""] * (len(ALIGNED) + 3)]
-    shown = [part["weak"], *(part["arms"].get(name) for name in ALIGNED)]
-    shown += [part["references"].get("gold_only"), part["ceiling"]]
-    gaps = {name: part["pgr"].get(name) for name in ALIGNED}
-    present = {name: gap for name, gap in gaps.items() if gap}
-    best = max(present, key=lambda name: float(present[name]["value"]), default="")
-    text = f"{best} {_percent(present[best])} % [{_bounds(present[best])}]" if best else "n/a"
-    return [*("" if span is None else _span(span) for span in shown), text]
-
-
 def _made(studies: list[dict[str, Any]]) -> str:
     rows = []
     for study in studies:
@@ -292,75 +249,3 @@ def _estimators(studies: list[dict[str, Any]]) -> str:
             cells.append("" if auroc is None else f"{auroc:.3f} / {known['ece']:.3f}")
         rows.append(row_of(study["study"], *cells))
     return "\n".join([*table_head("AUROC / ECE", *names), *rows])
-
-
-def _crowd_results() -> Any:
-    path = ROOT / "benchmarks" / "results" / "crowd.json"
-    return json.loads(path.read_text(encoding="utf-8"))
-
-
-def _crowd(key: str) -> str:
-    """A score of every method on every set of votes."""
-    methods = [("steelyard", name) for name in CROWD] + list(OTHERS)
-    rows = []
-    for entry in _crowd_results()["sets"]:
-        values = (entry[side].get(name, {}).get(key) for side, name in methods)
-        cells = [number(value) for value in values]
-        name = entry["set"].removeprefix("crowd_") + (" *" if entry["undecided"] else "")
-        rows.append(row_of(name, *cells))
-    head = (name if side == "steelyard" else f"{side} {name}" for side, name in methods)
-    return "\n".join([*table_head("set", *head), *rows])
-
-
-def _crowd_means() -> str:
-    """Means over the sets, and the share of voters whose accuracy is in its range."""
-    sets = _crowd_results()["sets"]
-    rows = []
-    for side, name in [*(("steelyard", name) for name in CROWD), *OTHERS]:
-        measured = [entry[side].get(name, {}) for entry in sets]
-        measured = [part for part in measured if "accuracy" in part]
-        crowds = [
-            e[side][name]
-            for e in sets
-            if e["set"].startswith("crowd_") and "accuracy" in e[side].get(name, {})
-        ]
-        with_voters = [part for part in crowds if part.get("voters")]
-        inside = sum(part["in range"] for part in with_voters)
-        voters = sum(part["voters"] for part in with_voters)
-        cells = [
-            str(len(measured)),
-            number(_mean(part["accuracy"] for part in measured)),
-            number(_mean(part["regret"] for part in measured)),
-            number(max(part["regret"] for part in measured)),
-            number(_mean(part["auroc"] for part in measured)),
-            number(_mean(part["ece"] for part in crowds)),
-            f"{inside / voters:.2f} of {voters}" if voters else "",
-        ]
-        rows.append(row_of(name if side == "steelyard" else f"{side} {name}", *cells))
-    head = ("sets", "accuracy", "regret", "largest", "AUROC", "ECE, crowds", "voters in range")
-    return "\n".join([*table_head("method", *head), *rows])
-
-
-def _wrench() -> str:
-    """Test scores on WRENCH, as published and of Steelyard."""
-    entries = _crowd_results()["wrench"]
-    names = [*CROWD]
-    models = list(entries[0]["published"]) if entries else []
-    rows = [
-        row_of(
-            f"{entry['set']}, {entry['metric'].split('(')[1].strip('.)').lower()}",
-            *(number(entry["steelyard"][name]) for name in names),
-            *(number(entry["published"][model]) for model in models),
-        )
-        for entry in entries
-    ]
-    return "\n".join([*table_head("test", *names, *(f"published {m}" for m in models)), *rows])
-
-
-def number(value: float | None) -> str:
-    return "" if value is None else f"{value:.3f}"
-
-
-def _mean(values: Any) -> float | None:
-    known = [value for value in values if value is not None]
-    return sum(known) / len(known) if known else None
