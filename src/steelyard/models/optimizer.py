@@ -8,7 +8,9 @@ import torch
 from steelyard.objectives import ObjectiveState
 
 
-def grouped(parameters: list[Any], state: ObjectiveState, settings: Any) -> torch.optim.Optimizer:
+def make_optimizer(
+    parameters: list[Any], state: ObjectiveState, settings: Any
+) -> torch.optim.Optimizer:
     """The optimizer of the settings (`Training`); biases and norms do not decay."""
     matrices = [p for p in parameters if p.ndim > 1]
     vectors = [p for p in parameters if p.ndim <= 1]
@@ -22,7 +24,7 @@ def grouped(parameters: list[Any], state: ObjectiveState, settings: Any) -> torc
     return made
 
 
-def ramp(steps: int, warmup: float) -> Callable[[int], float]:
+def rate_factor(steps: int, warmup: float) -> Callable[[int], float]:
     """Linear rise over the first `warmup` of the steps, then linear decay to zero."""
     rise = max(1, round(warmup * steps))
 

@@ -116,8 +116,8 @@ def own_parts(batcher: Batcher, rows: Ints, token_budget: int) -> list[tuple[Int
     order = rows[np.argsort(batcher.encoded.costs[rows], kind="stable")]
     shares = [order[rank :: team().count] for rank in range(team().count)]
     plans = [batcher.parts(share, token_budget) if len(share) else [] for share in shares]
-    own, passes = plans[team().rank], max(map(len, plans))
-    return [*((part, True) for part in own), *[(order[:1], False)] * (passes - len(own))]
+    share, passes = plans[team().rank], max(map(len, plans))
+    return [*((part, True) for part in share), *[(order[:1], False)] * (passes - len(share))]
 
 
 @contextmanager
@@ -136,11 +136,11 @@ def shared_module(
     plugin = accelerator.state.fsdp_plugin
     if "FSDP_TRANSFORMER_CLS_TO_WRAP" not in os.environ:  # those of this model, not of the last
         plugin.transformer_cls_names_to_wrap = module._no_split_modules
-    own, others = optimizer.param_groups[:2], optimizer.param_groups[2:]
+    of_model, of_objective = optimizer.param_groups[:2], optimizer.param_groups[2:]
     with _in_parts(model):
-        optimizer.param_groups = own  # without the objective's, which are no part of the model
+        optimizer.param_groups = of_model  # the others are no part of the module
         wrapped = accelerator.prepare(module, optimizer)[0]
-        optimizer.param_groups += others
+        optimizer.param_groups += of_objective
         yield wrapped
 
 

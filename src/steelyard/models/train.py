@@ -20,7 +20,7 @@ from steelyard.extras import require
 from steelyard.models.batches import Batcher, plan_steps
 from steelyard.models.checkpoints import Checkpoints, TrainingState
 from steelyard.models.memory import TokenBudget
-from steelyard.models.optimizer import grouped, ramp
+from steelyard.models.optimizer import make_optimizer, rate_factor
 from steelyard.models.processes import launched, team, whole
 from steelyard.models.score import forward
 from steelyard.models.shared_steps import SharedGradients, StepGradients, shared_module
@@ -142,8 +142,8 @@ def train(
     alone = _Gradients(model, batcher, targets, weights, settings, objective, state, budget)
     with only_rows_in_use(model, batcher.encoded, log.learning_rate, settings.weight_decay):
         accelerator = _accelerator(settings)
-        optimizer = grouped(_trained(model), state, settings)
-        schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, ramp(steps, settings.warmup))
+        optimizer = make_optimizer(_trained(model), state, settings)
+        schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, rate_factor(steps, settings.warmup))
         with _gradients(alone, optimizer, accelerator) as gradients:
             run = TrainingState(model, optimizer, schedule, log, state)
             parameters = _trained(model)
