@@ -12,7 +12,7 @@ from steelyard.errors import ConfigError
 from steelyard.report.study_sentences import study_notes
 from steelyard.store.store import Store
 from steelyard.studies.config import make_study
-from steelyard.studies.references import ReferenceRows, joined
+from steelyard.studies.references import ReferenceRows, join_rows
 from steelyard.studies.results.recommended import recommendation
 from steelyard.studies.run import Run
 from steelyard.studies.selecting import selection_inputs
@@ -52,7 +52,7 @@ def write(folder: Path) -> dict[str, Any]:
 def test_rows_are_joined_by_hand() -> None:
     first = ReferenceRows((Question("a", "A"),), np.array([[0.5, 0.5]]), np.array([2.0]))
     second = ReferenceRows((Question("b", "B"),), np.array([[0.0, 0.0, 1.0]]), np.array([3.0]))
-    both = joined(first, second)
+    both = join_rows(first, second)
     assert [question.id for question in both.questions] == ["a", "b"]
     np.testing.assert_array_equal(both.targets, [[0.5, 0.5, 0], [0, 0, 1]])
     np.testing.assert_array_equal(both.weights, [2, 3])

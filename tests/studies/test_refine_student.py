@@ -310,10 +310,17 @@ def test_classes_of_options_are_not_balanced_in_an_arm(tmp_path: Path, tiny_bert
 STUDY = """
 name: killed
 task: classification
-data: {generated: errands, weak_train: 60, strong_train: 120, max_test: 60}
+data: {generated: errands, weak_train: 60, strong_train: 60, max_test: 20}
 supervisors: [{kind: tfidf, voters: 3}]
 student:
-  {kind: classifier, model: minilm, train_layers: 1, epochs: 2, max_tokens: 32, checkpoint_steps: 2}
+  kind: classifier
+  model: minilm
+  layers: 2
+  train_layers: 1
+  epochs: 2
+  max_tokens: 16
+  precision: fp32
+  checkpoint_steps: 2
 arms: [refine_student]
 references: []
 ceiling_epochs: [1]

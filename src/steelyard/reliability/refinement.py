@@ -159,10 +159,10 @@ class _Loop:
             targets = one_hot(answers[used], k)
             folds.append(Fold(index[used], targets, weights[used], (asked,)))
         usable = [part for part in folds if self._usable(part)]
-        found = self.predict(usable, float(len(answers)))
+        predictions = self.predict(usable, float(len(answers)))
         held_out = np.full((len(answers), k), 1 / k)
         prediction = self.votes.uniform()
-        for part, answer in zip(usable, found, strict=True):
+        for part, answer in zip(usable, predictions, strict=True):
             if answer is None:
                 continue
             if part is folds[0]:

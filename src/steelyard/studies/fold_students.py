@@ -98,14 +98,14 @@ class FoldStudents:
                     trained = [student.fit(data[0], given)]
             except TrainingCollapsed as error:
                 return {"collapsed": str(error)}
-            found = [
+            probabilities = [
                 self._predicted(model, questions)
                 for model, questions in zip(trained, asked, strict=True)
             ]
             del trained
             if student.pretrained is not None:
                 free_memory()
-            return {"predictions": np.concatenate(found)}
+            return {"predictions": np.concatenate(probabilities)}
 
         kept = self._run.store.keep(recipe.name, recipe, make)
         self.steps[recipe.name] = sum(steps)
@@ -113,8 +113,8 @@ class FoldStudents:
             self.collapsed.append(recipe.name)
             return [None] * len(folds)
         ends = np.cumsum([len(rows) for fold in folds for rows in fold.asked])[:-1]
-        found = iter(np.split(np.asarray(kept["predictions"]), ends))
-        return [tuple(next(found) for _ in fold.asked) for fold in folds]
+        probabilities = iter(np.split(np.asarray(kept["predictions"]), ends))
+        return [tuple(next(probabilities) for _ in fold.asked) for fold in folds]
 
     def _data(self, fold: Fold) -> TrainingData:
         study, task = self._run.study, self._run.task(self._seed)
@@ -131,7 +131,7 @@ class FoldStudents:
         states = self._run.states(self._run.study.student)
         probs = model.predict(questions, states).probs
         assert probs is not None  # of closed questions
-        found = np.zeros((len(questions), self._classes))
+        probabilities = np.zeros((len(questions), self._classes))
         width = min(self._classes, probs.shape[1])
-        found[:, :width] = probs[:, :width]
-        return found
+        probabilities[:, :width] = probs[:, :width]
+        return probabilities

@@ -93,10 +93,10 @@ def _with_weak(run: Run, seed: int, gold: ReferenceRows) -> ReferenceRows:
     weak, split = selected.selection, run.task(seed).strong_train
     texts = collect_votes(run, seed).strong_train.candidate_texts
     rows = ReferenceRows(with_choices(split.questions, texts), weak.targets, weak.weights)
-    return joined(gold, rows)
+    return join_rows(gold, rows)
 
 
-def joined(first: ReferenceRows, second: ReferenceRows) -> ReferenceRows:
+def join_rows(first: ReferenceRows, second: ReferenceRows) -> ReferenceRows:
     """The rows of both, with targets as wide as the wider ones."""
     width = max(first.targets.shape[1], second.targets.shape[1])
     padded = [
@@ -122,7 +122,7 @@ def with_gold(run: Run, seed: int, rows: ReferenceRows, weight: float) -> Refere
     task = run.task(seed)
     gold = known_rows(run, task.weak_train, max(task.num_classes, 1))
     unit = rows.weights[rows.weights > 0].mean()
-    return joined(rows, gold._replace(weights=weight * unit * gold.weights))
+    return join_rows(rows, gold._replace(weights=weight * unit * gold.weights))
 
 
 def _one_class(run: Run, gold: Split) -> str:
