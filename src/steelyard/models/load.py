@@ -2,6 +2,7 @@
 
 import importlib.util
 import json
+import re
 from pathlib import Path
 from typing import Any, Literal, Self, TypeAlias
 
@@ -80,14 +81,37 @@ def resolve_model(model: str) -> str:
 
 
 def identity(pretrained: Pretrained) -> str:
-    """A name of the weights by content: the sums of a folder's files, a Hub model's commit."""
+    """A name of the weights by content: the sums of a folder's files, a Hub model's commit.
+
+    A folder of the Hub's cache is a Hub model; of other folders each file is read once, until its
+    size, time or inode changes.
+    """
     address = resolve_model(pretrained.model)
     folder = Path(address)
     if folder.is_dir():
         _check_folder(pretrained, folder)  # before all of another folder is read
-        return folder_sum(folder)
-    commit = getattr(load_config(pretrained), "_commit_hash", None)
-    return f"{address}@{commit or pretrained.revision}"
+        return _snapshot(folder) or folder_sum(folder)
+    from huggingface_hub import try_to_load_from_cache
+
+    load_config(pretrained)  # its config is in the cache from here on
+    revision = pretrained.revision or "main"
+    config = try_to_load_from_cache(address, "config.json", revision=revision)
+    commit = Path(config).parent.name if isinstance(config, str) else revision
+    return f"{address}@{commit}"
+
+
+def _snapshot(folder: Path) -> str:
+    """`name@commit` of a folder of the Hub's cache, whose files are named by content; else ""."""
+    place = folder.resolve()
+    repository, commit = place.parent.parent.name, place.name
+    is_snapshot = place.parent.name == "snapshots" and repository.startswith("models--")
+    if not is_snapshot or not re.fullmatch(r"[0-9a-f]{40}", commit):
+        return ""
+    files = [path for path in place.rglob("*") if not path.is_dir()]
+    blobs = place.parent.parent / "blobs"
+    if not all(path.is_symlink() and path.resolve().parent == blobs for path in files):
+        return ""  # copied or changed: another content may lie there
+    return f"{repository.removeprefix('models--').replace('--', '/')}@{commit}"
 
 
 def check_model(pretrained: Pretrained) -> None:
@@ -102,6 +126,12 @@ def _check_folder(pretrained: Pretrained, folder: Path) -> None:
         return
     name = f"`model: {pretrained.model}`"
     if not (folder / "config.json").is_file():
+        if (folder / "adapter_config.json").is_file():
+            base = adapter_base(folder) or "another model"
+            raise ConfigError(
+                f"{name} holds an adapter of {base} alone; give a folder with both merged "
+                "(`steelyard train --save merged`)."
+            )
         raise ConfigError(f"{name} is a folder without config.json; {A_MODEL}")
     if not any(folder.glob("*.safetensors")):
         pickled = [path.name for end in PICKLED for path in sorted(folder.glob(end))]
@@ -115,6 +145,15 @@ def _check_folder(pretrained: Pretrained, folder: Path) -> None:
             f"{name} comes with Python code of its own (`auto_map` in config.json); read it, and "
             "set `trust_remote_code: true` to run it, or give another."
         )
+
+
+def adapter_base(folder: Path) -> str:
+    """Name or folder of the model that the adapter of a folder was trained on, "" if unknown."""
+    try:
+        config = json.loads((folder / "adapter_config.json").read_text(encoding="utf-8"))
+        return str(config.get("base_model_name_or_path") or "")
+    except (OSError, ValueError, AttributeError):  # said where the adapter is loaded
+        return ""
 
 
 def _has_own_code(folder: Path) -> bool:

@@ -183,7 +183,10 @@ class LanguageModelStudent(PretrainedLm, Tuning, BaseStudent):
         saved = Pretrained(model=str(folder))
         if has_adapter(folder):
             base = load_causal(self.pretrained, trained="adapters", precision=self.precision)
-            fields = (with_saved_adapter(base, folder), load_tokenizer(self.pretrained))
+            fields = (
+                with_saved_adapter(base, folder, self.pretrained),
+                load_tokenizer(self.pretrained),
+            )
             return self._trained(Completer(*fields, truncated=0, dropped=0), kind, classes)
         model = load_causal(saved, precision=self.precision)
         settings = self.model_copy(update={"lora": None, "model": str(folder), "layers": None})

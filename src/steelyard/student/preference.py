@@ -67,7 +67,7 @@ class PreferenceStudent(PretrainedLm, PreferenceTuning, BaseStudent):
         saved = Pretrained(model=str(folder))
         if has_adapter(folder):
             base = load_causal(self.pretrained, trained="adapters", precision=self.precision)
-            adapted = with_saved_adapter(base, folder)
+            adapted = with_saved_adapter(base, folder, self.pretrained)
             fields = (self.pretrained, self, adapted, load_tokenizer(self.pretrained))
             return TrainedPreferenceStudent(*fields, truncated=0, dropped={}, settings=self)
         model, tokenizer = load_causal(saved, precision=self.precision), load_tokenizer(saved)

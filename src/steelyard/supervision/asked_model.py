@@ -3,12 +3,18 @@
 from collections.abc import Sequence
 from typing import Any, ClassVar, Self
 
-from pydantic import Field
+from pydantic import Field, JsonValue, field_validator, model_validator
 
 from steelyard.errors import ConfigError
 from steelyard.models.lm.finetune_lm import Tuning
 from steelyard.models.lm.option_scores import Normalise
-from steelyard.models.lm.prompt_format import Chat, PromptFormat, check_templates, uses_chat
+from steelyard.models.lm.prompt_format import (
+    Chat,
+    PromptFormat,
+    check_options,
+    check_templates,
+    uses_chat,
+)
 from steelyard.models.load import PretrainedLm
 from steelyard.models.score import Precision
 from steelyard.prompts import PromptedQuestion
@@ -20,6 +26,11 @@ from steelyard.supervision.protocol import PromptedSupervisor
 from steelyard.supervision.trained_voters import model_name
 from steelyard.types import Split
 from steelyard.types.task_kinds import KINDS
+
+RESERVED = (
+    *("messages", "conversation", "tools", "documents", "chat_template", "tokenize", "padding"),
+    *("add_generation_prompt", "continue_final_message", "truncation", "max_length"),
+)
 
 
 class AskedModel(PretrainedLm, PromptedSupervisor):
@@ -60,6 +71,10 @@ class AskedModel(PretrainedLm, PromptedSupervisor):
     chat: Chat = "auto"
     """Ask through the tokenizer's chat template: `auto` where it has one (and `answer: auto` finds
     it better), true, or false for plain text."""
+    chat_options: dict[str, JsonValue] = Field(default_factory=dict)
+    """Further variables of the chat template, such as `{enable_thinking: true}` (Qwen 3) or
+    `{thinking: false}` (DeepSeek V3.1, Granite). `enable_thinking` is false unless it is given.
+    What a model thinks is read past in its reply."""
     system: str = ""
     """System message; without a chat template, or with one that refuses it, the beginning of the
     text or of the first message."""
@@ -70,6 +85,20 @@ class AskedModel(PretrainedLm, PromptedSupervisor):
     """Precision of matrix products while the model is asked."""
     asked_because: str = ""
     """Why `answer` is what it is; written where `auto` has chosen."""
+
+    @field_validator("chat_options")
+    @classmethod
+    def _check_options(cls, value: dict[str, JsonValue]) -> dict[str, JsonValue]:
+        for name in value:
+            if name in RESERVED or name.startswith("return_"):
+                raise ValueError(f"must not have {name!r}, which is set elsewhere")
+        return value
+
+    @model_validator(mode="after")
+    def _check_chat(self) -> Self:
+        if self.chat_options and self.chat is False:
+            raise ValueError("`chat_options` are for a chat template, and `chat` is false")
+        return self
 
     def check_asking(self, kind: str, classes: Sequence[str] = ()) -> None:
         """As `PromptSettings`; with `answer: auto` one way to ask must fit."""
@@ -96,6 +125,12 @@ class AskedModel(PretrainedLm, PromptedSupervisor):
 
     def _asked_as(self, answer: Answer) -> Self:
         return self.model_copy(update={"answer": answer})
+
+    def deciding_settings(self) -> dict[str, Any]:
+        """Without later settings that have their defaults, so that older votes stay valid."""
+        later = {"chat_options": {}, "engine": "transformers"}
+        settings = super().deciding_settings()
+        return {name: v for name, v in settings.items() if name not in later or v != later[name]}
 
     def voter_names(self) -> list[str]:
         """A name for each voter."""
@@ -129,9 +164,11 @@ class AskedModel(PretrainedLm, PromptedSupervisor):
         """What stands around prompts, without examples.
 
         Raises:
-            ConfigError: `chat: true`, and there is no chat template.
+            ConfigError: `chat: true`, and there is no chat template, or it has no such option.
         """
-        return PromptFormat(uses_chat(tokenizer, self.chat, self.model), self.system)
+        check_options(tokenizer, self.chat_options, self.model)
+        chat = uses_chat(tokenizer, self.chat, self.model)
+        return PromptFormat(chat, self.system, options=self.chat_options)
 
     def shots(
         self, labelled: Split, kind: str, classes: tuple[str, ...], seed: int

@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 
 from steelyard.errors import ConfigError
-from steelyard.models.lm.finetune_lm import Completer
+from steelyard.models.lm.engines import LmEngine
 from steelyard.models.lm.option_scores import OptionScores, answer_probabilities
 from steelyard.models.lm.prompt_format import uses_chat
-from steelyard.models.lm.sampling import SampledReply, sample_replies
+from steelyard.models.lm.sampling import SampledReply
 from steelyard.prompts import PromptedQuestion, read
 from steelyard.prompts.settings import Answer
 from steelyard.supervision.asked_model import AskedModel
@@ -85,7 +85,7 @@ class Asking:
             tokenizer, asked, written=written
         )
 
-    def answers(self, voter: Completer, questions: Sequence[Question], number: int) -> Answers:
+    def answers(self, voter: LmEngine, questions: Sequence[Question], number: int) -> Answers:
         """What voter `number` answers."""
         model, is_open = self.supervisor, KINDS[self.kind].is_open
         if is_open:
@@ -94,11 +94,7 @@ class Asking:
                 replace(prompt, seed=model.sample_seed(prompt.seed, number)) for prompt in asked
             ]
             settings = model.model_dump(include={"max_new_tokens", "temperature", "top_p"})
-            return Answers(
-                sample_replies(
-                    voter.model, voter.tokenizer, seeded, precision=model.precision, **settings
-                )
-            )
+            return Answers(voter.reply(seeded, **settings))
         turns = self.turns(questions)
         scored = self.scored(voter, questions, model.calibrate or "none", turns)
         _warn_truncated(scored.raw.truncated, len(scored.raw))
@@ -113,7 +109,7 @@ class Asking:
         return max([1, *(len(prompt.order) for prompt in self.prompts(questions[:1]))])
 
     def scored(
-        self, voter: Completer, questions: Sequence[Question], calibrate: Calibrate, turns: int = 1
+        self, voter: LmEngine, questions: Sequence[Question], calibrate: Calibrate, turns: int = 1
     ) -> ClosedScores:
         """Scores of each question with each query, in each of the orders, in this order."""
         by_turn = [self.prompts(questions, turn) for turn in range(turns)]
@@ -123,20 +119,18 @@ class Asking:
 
     def scored_prompts(
         self,
-        voter: Completer,
+        voter: LmEngine,
         asked: Sequence[PromptedQuestion],
         query: Ints,
         null_items: Sequence[str],
     ) -> ClosedScores:
         return score_closed(
-            voter.model,
-            voter.tokenizer,
+            voter,
             self.framed(voter.tokenizer, asked, False),
             query,
             by_class=KINDS[self.kind].has_classes,
             null_items=null_items,
             pool_forms=self.supervisor.pool_forms,
-            precision=self.supervisor.precision,
         )
 
     def votes(self, questions: Sequence[Question], answers: Sequence[Answers]) -> Votes:
@@ -204,7 +198,7 @@ def is_left_open(supervisor: AskedModel, kind: str) -> bool:
     return chooses or (supervisor.calibrate == "batch" and supervisor.priors is None)
 
 
-def settled(supervisor: AskedModel, voter: Completer, request: VoteRequest) -> Asking:
+def settled(supervisor: AskedModel, voter: LmEngine, request: VoteRequest) -> Asking:
     """What is left open, chosen with the first voter on rows of weak_train or the first questions.
 
     Raises:
@@ -231,7 +225,7 @@ def settled(supervisor: AskedModel, voter: Completer, request: VoteRequest) -> A
     return replace(asking, supervisor=model)
 
 
-def _chosen(asking: Asking, voter: Completer, first: Sequence[Question]) -> Choice:
+def _chosen(asking: Asking, voter: LmEngine, first: Sequence[Question]) -> Choice:
     """The convention that suits the model, on labelled rows where there are any."""
     model, labelled = asking.supervisor, asking.labelled
     questions, truth = first, None

@@ -2,18 +2,17 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Literal, TypeAlias
+from typing import Literal, TypeAlias
 
 import numpy as np
 
+from steelyard.models.lm.engines import LmEngine
 from steelyard.models.lm.option_scores import (
     Normalise,
     OptionScores,
     answer_probabilities,
     normalised,
-    score_options,
 )
-from steelyard.models.score import Precision
 from steelyard.prompts import PromptedQuestion
 from steelyard.types import Floats, Ints, OptionLogProbs
 
@@ -96,39 +95,35 @@ class ClosedScores:
 
 
 def score_closed(
-    model: Any,
-    tokenizer: Any,
+    engine: LmEngine,
     asked: Sequence[PromptedQuestion],
     query: Ints,
     *,
     by_class: bool,
     null_items: Sequence[str],
     pool_forms: bool,
-    precision: Precision,
 ) -> ClosedScores:
     """Score the answers of M prompts, and behind other items, each distinct prompt once.
 
     Args:
-        model: a causal language model.
-        tokenizer: its tokenizer.
+        engine: a language model.
         asked: the prompts, with all that stands around them.
         query: (M,), number of each one's query.
         by_class: whether answers are classes; otherwise options are told apart by their position.
         null_items: items for calibration.
         pool_forms: add up the probabilities of an answer as it is, capitalised and in lower case.
-        precision: of matrix products.
     """
 
     def score(prompts: Sequence[PromptedQuestion]) -> OptionScores:
         if not pool_forms:
-            return score_options(model, tokenizer, prompts, precision=precision)
+            return engine.score(prompts)
         forms = [[_forms(answer) for answer in prompt.answers] for prompt in prompts]
         flat = [
             replace(prompt, answers=tuple(text for texts in of_prompt for text in texts))
             for prompt, of_prompt in zip(prompts, forms, strict=True)
         ]
         counts = [[len(texts) for texts in of_prompt] for of_prompt in forms]
-        return _pooled(score_options(model, tokenizer, flat, precision=precision), counts)
+        return _pooled(engine.score(flat), counts)
 
     blank = [_with_item(prompt, item) for item in null_items for prompt in asked]
     distinct = {(prompt.whole, prompt.answers): prompt for prompt in blank}

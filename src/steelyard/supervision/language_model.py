@@ -1,14 +1,18 @@
 """A language model on this machine, asked with K prompts per question, as a weak supervisor."""
 
 from dataclasses import replace
+from importlib.metadata import PackageNotFoundError, version
 from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 from pydantic import Field, model_validator
 
 from steelyard.errors import ConfigError
+from steelyard.extras import require
+from steelyard.models.lm.engines import LmEngine, TransformersEngine
 from steelyard.models.lm.finetune_lm import Completer, finetune_lm
 from steelyard.models.lm.load_lm import load_causal
+from steelyard.models.lm.vllm_engine import vllm_engine
 from steelyard.models.load import identity, load_tokenizer
 from steelyard.models.train import VERSION as TRAINING
 from steelyard.prompts import spelling
@@ -48,6 +52,23 @@ class LanguageModelVoters(AskedModel):
     beams: int | None = Field(None, ge=1, le=64)
     """Generate open answers as lists of this many most probable ones, by beam search, and score the
     answers of all voters that do so: for `joint_decoding`, and for objectives of single tokens."""
+
+    engine: Literal["transformers", "vllm"] = "transformers"
+    """What asks the model: Transformers, or vLLM (on a GPU; the extra `vllm`), which is faster for
+    large models and many questions. vLLM asks models without `finetune`, `beams`, `layers` and
+    `quantization`; `device_map: auto` then spreads the weights over all GPUs."""
+
+    @model_validator(mode="after")
+    def _check_engine(self) -> "LanguageModelVoters":
+        if self.engine == "transformers":
+            return self
+        others = ("finetune", "beams", "layers", "quantization", "attention")
+        given = [name for name in others if getattr(self, name) not in (None, "auto")]
+        if given:
+            raise ValueError(f"`engine: vllm` takes no `{given[0]}`; remove one of them")
+        if self.temperature > 2:
+            raise ValueError("`engine: vllm` takes no `temperature` above 2")
+        return self
 
     @model_validator(mode="after")
     def _check_voters(self) -> "LanguageModelVoters":
@@ -93,6 +114,8 @@ class LanguageModelVoters(AskedModel):
 
     def check_task(self, kind: str) -> None:
         self.check_asking(kind)
+        if self.engine == "vllm":
+            require("`engine: vllm`", "vllm")
         is_open = KINDS[kind].is_open
         if self.beams is not None and (not is_open or self.temperature > 0):
             problem = "`temperature` draws them" if is_open else f"the task is {kind}"
@@ -104,8 +127,9 @@ class LanguageModelVoters(AskedModel):
             )
 
     def inputs(self) -> dict[str, str]:
-        """Fingerprints of the weights and of the paraphrases."""
-        return {"model": identity(self.pretrained), **super().inputs()}
+        """Fingerprints of the weights and of the paraphrases, and the version of vLLM."""
+        engine = {} if self.engine == "transformers" else {"engine": _version("vllm")}
+        return {"model": identity(self.pretrained), **engine, **super().inputs()}
 
     def vote(self, request: VoteRequest) -> list[Votes]:
         """Train the model, if it is to be trained, and ask it about each list of questions.
@@ -122,7 +146,7 @@ class LanguageModelVoters(AskedModel):
         parts: list[list[Any]] = [[] for _ in request.questions]
         asking = None
         for v in range(self.voters):
-            voter = self.load_voter(request, v)
+            voter = self.load_engine(request, v)
             asking = asking or settled(self, voter, request)
             for part, questions in zip(parts, request.questions, strict=True):
                 part.append(asking.answers(voter, questions, v))
@@ -136,9 +160,16 @@ class LanguageModelVoters(AskedModel):
         """The same with all that is left open chosen, on the first questions of the request."""
         if not is_left_open(self, request.kind):
             return self
-        voter = self.load_voter(request, 0)
+        voter = self.load_engine(request, 0)
         chosen = settled(self, voter, request).supervisor
         return self.model_copy(update={name: getattr(chosen, name) for name in SETTLED})
+
+    def load_engine(self, request: VoteRequest, voter: int) -> LmEngine:
+        """What asks voter number `voter`."""
+        if self.engine == "vllm":
+            return vllm_engine(self.pretrained, self.precision)
+        completer = self.load_voter(request, voter)
+        return TransformersEngine(completer.model, completer.tokenizer, self.precision)
 
     def load_voter(self, request: VoteRequest, voter: int) -> Completer:
         """Voter number `voter`, trained on the labelled rows if there is `finetune`."""
@@ -169,3 +200,11 @@ class LanguageModelVoters(AskedModel):
             seed=int(rng.integers(2**31)),
             checkpoints=request.checkpoints(voter),
         )
+
+
+def _version(library: str) -> str:
+    """The version of a library, "" where it is not installed."""
+    try:
+        return f"{library} {version(library)}"
+    except PackageNotFoundError:
+        return ""

@@ -11,7 +11,12 @@ from transformers import AutoTokenizer, PreTrainedTokenizerFast
 from real_llms import real_llm
 from steelyard.errors import ConfigError
 from steelyard.models.lm.chat_template import chat_frame, open_thought
-from steelyard.models.lm.prompt_format import PromptFormat, check_templates, uses_chat
+from steelyard.models.lm.prompt_format import (
+    PromptFormat,
+    check_options,
+    check_templates,
+    uses_chat,
+)
 from steelyard.models.lm.prompt_tokens import fit_prompt, question_tokens, tokens_of_answers
 from steelyard.models.lm.sampling import decoded
 from steelyard.prompts import PromptedQuestion, PromptTemplate, read
@@ -194,3 +199,51 @@ def test_tokens_of_real_templates(name: str, caplog: pytest.LogCaptureFixture) -
     whole = ids(words, *turns, ("assistant", "16"), waits=False)
     prompt, answer = ids(words, *turns), tokens_of_answers(words, [framed.whole], [("16",)])[0][0]
     assert whole[: len(prompt) + len(answer)] == prompt + answer
+
+
+OPTIONAL = CHATML.replace(
+    "assistant\n{% endif %}",
+    "assistant\n{% if not enable_thinking %}<think>\n\n</think>\n\n{% endif %}"
+    "{% if depth %}{{ depth }}{% endif %}{% endif %}",
+)
+
+
+def test_options_reach_the_template() -> None:
+    """Thinking is off by default: the template then writes an empty thought."""
+    words = chatty(OPTIONAL)
+
+    def behind(**options: Any) -> str:
+        (framed,) = PromptFormat(True, options=options).apply(words, [asked()], written=True)
+        return framed.after
+
+    assert behind().endswith("assistant\n<think>\n\n</think>\n\n")
+    assert behind(enable_thinking=False) == behind()
+    assert behind(enable_thinking=True).endswith("assistant\n")
+    assert behind(enable_thinking=True, depth="two").endswith("assistant\ntwo")
+
+
+def test_options_that_the_template_lacks_are_refused() -> None:
+    check_options(chatty(OPTIONAL), {"enable_thinking": True, "depth": 1}, "m")
+    check_options(chatty(None), {}, "m")
+    for template in (OPTIONAL, None):
+        with pytest.raises(ConfigError, match="no chat template with a variable `thinking`;") as e:
+            check_options(chatty(template), {"thinking": True}, "m")
+        assert "\n" not in str(e.value)
+
+
+@pytest.mark.parametrize(
+    ("reply", "finish", "answer", "reason"),
+    [
+        ("<think>\nbad, or\ngood?\n</think>\n\nbad", "stop", 1, ""),
+        ("is it good? no.</think> bad", "stop", 1, ""),  # the template opened it
+        ("<think>good</think><think>no, bad</think>bad", "stop", 1, ""),
+        ("<think>it is good, so good", "length", -1, "cut off"),
+        ("<think>it is good, so good", "stop", -1, "cut off"),  # never closed
+        ("bad<think>or good", "length", -1, "cut off"),
+        ("<think></think>", "stop", -1, "empty"),
+        ("<THINKING>good</THINKING>bad", "stop", 1, ""),
+    ],
+)
+def test_replies_with_thoughts(reply: str, finish: str, answer: int, reason: str) -> None:
+    found = read(reply, replace(asked(), options=("good", "bad")), None, finish)
+    assert (found.answer, found.reason) == (answer, reason)

@@ -4,8 +4,9 @@ A template is rendered once, around a mark in the place of the prompt. What stan
 the mark has control tokens that count; control tokens in the prompt are escaped.
 """
 
+import functools
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeAlias
 
 from steelyard.errors import ConfigError
@@ -23,7 +24,14 @@ def control_tokens(tokenizer: Any) -> tuple[str, ...]:
     return tuple(text for text in texts if not text.replace("\u2581", "").strip().isalnum())
 
 
-def chat_frame(tokenizer: Any, system: str, shots: Shots, *, written: bool) -> tuple[str, str]:
+def chat_frame(
+    tokenizer: Any,
+    system: str,
+    shots: Shots,
+    *,
+    written: bool,
+    options: Mapping[str, Any] | None = None,
+) -> tuple[str, str]:
     """The text before and behind a prompt in a conversation that waits for the reply.
 
     A template that refuses or drops the system message gets its text at the beginning of the first
@@ -35,6 +43,7 @@ def chat_frame(tokenizer: Any, system: str, shots: Shots, *, written: bool) -> t
         system: the system message; "" for none, which leaves the template's own.
         shots: earlier turns.
         written: whether the model writes the reply, rather than scores or learns it.
+        options: further variables of the template.
 
     Raises:
         ConfigError: the template cannot render this conversation.
@@ -44,8 +53,9 @@ def chat_frame(tokenizer: Any, system: str, shots: Shots, *, written: bool) -> t
     safe = [[escape_tokens(text, control_tokens(tokenizer)) for text in pair] for pair in shots]
     texts = [text for prompt, answer in safe for text in (prompt, answer.strip())]
     message = escape_tokens(system, control_tokens(tokenizer))
+    render = functools.partial(_render, tokenizer, options or {})
     try:
-        frame = _rendered(tokenizer, [("system", message)] if message else [], texts, written)
+        frame = _rendered(render, [("system", message)] if message else [], texts, written)
         if message.strip() in frame[0]:
             return frame
     except TemplateError:
@@ -53,7 +63,7 @@ def chat_frame(tokenizer: Any, system: str, shots: Shots, *, written: bool) -> t
             raise _unusable(tokenizer, "it refuses a user and an assistant message") from None
     texts = [f"{message}\n\n{text}" if n == 0 else text for n, text in enumerate([*texts, ITEM])]
     try:
-        return _rendered(tokenizer, [], texts[:-1], written, texts[-1])
+        return _rendered(render, [], texts[:-1], written, texts[-1])
     except TemplateError as error:
         raise _unusable(tokenizer, str(error)) from error
 
@@ -88,7 +98,7 @@ def _unusable(tokenizer: Any, why: str) -> ConfigError:
 
 
 def _rendered(
-    tokenizer: Any,
+    render: Callable[[Sequence[tuple[str, str]], bool], str],
     first: Sequence[tuple[str, str]],
     texts: Sequence[str],
     written: bool,
@@ -96,8 +106,8 @@ def _rendered(
 ) -> tuple[str, str]:
     roles = [("user", "assistant")[n % 2] for n in range(len(texts))]
     turns = [*first, *zip(roles, texts, strict=True), ("user", asked)]
-    before, waiting = _split(_render(tokenizer, turns, True), ITEM)
-    _, rest = _split(_render(tokenizer, [*turns, ("assistant", REPLY)], False), ITEM)
+    before, waiting = _split(render(turns, True), ITEM)
+    _, rest = _split(render([*turns, ("assistant", REPLY)], False), ITEM)
     replied = rest.partition(REPLY)[0]
     if written:
         return before, waiting
@@ -115,11 +125,14 @@ def open_thought(text: str) -> str:
     return marks[-1].group().strip("</>") if marks and not marks[-1].group(1) else ""
 
 
-def _render(tokenizer: Any, turns: Sequence[tuple[str, str]], waits: bool) -> str:
+def _render(
+    tokenizer: Any, options: Mapping[str, Any], turns: Sequence[tuple[str, str]], waits: bool
+) -> str:
     messages = [{"role": role, "content": text} for role, text in turns]
+    options = {"enable_thinking": False, **options}
     return str(
         tokenizer.apply_chat_template(
-            messages, tokenize=False, add_generation_prompt=waits, enable_thinking=False
+            messages, tokenize=False, add_generation_prompt=waits, **options
         )
     )
 

@@ -58,6 +58,7 @@ def load_causal(
     config = load_config(lm)
     set_dropout(config, dropout)
     dtype = weights_dtype(lm, config, trained, precision)
+    _check_trainable(lm, config, trained)
     if trained == "all" or (trained == "adapters" and (lm.quantization or lm.device_map)):
         return _load(lm, config, dtype)
     key = (lm, dropout, dtype, _state(lm), device())
@@ -70,6 +71,32 @@ def load_causal(
         return model
     shared = {id(tensor): tensor for tensor in (*model.parameters(), *model.buffers())}
     return copy.deepcopy(model, shared)  # modules of its own, which adapters can be added to
+
+
+def _check_trainable(pretrained: PretrainedLm, config: Any, trained: Trained) -> None:
+    """Refuse to train a checkpoint whose weights are quantized in its files.
+
+    Raises:
+        ConfigError: all its weights are to be trained, or adapters on a format that takes none.
+    """
+    quantized = getattr(config, "quantization_config", None)
+    if quantized is None or trained == "nothing":
+        return
+    from transformers.quantizers import AutoHfQuantizer
+
+    try:
+        carries = (
+            trained == "adapters"
+            and AutoHfQuantizer.from_config(quantized, pre_quantized=True).is_trainable
+        )
+    except (ValueError, TypeError, KeyError, ImportError):  # unknown, or not installed
+        carries = trained == "adapters"  # said where the weights are loaded
+    if not carries:
+        change = "" if trained == "adapters" else ", or train adapters (`lora: {}`)"
+        raise ConfigError(
+            f"`model: {pretrained.model}` has quantized weights, which cannot be trained; give the "
+            f"checkpoint that they were made from{change}."
+        )
 
 
 def release_models() -> None:

@@ -96,13 +96,10 @@ def score_options(
         characters); Brown et al. 2020, arXiv:2005.14165, section 2.4 (per token).
     """
     limit = min(context_size(model, tokenizer), max_tokens or 2**31)
-    texts, fits, truncated = _tokens(tokenizer, asked, limit)
+    texts, fits, truncated = option_tokens(tokenizer, asked, limit)
     width = max((len(question.answers) for question in asked), default=0)
     sums = np.full((len(asked), width), -np.inf)
     counts = np.zeros((len(asked), width), dtype=np.int64)
-    sizes = np.zeros_like(counts)
-    for row, question in enumerate(asked):
-        sizes[row, : len(question.answers)] = [len(a.strip().encode()) for a in question.answers]
     forests = _forests(asked, texts, fits)
     trees = [tree for tree, _ in forests]
 
@@ -127,11 +124,26 @@ def score_options(
                 sums[cells[:, 0], cells[:, 1]] = 0.0
                 np.add.at(sums, (rows, columns), logs)
                 counts[cells[:, 0], cells[:, 1]] = np.bincount(tree.text, minlength=len(cells))
+    return option_scores(asked, sums, counts, fits, truncated, normalise)
+
+
+def option_scores(
+    asked: Sequence[PromptedQuestion],
+    sums: Floats,
+    counts: Ints,
+    fits: npt.NDArray[np.bool_],
+    truncated: int,
+    normalise: Normalise = "sum",
+) -> OptionScores:
+    """Scores of N prompts from the log-probabilities and tokens of their answers, (N, K)."""
+    sizes = np.zeros_like(counts)
+    for row, question in enumerate(asked):
+        sizes[row, : len(question.answers)] = [len(a.strip().encode()) for a in question.answers]
     probs = answer_probabilities(normalised(sums, counts, sizes, normalise))
     return OptionScores(sums, counts, sizes, probs, fits, truncated)
 
 
-def _tokens(
+def option_tokens(
     tokenizer: Any, asked: Sequence[PromptedQuestion], limit: int
 ) -> tuple[list[tuple[list[int], list[list[int]]]], npt.NDArray[np.bool_], int]:
     """Tokens of each prompt and of its answers, which prompts fit, and how many are truncated."""

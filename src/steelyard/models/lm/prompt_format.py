@@ -2,6 +2,7 @@
 
 import copy
 import functools
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, TypeAlias
@@ -26,6 +27,7 @@ class PromptFormat:
     chat: bool = False  # in the turns of the tokenizer's chat template
     system: str = ""  # the system message; without a chat template, the beginning of the text
     shots: Mapping[str, Shots] = field(default_factory=dict)  # by the name of the query
+    options: Mapping[str, Any] = field(default_factory=dict)  # variables of the chat template
 
     def apply(
         self, tokenizer: Any, asked: Sequence[PromptedQuestion], *, written: bool = False
@@ -40,7 +42,9 @@ class PromptFormat:
         Raises:
             ConfigError: the chat template cannot render them.
         """
-        frame = functools.cache(functools.partial(chat_frame, tokenizer, written=written))
+        frame = functools.cache(
+            functools.partial(chat_frame, tokenizer, written=written, options=self.options)
+        )
         framed = []
         for question in asked:
             shots = self.shots.get(question.query, ())
@@ -72,6 +76,23 @@ def uses_chat(tokenizer: Any, chat: Chat, model: str) -> bool:
             "`chat: auto` or false, or give the instruct version of the model."
         )
     return has_template and chat is not False
+
+
+def check_options(tokenizer: Any, options: Mapping[str, Any], model: str) -> None:
+    """Refuse options that a chat template does not mention: they would change nothing.
+
+    Raises:
+        ConfigError: there is no template, or it has no such variable.
+    """
+    if not options:
+        return
+    text = str(tokenizer.get_chat_template()) if getattr(tokenizer, "chat_template", None) else ""
+    for name in options:
+        if not re.search(rf"\b{re.escape(name)}\b", text):
+            raise ConfigError(
+                f"`chat_options`: the tokenizer of `model: {model}` has no chat template with a "
+                f"variable `{name}`; remove it."
+            )
 
 
 def check_templates(templates: Sequence[PromptTemplate]) -> None:

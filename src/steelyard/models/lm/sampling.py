@@ -52,14 +52,7 @@ def sample_replies(
     Source: Holtzman et al. 2020, arXiv:1904.09751 (`top_p`).
     """
     context = context_size(model, tokenizer)
-    size = max(1, context - min(max_new_tokens, context // 2))
-    distinct = list({question.whole: question for question in asked}.values())
-    fitted, truncated = fitted_prompts(tokenizer, distinct, [size] * len(distinct))
-    tokens = {
-        question.whole: (ids, bool(was_truncated))
-        for question, ids, was_truncated in zip(distinct, fitted, truncated, strict=True)
-        if ids is not None
-    }
+    tokens = readable_prompts(tokenizer, asked, context, max_new_tokens)
     replies = [SampledReply("", "too long")] * len(asked)
     fit = [i for i, question in enumerate(asked) if question.whole in tokens]
     fit.sort(key=lambda i: (len(tokens[asked[i].whole][0]), asked[i].whole, i))
@@ -87,11 +80,34 @@ def sample_replies(
         )
         for r, (ids, ended) in done:
             i = fit[r]
-            opened = open_thought(asked[i].after)
-            text = f"<{opened}>" * bool(opened) + decoded(tokenizer, ids)
-            reason = "stop" if ended else "length"
-            replies[i] = SampledReply(text, reason, tokens[asked[i].whole][1])
+            replies[i] = sampled_reply(tokenizer, asked[i], ids, ended, tokens[asked[i].whole][1])
     return replies
+
+
+def readable_prompts(
+    tokenizer: Any, asked: Sequence[PromptedQuestion], context: int, max_new_tokens: int
+) -> dict[str, tuple[list[int], bool]]:
+    """Tokens of each distinct prompt that leaves room for a reply, and whether it is truncated.
+
+    Room is made for all of a reply, but at most for half of the `context`.
+    """
+    size = max(1, context - min(max_new_tokens, context // 2))
+    distinct = list({question.whole: question for question in asked}.values())
+    fitted, truncated = fitted_prompts(tokenizer, distinct, [size] * len(distinct))
+    return {
+        question.whole: (ids, bool(was_truncated))
+        for question, ids, was_truncated in zip(distinct, fitted, truncated, strict=True)
+        if ids is not None
+    }
+
+
+def sampled_reply(
+    tokenizer: Any, question: PromptedQuestion, ids: Sequence[int], ended: bool, truncated: bool
+) -> SampledReply:
+    """The reply of tokens; the mark of a thought that the prompt opens stands before it."""
+    opened = open_thought(question.after)
+    text = f"<{opened}>" * bool(opened) + decoded(tokenizer, ids)
+    return SampledReply(text, "stop" if ended else "length", truncated)
 
 
 def decoded(tokenizer: Any, ids: Sequence[int]) -> str:

@@ -8,7 +8,13 @@ from typing import Any, Literal, TypeAlias
 import torch
 
 from steelyard.errors import ConfigError
-from steelyard.models.load import Pretrained, PretrainedLm, load_config, resolve_model
+from steelyard.models.load import (
+    Pretrained,
+    PretrainedLm,
+    adapter_base,
+    load_config,
+    resolve_model,
+)
 
 SavedWeights: TypeAlias = Literal["merged", "adapter", "both"]
 """Weights with the adapter merged, the adapter alone, or the former with it in `adapter`."""
@@ -58,14 +64,21 @@ def save_lm(
     tokenizer.save_pretrained(folder)
 
 
-def with_saved_adapter(model: Any, folder: Path) -> Any:
+def with_saved_adapter(model: Any, folder: Path, base: Pretrained) -> Any:
     """The base model with the adapter of a folder.
 
     Raises:
-        ConfigError: the adapter belongs to another model.
+        ConfigError: the adapter belongs to another model, by its name or by its sizes.
     """
     from peft import PeftModel
 
+    written = adapter_base(folder)
+    if written and _last_name(written) != _last_name(resolve_model(base.model)):
+        raise ConfigError(
+            f"The adapter in {folder} was trained on {written}, and its base model here is "
+            f"{base.model}; give that model, or correct `base_model_name_or_path` in "
+            "adapter_config.json if it is the same."
+        )
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", FutureWarning)  # peft 0.21 uses a renamed name
@@ -76,6 +89,14 @@ def with_saved_adapter(model: Any, folder: Path) -> Any:
             "give the folder of the model that it was trained on."
         ) from error
     return adapted.eval()
+
+
+def _last_name(address: str) -> str:
+    """The last part of a Hub name or of a folder's path, of the Hub's cache that of its model."""
+    parts = address.rstrip("/").split("/")
+    if len(parts) > 2 and parts[-2] == "snapshots":
+        return parts[-3].split("--")[-1]
+    return parts[-1]
 
 
 def has_adapter(folder: Path) -> bool:
