@@ -22,7 +22,7 @@ from benchmarks.asking import SHARED, loaded
 from benchmarks.race import Claim, Way, claims, race, write
 from steelyard.models.lm.prompt_tokens import prompt_tokens
 from steelyard.models.lm.sampling import sample_replies
-from steelyard.models.score import Precision, autocast
+from steelyard.models.precision import Precision, autocast
 from steelyard.prompts import PromptedQuestion
 
 ANSWERS = 10  # to each question
@@ -133,7 +133,7 @@ def at_once(
     for row, tokens in enumerate(rows):
         ids[row, width - len(tokens) :] = torch.tensor(tokens)
         mask[row, width - len(tokens) :] = 1
-    with autocast(model.device.type, precision):
+    with autocast(model, precision):
         out = model.generate(
             ids,
             attention_mask=mask,

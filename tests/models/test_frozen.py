@@ -9,7 +9,7 @@ from steelyard.models.encode import Encoded, encode
 from steelyard.models.features import read_features
 from steelyard.models.frozen import Rows, Trunk, mean_states
 from steelyard.models.load import Pretrained, load_classifier, load_tokenizer
-from steelyard.models.score import Precision
+from steelyard.models.precision import Precision
 from steelyard.types import Question
 from tiny_models import WORDS
 

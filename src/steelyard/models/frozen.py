@@ -18,7 +18,8 @@ from steelyard.errors import ConfigError
 from steelyard.models.batches import Batcher, micro_batches, ranges, sequences_of
 from steelyard.models.encode import Encoded
 from steelyard.models.first_token import first_token_only
-from steelyard.models.score import autocast, logits_of, mean_hidden
+from steelyard.models.precision import autocast
+from steelyard.models.score import logits_of, mean_hidden
 from steelyard.types import Ints
 
 FRAME = 8  # frozen layers read a text padded to a multiple of so many tokens
@@ -79,7 +80,7 @@ class Trunk:
             hook.remove()
 
     def _run(self, inputs: dict[str, Tensor], precision: str) -> Tensor:
-        with torch.inference_mode(), autocast(inputs["attention_mask"].device.type, precision):
+        with torch.inference_mode(), autocast(self.model, precision):
             try:
                 self.model.base_model(**inputs)
             except _Reached as reached:

@@ -1,23 +1,17 @@
 """Logits and features of a model."""
 
-from contextlib import AbstractContextManager
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from steelyard.models.batches import Batcher, sequences_of
+from steelyard.models.precision import autocast
 from steelyard.objectives.chunks import LazyLogits
 from steelyard.types import Floats, Ints
 
-Precision = Literal["bf16", "fp32"]
 INFERENCE_TOKENS = 8192  # padded tokens in one forward pass
-
-
-def autocast(device: str, precision: str) -> AbstractContextManager[Any]:
-    """Matrix products in bfloat16 if `precision` is bf16; weights stay float32."""
-    return torch.autocast(device, dtype=torch.bfloat16, enabled=precision == "bf16")
 
 
 def without_adapters(model: Any) -> Any:
@@ -45,7 +39,7 @@ def forward(model: Any, batcher: Batcher, rows: Ints, width: int, precision: str
 
     With `Batcher.head` they are made of the last hidden states where they are needed.
     """
-    with autocast(batcher.device.split(":")[0], precision):
+    with autocast(model, precision):
         if batcher.head is None:
             return batcher.select(logits_of(model, batcher.inputs(rows)), rows, width)
         inner = without_adapters(model).base_model
@@ -78,7 +72,7 @@ def features(model: Any, batcher: Batcher, precision: str) -> Floats:
 
 def mean_hidden(model: Any, inputs: dict[str, Tensor], precision: str) -> Tensor:
     """Mean of the last hidden states over each sequence's tokens, (S, d) in float32."""
-    with autocast(inputs["attention_mask"].device.type, precision):
+    with autocast(model, precision):
         hidden = model.base_model(**inputs).last_hidden_state.float()
     mask = inputs["attention_mask"].unsqueeze(-1)
     return torch.as_tensor((hidden * mask).sum(dim=1) / mask.sum(dim=1))

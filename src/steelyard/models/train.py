@@ -21,6 +21,7 @@ from steelyard.models.batches import Batcher, plan_steps
 from steelyard.models.checkpoints import Checkpoints, TrainingState
 from steelyard.models.memory import TokenBudget
 from steelyard.models.optimizer import make_optimizer, rate_factor
+from steelyard.models.precision import Precision
 from steelyard.models.processes import launched, team, whole
 from steelyard.models.score import forward
 from steelyard.models.shared_steps import SharedGradients, StepGradients, shared_module
@@ -59,8 +60,9 @@ class Training(BaseModel):
     """Dropout in training. Burns et al. train without; on a CPU it also costs time."""
     train_layers: int | None = Field(None, ge=1)
     """Train the top n blocks only; the blocks below are frozen and run once per text."""
-    precision: Literal["bf16", "fp32"] = "bf16"
-    """Precision of matrix products. Master weights are always float32."""
+    precision: Precision = "bf16"
+    """Precision of matrix products; a CPU that only emulates `bf16` takes float32. Master weights
+    are always float32."""
     checkpoint_steps: int = Field(200, ge=1)
     """Steps between checkpoints; a killed run resumes from the newest verified one."""
     optimizer: Literal["adamw", "adamw_8bit", "paged_adamw_8bit"] = "adamw"

@@ -14,8 +14,8 @@ from steelyard.models.features import read_features
 from steelyard.models.finetune import StatesCache
 from steelyard.models.load import Pretrained, load_tokenizer
 from steelyard.models.logistic import Features, Head, HeadTargets, fit_heads
+from steelyard.models.precision import Precision
 from steelyard.models.regularization import choose_strengths
-from steelyard.models.score import Precision
 from steelyard.student.protocol import (
     BaseStudent,
     BaseTrainedStudent,

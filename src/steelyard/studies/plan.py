@@ -88,11 +88,12 @@ def _model(pretrained: Pretrained | None, training: Any, questions: Sequence[Que
     if budget is None or not hasattr(config.get_text_config(), "hidden_size"):
         return text
     from steelyard.models.lm.lm_memory import activation_bytes, pass_tokens
+    from steelyard.models.precision import computed_in
     from steelyard.models.train import device
 
     adapters = getattr(training, "lora", None) is not None
     half = str(getattr(config, "dtype", "")) in ("torch.bfloat16", "torch.float16")
-    narrow = adapters and half and training.precision == "bf16"
+    narrow = adapters and half and computed_in(training.precision, device()) == "bf16"
     # float32 weights with their gradients and two moments, or frozen weights under small adapters
     weights = count * ((2 if narrow else 4) if adapters else 16)
     size = pass_tokens(budget, 1, device())

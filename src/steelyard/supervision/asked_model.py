@@ -16,7 +16,7 @@ from steelyard.models.lm.prompt_format import (
     uses_chat,
 )
 from steelyard.models.load import PretrainedLm
-from steelyard.models.score import Precision
+from steelyard.models.precision import Precision
 from steelyard.prompts import PromptedQuestion
 from steelyard.prompts.settings import Answer
 from steelyard.supervision.closed_answers import Calibrate, Priors

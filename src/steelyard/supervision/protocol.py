@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from steelyard.models.lm.finetune_lm import Completer, Tuning
     from steelyard.models.lm.option_scores import Normalise
     from steelyard.models.load import Pretrained
-    from steelyard.models.score import Precision
+    from steelyard.models.precision import Precision
     from steelyard.supervision.api.request import ReplyCache
     from steelyard.supervision.api.supervisor import Api
 

@@ -2,15 +2,20 @@
 
 from typing import Any
 
+import pytest
 import torch
 
 from drawn_models import questions
+from steelyard.models import precision
 from steelyard.models.lm.inference import inference
 from steelyard.models.lm.option_scores import fused_attention, score_options
 
 
-def test_weights_are_cast_once_and_stay_frozen(llama: tuple[Any, Any]) -> None:
+def test_weights_are_cast_once_and_stay_frozen(
+    llama: tuple[Any, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The second pass of a batch finds the first one's casts: the profiler counts none."""
+    monkeypatch.setattr(precision, "cpu_has_bf16", lambda: True)
     model, _ = llama
     frozen = next(model.parameters()).requires_grad_(False)
     ids = torch.tensor([[5, 6, 7]])

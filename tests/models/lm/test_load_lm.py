@@ -15,10 +15,11 @@ from real_llms import real_llm
 from steelyard.errors import ConfigError
 from steelyard.io import remembered_sums
 from steelyard.models import load as loading
+from steelyard.models import precision
 from steelyard.models.finetune import Lora, with_adapters
 from steelyard.models.lm.load_lm import load_causal, release_models
 from steelyard.models.load import PretrainedLm, identity, load_tokenizer
-from steelyard.models.score import autocast
+from steelyard.models.precision import autocast
 from tiny_models import llama_config, tokenizer
 
 IDS = torch.tensor([[5, 6, 7, 8, 9, 10, 11]])
@@ -26,6 +27,12 @@ CONFIGS: dict[str, Any] = {
     "llama": llama_config(layers=2),
     "gpt2": GPT2Config(vocab_size=32, n_embd=16, n_layer=2, n_head=2, n_positions=64),
 }
+
+
+@pytest.fixture(autouse=True)
+def any_processor(monkeypatch: pytest.MonkeyPatch) -> None:
+    """These are tests of bfloat16, which a CPU may have to emulate."""
+    monkeypatch.setattr(precision, "cpu_has_bf16", lambda: True)
 
 
 @pytest.fixture(scope="module", params=["llama", "gpt2"])
@@ -41,8 +48,8 @@ def save(config: Any, folder: Path) -> str:
     return str(folder)
 
 
-def logits(model: Any, precision: str = "bf16") -> torch.Tensor:
-    with torch.no_grad(), autocast("cpu", precision):
+def logits(model: Any, products: str = "bf16") -> torch.Tensor:
+    with torch.no_grad(), autocast(model, products):
         return torch.as_tensor(model(input_ids=IDS).logits).float()
 
 

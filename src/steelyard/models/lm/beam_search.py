@@ -25,7 +25,8 @@ from steelyard.models.lm.sequence_scores import (
 )
 from steelyard.models.lm.words_across_tokenizers import Bools
 from steelyard.models.memory import TokenBudget
-from steelyard.models.score import Precision, autocast, without_adapters
+from steelyard.models.precision import Precision, autocast
+from steelyard.models.score import without_adapters
 from steelyard.prompts import AnswerFormat, ParsedAnswer, PromptedQuestion, read
 from steelyard.types import Floats, Ints
 
@@ -188,12 +189,12 @@ def _search(
     def search(batch: Ints) -> list[list[list[int]]]:
         """Tokens of the hypotheses of each prompt."""
         ids, mask = padded([prompts[i] for i in batch], left=True)
-        with torch.inference_mode(), autocast(model.device.type, precision):
+        with torch.inference_mode(), autocast(model, precision):
             rows = inner.generate(
                 input_ids=ids.to(model.device), attention_mask=mask.to(model.device)
             )
-        found = rows[:, ids.shape[1] :].tolist()
-        return [found[n * beams : (n + 1) * beams] for n in range(len(batch))]
+        hypotheses = rows[:, ids.shape[1] :].tolist()
+        return [hypotheses[n * beams : (n + 1) * beams] for n in range(len(batch))]
 
     def name(i: int) -> str:
         return f"item {asked[i].id!r} ({sizes[i]} tokens of its prompt, `beams: {beams}`)"

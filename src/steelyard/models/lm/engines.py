@@ -7,7 +7,7 @@ from typing import Any, Protocol
 from steelyard.models.lm.option_scores import OptionScores, score_options
 from steelyard.models.lm.prompt_tokens import end_token
 from steelyard.models.lm.sampling import SampledReply, end_tokens, sample_replies
-from steelyard.models.score import Precision
+from steelyard.models.precision import Precision
 from steelyard.prompts import PromptedQuestion
 
 

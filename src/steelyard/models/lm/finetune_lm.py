@@ -32,8 +32,9 @@ from steelyard.models.lm.prompt_tokens import context_size
 from steelyard.models.lm.save_lm import SavedWeights, save_lm
 from steelyard.models.lm.token_targets import encode_token_targets, of_examples
 from steelyard.models.load import Pretrained, PretrainedLm, load_tokenizer
+from steelyard.models.precision import Precision
 from steelyard.models.processes import by_all_processes
-from steelyard.models.score import Precision, without_adapters
+from steelyard.models.score import without_adapters
 from steelyard.models.train import Training, TrainingLog, device, train
 from steelyard.objectives.base import BaseObjective
 from steelyard.objectives.tokens import TokenCrossEntropy, TokenObjective

@@ -8,7 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from steelyard.models.score import Precision, autocast, without_adapters
+from steelyard.models.precision import Precision, autocast
+from steelyard.models.score import without_adapters
 
 
 @contextmanager
@@ -23,7 +24,7 @@ def inference(model: Any, precision: Precision) -> Iterator[None]:
     for weights in frozen:
         weights.requires_grad_(True)
     try:
-        with torch.no_grad(), autocast(model.device.type, precision):
+        with torch.no_grad(), autocast(model, precision):
             yield
     finally:
         for weights in frozen:

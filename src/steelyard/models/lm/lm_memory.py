@@ -12,7 +12,8 @@ from torch import Tensor
 
 from steelyard.errors import ConfigError
 from steelyard.models.batches import CPU_TOKENS, Batcher
-from steelyard.models.score import Precision, autocast, without_adapters
+from steelyard.models.precision import Precision, autocast
+from steelyard.models.score import without_adapters
 from steelyard.objectives.chunks import ENTRIES, OutputLayer
 
 BYTES_HIDDEN = 62  # kept for the gradients of a block, for each token and hidden unit
@@ -28,14 +29,13 @@ def output_layer(model: Any, precision: Precision) -> OutputLayer | None:
     layer = inner.get_output_embeddings()
     if not isinstance(getattr(layer, "weight", None), Tensor):
         return None
-    kind = str(inner.device.type)
 
     def logits(states: Tensor) -> Tensor:
-        with autocast(kind, precision):
+        with autocast(inner, precision):
             return torch.as_tensor(layer(states))
 
     ids = torch.tensor([[1, 2, 3]], device=inner.device)
-    with torch.inference_mode(), autocast(kind, precision):
+    with torch.inference_mode(), autocast(inner, precision):
         whole = inner(input_ids=ids).logits
         try:
             parts = logits(inner.base_model(input_ids=ids).last_hidden_state)

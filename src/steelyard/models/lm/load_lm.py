@@ -22,7 +22,7 @@ from steelyard.models.load import (
     resolve_model,
     set_dropout,
 )
-from steelyard.models.score import Precision, autocast
+from steelyard.models.precision import Precision, autocast, computed_in
 from steelyard.models.train import device
 
 Trained: TypeAlias = Literal["nothing", "adapters", "all"]
@@ -131,6 +131,8 @@ def weights_dtype(
         return torch.float32
     if wanted != "auto":
         return getattr(torch, wanted)  # type: ignore[no-any-return]
+    if not pretrained.quantization and computed_in(precision, device()) == "fp32":
+        return torch.float32
     checkpoint = getattr(config, "dtype", None)
     if pretrained.quantization and checkpoint not in (torch.bfloat16, torch.float16):
         return torch.bfloat16
@@ -197,7 +199,7 @@ def _check_causal(model: Any, pretrained: Pretrained) -> None:
     """Refuse an encoder, which loads as a language model too and reads what it should predict."""
     ids = torch.tensor([[1, 2, 3], [1, 2, 4]], device=model.device)
     half = model.get_input_embeddings().weight.dtype != torch.float32
-    with torch.inference_mode(), autocast(model.device.type, "bf16" if half else "fp32"):
+    with torch.inference_mode(), autocast(model, "bf16" if half else "fp32"):
         logits = model(input_ids=ids, attention_mask=torch.ones_like(ids)).logits[:, 0].float()
     if (logits[0] - logits[1]).abs().max() > (1e-2 if half else 1e-4) * logits.abs().max():
         raise ConfigError(

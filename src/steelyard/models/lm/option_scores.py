@@ -21,7 +21,8 @@ from steelyard.models.lm.output_layer import float32_output
 from steelyard.models.lm.prefix_tree import Tree, tree_of
 from steelyard.models.lm.prompt_tokens import context_size, fitted_prompts, tokens_of_answers
 from steelyard.models.memory import TokenBudget
-from steelyard.models.score import Precision, without_adapters
+from steelyard.models.precision import Precision
+from steelyard.models.score import without_adapters
 from steelyard.prompts import PromptedQuestion
 from steelyard.types import Floats, Ints
 

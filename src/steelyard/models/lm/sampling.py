@@ -14,7 +14,7 @@ from steelyard.models.lm.inference import inference, read_on
 from steelyard.models.lm.kv_cache import with_preallocated_cache
 from steelyard.models.lm.prompt_tokens import context_size, fitted_prompts, padded
 from steelyard.models.memory import TokenBudget
-from steelyard.models.score import Precision
+from steelyard.models.precision import Precision
 from steelyard.prompts import PromptedQuestion
 from steelyard.prompts.clean_reply import THOUGHT
 from steelyard.types import Floats, Ints

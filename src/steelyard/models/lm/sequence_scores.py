@@ -19,7 +19,8 @@ from steelyard.models.lm.words_across_tokenizers import (
     words_of,
 )
 from steelyard.models.memory import TokenBudget
-from steelyard.models.score import Precision, autocast, without_adapters
+from steelyard.models.precision import Precision, autocast
+from steelyard.models.score import without_adapters
 from steelyard.prompts import PromptedQuestion
 from steelyard.types import Floats, Ints, WordProbabilities
 
@@ -110,7 +111,7 @@ def score_texts(
     def name(s: int) -> str:
         return f"item {asked[example[s]].id!r} ({sizes[s] + lengths[s]} tokens)"
 
-    with torch.inference_mode(), autocast(model.device.type, precision), float32_output(model):
+    with torch.inference_mode(), autocast(model, precision), float32_output(model):
         scored = np.flatnonzero(reasons == "")
         for s, log_probs in TokenBudget(BATCH_TOKENS).each(scored, plan, read, name):
             logs[slice(*tokens.spans.rows[s : s + 2])] = log_probs

@@ -17,7 +17,7 @@ from steelyard.models.lm.option_scores import OptionScores, option_scores, optio
 from steelyard.models.lm.prompt_tokens import end_token
 from steelyard.models.lm.sampling import SampledReply, readable_prompts, sampled_reply
 from steelyard.models.load import PretrainedLm, check_model, load_tokenizer, resolve_model
-from steelyard.models.score import Precision
+from steelyard.models.precision import Precision
 from steelyard.prompts import PromptedQuestion
 
 REQUESTS = 4096  # of one call: log-probabilities of prompts come back as a dict for each token
