@@ -113,3 +113,10 @@ def test_nothing_known_is_said() -> None:
     with pytest.raises(InputError, match="Nothing is known of the arms"):
         expected_gains(ARMS, past(sets=2), None)
     assert past().without("s0").sets[0] == "s1"
+
+
+def test_equal_gains_share_the_first_rank() -> None:
+    """Two arms that gain nothing for certain are as good as the majority: 1/3 each."""
+    ranges, best = ExpectedGains(("a", "b"), np.zeros(2), np.zeros((2, 2))).ranks()
+    assert ranges == [(1, 1)] * 3
+    np.testing.assert_allclose(best, 1 / 3)

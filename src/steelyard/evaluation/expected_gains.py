@@ -66,15 +66,19 @@ class ExpectedGains:
     def ranks(self) -> tuple[list[tuple[int, int]], Floats]:
         """Range of each arm's rank in 90 % of draws, 1 is best, and how often each is best.
 
-        The majority, with gain 0, is the last of the A + 1 entries.
+        Equal gains have one rank, and share being the best. The majority, with gain 0, is the last
+        of the A + 1 entries.
         """
+        from scipy.stats import rankdata  # takes time to import
+
         draws = np.random.default_rng(0).multivariate_normal(
             self.mean, self.covariance, DRAWS, method="eigh"
         )
         whole = np.column_stack([draws, np.zeros(DRAWS)])
-        ranks = np.argsort(np.argsort(-whole, axis=1, kind="stable"), axis=1) + 1
+        ranks = rankdata(-whole.round(12), method="min", axis=1)
         low, high = np.quantile(ranks, [0.05, 0.95], axis=0, method="nearest")
-        best: Floats = (ranks == 1).mean(axis=0)
+        first = ranks == 1
+        best: Floats = (first / first.sum(axis=1, keepdims=True)).mean(axis=0)
         return [(int(a), int(b)) for a, b in zip(low, high, strict=True)], best
 
 
