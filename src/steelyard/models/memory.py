@@ -46,7 +46,7 @@ class TokenBudget:
             try:
                 return run(parts)
             except (RuntimeError, MemoryError) as error:
-                message = _said(error)
+                message = _first_line(error)
             _release()  # outside of the handler, whose traceback holds the tensors
             if all(len(part) == 1 for part in parts):
                 raise TrainingError(
@@ -87,7 +87,7 @@ class TokenBudget:
             try:
                 results = run(part)
             except (RuntimeError, MemoryError) as error:
-                message = _said(error)
+                message = _first_line(error)
             else:
                 yield from zip(part.tolist(), results, strict=True)
                 continue
@@ -109,7 +109,7 @@ class TokenBudget:
             self.tokens //= 2
 
 
-def _said(error: BaseException) -> str:
+def _first_line(error: BaseException) -> str:
     """The first line of an error that says that memory ran out; others are raised again."""
     if not ran_out_of_memory(error):
         raise error

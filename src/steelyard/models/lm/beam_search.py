@@ -192,8 +192,8 @@ def _search(
             rows = inner.generate(
                 input_ids=ids.to(model.device), attention_mask=mask.to(model.device)
             )
-        found = rows[:, ids.shape[1] :].tolist()
-        return [found[n * beams : (n + 1) * beams] for n in range(len(batch))]
+        hypotheses = rows[:, ids.shape[1] :].tolist()
+        return [hypotheses[n * beams : (n + 1) * beams] for n in range(len(batch))]
 
     def name(i: int) -> str:
         return f"item {asked[i].id!r} ({sizes[i]} tokens of its prompt, `beams: {beams}`)"

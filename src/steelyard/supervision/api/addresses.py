@@ -46,9 +46,9 @@ class Address:
 class Addresses:
     """The addresses of one model, which share its requests.
 
-    A request goes to the address with the fewest requests under way, and in turn where several have
-    as few. One that fails three times in a row, or refuses connections, rests for the longest wait
-    between tries, and then is tried again. While all rest, all are tried.
+    A request goes to the address with the fewest requests under way, and where several have as few,
+    to the one that waited longest. One that fails three times in a row, or refuses connections,
+    rests for the longest wait between tries, and then is tried again. While all rest, all are tried.
     """
 
     server: ServerSettings
@@ -121,16 +121,16 @@ def check_listed(lists: Sequence[tuple[str, Sequence[tuple[str, str]]]], model: 
     Raises:
         ConfigError: two differ.
     """
-    found: list[tuple[str, str]] = []
+    described: list[tuple[str, str]] = []
     for url, listed in lists:
         roots = [root.rstrip("/").split("/")[-1] for name, root in listed if name == model]
         what = f"{model} ({roots[0]})" if roots and roots[0] else model
         if not roots:
             what = ", ".join(sorted(name for name, _ in listed)[:3])
-        found.append((url, what))
-    for url, what in found[1:]:
-        if what != found[0][1]:
-            raise different_models(*found[0], url, what)
+        described.append((url, what))
+    for url, what in described[1:]:
+        if what != described[0][1]:
+            raise different_models(*described[0], url, what)
 
 
 def different_models(first: str, model: str, second: str, other: str) -> ConfigError:
