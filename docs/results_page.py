@@ -7,7 +7,7 @@ from types import ModuleType
 from typing import Any
 
 from alignment_tables import by_every_metric, strategies
-from crowd_tables import crowd_means, crowd_scores, wrench_scores
+from crowd_results import crowd_means, crowd_scores, wrench_scores
 from page_parts import bounds, fill, percent, row_of, span, table_head
 from steelyard.studies.compare_datasets import compare_datasets
 

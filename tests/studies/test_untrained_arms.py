@@ -26,10 +26,12 @@ def without(seeds: set[int], monkeypatch: pytest.MonkeyPatch) -> None:
     """The filter keeps one class in these seeds."""
     plain = Arm.select
 
-    def select(self: Arm, votes: Any, reliability: Any, true: Any, seed: int) -> sy.Selection:
+    def select(
+        self: Arm, votes: Any, reliability: Any, true: Any, seed: int, *slices: Any
+    ) -> sy.Selection:
         if self.name == "filter" and seed in seeds:
             raise NothingToLearn(REASON)
-        return plain(self, votes, reliability, true, seed)
+        return plain(self, votes, reliability, true, seed, *slices)
 
     monkeypatch.setattr(Arm, "select", select)
 

@@ -78,8 +78,8 @@ class GoldConfusions(VoteEstimator):
             return self.estimate(data.votes, data.gold)
         size = len(data.votes.ids)
         gold = np.full(size, ABSTAIN) if data.gold is None else data.gold
-        both = stack_votes((data.votes, data.trusted_votes.votes))
-        whole = self.estimate(both, np.concatenate([gold, data.trusted_votes.answers]))
+        stacked = stack_votes((data.votes, data.trusted_votes.votes))
+        whole = self.estimate(stacked, np.concatenate([gold, data.trusted_votes.answers]))
         return Reliability(data.votes.ids, whole.posterior[:size], whole.score[:size], whole.skill)
 
     def estimate(self, votes: Votes, gold: Ints | None = None) -> Reliability:

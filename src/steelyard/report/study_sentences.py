@@ -130,8 +130,8 @@ def _about_gold(results: Results, best: Row) -> Note | None:
 def _about_arms_with_gold(results: Results) -> Note | None:
     """Which arms learn true labels besides the votes."""
     arms: Results = results.get("arms") or {}
-    mine = {name: arm for name, arm in arms.items() if arm.get("role") == "arm"}
-    names = [name for name, arm in mine.items() if arm.get("uses_gold")]
+    plain = {name: arm for name, arm in arms.items() if arm.get("role") == "arm"}
+    names = [name for name, arm in plain.items() if arm.get("uses_gold")]
     if not names:
         return None
     return Note(f"With the true labels of weak_train besides the votes: {', '.join(names)}.")
