@@ -32,9 +32,9 @@ from steelyard.models.frozen import Trunk
 from steelyard.models.logistic import HeadTargets, fit_heads
 from steelyard.store.store import Store
 from steelyard.student import Probe
-from steelyard.studies.arms import PRESETS
 from steelyard.studies.config import make_study
 from steelyard.studies.hidden_states import TextStates
+from steelyard.studies.presets import PRESETS
 from steelyard.studies.run import Run
 from steelyard.studies.training import CEILING, train_student
 from steelyard.types import Floats, Ints, Question

@@ -159,7 +159,7 @@ def _contents(kinds: list[type[BaseModel]]) -> str:
 
 def _presets() -> str:
     """The arms that have names."""
-    from steelyard.studies.arms import ALWAYS, PRESETS
+    from steelyard.studies.presets import ALWAYS, PRESETS
 
     rows = []
     for name, arm in PRESETS.items():

@@ -17,8 +17,8 @@ from steelyard.evaluation import (
     without_abstentions,
 )
 from steelyard.selection import NothingToLearn
-from steelyard.studies.arms import PRESETS
 from steelyard.studies.grading import share_agreed
+from steelyard.studies.presets import PRESETS
 from steelyard.types import ABSTAIN, Floats, Ints, Votes
 from steelyard.types.arrays import expected_hits, leaders
 

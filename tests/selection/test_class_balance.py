@@ -11,8 +11,9 @@ from sklearn.utils.class_weight import compute_sample_weight
 from steelyard.errors import ConfigError, InputError
 from steelyard.reliability import VoteEntropy
 from steelyard.selection import KeepMostReliable, balanced
-from steelyard.studies.arms import Arm, complete
+from steelyard.studies.arms import Arm
 from steelyard.studies.config import make_study
+from steelyard.studies.presets import complete
 from steelyard.types import Selection, Votes, one_hot
 from vote_tables import votes
 

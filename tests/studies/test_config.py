@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from steelyard.errors import ConfigError
-from steelyard.studies.arms import PRESETS
 from steelyard.studies.config import make_study, read_study, read_yaml
+from steelyard.studies.presets import PRESETS
 
 
 def settings(**changes: Any) -> dict[str, Any]:

@@ -4,7 +4,8 @@ import numpy as np
 
 from steelyard.reliability import VoteEntropy
 from steelyard.selection import KeepMostReliable
-from steelyard.studies.arms import Arm, complete
+from steelyard.studies.arms import Arm
+from steelyard.studies.presets import complete
 from steelyard.types import Votes
 
 

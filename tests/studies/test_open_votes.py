@@ -63,7 +63,7 @@ def test_a_question_that_nobody_answered_is_left_out() -> None:
 
 
 def test_the_same_number_everywhere_is_no_single_class() -> None:
-    from steelyard.studies.arms import PRESETS
+    from steelyard.studies.presets import PRESETS
 
     table = open_votes("ann", [["72"], ["5", "6"]])
     selection = FirstVoter().select(table, VoteShare().estimate(table))

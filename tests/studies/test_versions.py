@@ -16,9 +16,9 @@ from steelyard.store.store import Missing, Store, fingerprint
 from steelyard.student import StudentSettings, TrainingData
 from steelyard.student.preference_stage import PreferenceStage
 from steelyard.studies import jobs
-from steelyard.studies.arms import PRESETS
 from steelyard.studies.config import make_study
 from steelyard.studies.preferring import stage_fingerprint
+from steelyard.studies.presets import PRESETS
 from steelyard.studies.run import Run
 from steelyard.studies.selecting import select_labels
 from steelyard.studies.training import _objective_inputs

@@ -3,13 +3,11 @@
 Each strategy has a control of the same size, whose rows carry nothing of the scorer's judgement.
 """
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar, Literal, Protocol
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
-from steelyard.errors import ConfigError
 from steelyard.generation.learning import (
     CompletionRows,
     ContinuationPairs,
@@ -20,7 +18,6 @@ from steelyard.generation.learning import (
     weighted,
 )
 from steelyard.generation.scored import ScoredContinuations
-from steelyard.io.setting_errors import sentence
 from steelyard.models.lm.finetune_lm import Tuning, finetune_lm
 from steelyard.models.lm.preference_training import PreferenceTuning, train_dpo
 from steelyard.models.load import Pretrained
@@ -156,33 +153,3 @@ class Dpo(BaseStrategy):
         pairs = self.pairs(scored, seed, control)
         learned = (pairs.questions, pairs.targets, pairs.weights)
         return train_dpo(pretrained, self.tuning, *learned, seed=seed)
-
-
-STRATEGIES: dict[str, type[BaseStrategy]] = {
-    "best_of_n": BestOfN,
-    "weighted": Weighted,
-    "dpo": Dpo,
-}
-"""Name -> class."""
-
-
-def make_strategy(settings: Mapping[str, Any], source: str = "strategy") -> BaseStrategy:
-    """A strategy from its settings, such as `{strategy: dpo, flip: 0.2}`.
-
-    Args:
-        settings: with the key `strategy`.
-        source: what a message calls the settings.
-
-    Raises:
-        ConfigError: no such strategy, or settings that cannot work.
-    """
-    cls = STRATEGIES.get(str(settings.get("strategy")))
-    if cls is None:
-        raise ConfigError(
-            f"{source}: `strategy` must be one of {', '.join(STRATEGIES)}; got "
-            f"{settings.get('strategy')!r}."
-        )
-    try:
-        return cls.model_validate(dict(settings))
-    except ValidationError as error:
-        raise ConfigError(f"{source}: {sentence(error, cls)}") from error

@@ -16,9 +16,10 @@ from steelyard.io.plugins import is_foreign
 from steelyard.io.setting_errors import sentence, shown
 from steelyard.io.yaml_file import MAX_BYTES, MAX_SEED, read_yaml
 from steelyard.student import CROSS_ENTROPY
-from steelyard.studies.arms import Arm, Entry, complete
+from steelyard.studies.arms import Arm, Entry
 from steelyard.studies.metric_checks import check_metric
 from steelyard.studies.parts import AnyMetric, AnyStudent, AnySupervisor
+from steelyard.studies.presets import complete
 from steelyard.studies.reference_names import (
     CURVE,
     GOLD_AND_WEAK,

@@ -17,8 +17,9 @@ from steelyard.io import remembered_sums
 from steelyard.models import load as loading
 from steelyard.models import precision
 from steelyard.models.finetune import Lora, with_adapters
+from steelyard.models.lm import load_lm
 from steelyard.models.lm.load_lm import load_causal, release_models
-from steelyard.models.load import PretrainedLm, identity, load_tokenizer
+from steelyard.models.load import Pretrained, PretrainedLm, identity, load_config, load_tokenizer
 from steelyard.models.precision import autocast
 from tiny_models import llama_config, tokenizer
 
@@ -254,3 +255,19 @@ def test_gemma_2_loads_where_there_is_a_gpu(
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     model = loading.load_weights(PretrainedLm(model=folder), AutoModelForCausalLM)
     assert model.config._attn_implementation == "eager"
+
+
+def test_a_processor_without_bfloat16_widens_the_weights(
+    half: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Unless they are asked for: half the memory, at some seventy times the time."""
+    monkeypatch.setattr(precision, "cpu_has_bf16", lambda: False)
+    monkeypatch.setattr(load_lm, "device", lambda: torch.device("cpu"))
+    config = load_config(Pretrained(model=half))
+    chosen = {
+        asked: load_lm.weights_dtype(
+            PretrainedLm(model=half, dtype=asked), config, "nothing", "bf16"
+        )
+        for asked in ("auto", "bfloat16")
+    }
+    assert chosen == {"auto": torch.float32, "bfloat16": torch.bfloat16}

@@ -14,8 +14,8 @@ from steelyard.evaluation.expected_gains import (
     PastGains,
     expected_gains,
 )
-from steelyard.studies.arms import PRESETS
 from steelyard.studies.pilot import MAJORITY, PilotScores
+from steelyard.studies.presets import PRESETS
 from steelyard.studies.reference_names import GOLD_AND_WEAK, GOLD_ONLY, is_reference
 from steelyard.studies.run import Run
 
