@@ -1,5 +1,6 @@
 """Two processes train the model that one would train."""
 
+import functools
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -8,31 +9,20 @@ import numpy as np
 import pytest
 import torch
 
+from film_texts import questions, targets
+from film_texts import settings as film_settings
 from steelyard.models.checkpoints import Checkpoints, TrainingState
 from steelyard.models.finetune import Finetuning, Lora, finetune
 from steelyard.models.memory import TokenBudget
 from steelyard.models.processes import by_all_processes, lead, team
 from steelyard.models.shared_steps import SharedGradients, own_parts, shared_module
 from steelyard.objectives import CROSS_ENTROPY, BaseObjective, ConfidenceLoss, ObjectiveState
-from steelyard.types import Floats, Ints, Question, one_hot
+from steelyard.types import Ints
 from two_processes import in_two_processes
 
-TEXTS = ["good film", "the plot is awful", "a fine film", "bad", "very good", "not fine", "was bad"]
 WEIGHTS = np.array([8.0, 0.1, 0.2, 4, 0.1, 0.3, 9, 0.1, 0.5, 0.2, 7])
 Outcome = tuple[list[float], dict[str, torch.Tensor]]
-
-
-def questions(count: int) -> list[Question]:
-    return [Question(str(i), TEXTS[i % len(TEXTS)]) for i in range(count)]
-
-
-def targets(count: int) -> Floats:
-    return one_hot(np.array([0, 1, 0, 1, 0, 1, 1] * 9)[:count], 2)
-
-
-def settings(model: str, **changes: Any) -> Finetuning:
-    plain = {"model": model, "precision": "fp32", "learning_rate": 1e-2, "epochs": 2}
-    return Finetuning(**{**plain, "batch_size": 5, "warmup": 0.0, **changes})
+settings = functools.partial(film_settings, batch_size=5)
 
 
 def trained(

@@ -12,26 +12,12 @@ import numpy as np
 import pytest
 import torch
 
+from film_texts import questions, settings, targets
 from steelyard.errors import ConfigError, TrainingError
 from steelyard.models.checkpoints import Checkpoints
-from steelyard.models.finetune import Finetuned, Finetuning, Lora, finetune
+from steelyard.models.finetune import Finetuned, Lora, finetune
 from steelyard.models.load import Pretrained, identity, load_classifier
-from steelyard.types import Floats, Question, one_hot
-
-TEXTS = ["good film", "the plot is awful", "a fine film", "bad", "very good", "not fine", "was bad"]
-
-
-def questions(count: int) -> list[Question]:
-    return [Question(str(i), TEXTS[i % len(TEXTS)]) for i in range(count)]
-
-
-def targets(count: int) -> Floats:
-    return one_hot(np.array([0, 1, 0, 1, 0, 1, 1] * 9)[:count], 2)
-
-
-def settings(model: str, **changes: Any) -> Finetuning:
-    plain = {"model": model, "precision": "fp32", "learning_rate": 1e-2, "epochs": 2}
-    return Finetuning(**{**plain, "batch_size": 4, "warmup": 0.0, **changes})
+from steelyard.types import Question, one_hot
 
 
 def parameters(fitted: Finetuned) -> dict[str, torch.Tensor]:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from sklearn.linear_model import LogisticRegression
 
 from steelyard.reliability import Crowdlab
-from steelyard.reliability.cross_fit import cross_fitted
+from steelyard.reliability.cross_fitting import cross_fitted
 from steelyard.reliability.crowdlab import crowdlab_posterior
 from steelyard.types import ABSTAIN, Floats, Ints
 from vote_tables import votes

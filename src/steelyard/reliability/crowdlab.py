@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import Field
 
-from steelyard.reliability.cross_fit import cross_fitted
+from steelyard.reliability.cross_fitting import cross_fitted
 from steelyard.reliability.on_features import Measure, OnFeatures, check_features
 from steelyard.reliability.protocol import Features
 from steelyard.types import ABSTAIN, Floats, Ints, Reliability, Votes

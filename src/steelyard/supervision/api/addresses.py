@@ -48,8 +48,8 @@ class Addresses:
 
     A request goes to the address with the fewest requests under way, and where several have as few,
     to the one that waited longest. One that fails three times in a row, or refuses connections,
-    rests for the longest wait
-    between tries, and then is tried again. While all rest, all are tried.
+    rests for the longest wait between tries, and then is tried again. While all rest, all are
+    tried.
     """
 
     server: ServerSettings
