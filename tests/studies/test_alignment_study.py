@@ -140,6 +140,7 @@ def test_each_student_has_its_own_threshold_for_the_recall(results: Any) -> None
     assert part["recall"] == 0.9
     assert set(part["models"]) == {"ceiling", *results["arms"]}  # no reference: none is untrained
     for model in part["models"].values():
+        assert model.keys() == {"thresholds", "metrics", "vs_usual"}
         assert len(model["thresholds"]) == 3
         assert all(0 <= threshold <= 1 for threshold in model["thresholds"])
         assert {"f1 of unsafe", "accuracy", "recall of unsafe"} <= set(model["metrics"])

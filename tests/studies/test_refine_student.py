@@ -166,6 +166,7 @@ def test_labels_of_the_study_are_better_and_its_costs_are_told(tmp_path: Path) -
     assert found["arms"]["refine_student"]["vs_control"]["control"] == "random_keep"
     # three rounds of five folds, shared with the control; then five students: the ceiling, naive,
     # majority, the arm and its control
+    assert found["costs"]["folds"].keys() == {"trainings", "steps"}
     assert found["costs"]["folds"]["trainings"] == 15
     assert found["costs"]["trainings"] == 5
     assert len(CALLS) == 20
