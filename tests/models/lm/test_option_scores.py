@@ -2,6 +2,7 @@
 
 import functools
 import itertools
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,8 +13,10 @@ from transformers import MistralConfig
 import steelyard.models.lm.option_scores as ask_module
 from drawn_models import CONFIGS, HEADS, SIZES, built, check_naive, drawn, questions
 from steelyard.models.lm import output_layer
+from steelyard.models.lm.load_lm import load_causal
 from steelyard.models.lm.option_scores import Normalise, reads_trees, score_options
 from steelyard.models.lm.prompt_tokens import prompt_tokens
+from steelyard.models.load import PretrainedLm
 from steelyard.prompts import PromptedQuestion, PromptSettings
 from steelyard.types import Question
 
@@ -50,6 +53,53 @@ def test_scores_of_a_pretrained_model(stories: tuple[Any, Any]) -> None:
 def test_which_models_read_trees() -> None:
     found = {name: reads_trees(built(name)[0]) for name in CONFIGS}
     assert found == {"llama": True, "gpt2": True, "mistral": True, "bloom": False}
+
+
+@pytest.mark.parametrize("family", ["llama", "gpt2", "mistral", "bloom"])
+def test_a_model_in_half_precision_reads_trees_as_in_float32(
+    family: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The try had float32 products: half weights raised, and were read text by text, 6 x slower."""
+    model, words = built(family)
+    model.to(torch.bfloat16).save_pretrained(tmp_path)
+    half = load_causal(PretrainedLm(model=str(tmp_path), dtype="bfloat16"))
+    wide = load_causal(PretrainedLm(model=str(tmp_path), dtype="float32"))
+    assert half.get_input_embeddings().weight.dtype == torch.bfloat16
+    assert reads_trees(half) == reads_trees(wide) == (family != "bloom")
+    asked = questions(6)
+    exact = score_options(wide, words, asked, precision="bf16").probs
+    assert score_options(half, words, asked, precision="bf16").probs == pytest.approx(
+        exact, abs=0.02
+    )
+
+
+def test_a_half_precision_model_that_ignores_the_mask_reads_text_by_text(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    model, _ = built("llama", "sdpa")
+    model = model.to(torch.bfloat16)
+    forward = model.forward
+
+    @functools.wraps(forward)
+    def unmasked(**inputs: Any) -> Any:
+        return forward(**{**inputs, "attention_mask": None, "position_ids": None})
+
+    monkeypatch.setattr(model, "forward", unmasked)
+    assert not reads_trees(model)
+
+
+def test_a_fault_of_every_reading_is_no_sign_of_a_model_without_trees(
+    llama: tuple[Any, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model, _ = llama
+
+    @functools.wraps(model.forward)
+    def broken(**inputs: Any) -> Any:
+        raise RuntimeError("out of luck")
+
+    monkeypatch.setattr(model, "forward", broken)
+    with pytest.raises(RuntimeError, match="out of luck"):
+        reads_trees(model)
 
 
 def test_texts_longer_than_a_sliding_window_are_read_alone() -> None:
