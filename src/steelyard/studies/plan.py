@@ -47,7 +47,7 @@ def plan(run: Run) -> list[str]:
     names = [CEILING, *study.reference_names, *arms]
     students = sum(not is_untrained(name) for name in names) * seeds
     lines.append(
-        f"students (`{student.kind}`): {students:,} of {len(arms)} arms, references and the ceiling"
+        f"students (`{student.kind}`): {students:,} trainings ({len(arms)} arms, references, ceiling)"
         + (f", up to {steps:,} steps each" if steps else "")
         + _model(student.pretrained, student, task.strong_train.questions)
     )
