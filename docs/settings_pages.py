@@ -27,7 +27,8 @@ def settings_pages() -> dict[str, str]:
         if name == "study.md":
             data = models_in(Study.model_fields["data"].annotation)
             threshold = models_in(Study.model_fields["threshold"].annotation)
-            parts += [section.of(model) for model in (Study, *data, *threshold, Arm)]
+            mix = models_in(Arm.model_fields["mix"].annotation)
+            parts += [section.of(model) for model in (Study, *data, *threshold, Arm, *mix)]
             parts += [_presets(), _metrics()]
         else:
             parts += [_contents(kinds)] if kinds else []

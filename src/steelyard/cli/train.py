@@ -225,9 +225,12 @@ def _of_study(run: "Run", name: str, training: "TrainingData") -> "LabelSource":
 
     settings = None
     if name in {arm.name for arm in run.study.all_arms}:
-        fields = {"reliability", "selection", "objective", "preference"}
+        arm = run.study.arm(name)
+        fields = {"reliability", "selection", "objective", "preference"} | (
+            {"mix"} if arm.mix else set()
+        )
         settings = {
-            **run.study.arm(name).model_dump(mode="json", include=fields),
+            **arm.model_dump(mode="json", include=fields),
             "supervisors": [s.model_dump(mode="json") for s in run.study.supervisors],
         }
     kept = int((training.weights > 0).sum())

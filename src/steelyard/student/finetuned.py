@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
+import numpy as np
+
 from steelyard.errors import ConfigError
 from steelyard.models.finetune import Finetuned, Finetuning, finetune
 from steelyard.models.load import Pretrained, load_saved, load_tokenizer
@@ -22,11 +24,14 @@ class _Finetuned(Finetuning, BaseStudent):
     def fit(self, data: TrainingData, options: TrainingOptions) -> Finetuned:
         """Train on the examples with a weight; see `models.finetune`.
 
-        An objective of several supervisors takes the labels of each, (N, M, K), for targets.
+        An objective of several supervisors takes the labels of each, (N, M, K), for targets; one
+        that opposes the truth takes it behind the labels, (N, 2, K).
         """
         targets, per_supervisor = data.targets, data.per_supervisor
         if data.objective.per_supervisor and per_supervisor is not None:
             targets = per_supervisor.targets
+        if data.objective.opposes_truth and data.opposed is not None:
+            targets = np.stack([targets, data.opposed], axis=1)
         return finetune(
             self,
             data.questions,

@@ -35,6 +35,7 @@ class TrainingData:
     objective: Objective = CROSS_ENTROPY
     per_supervisor: SupervisorTargets | None = None  # for objectives of several supervisors
     token_targets: TokenTargets | None = None  # for objectives of single tokens
+    opposed: Floats | None = None  # (N, K), truth that an objective opposes; rows of zeros: none
 
 
 @dataclass(frozen=True, eq=False)

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from steelyard.errors import TrainingCollapsed
 from steelyard.models.checkpoints import Checkpoints
 from steelyard.objectives import CROSS_ENTROPY
@@ -11,6 +13,7 @@ from steelyard.store.store import fingerprint
 from steelyard.student import TrainedModel, TrainingData, TrainingOptions, UntrainedStudent
 from steelyard.student.preference_stage import PreferenceStage
 from steelyard.studies.ceiling import ceiling_steps
+from steelyard.studies.conflicts import mixed_rows, opposed_truth
 from steelyard.studies.grading import Answers, grade
 from steelyard.studies.parts import foreign_path, student_recipe
 from steelyard.studies.preferring import prefer, stage_fingerprint
@@ -20,7 +23,7 @@ from steelyard.studies.references import (
     known_rows,
     reference_rows,
     with_choices,
-    with_gold,
+    with_rows,
 )
 from steelyard.studies.run import Run
 from steelyard.studies.selecting import select_labels, selected_labels
@@ -231,7 +234,13 @@ def training_set(run: Run, seed: int, name: str) -> tuple[TrainingData, Selectio
     questions = with_choices(split.questions, texts)
     rows = ReferenceRows(questions, selection.targets, selection.weights)
     if arm.gold_weight:
-        rows = with_gold(run, seed, rows, arm.gold_weight)
+        rows = with_rows(run, rows, run.task(seed).weak_train, arm.gold_weight)
+    if arm.mix is not None:
+        rows = with_rows(run, rows, mixed_rows(run, seed, arm.mix), 1.0)
+    opposed = None
+    if objective.opposes_truth:
+        opposed = np.zeros(rows.targets.shape)
+        opposed[: len(split.truth)] = opposed_truth(run, seed, objective, rows.targets.shape[1])
     data = TrainingData(
         run.study.task,
         task.classes,
@@ -239,6 +248,7 @@ def training_set(run: Run, seed: int, name: str) -> tuple[TrainingData, Selectio
         objective,
         selection.per_supervisor if objective.per_supervisor else None,
         selection.token_targets if objective.token_level else None,
+        opposed,
     )
     return data, selection
 
@@ -278,6 +288,8 @@ def _objective_inputs(data: TrainingData) -> dict[str, str]:
     inputs = {"objective": fingerprint(settings)}
     if objective.per_supervisor:
         inputs["apart"] = fingerprint(data.per_supervisor)
+    if objective.opposes_truth:
+        inputs["opposed"] = fingerprint(data.opposed)
     if objective.token_level:
         targets: Any = data.token_targets
         if targets is not None and not objective.uses_entropy:
