@@ -64,7 +64,8 @@ def explicit_conflict(
 
     Source: Yang et al. 2024, "Super(ficial)-alignment: Strong Models May Deceive Weak Models in
         Weak-to-Strong Generalization", arXiv:2406.11431, from the authors' code, `train.py` of
-        keven980716/weak-to-strong-deception (more than two classes and weights: ours).
+        keven980716/weak-to-strong-deception, `train_reward_model_v2` (more than two classes and
+        weights: ours; there a tie is class 1).
     """
     wide = widened(logits)
     log_probs = torch.log_softmax(wide, dim=-1)

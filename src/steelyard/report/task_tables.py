@@ -159,6 +159,20 @@ def _slice_rows(name: str, part: Results) -> Iterator[tuple[str, ...]]:
         yield (label, plain(model), rows, score, difference(versus) if versus else "")
 
 
+def off_task_grids(results: Results) -> dict[str, Grid]:
+    """For each other task: accuracy before training, and of each student with the difference."""
+    grids = {}
+    for name, part in (results.get("off_task") or {}).items():
+        rows = [("before training", interval(part.get("before")), "")]
+        rows += [
+            (plain(label), interval(model), difference(model["vs_before"]))
+            for label, model in (part.get("models") or {}).items()
+        ]
+        title = f"{plain(name)} ({count(part['rows'])} rows)"
+        grids[title] = Grid(("arm", "accuracy", "less before training"), tuple(rows))
+    return grids
+
+
 def deception_sentence(results: Results) -> str:
     """What the table of deception is about; empty where it was not measured."""
     part = results.get("deception")

@@ -1,6 +1,7 @@
 """A pretrained model fine-tuned on the selection: classifier or chooser."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
@@ -11,7 +12,13 @@ from steelyard.models.finetune import Finetuned, Finetuning, finetune
 from steelyard.models.load import Pretrained, load_saved, load_tokenizer
 from steelyard.models.train import VERSION as TRAINING
 from steelyard.objectives import Objective, refuse_tokens
-from steelyard.student.protocol import BaseStudent, TrainingData, TrainingOptions
+from steelyard.student.protocol import (
+    BaseStudent,
+    TrainedModel,
+    TrainingData,
+    TrainingOptions,
+    UntrainedStudent,
+)
 from steelyard.types.task_kinds import AnswerForm, Kind
 
 
@@ -87,8 +94,13 @@ class Chooser(_Finetuned):
     answers_what: ClassVar[str] = "A chooser answers multiple choice and preferences"
     instead: ClassVar[str] = "`student: {kind: classifier, ...}`"
     has_rewards: ClassVar[bool] = True
+    answers_other_tasks: ClassVar[bool] = True
 
     kind: Literal["chooser"] = "chooser"
+
+    def on_task(self, model: TrainedModel, kind: Kind, classes: tuple[str, ...]) -> TrainedModel:
+        assert isinstance(model, Finetuned | UntrainedStudent)
+        return replace(model, num_classes=len(classes))
 
     def check_objective(self, objective: Objective) -> None:
         super().check_objective(objective)

@@ -15,6 +15,7 @@ from steelyard.student.preference_stage import PreferenceStage
 from steelyard.studies.ceiling import ceiling_steps
 from steelyard.studies.conflicts import mixed_rows, opposed_truth
 from steelyard.studies.grading import Answers, grade
+from steelyard.studies.off_task import PART, off_task_answers, off_task_inputs
 from steelyard.studies.parts import foreign_path, student_recipe
 from steelyard.studies.preferring import prefer, stage_fingerprint
 from steelyard.studies.reference_names import GOLD_AND_WEAK, is_reference, is_untrained
@@ -45,6 +46,7 @@ class TrainedStudent(NamedTuple):
     record: dict[str, Any]  # rows, kept, steps, loss and what the student adds
     uncertainty: Mapping[str, Floats]  # by name, on the test split, (N,) each
     on_weak_train: Predictions | None = None  # where a threshold is chosen on them
+    off_task: Mapping[str, Predictions] = {}  # to other tasks, by the name of the stored part
 
     @property
     def answers(self) -> Answers:
@@ -132,7 +134,7 @@ def _train(run: Run, seed: int, name: str) -> TrainedStudent | str:
             probs = trained.predict(task.weak_train.questions, options.states).probs
             assert probs is not None  # the settings refuse a threshold of open answers
             made[WEAK_TRAIN] = Predictions(made["test"].model, task.weak_train.ids, probs)
-        return made
+        return {**made, **off_task_answers(run, trained)}
 
     def _stored(answers: ModelAnswers, record: dict[str, Any]) -> dict[str, Any]:
         if answers.probs is None:
@@ -144,12 +146,14 @@ def _train(run: Run, seed: int, name: str) -> TrainedStudent | str:
     record = {OLD_KEYS.get(key, key): value for key, value in kept["record"].items()}
     if "collapsed" in record:
         return str(record["collapsed"])
+    others = {key: kept[key] for key in kept if key.startswith(PART)}
     if "test" in kept:
-        uncertainty = {key: kept[key] for key in kept if key not in ("test", "record", WEAK_TRAIN)}
-        return TrainedStudent(kept["test"], record, uncertainty, kept.get(WEAK_TRAIN))
+        expected = {"test", "record", WEAK_TRAIN, *others}
+        uncertainty = {key: kept[key] for key in kept if key not in expected}
+        return TrainedStudent(kept["test"], record, uncertainty, kept.get(WEAK_TRAIN), others)
     probs = grade(run, task.test, tuple(record["answers"]), "accuracy")
     predictions = Predictions(f"{student.kind} {name}", task.test.ids, probs)
-    return TrainedStudent(predictions, record, {})
+    return TrainedStudent(predictions, record, {}, None, others)
 
 
 def planned_steps(run: Run, seed: int, name: str, data: TrainingData) -> int:
@@ -272,7 +276,7 @@ def _inputs(run: Run, seed: int, name: str, data: TrainingData) -> dict[str, str
         inputs["preference"] = stage_fingerprint(run, seed, stage)
     if run.asks_weak_train:
         inputs[WEAK_TRAIN] = run.questions(seed, WEAK_TRAIN)
-    return {**inputs, **_objective_inputs(data)}
+    return {**inputs, **off_task_inputs(run), **_objective_inputs(data)}
 
 
 def _objective_inputs(data: TrainingData) -> dict[str, str]:
