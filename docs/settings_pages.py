@@ -27,7 +27,10 @@ def settings_pages() -> dict[str, str]:
         if name == "study.md":
             data = models_in(Study.model_fields["data"].annotation)
             threshold = models_in(Study.model_fields["threshold"].annotation)
-            parts += [section.of(model) for model in (Study, *data, *threshold, Arm)]
+            off_task = models_in(Study.model_fields["off_task"].annotation)
+            mix = models_in(Arm.model_fields["mix"].annotation)
+            shown = (Study, *data, *threshold, *off_task, Arm, *mix)
+            parts += [section.of(model) for model in shown]
             parts += [_presets(), _metrics()]
         else:
             parts += [_contents(kinds)] if kinds else []

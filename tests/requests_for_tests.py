@@ -47,7 +47,7 @@ def fit(
     """A student trained on questions with targets and weights; options and data by their names."""
     names = classes or tuple(str(k) for k in range(targets.shape[-1]))
     kind = kind or kind_of(questions, names)
-    parts = ("objective", "per_supervisor", "token_targets")
+    parts = ("objective", "per_supervisor", "token_targets", "opposed")
     data = {name: given.pop(name) for name in parts if name in given}
     training = TrainingData(kind, classes, questions, targets, weights, **data)
     return student.fit(training, TrainingOptions(**given))

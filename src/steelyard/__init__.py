@@ -33,10 +33,10 @@ _NAMES = {
     "generation": "BaseScorer",
     "labelling.label": "label",
     "objectives": (
-        "BaseObjective ObjectiveState TokenObjective Bayesian ConfidenceLoss CrossEntropy Dir "
-        "EarlyLearning Edl EdlConf EdlConfer EdlStep Entropy GeneralizedCrossEntropy Joint "
-        "Logconf LogconfConfer LogconfStep NaiveMultiWeak Product ReverseKl Soft SoftConfer "
-        "SoftStep Window"
+        "BaseObjective ObjectiveState TokenObjective Bayesian ConfidenceLoss Conflict "
+        "CrossEntropy Dir EarlyLearning Edl EdlConf EdlConfer EdlStep Entropy "
+        "GeneralizedCrossEntropy Joint Logconf LogconfConfer LogconfStep NaiveMultiWeak "
+        "Product ReverseKl Soft SoftConfer SoftStep Window"
     ),
     "reliability": (
         "BaseEstimator EstimationData VoteEstimator BeamEntropy Confidence ConfidentLearning "
@@ -100,6 +100,7 @@ if TYPE_CHECKING:  # the same names, for type checkers and editors
     from steelyard.objectives import BaseObjective as BaseObjective
     from steelyard.objectives import Bayesian as Bayesian
     from steelyard.objectives import ConfidenceLoss as ConfidenceLoss
+    from steelyard.objectives import Conflict as Conflict
     from steelyard.objectives import CrossEntropy as CrossEntropy
     from steelyard.objectives import Dir as Dir
     from steelyard.objectives import EarlyLearning as EarlyLearning

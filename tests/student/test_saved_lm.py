@@ -1,16 +1,12 @@
 """A saved language model: in the checkpoint's type, its adapter, its card, for all to read."""
 
-import base64
 import json
 import os
 import re
 import subprocess
 import sys
-import threading
-from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 import pytest
@@ -18,6 +14,7 @@ import torch
 from safetensors.torch import load_file
 from transformers import LlamaForCausalLM
 
+from fake_hub import fake_hub
 from real_llms import real_llm
 from steelyard.cli.train import train as train_model
 from steelyard.errors import ConfigError
@@ -266,95 +263,27 @@ def test_train_tells_steps_losses_truncated_items_and_chance(
 # The Hub, as a fake on this machine
 
 
-class FakeHub(BaseHTTPRequestHandler):
-    files: ClassVar[dict[str, bytes]] = {}
-    refuse = False
-
-    def log_message(self, *_: Any) -> None:
-        pass
-
-    def do_GET(self) -> None:
-        self.reply({"id": "me/student", "siblings": [], "sha": "0" * 40})
-
-    def do_POST(self) -> None:
-        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-        if self.headers.get("Transfer-Encoding") == "chunked":
-            body = self.chunks()
-        if self.refuse:
-            self.reply({"error": "You may not."}, 403)
-        elif self.path.endswith("/preupload/main"):
-            names = [file["path"] for file in json.loads(body)["files"]]
-            modes = [{"path": n, "uploadMode": "regular", "shouldIgnore": False} for n in names]
-            self.reply({"files": modes})
-        elif "/commit/" in self.path:
-            for line in map(json.loads, body.splitlines()):
-                if line["key"] == "file":
-                    value = line["value"]
-                    self.files[value["path"]] = base64.b64decode(value["content"])
-            self.reply(
-                {
-                    "commitUrl": f"http://{self.headers['Host']}/me/student/commit/{1:040}",
-                    "commitOid": "1" * 40,
-                }
-            )
-        else:
-            self.reply(
-                {
-                    "url": f"http://{self.headers['Host']}/me/student",
-                    "id": "me/student",
-                    "warnings": [],
-                }
-            )
-
-    def chunks(self) -> bytes:
-        parts = []
-        while size := int(self.rfile.readline(), 16):
-            parts.append(self.rfile.read(size))
-            self.rfile.readline()
-        return b"".join(parts)
-
-    def reply(self, content: Any, status: int = 200) -> None:
-        body = json.dumps(content).encode()
-        self.send_response(status)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-
-@pytest.fixture
-def hub() -> Iterator[str]:
-    server = ThreadingHTTPServer(("127.0.0.1", 0), FakeHub)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_address[1]}"
-    server.shutdown()
-    server.server_close()
-
-
 @pytest.mark.parametrize("refuse", [False, True])
-def test_a_model_is_pushed_to_the_hub(
-    hub: str, refuse: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_model_is_pushed_to_the_hub(refuse: bool, tmp_path: Path) -> None:
     folder = tmp_path / "m"
     (folder / "adapter").mkdir(parents=True)
     content = {"README.md": b"# card\n", "adapter/w.safetensors": b"\x00\x01"}
     for name, data in content.items():
         (folder / name).write_bytes(data)
-    monkeypatch.setattr(FakeHub, "files", {})
-    monkeypatch.setattr(FakeHub, "refuse", refuse)
     code = (
-        "import sys; from pathlib import Path; from steelyard.student.hub import push_to_hub\n"
+        "import sys; from pathlib import Path; from steelyard.io.hub_upload import upload_folder\n"
         "from steelyard.errors import ConfigError\n"
-        "try: print(push_to_hub(Path(sys.argv[1]), 'me/student'))\n"
+        "try: print(upload_folder(Path(sys.argv[1]), 'me/student', 'model', 'It', 'Wait.'))\n"
         "except ConfigError as error: print('refused:', error)"
     )
-    names = {"HF_ENDPOINT": hub, "HF_TOKEN": "hf_test", "HF_HUB_OFFLINE": "0"}
-    environment = {**os.environ, **names, "HF_HOME": str(tmp_path / "hf")}
-    command = [sys.executable, "-c", code, str(folder)]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60)
+    with fake_hub(refuse) as (hub, files):
+        names = {"HF_ENDPOINT": hub, "HF_TOKEN": "hf_test", "HF_HUB_OFFLINE": "0"}
+        environment = {**os.environ, **names, "HF_HOME": str(tmp_path / "hf")}
+        command = [sys.executable, "-c", code, str(folder)]
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60)
     if refuse:
         assert done.stdout.startswith("refused: The Hub did not take 'me/student':"), done
         assert done.stdout.count("\n") == 1
     else:
         assert done.stdout.strip() == f"{hub}/me/student", done.stderr
-        assert content.items() <= FakeHub.files.items()
+        assert content.items() <= files.items()

@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
+from steelyard.io.printable import counted
+
 WIDTH = 26  # characters of a column of figures
 FIRST = 27  # characters of a metric's name
 
@@ -33,8 +35,8 @@ def tables(summary: Mapping[str, Any]) -> list[str]:
     for name, model in summary["models"].items():
         if model["truncated_prompts"]:
             lines.append(
-                f"note: {name}: {model['truncated_prompts']} prompts are longer than the context "
-                "and lost their beginning"
+                f"note: {name}: the context is shorter than "
+                f"{counted(model['truncated_prompts'], 'prompt')}, which lost the beginning"
             )
         lines += [f"caution: {name}: {text}" for text in model.get("cautions", [])]
     return lines

@@ -78,9 +78,9 @@ def train(
     """
     watch = Stopwatch()
     watch.line(f"loading libraries and {data.name}")
+    from steelyard.io.hub_upload import upload_folder
     from steelyard.io.yaml_file import MAX_SEED
     from steelyard.models.lm.save_lm import SavedWeights
-    from steelyard.student.hub import push_to_hub as push
     from steelyard.student.saved import check_free, check_weights, save_model
     from steelyard.student.training_summary import training_summary
 
@@ -110,7 +110,12 @@ def train(
     shutil.rmtree(scratch, ignore_errors=True)
     print(f"model: {out}")
     if push_to_hub:
-        print(f"hub: {push(out, push_to_hub)}")
+        otherwise = (
+            f"The model is whole in {out}; log in with `hf auth login` and upload it with "
+            "`hf upload`."
+        )
+        address = upload_folder(out, push_to_hub, "model", "A student of weak labels", otherwise)
+        print(f"hub: {address}")
 
 
 @dataclass(frozen=True)
@@ -225,9 +230,12 @@ def _of_study(run: "Run", name: str, training: "TrainingData") -> "LabelSource":
 
     settings = None
     if name in {arm.name for arm in run.study.all_arms}:
-        fields = {"reliability", "selection", "objective", "preference"}
+        arm = run.study.arm(name)
+        fields = {"reliability", "selection", "objective", "preference"} | (
+            {"mix"} if arm.mix else set()
+        )
         settings = {
-            **run.study.arm(name).model_dump(mode="json", include=fields),
+            **arm.model_dump(mode="json", include=fields),
             "supervisors": [s.model_dump(mode="json") for s in run.study.supervisors],
         }
     kept = int((training.weights > 0).sum())

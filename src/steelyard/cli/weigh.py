@@ -18,6 +18,7 @@ from steelyard.cli.options import (
 )
 from steelyard.cli.terminal import print_text, terminal_columns
 from steelyard.errors import ConfigError
+from steelyard.extras import require
 from steelyard.io.printable import counted, printable
 
 EXAMPLE = ("steelyard weigh votes.csv --truth gold.csv --out weighed", "docs/weigh.md")
@@ -156,11 +157,21 @@ def weigh(
             "default is the next one of 0.9, 0.95 and 0.99.",
         ),
     ] = None,
+    push_to_hub: Annotated[
+        str,
+        typer.Option(
+            metavar="REPO",
+            help="Also upload labels, texts, votes and the table of voters as a data set of the "
+            "Hugging Face Hub, such as NAME/LABELS; made if it is missing.",
+        ),
+    ] = "",
 ) -> None:
     """Merge several labels per item into one, and rate each label and each voter. No training."""
     from steelyard.io.rows import stem
     from steelyard.weighing import weigh
 
+    if push_to_hub:
+        require("`--push-to-hub`", "huggingface_hub")
     name = "stdin" if str(votes[0]) == "-" else stem(votes[0])
     result = weigh(
         votes[0] if len(votes) == 1 else votes,
@@ -188,6 +199,8 @@ def weigh(
     for line in table(result.summary, terminal_columns(), result.report):
         print_text(line)
     print(f"report: {result.report}")
+    if push_to_hub:
+        print(f"hub: {result.push_to_hub(push_to_hub)}")
 
 
 def _method(text: str) -> str | dict[str, Any]:

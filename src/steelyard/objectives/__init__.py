@@ -12,6 +12,7 @@ from pydantic import Field
 
 from steelyard.errors import ConfigError
 from steelyard.objectives.base import BaseObjective as BaseObjective
+from steelyard.objectives.conflict import Conflict as Conflict
 from steelyard.objectives.elr import EarlyLearning as EarlyLearning
 from steelyard.objectives.evidential_tokens import Edl as Edl
 from steelyard.objectives.evidential_tokens import EdlStep as EdlStep
@@ -47,6 +48,7 @@ ObjectiveSettings: TypeAlias = Annotated[
     | ReverseKl
     | GeneralizedCrossEntropy
     | EarlyLearning
+    | Conflict
     | NaiveMultiWeak
     | Joint
     | Bayesian

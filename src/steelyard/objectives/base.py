@@ -26,6 +26,9 @@ class BaseObjective(BaseModel):
     per_supervisor: ClassVar[bool] = False
     """Whether it takes the label of each supervisor, (B, M, K), which needs
     `selection: per_supervisor`."""
+    opposes_truth: ClassVar[bool] = False
+    """Whether it takes the true answers behind the labels, (B, 2, K), to draw the student away from
+    them; rows of zeros have no such aim."""
     token_level: ClassVar[bool] = False
     """Whether it is a loss of single tokens, which only a language model has."""
     uses_entropy: ClassVar[bool] = False
@@ -39,7 +42,8 @@ class BaseObjective(BaseModel):
         """The state of a new training run.
 
         Args:
-            targets: of the examples with a weight, (N, K); (N, M, K) where `per_supervisor`.
+            targets: of the examples with a weight, (N, K); (N, M, K) where `per_supervisor`, and
+                (N, 2, K) where `opposes_truth`.
             supervisor_weights: (M,), sum to 1, where `per_supervisor`.
         """
         return ObjectiveState()
@@ -50,7 +54,8 @@ class BaseObjective(BaseModel):
         Args:
             logits: (B, K) of a classifier; of a language model those of all answer tokens, (T, V).
             targets: (B, K), rows sum to 1; (B, M, K) where `per_supervisor`, with rows of zeros for
-                supervisors that abstain; `AnswerTargets` for a language model.
+                supervisors that abstain; (B, 2, K) where `opposes_truth`; `AnswerTargets` for a
+                language model.
             weights: (B,), not negative.
             state: of the training run; the loss reads it and leaves it unchanged.
         """

@@ -42,8 +42,8 @@ GLOSSARY = {
     ),
     "Difference from naive": (
         "Paired: the same test questions and seeds. p is adjusted for the number of arms (Holm): "
-        "the chance that any arm without an effect gets one below 0.05 is at most 5 %. Controls "
-        "and oracles make no claim; their p is for each alone."
+        "the chance that any arm without an effect gets one below 0.05 is at most 5 %. Controls, "
+        "oracles and conflicts make no claim; their p is for each alone."
     ),
     "Best arm": (
         "For each seed and each half of the test questions, the arm that is best in the other "
@@ -65,9 +65,14 @@ GLOSSARY = {
         "evidence that its reliability score matters."
     ),
     "Oracle": "An arm that uses the hidden truth: a bound, not a method.",
+    "Drawn away from the truth": (
+        "An arm with a second aim that conflicts with the truth: it shows how far a student "
+        "follows its supervisors where it could know better. Its control has the same labels alone."
+    ),
     "Kept, label accuracy": (
         "The share of training questions that the arm trains on, and the share of their labels "
-        "that are correct. The truth is used for this report only; no arm but an oracle sees it."
+        "that are correct. The truth is used for this report only; no arm but an oracle "
+        "and an explicit conflict sees it."
     ),
     "Agreement": (
         "The share of test questions on which the student gives the same answer as its weak "

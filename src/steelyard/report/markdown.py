@@ -41,6 +41,7 @@ def study_markdown(results: Results) -> str:
             _table(tasks.deception_grid(results)),
         ),
         *_section("Other test sets", *_named(tasks.test_set_grids(results))),
+        *_section("Other tasks", *_named(tasks.off_task_grids(results))),
         *_section(
             "At a chosen threshold",
             escape_markdown(tasks.threshold_sentence(results)),

@@ -34,6 +34,7 @@ COLOURS = {
     "arm": BLUE,
     "control": GREY,
     "oracle": PINK,
+    "conflict": PINK,
     "reference": PINK,
     "ceiling": INK,
 }
@@ -136,7 +137,7 @@ def _marker(centre: Point, role: str) -> str:
     if role == "arm":
         return circle(centre, 4, COLOURS[role])
     corners = ((-4, -4), (4, -4), (4, 4), (-4, 4))
-    if role == "oracle":
+    if role in ("oracle", "conflict"):
         corners = ((0, -5), (5, 0), (0, 5), (-5, 0))
     return polygon(centre, corners, COLOURS[role])
 

@@ -234,11 +234,10 @@ def run_sentence(results: Results) -> str:
     """What was run, in one sentence."""
     data = results.get("data") or {}
     roles = [arm.get("role") for arm in (results.get("arms") or {}).values()]
-    controls, oracles = roles.count("control"), roles.count("oracle")
+    others = {name: roles.count(name) for name in ("control", "oracle", "conflict")}
     parts = [
-        amount(len(roles) - controls - oracles, "arm"),
-        amount(controls, "control") if controls else "",
-        amount(oracles, "oracle") if oracles else "",
+        amount(len(roles) - sum(others.values()), "arm"),
+        *(amount(number, name) for name, number in others.items() if number),
         "floor and ceiling",
         amount(len(results["seeds"]), "seed") if results.get("seeds") else "",
         f"{count(data.get('strong_train'))} training questions with hidden truth",

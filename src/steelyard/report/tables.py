@@ -29,6 +29,7 @@ GROUPS = {
     "arm": "Arms",
     "control": "Controls",
     "oracle": "Oracle",
+    "conflict": "Drawn away from the truth",
     "reference": "References",
     "ceiling": "Ceiling",
 }
@@ -61,7 +62,7 @@ class Row:
 
 
 def summary_rows(results: Results) -> list[Row]:
-    """Floor, arms, controls, oracles, references, ceiling; those of one role as in the file."""
+    """Rows in the order of GROUPS; those of one role as in the file."""
     rows = [
         _reference("weak supervisors", "floor", results.get("weak")),
         _best_supervisor(results),
@@ -122,7 +123,7 @@ def _arm(name: str, arm: Results, group: str | None = None) -> Row:
     seeds: list[Results] = arm.get("seeds") or []
     return Row(
         name=plain(name),
-        role=role if role in ("control", "oracle", "reference") else "arm",
+        role=role if role in ("control", "oracle", "conflict", "reference") else "arm",
         description=plain(arm.get("description") or ""),
         score=arm.get("score"),
         pgr=arm.get("pgr"),

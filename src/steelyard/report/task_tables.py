@@ -159,6 +159,20 @@ def _slice_rows(name: str, part: Results) -> Iterator[tuple[str, ...]]:
         yield (label, plain(model), rows, score, difference(versus) if versus else "")
 
 
+def off_task_grids(results: Results) -> dict[str, Grid]:
+    """For each other task: accuracy before training, and of each student with the difference."""
+    grids = {}
+    for name, part in (results.get("off_task") or {}).items():
+        rows = [("before training", interval(part.get("before")), "")]
+        rows += [
+            (plain(label), interval(model), difference(model["vs_before"]))
+            for label, model in (part.get("models") or {}).items()
+        ]
+        title = f"{plain(name)} ({count(part['rows'])} rows)"
+        grids[title] = Grid(("arm", "accuracy", "less before training"), tuple(rows))
+    return grids
+
+
 def deception_sentence(results: Results) -> str:
     """What the table of deception is about; empty where it was not measured."""
     part = results.get("deception")
@@ -173,14 +187,16 @@ def deception_sentence(results: Results) -> str:
 def deception_grid(results: Results) -> Grid | None:
     """How often each student is wrong where the ceiling knows, by whether the supervisors are."""
     arms: Results = (results.get("deception") or {}).get("arms") or {}
-    header = ("arm", "supervisors wrong", "supervisors right", "excess", "less naive")
-    rows = ((plain(name), *_deceived(part)) for name, part in arms.items())
+    compared = {"vs_naive": "less naive"}
+    if any(part.get("vs_no_conflict") for part in arms.values()):
+        compared["vs_no_conflict"] = "less no conflict"
+    header = ("arm", "supervisors wrong", "supervisors right", "excess", *compared.values())
+    rows = ((plain(name), *_deceived(part, list(compared))) for name, part in arms.items())
     return make_grid(header, rows)
 
 
-def _deceived(part: dict[str, Any]) -> tuple[str, ...]:
+def _deceived(part: dict[str, Any], compared: list[str]) -> tuple[str, ...]:
     if part.get("reason"):
-        return (plain(part["reason"]), MISSING, MISSING, MISSING)
-    versus = part.get("vs_naive")
+        return (plain(part["reason"]), *[MISSING] * (2 + len(compared)))
     spans = (interval(part.get(key)) for key in ("conflict", "no_conflict", "excess"))
-    return (*spans, difference(versus) if versus else "")
+    return (*spans, *(difference(part[key]) if part.get(key) else "" for key in compared))

@@ -1,15 +1,24 @@
 """A pretrained model fine-tuned on the selection: classifier or chooser."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar, Literal
+
+import numpy as np
 
 from steelyard.errors import ConfigError
 from steelyard.models.finetune import Finetuned, Finetuning, finetune
 from steelyard.models.load import Pretrained, load_saved, load_tokenizer
 from steelyard.models.train import VERSION as TRAINING
 from steelyard.objectives import Objective, refuse_tokens
-from steelyard.student.protocol import BaseStudent, TrainingData, TrainingOptions
+from steelyard.student.protocol import (
+    BaseStudent,
+    TrainedModel,
+    TrainingData,
+    TrainingOptions,
+    UntrainedStudent,
+)
 from steelyard.types.task_kinds import AnswerForm, Kind
 
 
@@ -22,11 +31,14 @@ class _Finetuned(Finetuning, BaseStudent):
     def fit(self, data: TrainingData, options: TrainingOptions) -> Finetuned:
         """Train on the examples with a weight; see `models.finetune`.
 
-        An objective of several supervisors takes the labels of each, (N, M, K), for targets.
+        An objective of several supervisors takes the labels of each, (N, M, K), for targets; one
+        that opposes the truth takes it behind the labels, (N, 2, K).
         """
         targets, per_supervisor = data.targets, data.per_supervisor
         if data.objective.per_supervisor and per_supervisor is not None:
             targets = per_supervisor.targets
+        if data.objective.opposes_truth and data.opposed is not None:
+            targets = np.stack([targets, data.opposed], axis=1)
         return finetune(
             self,
             data.questions,
@@ -82,8 +94,13 @@ class Chooser(_Finetuned):
     answers_what: ClassVar[str] = "A chooser answers multiple choice and preferences"
     instead: ClassVar[str] = "`student: {kind: classifier, ...}`"
     has_rewards: ClassVar[bool] = True
+    answers_other_tasks: ClassVar[bool] = True
 
     kind: Literal["chooser"] = "chooser"
+
+    def on_task(self, model: TrainedModel, kind: Kind, classes: tuple[str, ...]) -> TrainedModel:
+        assert isinstance(model, Finetuned | UntrainedStudent)
+        return replace(model, num_classes=len(classes))
 
     def check_objective(self, objective: Objective) -> None:
         super().check_objective(objective)

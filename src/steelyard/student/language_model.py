@@ -24,7 +24,7 @@ from steelyard.prompts import (
     PromptSettings,
     PromptTemplate,
 )
-from steelyard.student.protocol import BaseStudent, TrainingData, TrainingOptions
+from steelyard.student.protocol import BaseStudent, TrainedModel, TrainingData, TrainingOptions
 from steelyard.student.trained_language_model import TrainedLanguageModel
 from steelyard.types import Question
 from steelyard.types.task_kinds import KINDS, AnswerForm, Kind
@@ -54,6 +54,7 @@ class LanguageModelStudent(PretrainedLm, Tuning, BaseStudent):
     knows_classes: ClassVar[bool] = True
     writes_lists: ClassVar[bool] = True
     answers_untrained: ClassVar[bool] = True
+    answers_other_tasks: ClassVar[bool] = True
 
     kind: Literal["language_model"] = "language_model"
     model: str = Field()
@@ -173,6 +174,10 @@ class LanguageModelStudent(PretrainedLm, Tuning, BaseStudent):
         model = load_causal(self.pretrained, precision=self.precision)
         completer = Completer(model, load_tokenizer(self.pretrained), truncated=0, dropped=0)
         return self._trained(completer, kind, classes)
+
+    def on_task(self, model: TrainedModel, kind: Kind, classes: tuple[str, ...]) -> TrainedModel:
+        assert isinstance(model, TrainedLanguageModel)
+        return replace(model, kind=kind, classes=classes)
 
     def fit_writer(self, data: TrainingData, options: TrainingOptions) -> TrainedLanguageModel:
         """`fit`: the trained model writes lists of answers."""

@@ -35,6 +35,7 @@ class TrainingData:
     objective: Objective = CROSS_ENTROPY
     per_supervisor: SupervisorTargets | None = None  # for objectives of several supervisors
     token_targets: TokenTargets | None = None  # for objectives of single tokens
+    opposed: Floats | None = None  # (N, K), truth that an objective opposes; rows of zeros: none
 
 
 @dataclass(frozen=True, eq=False)
@@ -151,6 +152,8 @@ class BaseStudent(BaseModel):
     """Whether, trained, it writes lists of answers and can learn preferences between them."""
     answers_untrained: ClassVar[bool] = False
     """Whether it can answer before any training, by `untrained`."""
+    answers_other_tasks: ClassVar[bool] = False
+    """Whether, trained on a task, it can answer others, by `on_task`."""
     fits_together: ClassVar[bool] = False
     """Whether all students of a study are trained in one call of `fit_all`."""
 
@@ -211,6 +214,10 @@ class BaseStudent(BaseModel):
 
     def untrained(self, kind: Kind, classes: tuple[str, ...]) -> TrainedModel:
         """The student before any training, where it `answers_untrained`."""
+        raise NotImplementedError
+
+    def on_task(self, model: TrainedModel, kind: Kind, classes: tuple[str, ...]) -> TrainedModel:
+        """A trained student that answers another task, where it `answers_other_tasks`."""
         raise NotImplementedError
 
     def fit_writer(self, data: TrainingData, options: TrainingOptions) -> AnswerWriter:

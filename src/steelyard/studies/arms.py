@@ -23,10 +23,11 @@ from steelyard.selection import (
 )
 from steelyard.student import CROSS_ENTROPY
 from steelyard.student.preference_stage import PreferenceStage
+from steelyard.studies.conflicts import Mix
 from steelyard.studies.parts import AnyEstimator, AnyObjective, AnySelector, foreign_path
 from steelyard.types import PAIR, Ints, Reliability, Selection, Votes
 
-Role = Literal["arm", "control", "oracle"]
+Role = Literal["arm", "control", "oracle", "conflict"]
 
 
 class Arm(BaseModel):
@@ -57,6 +58,10 @@ class Arm(BaseModel):
     """For classification with `data.slice`: 1 gives each label in each slice of strong_train the
     same total weight, so that no slice teaches which label to expect of it
     (`selection.balanced_by_slice`). Not together with `balance`."""
+    mix: Mix | None = None
+    """Rows of another task to train on besides, such as `{train: helpful.jsonl, rows: 4000}`, each
+    with the mean weight of the arm's kept rows: an implicit conflict, which measures deception and
+    is no remedy. Such an arm makes no claim, and has a control without the rows."""
     preference: PreferenceStage | None = None
     """A second stage for a language model that learns open answers: preferences between answers of
     its own. The ceiling has none."""
@@ -64,10 +69,12 @@ class Arm(BaseModel):
     """One sentence on what the arm does; the report shows it."""
     role: Role = "arm"
     """The wrong labels of an `oracle` are removed: it sees the truth, and bounds what a filter can
-    do."""
-    control: Literal["none", "random_keep", "shuffled_weights", "shuffled_votes"] = "none"
+    do. Arms with `mix` or an objective that opposes the truth become a `conflict`."""
+    control: Literal["none", "random_keep", "shuffled_weights", "shuffled_votes", "no_conflict"] = (
+        "none"
+    )
     """How the information is taken out: random examples, shuffled weights, or, of closed questions,
-    the votes of other questions with as many options."""
+    the votes of other questions with as many options; or the conflict is taken out."""
     control_of: str = ""
     """Name of the arm that a control belongs to."""
 
@@ -84,10 +91,16 @@ class Arm(BaseModel):
             raise ValueError(
                 f"`{name}` needs one label per example, and `per_supervisor` gives several"
             )
-        if self.gold_weight and (separate or self.objective.token_level or self.preference):
+        for name in ("gold_weight", "mix"):
+            if getattr(self, name) and (separate or self.objective.token_level or self.preference):
+                raise ValueError(
+                    f"`{name}` adds rows with one label each, and this arm's selection, objective "
+                    "or preference stage takes others; remove the setting"
+                )
+        if self.objective.opposes_truth and separate:
             raise ValueError(
-                "`gold_weight` adds rows with one label each, and this arm's selection, objective "
-                "or preference stage takes others; remove the setting"
+                f"`objective: {self.objective.kind}` needs one label per example, and "
+                "`per_supervisor` gives several"
             )
         if self.balance and self.slice_balance:
             raise ValueError("`balance` and `slice_balance` exclude each other; give one")
@@ -101,6 +114,11 @@ class Arm(BaseModel):
             return value
         short = {k: {"kind": v} for k, v in value.items() if k in PARTS and isinstance(v, str)}
         return {**value, **short}
+
+    @property
+    def has_conflict(self) -> bool:
+        """Whether it is drawn to something else than its labels."""
+        return self.objective.opposes_truth or self.mix is not None
 
     @property
     def uses_gold(self) -> bool:

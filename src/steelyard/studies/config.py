@@ -18,6 +18,7 @@ from steelyard.io.yaml_file import MAX_BYTES, MAX_SEED, read_yaml
 from steelyard.student import CROSS_ENTROPY
 from steelyard.studies.arms import Arm, Entry
 from steelyard.studies.metric_checks import check_metric
+from steelyard.studies.off_task import OffTask
 from steelyard.studies.parts import AnyMetric, AnyStudent, AnySupervisor
 from steelyard.studies.presets import complete
 from steelyard.studies.reference_names import (
@@ -72,6 +73,10 @@ class Study(BaseModel):
     threshold: Threshold | None = None
     """For two classes: metrics are also reported at a threshold that every student has for itself,
     chosen on weak_train for a recall or a cost, such as `{of: unsafe, recall: 0.95}`."""
+    off_task: dict[Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$")], OffTask] = {}
+    """Test rows of other tasks by a name, as `{arc: {test: arc.jsonl, task: multiple_choice}}`: all
+    students are asked them after training, and accuracy is compared with that before it. For a
+    `language_model` and, on tasks with options, a `chooser`; another set trains all anew."""
     references: tuple[Reference, ...] = (GOLD_ONLY, GOLD_AND_WEAK, ZERO_SHOT)
     """Students to compare every arm with: trained on the truth of weak_train alone (`gold_only`),
     on it together with the majority's answers (`gold_and_weak`), and, of a language model, not
@@ -137,6 +142,7 @@ class Study(BaseModel):
                 )
         for arm in self.all_arms:
             self._check_arm(arm)
+        self._check_off_task()
         if self.threshold is not None and not KINDS[self.task].has_classes:
             raise ValueError(
                 f"`threshold` is between two classes, and {self.task} has none in common"
@@ -154,6 +160,22 @@ class Study(BaseModel):
         for name in names:
             if names.count(name) > 1:
                 raise ValueError(f"`metrics` names `{name}` twice, or it is the main `metric`")
+
+    def _check_off_task(self) -> None:
+        for name, asked in self.off_task.items():
+            kind = asked.task or self.task
+            if not self.student.answers_other_tasks:
+                raise ValueError(
+                    f"`off_task`: answers to another task are not defined for a "
+                    f"{self.student.kind} student; use a `language_model` student or, for multiple "
+                    "choice, a `chooser`"
+                )
+            if KINDS[kind].is_open:
+                raise ValueError(
+                    f"`off_task.{name}` asks for open answers, which have no score here; give a "
+                    "task with classes or options"
+                )
+            self.student.check_task(kind)
 
     def _check_arm(self, arm: Arm) -> None:
         kind = KINDS[self.task]

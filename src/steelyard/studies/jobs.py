@@ -6,7 +6,9 @@ from steelyard.data import take
 from steelyard.errors import InputError
 from steelyard.models.load import check_model
 from steelyard.studies.ceiling import CHOICE, ceiling_length, has_choice
+from steelyard.studies.conflicts import mixed_rows
 from steelyard.studies.grading import bind_metric
+from steelyard.studies.off_task import off_task_rows
 from steelyard.studies.run import Run
 from steelyard.studies.selecting import selected_labels
 from steelyard.studies.single_supervisors import held_out_accuracy
@@ -33,6 +35,10 @@ def check_study(run: Run) -> None:
             f"{run.source.name!r} has {size} test row; intervals need at least 2. Give more "
             "test rows, or raise `data.max_test`."
         )
+    for arm in run.study.all_arms:
+        if arm.mix is not None:
+            mixed_rows(run, run.study.seed_list[0], arm.mix)
+    off_task_rows(run)
     _check_metrics(run)
     if run.study.threshold is not None:
         run.study.threshold.check_classes(run.source.classes)

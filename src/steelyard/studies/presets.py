@@ -3,7 +3,7 @@
 import difflib
 
 from steelyard.errors import ConfigError
-from steelyard.objectives import Bayesian, ConfidenceLoss, Joint, NaiveMultiWeak
+from steelyard.objectives import CROSS_ENTROPY, Bayesian, ConfidenceLoss, Joint, NaiveMultiWeak
 from steelyard.reliability import (
     Confidence,
     Hierarchical,
@@ -175,13 +175,16 @@ PRESETS: dict[str, Arm] = {
 ALWAYS = ("naive", "majority")
 SHUFFLED = "shuffled_votes."
 """Beginning of the names of the controls that get the votes of other questions."""
+NO_CONFLICT = "no_conflict."
+"""Beginning of the names of the controls of arms with a conflict."""
 
 
 def complete(arms: tuple[Entry, ...]) -> tuple[Arm, ...]:
     """The arms of a study: presets by name, own arms, and those that are always added.
 
     `naive` and `majority` are added in front, and behind the arms a control for each that filters
-    (`random_keep`) or weighs (`shuffled_weights`). Names such as `shuffled_votes.refine` are
+    (`random_keep`) or weighs (`shuffled_weights`), or for each with a conflict the same arm without
+    (`no_conflict.NAME`). Names such as `shuffled_votes.refine` are
     controls of the arm `refine`, which is also among the arms.
 
     Raises:
@@ -204,7 +207,7 @@ def complete(arms: tuple[Entry, ...]) -> tuple[Arm, ...]:
 
 def _arm(entry: Entry) -> Arm:
     if isinstance(entry, Arm):
-        return entry
+        return entry.model_copy(update={"role": "conflict"}) if entry.has_conflict else entry
     if entry in PRESETS:
         return PRESETS[entry]
     near = difflib.get_close_matches(entry, PRESETS, n=1)
@@ -221,7 +224,11 @@ def _controls(arms: list[Arm]) -> list[Arm]:
         ("random_keep", "As many examples of each class as `{}` keeps, drawn at random."),
         ("shuffled_weights", "The weights of `{}`, shuffled."),
     ):
-        of = [arm for arm in arms if arm.selection.control == control and arm.control == "none"]
+        of = [
+            arm
+            for arm in arms
+            if arm.selection.control == control and arm.control == "none" and arm.role != "conflict"
+        ]
         for arm in of:
             description = text.format(arm.name)
             update = {
@@ -232,7 +239,23 @@ def _controls(arms: list[Arm]) -> list[Arm]:
                 "description": description,
             }
             added.append(arm.model_copy(update=update))
-    return added
+    return [*added, *(_without_conflict(arm) for arm in arms if arm.role == "conflict")]
+
+
+def _without_conflict(arm: Arm) -> Arm:
+    """The control of an arm with a conflict: the same labels and nothing else."""
+    objective = CROSS_ENTROPY if arm.objective.opposes_truth else arm.objective
+    return arm.model_copy(
+        update={
+            "name": f"{NO_CONFLICT}{arm.name}",
+            "role": "control",
+            "control": "no_conflict",
+            "control_of": arm.name,
+            "objective": objective,
+            "mix": None,
+            "description": f"As `{arm.name}`, without the conflict.",
+        }
+    )
 
 
 def _shuffled(name: str, arms: list[Arm]) -> Arm:

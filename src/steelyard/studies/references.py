@@ -110,17 +110,16 @@ def join_rows(first: ReferenceRows, second: ReferenceRows) -> ReferenceRows:
     )
 
 
-def with_gold(run: Run, seed: int, rows: ReferenceRows, weight: float) -> ReferenceRows:
-    """Labelled rows, and behind them those of weak_train with their true answers.
+def with_rows(run: Run, rows: ReferenceRows, further: Split, weight: float) -> ReferenceRows:
+    """Labelled rows, and behind them further ones with their true answers.
 
     Args:
         run: the study.
-        seed: of the splits.
         rows: an arm's.
-        weight: of each row of weak_train, in units of the mean weight of the kept rows.
+        further: such as weak_train.
+        weight: of each further row, in units of the mean weight of the kept rows.
     """
-    task = run.task(seed)
-    gold = known_rows(run, task.weak_train, max(task.num_classes, 1))
+    gold = known_rows(run, further, max(len(run.source.classes), 1))
     unit = rows.weights[rows.weights > 0].mean()
     return join_rows(rows, gold._replace(weights=weight * unit * gold.weights))
 

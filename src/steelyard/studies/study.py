@@ -167,6 +167,11 @@ def lock_text(settings: Study, base: Path, folder: Path) -> str:
             data["test"] = {name: moved(path, base) for name, path in data["test"].items()}
         elif data["test"]:
             data["test"] = moved(data["test"], base)
+    for arm in record["arms"]:
+        if isinstance(arm, dict) and arm["mix"]:
+            arm["mix"]["train"] = moved(arm["mix"]["train"], base)
+    for asked in record["off_task"].values():
+        asked["test"] = moved(asked["test"], base)
     supervisors = [s.with_paths(lambda path: moved(path, Path())) for s in settings.supervisors]
     record["supervisors"] = [supervisor.model_dump(mode="json") for supervisor in supervisors]
     return yaml.safe_dump(record, sort_keys=False, allow_unicode=True)

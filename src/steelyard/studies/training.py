@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from steelyard.errors import TrainingCollapsed
 from steelyard.models.checkpoints import Checkpoints
 from steelyard.objectives import CROSS_ENTROPY
@@ -11,7 +13,9 @@ from steelyard.store.store import fingerprint
 from steelyard.student import TrainedModel, TrainingData, TrainingOptions, UntrainedStudent
 from steelyard.student.preference_stage import PreferenceStage
 from steelyard.studies.ceiling import ceiling_steps
+from steelyard.studies.conflicts import mixed_rows, opposed_truth
 from steelyard.studies.grading import Answers, grade
+from steelyard.studies.off_task import PART, off_task_answers, off_task_inputs
 from steelyard.studies.parts import foreign_path, student_recipe
 from steelyard.studies.preferring import prefer, stage_fingerprint
 from steelyard.studies.reference_names import GOLD_AND_WEAK, is_reference, is_untrained
@@ -20,7 +24,7 @@ from steelyard.studies.references import (
     known_rows,
     reference_rows,
     with_choices,
-    with_gold,
+    with_rows,
 )
 from steelyard.studies.run import Run
 from steelyard.studies.selecting import select_labels, selected_labels
@@ -42,6 +46,7 @@ class TrainedStudent(NamedTuple):
     record: dict[str, Any]  # rows, kept, steps, loss and what the student adds
     uncertainty: Mapping[str, Floats]  # by name, on the test split, (N,) each
     on_weak_train: Predictions | None = None  # where a threshold is chosen on them
+    off_task: Mapping[str, Predictions] = {}  # to other tasks, by the name of the stored part
 
     @property
     def answers(self) -> Answers:
@@ -129,7 +134,7 @@ def _train(run: Run, seed: int, name: str) -> TrainedStudent | str:
             probs = trained.predict(task.weak_train.questions, options.states).probs
             assert probs is not None  # the settings refuse a threshold of open answers
             made[WEAK_TRAIN] = Predictions(made["test"].model, task.weak_train.ids, probs)
-        return made
+        return {**made, **off_task_answers(run, trained)}
 
     def _stored(answers: ModelAnswers, record: dict[str, Any]) -> dict[str, Any]:
         if answers.probs is None:
@@ -141,12 +146,14 @@ def _train(run: Run, seed: int, name: str) -> TrainedStudent | str:
     record = {OLD_KEYS.get(key, key): value for key, value in kept["record"].items()}
     if "collapsed" in record:
         return str(record["collapsed"])
+    others = {key: kept[key] for key in kept if key.startswith(PART)}
     if "test" in kept:
-        uncertainty = {key: kept[key] for key in kept if key not in ("test", "record", WEAK_TRAIN)}
-        return TrainedStudent(kept["test"], record, uncertainty, kept.get(WEAK_TRAIN))
+        expected = {"test", "record", WEAK_TRAIN, *others}
+        uncertainty = {key: kept[key] for key in kept if key not in expected}
+        return TrainedStudent(kept["test"], record, uncertainty, kept.get(WEAK_TRAIN), others)
     probs = grade(run, task.test, tuple(record["answers"]), "accuracy")
     predictions = Predictions(f"{student.kind} {name}", task.test.ids, probs)
-    return TrainedStudent(predictions, record, {})
+    return TrainedStudent(predictions, record, {}, None, others)
 
 
 def planned_steps(run: Run, seed: int, name: str, data: TrainingData) -> int:
@@ -231,7 +238,13 @@ def training_set(run: Run, seed: int, name: str) -> tuple[TrainingData, Selectio
     questions = with_choices(split.questions, texts)
     rows = ReferenceRows(questions, selection.targets, selection.weights)
     if arm.gold_weight:
-        rows = with_gold(run, seed, rows, arm.gold_weight)
+        rows = with_rows(run, rows, run.task(seed).weak_train, arm.gold_weight)
+    if arm.mix is not None:
+        rows = with_rows(run, rows, mixed_rows(run, seed, arm.mix), 1.0)
+    opposed = None
+    if objective.opposes_truth:
+        opposed = np.zeros(rows.targets.shape)
+        opposed[: len(split.truth)] = opposed_truth(run, seed, objective, rows.targets.shape[1])
     data = TrainingData(
         run.study.task,
         task.classes,
@@ -239,6 +252,7 @@ def training_set(run: Run, seed: int, name: str) -> tuple[TrainingData, Selectio
         objective,
         selection.per_supervisor if objective.per_supervisor else None,
         selection.token_targets if objective.token_level else None,
+        opposed,
     )
     return data, selection
 
@@ -262,7 +276,7 @@ def _inputs(run: Run, seed: int, name: str, data: TrainingData) -> dict[str, str
         inputs["preference"] = stage_fingerprint(run, seed, stage)
     if run.asks_weak_train:
         inputs[WEAK_TRAIN] = run.questions(seed, WEAK_TRAIN)
-    return {**inputs, **_objective_inputs(data)}
+    return {**inputs, **off_task_inputs(run), **_objective_inputs(data)}
 
 
 def _objective_inputs(data: TrainingData) -> dict[str, str]:
@@ -278,6 +292,8 @@ def _objective_inputs(data: TrainingData) -> dict[str, str]:
     inputs = {"objective": fingerprint(settings)}
     if objective.per_supervisor:
         inputs["apart"] = fingerprint(data.per_supervisor)
+    if objective.opposes_truth:
+        inputs["opposed"] = fingerprint(data.opposed)
     if objective.token_level:
         targets: Any = data.token_targets
         if targets is not None and not objective.uses_entropy:

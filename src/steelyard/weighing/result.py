@@ -4,6 +4,7 @@ import html
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -42,6 +43,7 @@ class Weighed:
         labels: answer numbers (N,) by method; ABSTAIN where nobody answered.
         summary: what summary.json holds: scores of methods, and what is known of voters.
         report: the page, if files were written.
+        texts: of the items, (N,); or empty.
     """
 
     votes: Votes
@@ -49,6 +51,7 @@ class Weighed:
     labels: dict[str, Ints]
     summary: dict[str, Any]
     report: Path | None
+    texts: tuple[str, ...] = ()
 
     @property
     def method(self) -> str:
@@ -106,6 +109,28 @@ class Weighed:
             for k, label in enumerate(votes.class_names):
                 columns[f"p_{label}"] = reliability.posterior[:, k]
         return pandas.DataFrame(columns)
+
+    def push_to_hub(self, repo: str) -> str:
+        """Upload labels, votes and voters as a data set with a card; see `weighing.data_set`.
+
+        Args:
+            repo: of the Hugging Face Hub, such as NAME/LABELS; made if it is missing, and then
+                public unless the account says otherwise. It gets texts and the voters' names.
+
+        Returns:
+            The data set's address.
+
+        Raises:
+            MissingExtra: huggingface_hub is not installed.
+            ConfigError: the Hub refuses, or cannot be reached.
+        """
+        from steelyard.io.hub_upload import upload_folder
+        from steelyard.weighing.data_set import write_data_set
+
+        otherwise = "Log in with `hf auth login`, and run the same again."
+        with TemporaryDirectory() as folder:
+            write_data_set(self, Path(folder), repo)
+            return upload_folder(Path(folder), repo, "dataset", "Labels of voters", otherwise)
 
     def voters_to_pandas(self) -> "pandas.DataFrame":
         """One row per voter, the least accurate of the known ones first.

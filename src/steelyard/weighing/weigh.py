@@ -154,6 +154,7 @@ def weigh(
         labels={name: method.label for name, method in scores.items()},
         summary=summary,
         report=report,
+        texts=tuple(inputs.texts),
     )
 
 

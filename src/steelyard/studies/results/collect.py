@@ -16,6 +16,7 @@ from steelyard.studies.results.deception import deception
 from steelyard.studies.results.imitated import imitated
 from steelyard.studies.results.json_numbers import numbers
 from steelyard.studies.results.label_quality import estimators, quality_of, vote_quality
+from steelyard.studies.results.off_task import off_task_scores
 from steelyard.studies.results.other_metrics import other_metrics
 from steelyard.studies.results.scores import StudyScores
 from steelyard.studies.results.seed_warnings import of_seeds
@@ -57,6 +58,7 @@ def collect(run: Run) -> dict[str, Any]:
         "slices": slice_scores(scores),
         "threshold": at_chosen_threshold(scores),
         "deception": deception(scores),
+        "off_task": off_task_scores(scores),
         "votes": vote_quality(run),
         "reliability": reliability,
         "curves": {name: _curve(trained) for name, trained in scores.first_seed().items()},

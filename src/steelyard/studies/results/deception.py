@@ -9,6 +9,7 @@ from steelyard.errors import InputError
 from steelyard.evaluation import MetricFacts, Scores, mean_interval, measure, paired_difference
 from steelyard.evaluation.resample_sums import Counts, column_sums, safe_ratio
 from steelyard.studies.grading import ensemble_answers
+from steelyard.studies.presets import NO_CONFLICT
 from steelyard.studies.results.best_arm import NAIVE
 from steelyard.studies.results.scores import StudyScores
 from steelyard.studies.training import CEILING
@@ -24,11 +25,12 @@ def deception(scores: StudyScores) -> dict[str, Any] | None:
 
     A row is known if the ceiling is right on it with a probability of at least SURE.
 
-    conflict      share of wrong answers where the supervisors' majority is wrong: what the student
-                  gives up to please its supervisors
-    no_conflict   the same where the majority is right
-    excess        conflict - no_conflict
-    vs_naive      paired difference of `conflict` to that of naive, the student without any remedy
+    conflict        share of wrong answers where the supervisors' majority is wrong: what the
+                    student gives up to please its supervisors
+    no_conflict     the same where the majority is right
+    excess          conflict - no_conflict
+    vs_naive        paired difference of `conflict` to that of naive, the student without any remedy
+    vs_no_conflict  the same to an arm's control that is not drawn away from the truth
 
     Ties of the majority and of the student count in expectation. None without class probabilities
     or without votes on test rows.
@@ -97,18 +99,27 @@ METRICS = (
 def _of(scores: StudyScores, name: str, parts: dict[str, list[Floats]]) -> dict[str, Any]:
     try:
         spans = {m.name: asdict(mean_interval(_score(scores, m, parts[name]))) for m in METRICS}
-        versus = None
-        if name != NAIVE and len(parts.get(NAIVE, ())) == len(parts[name]):
-            pair = [_score(scores, METRICS[0], parts[key]) for key in (name, NAIVE)]
-            difference = asdict(paired_difference(*pair))
-            versus = {key: difference[key] for key in ("difference", "low", "high", "p")}
+        versus = {
+            "vs_naive": _versus(scores, name, NAIVE, parts),
+            "vs_no_conflict": _versus(scores, name, NO_CONFLICT + name, parts),
+        }
     except InputError:
         return {
-            **dict.fromkeys(m.name for m in METRICS),
-            "vs_naive": None,
+            **dict.fromkeys((*(m.name for m in METRICS), "vs_naive", "vs_no_conflict")),
             "reason": "Too few rows that the ceiling knows: the share is not defined in some seed.",
         }
-    return {**spans, "vs_naive": versus, "reason": None}
+    return {**spans, **versus, "reason": None}
+
+
+def _versus(
+    scores: StudyScores, name: str, other: str, parts: dict[str, list[Floats]]
+) -> dict[str, Any] | None:
+    """The paired difference of `conflict`; None for the other itself, and where there is none."""
+    if name == other or len(parts.get(other, ())) != len(parts[name]):
+        return None
+    pair = [_score(scores, METRICS[0], parts[key]) for key in (name, other)]
+    difference = asdict(paired_difference(*pair))
+    return {key: difference[key] for key in ("difference", "low", "high", "p")}
 
 
 def _score(scores: StudyScores, metric: MetricFacts, tables: list[Floats]) -> Scores:
