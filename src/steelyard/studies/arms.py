@@ -23,10 +23,22 @@ from steelyard.selection import (
 )
 from steelyard.student import CROSS_ENTROPY
 from steelyard.student.preference_stage import PreferenceStage
-from steelyard.studies.parts import AnyEstimator, AnyObjective, AnySelector, foreign_path
+from steelyard.studies.parts import (
+    AnyEstimator,
+    AnyObjective,
+    AnySelector,
+    AnyStudent,
+    foreign_path,
+)
 from steelyard.types import PAIR, Ints, Reliability, Selection, Votes
 
 Role = Literal["arm", "control", "oracle"]
+
+MiddleStudent: TypeAlias = Annotated[
+    Annotated[Literal["student"], Tag("itself")] | Annotated[AnyStudent, Tag("another")],
+    Discriminator(lambda value: "itself" if isinstance(value, str) else "another"),
+]
+"""A middle student in a study file: `student` for the study's, or the settings of another."""
 
 
 class Arm(BaseModel):
@@ -57,6 +69,15 @@ class Arm(BaseModel):
     """For classification with `data.slice`: 1 gives each label in each slice of strong_train the
     same total weight, so that no slice teaches which label to expect of it
     (`selection.balanced_by_slice`). Not together with `balance`."""
+    through: tuple[MiddleStudent, ...] = Field((), max_length=5)
+    """Students between the weak labels and the study's: the first is trained on the arm's weak
+    labels, each next one on the answers of the former to all questions of strong_train, the study's
+    student last. `student` stands for the study's with fresh weights: `[student, student]` are two
+    strong-to-strong iterations. They minimise the cross-entropy; the arm's objective is the last
+    student's. Not for open answers."""
+    through_labels: Literal["soft", "hard"] = "soft"
+    """Whether answers of middle students are passed on as probabilities, or as the most probable
+    answer."""
     preference: PreferenceStage | None = None
     """A second stage for a language model that learns open answers: preferences between answers of
     its own. The ceiling has none."""
@@ -65,9 +86,9 @@ class Arm(BaseModel):
     role: Role = "arm"
     """The wrong labels of an `oracle` are removed: it sees the truth, and bounds what a filter can
     do."""
-    control: Literal["none", "random_keep", "shuffled_weights", "shuffled_votes"] = "none"
-    """How the information is taken out: random examples, shuffled weights, or, of closed questions,
-    the votes of other questions with as many options."""
+    control: Literal["none", "random_keep", "shuffled_weights", "direct", "shuffled_votes"] = "none"
+    """How the information is taken out: random examples, shuffled weights, no students in between,
+    or, of closed questions, the votes of other questions with as many options."""
     control_of: str = ""
     """Name of the arm that a control belongs to."""
 
@@ -88,6 +109,13 @@ class Arm(BaseModel):
             raise ValueError(
                 "`gold_weight` adds rows with one label each, and this arm's selection, objective "
                 "or preference stage takes others; remove the setting"
+            )
+        if self.through and (
+            separate or self.objective.token_level or self.preference or self.gold_weight
+        ):
+            raise ValueError(
+                "`through` gives each row one label of a middle student, and this arm's selection, "
+                "objective, preference stage or `gold_weight` takes others; remove one of them"
             )
         if self.balance and self.slice_balance:
             raise ValueError("`balance` and `slice_balance` exclude each other; give one")
@@ -153,7 +181,7 @@ class Arm(BaseModel):
         modules = [token_targets.VERSION]
         modules += [class_balance.VERSION] if self.balance else []
         modules += [slice_balance.VERSION] if self.slice_balance else []
-        modules += [controls.VERSION] if self.control != "none" else []
+        modules += [controls.VERSION] if self.control not in ("none", "direct") else []
         modules += [truth.VERSION] if self.role == "oracle" else []
         return self.reliability.version + self.selection.version + sum(modules)
 

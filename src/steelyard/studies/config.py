@@ -166,6 +166,8 @@ class Study(BaseModel):
             self._check_gold_votes(arm)
         if arm.preference is not None:
             self._check_stage(arm)
+        if arm.through:
+            self._check_through(arm)
         if arm.slice_balance and "slice" not in self.data.all_columns:
             raise ValueError(
                 f"`slice_balance` of arm `{arm.name}` needs slices; set `data.slice` to a "
@@ -204,6 +206,18 @@ class Study(BaseModel):
                     "questions are paid for, or it answers with lists. Use another estimator, "
                     "such as `hierarchical`"
                 )
+
+    def _check_through(self, arm: Arm) -> None:
+        """Middle students answer the task with probabilities of given answers."""
+        if KINDS[self.task].is_open:
+            raise ValueError(
+                f"`through` of arm `{arm.name}` passes on probabilities of given answers, and "
+                f"those of {self.task} are open; remove the setting"
+            )
+        for student in arm.through:
+            if not isinstance(student, str):
+                student.check_task(self.task)
+                _check_tuning(student)
 
     def _check_stage(self, arm: Arm) -> None:
         """A preference stage needs a student that generates and supervisors that score texts."""
@@ -255,6 +269,7 @@ class Study(BaseModel):
         parts += [m for m in (self.metric, *self.metrics) if isinstance(m, BaseMetric)]
         for arm in self.all_arms:
             parts += [arm.reliability, arm.selection, arm.objective]
+            parts += [student for student in arm.through if not isinstance(student, str)]
         return list(dict.fromkeys(type(part) for part in parts if is_foreign(part)))
 
     @property
