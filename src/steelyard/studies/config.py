@@ -302,6 +302,15 @@ def read_study(path: Path, overrides: Sequence[str] = ()) -> Study:
         ConfigError: no such file, not YAML, or settings that cannot work; one line that names the
             setting and the nearest right one.
     """
+    return make_study(read_settings(path, overrides), path.name, path.parent)
+
+
+def read_settings(path: Path, overrides: Sequence[str] = ()) -> dict[str, Any]:
+    """The settings of a study file with overrides, unchecked; the file's name is the default one.
+
+    Raises:
+        ConfigError: no such file, or not YAML.
+    """
     try:
         text = path.read_text(encoding="utf-8") if path.stat().st_size <= MAX_BYTES else None
     except OSError as error:
@@ -317,7 +326,7 @@ def read_study(path: Path, overrides: Sequence[str] = ()) -> Study:
         _override(settings, override)
     stem = re.sub(r"[^A-Za-z0-9_.-]", "-", path.stem).lstrip("_.-")
     settings.setdefault("name", stem[:64] or "study")
-    return make_study(settings, path.name, path.parent)
+    return settings
 
 
 def make_study(settings: dict[str, Any], source: str = "study", base: Path = Path()) -> Study:
@@ -326,6 +335,10 @@ def make_study(settings: dict[str, Any], source: str = "study", base: Path = Pat
     Raises:
         ConfigError: settings that cannot work, as one sentence.
     """
+    if "grid" in settings:
+        raise ConfigError(
+            f"{source}: a `grid` is many studies; run it with `steelyard study` or `sy.grid`."
+        )
     try:
         study = Study.model_validate(settings)
     except ValidationError as error:
