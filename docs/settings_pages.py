@@ -42,7 +42,7 @@ _GRID = """```yaml
 task: classification
 data: {generated: errands}
 grid:
-  weak: [{kind: tfidf}, {name: few, kind: tfidf, voters: 1}]
+  weak: [{kind: tfidf}, {name: small, kind: classifier, layers: 1}]
   student: [{kind: probe, layers: 2}, {kind: probe, layers: 6}]
   through_middle: true
 arms: [naive, soft]
