@@ -13,7 +13,7 @@ from steelyard.cli.main import run
 from steelyard.errors import ConfigError
 from steelyard.report.grid_html import grid_page
 from steelyard.studies.grid import planned_grid
-from steelyard.studies.grid_settings import make_grid
+from steelyard.studies.grid_settings import make_pairs
 from steelyard.studies.why import explain
 
 SMALL, LARGE = Shifting(name="small"), Shifting(name="large", shift=0.1)
@@ -101,7 +101,7 @@ def test_a_stopped_grid_goes_on(made: tuple[sy.GridResult, Path, int], tmp_path:
 def test_students_before_it_lead_to_each_student(tmp_path: Path) -> None:
     plain = settings(tmp_path)
     grid = {**plain["grid"], "through_middle": True}
-    pairs = {pair.name: pair.study for pair in make_grid({**plain, "grid": grid})}
+    pairs = {pair.name: pair.study for pair in make_pairs({**plain, "grid": grid})}
     arms = {name: [arm.name for arm in study.all_arms] for name, study in pairs.items()}
     assert arms["ann--small"] == ["majority", "naive"]
     assert arms["ann--large"] == ["majority", "naive", "bootstrapped", "direct"]

@@ -12,7 +12,7 @@ from steelyard.io.atomic import write_text
 from steelyard.store.store import Store
 from steelyard.studies import executors
 from steelyard.studies.config import read_settings
-from steelyard.studies.grid_settings import make_grid
+from steelyard.studies.grid_settings import make_pairs
 from steelyard.studies.progress import PairProgress, StderrProgress, StudyProgress
 from steelyard.studies.results.grid import grid_results
 from steelyard.studies.results_file import GRID, STORE
@@ -85,7 +85,7 @@ def grid(
     """
     start = time.monotonic()
     settings, source, base = _settings(what, overrides)
-    pairs, name = make_grid(settings, source, base), str(settings.get("name", "grid"))
+    pairs, name = make_pairs(settings, source, base), str(settings.get("name", "grid"))
     folder = Path(out) if out is not None else Path("runs") / name
     job_executor = executors.executor(executor, workers)
     prepare(folder)
@@ -117,7 +117,7 @@ def planned_grid(what: str | Path | dict[str, Any], overrides: Sequence[str] = (
 
     settings, source, base = _settings(what, overrides)
     lines = []
-    for pair in make_grid(settings, source, base):
+    for pair in make_pairs(settings, source, base):
         run = Run(pair.study, Store(Path("runs") / pair.name / STORE, read_only=True), base)
         lines += [f"{pair.name}:", *(f"  {line}" for line in plan(run))]
     return [*lines, "What pairs share (votes, ceilings, references) is made once."]

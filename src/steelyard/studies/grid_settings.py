@@ -56,13 +56,13 @@ class Pair:
         return f"{self.weak}{BETWEEN}{self.student}"
 
 
-def make_grid(
+def make_pairs(
     settings: Mapping[str, Any], source: str = "grid", base: Path = Path()
 ) -> tuple[Pair, ...]:
     """The pairs of a grid, weak supervisor by weak supervisor.
 
     >>> students = [{"kind": "probe", "layers": 2}, {"kind": "probe", "name": "large"}]
-    >>> pairs = make_grid({
+    >>> pairs = make_pairs({
     ...     "task": "classification",
     ...     "data": {"generated": "errands"},
     ...     "grid": {"weak": [{"kind": "tfidf"}], "student": students},
