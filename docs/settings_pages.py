@@ -14,8 +14,9 @@ def settings_pages() -> dict[str, str]:
     """Name of each page and its text."""
     from steelyard.studies.arms import Arm
     from steelyard.studies.config import Study
+    from steelyard.studies.grid_settings import GridLists
 
-    models = list(dict.fromkeys([Study, *_below(Study), Arm, *_below(Arm)]))
+    models = list(dict.fromkeys([Study, *_below(Study), Arm, *_below(Arm), GridLists]))
     homes = {model: _page_of(model) for model in models}
     section = Section(homes)
     pages = {}
@@ -31,7 +32,7 @@ def settings_pages() -> dict[str, str]:
             mix = models_in(Arm.model_fields["mix"].annotation)
             shown = (Study, *data, *threshold, *off_task, Arm, *mix)
             parts += [section.of(model) for model in shown]
-            parts += [_presets(), _metrics()]
+            parts += [_presets(), section.of(GridLists), _GRID, _metrics()]
         else:
             parts += [_contents(kinds)] if kinds else []
             parts += [section.of(model) for model in kinds]
@@ -39,6 +40,21 @@ def settings_pages() -> dict[str, str]:
         pages[name] = "\n\n".join(parts) + "\n"
     return pages
 
+
+_GRID = """```yaml
+task: classification
+data: {generated: errands}
+grid:
+  weak: [{kind: tfidf}, {name: small, kind: classifier, layers: 1}]
+  student: [{kind: probe, layers: 2}, {kind: probe, layers: 6}]
+  through_middle: true
+arms: [naive, soft]
+```
+
+`steelyard study GRID.yaml --out DIR` (in Python `sy.grid`) runs every pair as a study in
+`DIR/WEAK--STUDENT` with one store for all: votes of a weak supervisor, ceiling and references of a
+student are made once. `DIR/report.html` compares the pairs, `DIR/grid.json` has the numbers
+([formats.md](formats.md#gridjson)). Every other setting is that of a study."""
 
 _ROOMS = {
     "supervision": "supervisors.md",

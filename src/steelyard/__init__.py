@@ -57,6 +57,7 @@ _NAMES = {
     ),
     "studies.arms": "Arm",
     "studies.config": "Study read_study",
+    "studies.grid": "GridResult grid",
     "studies.study": "Result study",
     "supervision": (
         "BaseSupervisor VoteRequest Api ChooserVoters ClassifierVoters LanguageModelVoters "
@@ -175,6 +176,8 @@ if TYPE_CHECKING:  # the same names, for type checkers and editors
     from steelyard.studies.arms import Arm as Arm
     from steelyard.studies.config import Study as Study
     from steelyard.studies.config import read_study as read_study
+    from steelyard.studies.grid import GridResult as GridResult
+    from steelyard.studies.grid import grid as grid
     from steelyard.studies.study import Result as Result
     from steelyard.studies.study import study as study
     from steelyard.supervision import Api as Api

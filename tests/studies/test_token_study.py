@@ -75,7 +75,7 @@ def with_words(run: Run, monkeypatch: pytest.MonkeyPatch, ln_p: float) -> None:
         written = TokenTargets(rows, zeros, np.ones(len(texts)), words)
         return replace(chosen, token_targets=written), reliability
 
-    monkeypatch.setattr("steelyard.studies.training.select_labels", selection)
+    monkeypatch.setattr("steelyard.studies.ladder.select_labels", selection)
 
 
 def test_words_reach_the_student_and_name_its_result(

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from steelyard.cli.options import Settings, StudyFile, Workers
-from steelyard.cli.terminal import print_results
+from steelyard.cli.terminal import print_grid, print_results
 from steelyard.errors import ConfigError
 from steelyard.studies.progress import StderrProgress
 
@@ -58,7 +58,10 @@ def study(
         ),
     ] = False,
 ) -> None:
-    """Run a study, or resume it: train every method, its controls and the ceiling, and report."""
+    """Run a study, or resume it: train every method, its controls and the ceiling, and report.
+
+    A file with `grid` runs each weak supervisor with each student as a study.
+    """
     if executor not in EXECUTORS:
         raise ConfigError(f"`--executor` must be local or ray, got {executor!r}.")
     if gold_curve:
@@ -68,9 +71,11 @@ def study(
     if recommend:
         set_ = ["recommend=true", *set_]
     if dry_run:
+        from steelyard.studies.grid import has_grid, planned_grid
         from steelyard.studies.study import planned
 
-        print("\n".join(planned(study, set_)))
+        plan = planned_grid if has_grid(study, set_) else planned
+        print("\n".join(plan(study, set_)))
         return
     options = [part for entry in set_ for part in ("--set", entry)]
     options += [] if executor == "local" else ["--executor", executor]
@@ -85,7 +90,7 @@ def run_study(
     executor: Any,
     workers: int | None,
 ) -> None:
-    """Run a study with progress on stderr; print its table, warnings and the report's path.
+    """Run a study or a grid with progress on stderr; print its table and the report's path.
 
     Args:
         what: a study file, or the settings of a study.
@@ -97,18 +102,25 @@ def run_study(
     """
     shown = what.name if isinstance(what, Path) else str(what["name"])
     with StderrProgress(shown) as watch:
+        from steelyard.studies.grid import grid, has_grid
         from steelyard.studies.study import study
 
         arguments = ["steelyard", *arguments, *([] if out is None else ["--out", str(out)])]
         arguments += [] if workers is None else ["--workers", str(workers)]
-        result = study(
-            what,
-            out,
-            overrides=overrides,
-            executor=executor,
-            workers=workers,
-            watch=watch,
-            command=shlex.join(arguments),
-        )
-    print_results(result.results)
-    print(f"report: {result.report}")
+        options: dict[str, Any] = {
+            "overrides": overrides,
+            "executor": executor,
+            "workers": workers,
+            "watch": watch,
+            "command": shlex.join(arguments),
+        }
+        if isinstance(what, Path) and has_grid(what, overrides):
+            pairs = grid(what, out, **options)
+            result = None
+        else:
+            result = study(what, out, **options)
+    if result is None:
+        print_grid(pairs.results)
+    else:
+        print_results(result.results)
+    print(f"report: {(result or pairs).report}")

@@ -27,6 +27,25 @@ def print_text(line: str) -> None:
     print(line if columns is None else fill(line, columns, break_on_hyphens=False))
 
 
+def print_grid(results: Any) -> None:
+    """Print the gap recovered of each pair of a grid, as many columns as the terminal has."""
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    from steelyard.report.grid_html import gaps_grid
+
+    grid = gaps_grid(results)
+    if grid is None:
+        return
+    table = Table(title="Gap recovered", title_justify="left")
+    for title in grid.header:
+        table.add_column(Text(title))
+    for row in grid.rows:
+        table.add_row(*map(Text, row))
+    Console(width=terminal_columns() or PIPE_WIDTH).print(table)
+
+
 def print_results(results: Any) -> None:
     """Print the table of a study, the arm that is recommended, and its warnings.
 

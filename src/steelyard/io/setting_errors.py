@@ -46,6 +46,8 @@ def sentence(error: ValidationError, root: type[BaseModel]) -> str:
     message = problem["msg"].removeprefix("Value error, ")
     if kind == "value_error":
         return f"`{place}`: {message}" if place else message
+    if kind == "too_long":
+        return f"`{place}` must have at most {problem['ctx']['max_length']} entries."
     message = WISHES.get(kind) or message.replace("Input should be", "must be")
     return f"`{place}` {message}, got {shown(problem['input'])}."
 
@@ -71,6 +73,8 @@ def _tags(root: type[BaseModel]) -> set[str]:
     return {str(_kind(model)) for model in _below(root)} | {
         "preset",
         "own",
+        "itself",
+        "another",
         "int",
         "tuple[int, ...]",
         "PromptTemplate",

@@ -5,7 +5,7 @@ from steelyard.report.study_html import study_page
 from steelyard.report.tables import terminal_table
 from steelyard.report.weigh_html import weigh_page
 from steelyard.report.weigh_items import LabelledItems
-from steelyard.report.write import write_study_report, write_weigh_report
+from steelyard.report.write import write_grid_report, write_study_report, write_weigh_report
 
 __all__ = [
     "LabelledItems",
@@ -13,6 +13,7 @@ __all__ = [
     "study_page",
     "terminal_table",
     "weigh_page",
+    "write_grid_report",
     "write_study_report",
     "write_weigh_report",
 ]

@@ -211,6 +211,9 @@ def costs_sentence(results: Results) -> str:
     if folds:
         steps = f" of {amount(folds['steps'], 'step')} in all" if folds["steps"] else ""
         parts.append(f"{amount(folds['trainings'], 'training')} of folds to refine labels{steps}")
+    if middle := costs.get("middle"):
+        steps = f" of {amount(middle['steps'], 'step')} in all" if middle["steps"] else ""
+        parts.append(f"{amount(middle['trainings'], 'training')} of middle students{steps}")
     if results.get("seconds") is not None:
         parts.append(f"{seconds(results['seconds'])} from start to end")
     return f"{', '.join(parts)}." if parts else ""

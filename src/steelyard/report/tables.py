@@ -124,7 +124,7 @@ def _arm(name: str, arm: Results, group: str | None = None) -> Row:
     return Row(
         name=plain(name),
         role=role if role in ("control", "oracle", "conflict", "reference") else "arm",
-        description=plain(arm.get("description") or ""),
+        description=plain(arm.get("description") or "") + _through(arm),
         score=arm.get("score"),
         pgr=arm.get("pgr"),
         pgr_reason=plain(arm.get("pgr_reason") or arm.get("reason") or ""),
@@ -135,6 +135,15 @@ def _arm(name: str, arm: Results, group: str | None = None) -> Row:
         steps=_mean(defined(seed.get("steps")) for seed in seeds),
         seed_scores=_numbers(seed.get("score") for seed in seeds),
     )
+
+
+def _through(arm: Results) -> str:
+    """The middle students of an arm, each with how many of its labels are right."""
+    middle = [
+        f"{plain(part['student'])} ({percent(part['label_accuracy'], 1)} of its labels right)"
+        for part in arm.get("through") or ()
+    ]
+    return f" Through {', then '.join(middle)}." if middle else ""
 
 
 def kept_share(seed: Results) -> float | None:

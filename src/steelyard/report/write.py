@@ -4,6 +4,7 @@ from pathlib import Path
 
 from steelyard.io.atomic import write_text
 from steelyard.report.formats import Results
+from steelyard.report.grid_html import grid_page
 from steelyard.report.markdown import study_markdown
 from steelyard.report.study_html import study_page
 from steelyard.report.weigh_html import weigh_page
@@ -19,6 +20,18 @@ def write_study_report(results: Results, folder: Path) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     for name, text in texts.items():
         write_text(folder / name, text)
+    return folder / "report.html"
+
+
+def write_grid_report(results: Results, folder: Path) -> Path:
+    """Write `report.html` of a grid into `folder`; returns its path.
+
+    Args:
+        results: the content of grid.json.
+        folder: of the grid.
+    """
+    page = grid_page(results)
+    write_text(folder / "report.html", page)
     return folder / "report.html"
 
 

@@ -24,10 +24,22 @@ from steelyard.selection import (
 from steelyard.student import CROSS_ENTROPY
 from steelyard.student.preference_stage import PreferenceStage
 from steelyard.studies.conflicts import Mix
-from steelyard.studies.parts import AnyEstimator, AnyObjective, AnySelector, foreign_path
+from steelyard.studies.parts import (
+    AnyEstimator,
+    AnyObjective,
+    AnySelector,
+    AnyStudent,
+    foreign_path,
+)
 from steelyard.types import PAIR, Ints, Reliability, Selection, Votes
 
 Role = Literal["arm", "control", "oracle", "conflict"]
+
+MiddleStudent: TypeAlias = Annotated[
+    Annotated[Literal["student"], Tag("itself")] | Annotated[AnyStudent, Tag("another")],
+    Discriminator(lambda value: "itself" if isinstance(value, str) else "another"),
+]
+"""A middle student in a study file: `student` for the study's, or the settings of another."""
 
 
 class Arm(BaseModel):
@@ -62,6 +74,15 @@ class Arm(BaseModel):
     """Rows of another task to train on besides, such as `{train: helpful.jsonl, rows: 4000}`, each
     with the mean weight of the arm's kept rows: an implicit conflict, which measures deception and
     is no remedy. Such an arm makes no claim, and has a control without the rows."""
+    through: tuple[MiddleStudent, ...] = Field((), max_length=5)
+    """Students between the weak labels and the study's: the first is trained on the arm's weak
+    labels, each next one on the answers of the former to all questions of strong_train, the study's
+    student last. `student` stands for the study's with fresh weights: `[student, student]` are two
+    strong-to-strong iterations. They minimise the cross-entropy; the arm's objective is the last
+    student's. Not for open answers."""
+    through_labels: Literal["soft", "hard"] = "soft"
+    """Whether answers of middle students are passed on as probabilities, or as the most probable
+    answer."""
     preference: PreferenceStage | None = None
     """A second stage for a language model that learns open answers: preferences between answers of
     its own. The ceiling has none."""
@@ -70,11 +91,12 @@ class Arm(BaseModel):
     role: Role = "arm"
     """The wrong labels of an `oracle` are removed: it sees the truth, and bounds what a filter can
     do. Arms with `mix` or an objective that opposes the truth become a `conflict`."""
-    control: Literal["none", "random_keep", "shuffled_weights", "shuffled_votes", "no_conflict"] = (
-        "none"
-    )
-    """How the information is taken out: random examples, shuffled weights, or, of closed questions,
-    the votes of other questions with as many options; or the conflict is taken out."""
+    control: Literal[
+        "none", "random_keep", "shuffled_weights", "direct", "shuffled_votes", "no_conflict"
+    ] = "none"
+    """How the information is taken out: random examples, shuffled weights, no students in between,
+    or, of closed questions, the votes of other questions with as many options; or the conflict is
+    taken out."""
     control_of: str = ""
     """Name of the arm that a control belongs to."""
 
@@ -101,6 +123,13 @@ class Arm(BaseModel):
             raise ValueError(
                 f"`objective: {self.objective.kind}` needs one label per example, and "
                 "`per_supervisor` gives several"
+            )
+        if self.through and (
+            separate or self.objective.token_level or self.preference or self.gold_weight
+        ):
+            raise ValueError(
+                "`through` gives each row one label of a middle student, and this arm's selection, "
+                "objective, preference stage or `gold_weight` takes others; remove one of them"
             )
         if self.balance and self.slice_balance:
             raise ValueError("`balance` and `slice_balance` exclude each other; give one")
@@ -171,7 +200,7 @@ class Arm(BaseModel):
         modules = [token_targets.VERSION]
         modules += [class_balance.VERSION] if self.balance else []
         modules += [slice_balance.VERSION] if self.slice_balance else []
-        modules += [controls.VERSION] if self.control != "none" else []
+        modules += [controls.VERSION] if self.control not in ("none", "direct") else []
         modules += [truth.VERSION] if self.role == "oracle" else []
         return self.reliability.version + self.selection.version + sum(modules)
 

@@ -188,6 +188,8 @@ class Study(BaseModel):
             self._check_gold_votes(arm)
         if arm.preference is not None:
             self._check_stage(arm)
+        if arm.through:
+            self._check_through(arm)
         if arm.slice_balance and "slice" not in self.data.all_columns:
             raise ValueError(
                 f"`slice_balance` of arm `{arm.name}` needs slices; set `data.slice` to a "
@@ -226,6 +228,18 @@ class Study(BaseModel):
                     "questions are paid for, or it answers with lists. Use another estimator, "
                     "such as `hierarchical`"
                 )
+
+    def _check_through(self, arm: Arm) -> None:
+        """Middle students answer the task with probabilities of given answers."""
+        if KINDS[self.task].is_open:
+            raise ValueError(
+                f"`through` of arm `{arm.name}` passes on probabilities of given answers, and "
+                f"those of {self.task} are open; remove the setting"
+            )
+        for student in arm.through:
+            if not isinstance(student, str):
+                student.check_task(self.task)
+                _check_tuning(student)
 
     def _check_stage(self, arm: Arm) -> None:
         """A preference stage needs a student that generates and supervisors that score texts."""
@@ -277,6 +291,7 @@ class Study(BaseModel):
         parts += [m for m in (self.metric, *self.metrics) if isinstance(m, BaseMetric)]
         for arm in self.all_arms:
             parts += [arm.reliability, arm.selection, arm.objective]
+            parts += [student for student in arm.through if not isinstance(student, str)]
         return list(dict.fromkeys(type(part) for part in parts if is_foreign(part)))
 
     @property
@@ -309,6 +324,15 @@ def read_study(path: Path, overrides: Sequence[str] = ()) -> Study:
         ConfigError: no such file, not YAML, or settings that cannot work; one line that names the
             setting and the nearest right one.
     """
+    return make_study(read_settings(path, overrides), path.name, path.parent)
+
+
+def read_settings(path: Path, overrides: Sequence[str] = ()) -> dict[str, Any]:
+    """The settings of a study file with overrides, unchecked; the file's name is the default one.
+
+    Raises:
+        ConfigError: no such file, or not YAML.
+    """
     try:
         text = path.read_text(encoding="utf-8") if path.stat().st_size <= MAX_BYTES else None
     except OSError as error:
@@ -324,7 +348,7 @@ def read_study(path: Path, overrides: Sequence[str] = ()) -> Study:
         _override(settings, override)
     stem = re.sub(r"[^A-Za-z0-9_.-]", "-", path.stem).lstrip("_.-")
     settings.setdefault("name", stem[:64] or "study")
-    return make_study(settings, path.name, path.parent)
+    return settings
 
 
 def make_study(settings: dict[str, Any], source: str = "study", base: Path = Path()) -> Study:
@@ -333,6 +357,10 @@ def make_study(settings: dict[str, Any], source: str = "study", base: Path = Pat
     Raises:
         ConfigError: settings that cannot work, as one sentence.
     """
+    if "grid" in settings:
+        raise ConfigError(
+            f"{source}: a `grid` is many studies; run it with `steelyard study` or `sy.grid`."
+        )
     try:
         study = Study.model_validate(settings)
     except ValidationError as error:

@@ -8,6 +8,7 @@ from steelyard.models.load import check_model
 from steelyard.studies.ceiling import CHOICE, ceiling_length, has_choice
 from steelyard.studies.conflicts import mixed_rows
 from steelyard.studies.grading import bind_metric
+from steelyard.studies.ladder import SEPARATOR, do_middle_job, middle_jobs, middle_students
 from steelyard.studies.off_task import off_task_rows
 from steelyard.studies.run import Run
 from steelyard.studies.selecting import selected_labels
@@ -15,7 +16,8 @@ from steelyard.studies.single_supervisors import held_out_accuracy
 from steelyard.studies.training import student_jobs, why_untrained
 
 Jobs: TypeAlias = list[tuple[int, str]]
-"""(seed, "votes") or (seed, name of the arm whose student is trained)."""
+"""(seed, "votes"), (seed, name of a middle job) or (seed, name of the arm whose student is
+trained)."""
 
 
 def check_study(run: Run) -> None:
@@ -44,7 +46,9 @@ def check_study(run: Run) -> None:
         run.study.threshold.check_classes(run.source.classes)
     models = [run.study.student.pretrained]
     models += [supervisor.pretrained for supervisor in run.study.supervisors]
-    models += [arm.reliability.feature_model for arm in run.study.all_arms]
+    for arm in run.study.all_arms:
+        models += [arm.reliability.feature_model]
+        models += [student.pretrained for student in middle_students(run, arm)]
     for model in models:
         if model is not None:
             check_model(model)
@@ -57,16 +61,21 @@ def _check_metrics(run: Run) -> None:
     bind_metric(run, run.study.metric_name, take(test, rows) if rows else test)
 
 
-def rounds(run: Run) -> tuple[Jobs, Jobs]:
-    """Two rounds of independent jobs (seed, name): votes and ceiling length, then students."""
+def rounds(run: Run) -> tuple[Jobs, ...]:
+    """Rounds of independent jobs (seed, name): votes and ceiling length, middle students, students.
+
+    Of middle students there are as many rounds as the longest `through` of an arm has entries.
+    """
     chooses = run.folds is None and has_choice(run)
     first = [(run.study.seed_list[0], CHOICE)] if chooses else []
-    return [*first, *((seed, "votes") for seed in run.study.seed_list)], student_jobs(run)
+    votes = [*first, *((seed, "votes") for seed in run.study.seed_list)]
+    return votes, *middle_jobs(run), student_jobs(run)
 
 
 def batches(run: Run, jobs: Jobs) -> list[Jobs]:
     """Jobs that one process should do: all probes, which are fitted in one solve."""
-    if run.study.student.fits_together and all(name != "votes" for _, name in jobs):
+    alone = any(name == "votes" or SEPARATOR in name for _, name in jobs)
+    if run.study.student.fits_together and not alone:
         return [jobs]
     return [[job] for job in jobs]
 
@@ -84,5 +93,7 @@ def do(run: Run, seed: int, name: str) -> None:
             held_out_accuracy(run, seed)
         for arm in run.study.all_arms:
             selected_labels(run, seed, arm)
+    elif SEPARATOR in name:
+        do_middle_job(run, seed, name)
     else:
         why_untrained(run, seed, name)  # which trains it, where it can be trained

@@ -5,6 +5,7 @@ class: a subclass of `VoteEstimator`, `BaseSelector`, `BaseObjective`, `BaseStud
 `BaseSupervisor`.
 """
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Annotated, Any, TypeAlias, get_args
 
@@ -113,6 +114,20 @@ else:
     AnySelector = _open(SelectorSettings, "select", "BaseSelector")
     AnyStudent = _open(StudentSettings, "fit", "BaseStudent")
     AnySupervisor = _open(SupervisorSettings, "vote", "BaseSupervisor")
+
+
+def short_name(part: BaseModel) -> str:
+    """A student or supervisor in a word: the end of its model's name and its layers, or its kind.
+
+    >>> from steelyard.student import Probe
+    >>> short_name(Probe(model="org/small-model", layers=2))
+    'small-model-2'
+    """
+    model, layers = getattr(part, "model", None), getattr(part, "layers", None)
+    if not isinstance(model, str):
+        return str(getattr(part, "kind", type(part).__name__))
+    name = re.sub(r"[^A-Za-z0-9_.+-]", "-", model.rstrip("/").rpartition("/")[2]).lstrip("_.+-")
+    return f"{name}-{layers}" if layers else name
 
 
 def student_recipe(

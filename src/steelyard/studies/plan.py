@@ -7,6 +7,7 @@ import numpy as np
 
 from steelyard.models.load import Pretrained, load_config, load_tokenizer
 from steelyard.studies.jobs import check_study
+from steelyard.studies.ladder import middle_students
 from steelyard.studies.reference_names import is_untrained
 from steelyard.studies.run import Run
 from steelyard.studies.training import CEILING
@@ -47,11 +48,24 @@ def plan(run: Run) -> list[str]:
     names = [CEILING, *study.reference_names, *arms]
     students = sum(not is_untrained(name) for name in names) * seeds
     lines.append(
-        f"students (`{student.kind}`): {students:,} trainings ({len(arms)} arms, references, ceiling)"
+        f"students (`{student.kind}`): {students:,} trainings of {len(arms)} arms, the references "
+        "and the ceiling"
         + (f", up to {steps:,} steps each" if steps else "")
         + _model(student.pretrained, student, task.strong_train.questions)
     )
-    return [*lines, *_folds(run)]
+    return [*lines, *_folds(run), *_middle(run)]
+
+
+def _middle(run: Run) -> list[str]:
+    """Middle students; every example is taken for answered and kept, and none for shared."""
+    size = len(run.task(run.study.seed_list[0]).strong_train.questions)
+    students = [student for arm in run.study.all_arms for student in middle_students(run, arm)]
+    if not students:
+        return []
+    seeds = len(run.study.seed_list)
+    steps = sum(student.planned_steps(size) for student in students) * seeds
+    text = f"middle students: up to {len(students) * seeds:,} more trainings"
+    return [text + (f", about {steps:,} steps in all" if steps else "")]
 
 
 def _folds(run: Run) -> list[str]:

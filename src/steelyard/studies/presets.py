@@ -147,6 +147,13 @@ PRESETS: dict[str, Arm] = {
             "mixed (Burns et al.).",
         ),
         Arm(
+            name="strong_to_strong",
+            selection=FirstVoter(),
+            through=("student", "student"),
+            description="As `naive`, twice more: fresh students are trained on the soft answers of "
+            "the one before (strong-to-strong iterations).",
+        ),
+        Arm(
             name="naive_multi_weak",
             selection=PerSupervisor(),
             objective=NaiveMultiWeak(),
@@ -183,9 +190,9 @@ def complete(arms: tuple[Entry, ...]) -> tuple[Arm, ...]:
     """The arms of a study: presets by name, own arms, and those that are always added.
 
     `naive` and `majority` are added in front, and behind the arms a control for each that filters
-    (`random_keep`) or weighs (`shuffled_weights`), or for each with a conflict the same arm without
-    (`no_conflict.NAME`). Names such as `shuffled_votes.refine` are
-    controls of the arm `refine`, which is also among the arms.
+    (`random_keep`), weighs (`shuffled_weights`), has middle students (`direct`) or a conflict
+    (`no_conflict.NAME`). Names such as `shuffled_votes.refine` are controls of the arm `refine`,
+    which is also among the arms.
 
     Raises:
         ConfigError: an unknown name (with the nearest known one), or a name given twice.
@@ -239,7 +246,8 @@ def _controls(arms: list[Arm]) -> list[Arm]:
                 "description": description,
             }
             added.append(arm.model_copy(update=update))
-    return [*added, *(_without_conflict(arm) for arm in arms if arm.role == "conflict")]
+    without = (_without_conflict(arm) for arm in arms if arm.role == "conflict")
+    return [*added, *_direct(arms), *without]
 
 
 def _without_conflict(arm: Arm) -> Arm:
@@ -256,6 +264,24 @@ def _without_conflict(arm: Arm) -> Arm:
             "description": f"As `{arm.name}`, without the conflict.",
         }
     )
+
+
+def _direct(arms: list[Arm]) -> list[Arm]:
+    """A control without middle students for each arm that has some."""
+    of = [arm for arm in arms if arm.through and arm.control == "none"]
+    return [
+        arm.model_copy(
+            update={
+                "name": "direct" if len(of) == 1 else f"direct.{arm.name}",
+                "through": (),
+                "role": "control",
+                "control": "direct",
+                "control_of": arm.name,
+                "description": f"As `{arm.name}`, without the students in between.",
+            }
+        )
+        for arm in of
+    ]
 
 
 def _shuffled(name: str, arms: list[Arm]) -> Arm:

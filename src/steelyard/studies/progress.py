@@ -13,7 +13,7 @@ from typing import Any, Protocol, TypeAlias
 from steelyard.io.printable import printable
 
 Job: TypeAlias = tuple[int, str]
-"""Seed, and "votes" or the name of an arm whose student is trained."""
+"""Seed, and "votes" or the name of an arm whose student is trained; of a grid behind its pair."""
 STARTING = "loading libraries and data"
 
 
@@ -43,6 +43,37 @@ class NoStudyProgress:
     def step(self, worker: int, done: int, total: int) -> None: ...
 
     def done(self, worker: int, jobs: Sequence[Job], reused: bool) -> None: ...
+
+
+class PairProgress:
+    """Shows the jobs of one pair of a grid, with the pair's name before each job's.
+
+    Args:
+        watch: shows them.
+        pair: its name.
+    """
+
+    def __init__(self, watch: StudyProgress, pair: str) -> None:
+        self._watch, self._pair = watch, pair
+
+    def begin(self, jobs: Sequence[Job]) -> None:
+        """These jobs are to be done, after those of an earlier call."""
+        self._watch.begin(self._named(jobs))
+
+    def started(self, worker: int, jobs: Sequence[Job]) -> None:
+        """A worker begins some jobs."""
+        self._watch.started(worker, self._named(jobs))
+
+    def step(self, worker: int, done: int, total: int) -> None:
+        """The student that a worker trains has done some of its steps."""
+        self._watch.step(worker, done, total)
+
+    def done(self, worker: int, jobs: Sequence[Job], reused: bool) -> None:
+        """A worker has finished its jobs, or has read their results from the store."""
+        self._watch.done(worker, self._named(jobs), reused)
+
+    def _named(self, jobs: Sequence[Job]) -> list[Job]:
+        return [(seed, f"{self._pair} {name}") for seed, name in jobs]
 
 
 class Stopwatch:
@@ -218,7 +249,7 @@ class StderrProgress:
 
 def kind_of(job: Job) -> str:
     """Jobs of one kind take about as long: "votes", or "student"."""
-    return "votes" if job[1] == "votes" else "student"
+    return "votes" if job[1].rpartition(" ")[2] == "votes" else "student"
 
 
 def named(jobs: Sequence[Job]) -> str:

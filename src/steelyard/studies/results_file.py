@@ -7,6 +7,7 @@ from typing import Any
 from steelyard.errors import InputError
 
 RESULTS, LOCK, STORE = "results.json", "study.lock.yaml", "store"
+GRID = "grid.json"
 PARTS = {
     "study": str,
     "seeds": list,
@@ -16,6 +17,12 @@ PARTS = {
     "artifacts": dict,
 }
 """Entries that every results.json has, and their types."""
+
+
+def store_of(folder: Path) -> Path:
+    """The store of a finished study; that of its grid where it is a pair's."""
+    in_grid = (folder.parent / GRID).is_file() and not (folder / STORE).is_dir()
+    return folder.parent / STORE if in_grid else folder / STORE
 
 
 def read_results(folder: Path) -> dict[str, Any]:

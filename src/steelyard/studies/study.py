@@ -109,15 +109,36 @@ def study(
         ConfigError: settings that cannot work.
         InputError: data that does not fit, or a folder that cannot be written.
     """
-    start = time.monotonic()
     settings, base = _settings(what, overrides)
     folder = Path(out) if out is not None else Path("runs") / settings.name
     job_executor = executors.executor(executor, workers)
-    _prepare(folder)
+    prepare(folder)
     run = Run(settings, Store(folder / STORE), base)
     with contextlib.nullcontext(watch) if watch else StderrProgress(settings.name) as shown:
-        _do(run, job_executor, shown)
-        pilot, reason = _pilot(run, job_executor, shown)
+        results = run_into(folder, run, job_executor, shown, command)
+    forget_scratch(run.store)
+    return Result(folder, results)
+
+
+def run_into(
+    folder: Path,
+    run: Run,
+    job_executor: executors.Local | executors.Ray,
+    watch: StudyProgress,
+    command: str | None = None,
+) -> dict[str, Any]:
+    """Do the jobs of a study, and write its results and report; returns the results.
+
+    Args:
+        folder: of the results; the store may lie elsewhere.
+        run: the study.
+        job_executor: where its jobs run.
+        watch: called on progress.
+        command: how to run it again, for the report.
+    """
+    start, settings = time.monotonic(), run.study
+    _do(run, job_executor, watch)
+    pilot, reason = _pilot(run, job_executor, watch)
     results = collect(run)
     if settings.recommend:
         results["recommendation"] = recommendation(run, pilot, reason)
@@ -126,16 +147,25 @@ def study(
         "lock": LOCK,
     }
     results["seconds"] = round(time.monotonic() - start, 1)
-    write_text(folder / LOCK, lock_text(settings, base, folder))
+    folder.mkdir(exist_ok=True)
+    write_text(folder / LOCK, lock_text(settings, run.base, folder))
     write_predictions(predictions_of(run), folder / PREDICTIONS)
     write_text(folder / RESULTS, json.dumps(results, indent=1))
     from steelyard.report import write_study_report
 
     write_study_report(results, folder)
+    return results
+
+
+def forget_scratch(store: Store) -> None:
+    """Delete what is kept only while studies run: hidden states, and models on disk and in memory.
+
+    Args:
+        store: of the studies.
+    """
     for scratch in (states.KIND, MODELS):
-        run.store.forget(scratch)
+        store.forget(scratch)
     release_models()
-    return Result(folder, results)
 
 
 def planned(what: Study | str | Path | dict[str, Any], overrides: Sequence[str] = ()) -> list[str]:
@@ -187,7 +217,7 @@ def _settings(
     return read_study(Path(what), overrides), Path(what).parent
 
 
-def _prepare(folder: Path) -> None:
+def prepare(folder: Path) -> None:
     """Find out early whether the folder can be written; files of a former run are kept."""
     try:
         folder.mkdir(parents=True, exist_ok=True)

@@ -15,6 +15,7 @@ from steelyard.student.preference_stage import PreferenceStage
 from steelyard.studies.ceiling import ceiling_steps
 from steelyard.studies.conflicts import mixed_rows, opposed_truth
 from steelyard.studies.grading import Answers, grade
+from steelyard.studies.ladder import arm_labels_of, labels_after
 from steelyard.studies.off_task import PART, off_task_answers, off_task_inputs
 from steelyard.studies.parts import foreign_path, student_recipe
 from steelyard.studies.preferring import prefer, stage_fingerprint
@@ -27,7 +28,6 @@ from steelyard.studies.references import (
     with_rows,
 )
 from steelyard.studies.run import Run
-from steelyard.studies.selecting import select_labels, selected_labels
 from steelyard.studies.single_supervisors import arm_votes
 from steelyard.types import Floats, Predictions, Selection
 from steelyard.types.predictions import ModelAnswers
@@ -86,7 +86,8 @@ def nothing_to_learn(run: Run, seed: int, name: str) -> str | None:
         return None
     if is_reference(name):
         return reference_rows(run, seed, name).reason or None
-    return selected_labels(run, seed, run.study.arm(name)).reason or None
+    arm = run.study.arm(name)
+    return labels_after(run, seed, arm, len(arm.through)).reason or None
 
 
 def train_student(run: Run, seed: int, name: str) -> TrainedStudent:
@@ -233,7 +234,7 @@ def training_set(run: Run, seed: int, name: str) -> tuple[TrainingData, Selectio
             labels = reference_rows(run, seed, name)
         return TrainingData(run.study.task, task.classes, *labels[:3]), labels.selection
     arm = run.study.arm(name)
-    objective, selection = arm.objective, select_labels(run, seed, arm)[0]
+    objective, selection = arm.objective, arm_labels_of(run, seed, arm)
     texts = arm_votes(run, seed, arm).strong_train.candidate_texts
     questions = with_choices(split.questions, texts)
     rows = ReferenceRows(questions, selection.targets, selection.weights)

@@ -8,7 +8,7 @@ from pathlib import Path
 from steelyard.errors import InputError
 from steelyard.extras import MissingExtra, require
 from steelyard.store.store import Missing, Recipe, Store
-from steelyard.studies.results_file import LOCK, STORE, read_results
+from steelyard.studies.results_file import LOCK, read_results, store_of
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ def explain(folder: Path, wanted: str | None = None) -> list[Explanation]:
     """
     results = read_results(folder)
     old: dict[str, str] = results["artifacts"]
-    store = Store(folder / STORE, read_only=True)
+    store = Store(store_of(folder), read_only=True)
     stale: dict[str, tuple[str, ...]] = {}
     unchecked = False
     try:

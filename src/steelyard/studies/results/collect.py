@@ -10,6 +10,7 @@ import numpy as np
 
 from steelyard.store.store import fingerprint
 from steelyard.studies.executors import cores
+from steelyard.studies.ladder import KIND, middle_trainings
 from steelyard.studies.results.best_arm import best_of_arms
 from steelyard.studies.results.comparisons import complete_comparisons
 from steelyard.studies.results.deception import deception
@@ -130,11 +131,12 @@ def _curve(trained: TrainedStudent) -> dict[str, list[float]]:
 def _costs(run: Run) -> dict[str, Any]:
     """Trainings and seconds of what is stored, by stage: votes, selections, students.
 
-    Students of folds, by which labels are refined, are counted apart, and their seconds are part of
-    the selections'.
+    Students of folds, by which labels are refined, and middle students are counted apart; seconds
+    of the former are part of the selections', those of the latter of the students'.
     """
     names = {role: name for role, name in run.store.roles.items() if "/" in role}
     stages = {"votes": "supervision", "selection": "selection", "student": "student"}
+    stages |= {KIND: stages["student"]}
     seconds = dict.fromkeys(stages.values(), 0.0)
     for name in set(names.values()):
         seconds[stages[name.partition("-")[0]]] += run.store.seconds(name)
@@ -145,4 +147,6 @@ def _costs(run: Run) -> dict[str, Any]:
         folds |= selected_labels(run, seed, arm).folds["steps"]
     if folds:
         costs["folds"] = {"trainings": len(folds), "steps": sum(folds.values())}
+    if middle := middle_trainings(run):
+        costs["middle"] = {"trainings": len(middle), "steps": sum(middle.values())}
     return {**costs, "seconds": {k: round(v, 1) for k, v in seconds.items()}}

@@ -14,9 +14,10 @@ from steelyard.evaluation.label_intervals import (
     resample_both,
 )
 from steelyard.studies.arms import Arm
+from steelyard.studies.ladder import arm_labels_of
 from steelyard.studies.results.json_numbers import mean
 from steelyard.studies.run import Run
-from steelyard.studies.selecting import select_labels, selected_labels
+from steelyard.studies.selecting import selected_labels
 from steelyard.studies.single_supervisors import arm_votes
 from steelyard.studies.votes import collect_votes, true_answers
 from steelyard.types import ABSTAIN, Floats, Votes, rows_of
@@ -128,7 +129,7 @@ def arm_labels(run: Run, arm: Arm, seeds: Sequence[int]) -> dict[str, float] | N
     """
     rights, groups, numbers = [], [], []
     for number, seed in enumerate(seeds):
-        selection, _ = select_labels(run, seed, arm)
+        selection = arm_labels_of(run, seed, arm)
         votes, ids = arm_votes(run, seed, arm).strong_train, run.task(seed).strong_train.ids
         kept = selection.weights > 0
         rights.append(expected_hits(true_answers(run, seed, votes), selection.targets)[kept])

@@ -20,13 +20,14 @@ from steelyard.evaluation import (
     performance_gap_recovered,
 )
 from steelyard.studies.grading import Answers, agreement, bind_metric, grade
+from steelyard.studies.ladder import arm_labels_of
 from steelyard.studies.reference_names import GOLD_ONLY
 from steelyard.studies.results.json_numbers import numbers
 from steelyard.studies.results.label_quality import arm_labels
+from steelyard.studies.results.middle import middle_labels
 from steelyard.studies.results.supervisor_rows import ENSEMBLE, FLOOR, TEACHER, supervisor_rows
 from steelyard.studies.results.uncertainty import uncertainty
 from steelyard.studies.run import Run
-from steelyard.studies.selecting import select_labels
 from steelyard.studies.single_supervisors import arm_votes
 from steelyard.studies.training import CEILING, TrainedStudent, train_student, why_untrained
 from steelyard.studies.votes import collect_votes, true_answers
@@ -157,6 +158,7 @@ class StudyScores:
             "vs_control": self._against_control(metric, name),
             "label_accuracy": arm_labels(self.run, arm, [self.seeds[i] for i in trained]),
             "uncertainty": uncertainty(self, name),
+            **({"through": middle_labels(self.run, arm)} if arm.through else {}),
             "seeds": [
                 {
                     "seed": seed,
@@ -221,7 +223,7 @@ class StudyScores:
             return {**dict.fromkeys(EMPTY), "reason": self.reasons[name, i]}
         student = self.students[name][i]
         arm = self.run.study.arm(name)
-        selection, _ = select_labels(self.run, seed, arm)
+        selection = arm_labels_of(self.run, seed, arm)
         kept = selection.weights > 0
         votes = arm_votes(self.run, seed, arm).strong_train
         right = expected_hits(true_answers(self.run, seed, votes), selection.targets)[kept]
