@@ -49,6 +49,7 @@ from steelyard.reliability.student_self_training import (
     StudentSelfTraining as StudentSelfTraining,
 )
 from steelyard.reliability.topological import Topological as Topological
+from steelyard.reliability.two_stage import TwoStage as TwoStage
 
 EstimatorSettings: TypeAlias = Annotated[
     Majority
@@ -74,6 +75,7 @@ EstimatorSettings: TypeAlias = Annotated[
     | Logistic
     | SelfTraining
     | StudentSelfTraining
+    | TwoStage
     | Crowdlab
     | Topological
     | GraphDenoising,

@@ -4,6 +4,7 @@ from typing import Annotated, TypeAlias
 
 from pydantic import Field
 
+from steelyard.selection.above import KeepAbove as KeepAbove
 from steelyard.selection.class_balance import balanced as balanced
 from steelyard.selection.controls import random_keep as random_keep
 from steelyard.selection.controls import shuffled_votes as shuffled_votes
@@ -28,6 +29,13 @@ from steelyard.selection.truth import keep_right as keep_right
 from steelyard.selection.truth import select_truth as select_truth
 
 SelectorSettings: TypeAlias = Annotated[
-    FirstVoter | Harden | Soften | KeepMostReliable | WeighByShare | WeighByScore | PerSupervisor,
+    FirstVoter
+    | Harden
+    | Soften
+    | KeepMostReliable
+    | KeepAbove
+    | WeighByShare
+    | WeighByScore
+    | PerSupervisor,
     Field(discriminator="kind"),
 ]

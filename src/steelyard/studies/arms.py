@@ -65,9 +65,11 @@ class Arm(BaseModel):
     role: Role = "arm"
     """The wrong labels of an `oracle` are removed: it sees the truth, and bounds what a filter can
     do."""
-    control: Literal["none", "random_keep", "shuffled_weights", "shuffled_votes"] = "none"
-    """How the information is taken out: random examples, shuffled weights, or, of closed questions,
-    the votes of other questions with as many options."""
+    control: Literal[
+        "none", "random_keep", "random_choice", "shuffled_weights", "shuffled_votes"
+    ] = "none"
+    """How the information is taken out: random examples, a random choice of the estimator, shuffled
+    weights, or, of closed questions, the votes of other questions with as many options."""
     control_of: str = ""
     """Name of the arm that a control belongs to."""
 

@@ -10,11 +10,13 @@ from steelyard.reliability import (
     Margin,
     SelfTraining,
     StudentSelfTraining,
+    TwoStage,
     VoteEntropy,
 )
 from steelyard.selection import (
     FirstVoter,
     Harden,
+    KeepAbove,
     KeepMostReliable,
     PerSupervisor,
     Soften,
@@ -139,6 +141,13 @@ PRESETS: dict[str, Arm] = {
             description="The same, with the true labels of weak_train in every round.",
         ),
         Arm(
+            name="two_stage",
+            reliability=TwoStage(),
+            selection=KeepAbove(),
+            description="Labels that more than 70 % of the voters give, and what a student trained "
+            "on these is sure of among the others (Shi et al.).",
+        ),
+        Arm(
             name="confidence",
             reliability=Confidence(),
             selection=Soften(),
@@ -173,6 +182,12 @@ PRESETS: dict[str, Arm] = {
     )
 }
 ALWAYS = ("naive", "majority")
+CONTROLS = {
+    "random_keep": "As many examples of each class as `{}` keeps, drawn at random.",
+    "random_choice": "As `{}`, with a random choice where that one chooses.",
+    "shuffled_weights": "The weights of `{}`, shuffled.",
+}
+"""Controls that are added, and their descriptions."""
 SHUFFLED = "shuffled_votes."
 """Beginning of the names of the controls that get the votes of other questions."""
 
@@ -181,8 +196,8 @@ def complete(arms: tuple[Entry, ...]) -> tuple[Arm, ...]:
     """The arms of a study: presets by name, own arms, and those that are always added.
 
     `naive` and `majority` are added in front, and behind the arms a control for each that filters
-    (`random_keep`) or weighs (`shuffled_weights`). Names such as `shuffled_votes.refine` are
-    controls of the arm `refine`, which is also among the arms.
+    (`random_keep`), weighs (`shuffled_weights`) or chooses otherwise (`random_choice`). Names such
+    as `shuffled_votes.refine` are controls of the arm `refine`, which is also among the arms.
 
     Raises:
         ConfigError: an unknown name (with the nearest known one), or a name given twice.
@@ -216,23 +231,27 @@ def _arm(entry: Entry) -> Arm:
 
 
 def _controls(arms: list[Arm]) -> list[Arm]:
+    """The controls of arms that have any, kind after kind."""
     added = []
-    for control, text in (
-        ("random_keep", "As many examples of each class as `{}` keeps, drawn at random."),
-        ("shuffled_weights", "The weights of `{}`, shuffled."),
-    ):
-        of = [arm for arm in arms if arm.selection.control == control and arm.control == "none"]
+    for control, text in CONTROLS.items():
+        of = [arm for arm in arms if arm.control == "none" and _control(arm) == control]
         for arm in of:
-            description = text.format(arm.name)
             update = {
                 "name": control if len(of) == 1 else f"{control}.{arm.name}",
                 "role": "control",
                 "control": control,
                 "control_of": arm.name,
-                "description": description,
+                "description": text.format(arm.name),
             }
+            if control == "random_choice":
+                update["reliability"] = arm.reliability.at_random
             added.append(arm.model_copy(update=update))
     return added
+
+
+def _control(arm: Arm) -> str:
+    """Which control an arm has: that of its estimator's choice, else that of its selection."""
+    return "random_choice" if arm.reliability.at_random else arm.selection.control
 
 
 def _shuffled(name: str, arms: list[Arm]) -> Arm:

@@ -1,0 +1,80 @@
+"""Arms whose labels need the student: two stages, what it knows, and who teaches it what."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import steelyard as sy
+from counting_student import CALLS, COLLAPSE, STOP, Counting, write_options, write_words
+from steelyard.studies.study import planned
+
+FILES: dict[str, str] = {}
+"""Paths of the data files of this module."""
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _files(tmp_path_factory: pytest.TempPathFactory) -> None:
+    FILES.update(write_words(tmp_path_factory.mktemp("words")))
+
+
+@pytest.fixture(autouse=True)
+def _nothing_trained() -> None:
+    for notes in (CALLS, STOP, COLLAPSE):
+        notes.clear()
+
+
+def settings(**changes: Any) -> dict[str, Any]:
+    data = {"train": FILES["train"], "test": FILES["test"], "weak_train": 40, "strong_train": 150}
+    plain = {
+        "task": "classification",
+        "data": data,
+        "supervisors": [{"kind": "votes", "path": FILES["votes"]}],
+        "student": Counting(),
+        "references": [],
+        "seeds": 1,
+    }
+    return {**plain, **changes}
+
+
+def test_a_student_of_agreed_labels_answers_the_rest(tmp_path: Path) -> None:
+    result = sy.study(settings(arms=["two_stage"]), tmp_path, workers=1).results
+    arm, control = result["arms"]["two_stage"], result["arms"]["random_choice"]
+    # shares of three votes are 1/3, 2/3 and 1: A is what all three agree on
+    assert arm["seeds"][0]["rows"] == control["seeds"][0]["rows"]
+    assert arm["label_accuracy"]["value"] > control["label_accuracy"]["value"]
+    assert arm["vs_control"]["control"] == "random_choice"
+    # stage I once, shared with the control; then the ceiling, naive, majority, arm and control
+    assert len(CALLS) == 1 + 5
+    assert result["costs"]["folds"] == {"trainings": 1, "steps": CALLS[0] // 10}
+    assert CALLS[0] < arm["seeds"][0]["rows"] < 150
+    again = sy.study(settings(arms=["two_stage"]), tmp_path, workers=1).results
+    assert len(CALLS) == 6  # everything is read
+    assert again["artifacts"] == result["artifacts"]
+
+
+def test_a_collapsed_stage_one_leaves_what_voters_agree_on(tmp_path: Path) -> None:
+    COLLAPSE.append(1)
+    result = sy.study(settings(arms=["two_stage"]), tmp_path, workers=1).results
+    named = "`two_stage`: 1 of 1 training of folds collapsed"
+    assert any(text.startswith(named) for text in result["warnings"])
+    assert result["arms"]["two_stage"]["score"] is not None
+
+
+TUNING = {"precision": "fp32", "learning_rate": 1e-2, "batch_size": 8, "max_tokens": 64}
+
+
+def test_a_chooser_answers_what_voters_disagree_on(tmp_path: Path, tiny_bert: str) -> None:
+    student = {"kind": "chooser", "model": tiny_bert, "epochs": 4, **TUNING}
+    plain = {**write_options(tmp_path), "student": student, "arms": ["two_stage"]}
+    plain["ceiling_epochs"] = []
+    result = sy.study(plain, tmp_path / "out", workers=1).results
+    rows = [result["arms"][name]["seeds"][0]["rows"] for name in ("two_stage", "random_choice")]
+    assert rows[0] == rows[1] <= 40
+    assert result["costs"]["folds"]["trainings"] == 1
+
+
+def test_a_dry_run_counts_stage_one() -> None:
+    assert planned(settings(arms=["two_stage"], seeds=2))[-1] == (
+        "folds to refine labels: 2 more trainings of the student, about 30 steps in all"
+    )
