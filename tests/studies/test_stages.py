@@ -7,6 +7,8 @@ import pytest
 
 import steelyard as sy
 from counting_student import CALLS, COLLAPSE, STOP, Counting, write_options, write_words
+from steelyard.errors import ConfigError
+from steelyard.studies.config import make_study
 from steelyard.studies.study import planned
 
 FILES: dict[str, str] = {}
@@ -72,6 +74,30 @@ def test_a_chooser_answers_what_voters_disagree_on(tmp_path: Path, tiny_bert: st
     rows = [result["arms"][name]["seeds"][0]["rows"] for name in ("two_stage", "random_choice")]
     assert rows[0] == rows[1] <= 40
     assert result["costs"]["folds"]["trainings"] == 1
+
+
+PROBE = {"kind": "probe", "model": "minilm", "layers": 1, "max_tokens": 32, "regularization": 1.0}
+"""The student of an arm that looks at the student's features."""
+
+
+def test_a_student_answers_what_it_knows(tmp_path: Path) -> None:
+    plain = settings(student=PROBE, arms=["selective"], ceiling_epochs=[])
+    result = sy.study(plain, tmp_path, workers=1).results
+    arms = result["arms"]
+    assert arms["selective"]["uses_gold"]
+    assert arms["selective"]["vs_control"]["control"] == "random_choice"
+    # the probe of all true answers and those of five folds are solved together, once for both arms
+    assert result["costs"]["folds"]["trainings"] == 1
+    accuracy = {name: arm["label_accuracy"]["value"] for name, arm in arms.items()}
+    assert accuracy["selective"] != accuracy["random_choice"]
+    assert accuracy["selective"] > accuracy["majority"]
+
+
+def test_what_a_student_knows_needs_true_answers() -> None:
+    plain = settings(student=PROBE, arms=["selective"])
+    plain["data"]["weak_train"] = 0
+    with pytest.raises(ConfigError, match="`selective` of arm `selective` learns from true answer"):
+        make_study(plain)
 
 
 def test_a_dry_run_counts_stage_one() -> None:

@@ -29,6 +29,7 @@ from steelyard.reliability.glad import Glad as Glad
 from steelyard.reliability.gold_confusions import GoldConfusions as GoldConfusions
 from steelyard.reliability.graph_denoising import GraphDenoising as GraphDenoising
 from steelyard.reliability.graph_denoising import Pairs as Pairs
+from steelyard.reliability.graph_smoothing import GraphSmoothing as GraphSmoothing
 from steelyard.reliability.hierarchical import Hierarchical as Hierarchical
 from steelyard.reliability.joint_decoding import JointDecoding as JointDecoding
 from steelyard.reliability.logistic import Logistic as Logistic
@@ -43,6 +44,7 @@ from steelyard.reliability.protocol import TrustedExamples as TrustedExamples
 from steelyard.reliability.protocol import TrustedVotes as TrustedVotes
 from steelyard.reliability.protocol import VoteEstimator as VoteEstimator
 from steelyard.reliability.robust import Robust as Robust
+from steelyard.reliability.selective import Selective as Selective
 from steelyard.reliability.self_consistency import SelfConsistency as SelfConsistency
 from steelyard.reliability.self_training import SelfTraining as SelfTraining
 from steelyard.reliability.student_self_training import (
@@ -72,10 +74,12 @@ EstimatorSettings: TypeAlias = Annotated[
     | SelfConsistency
     | BeamEntropy
     | NearestNeighbours
+    | GraphSmoothing
     | Logistic
     | SelfTraining
     | StudentSelfTraining
     | TwoStage
+    | Selective
     | Crowdlab
     | Topological
     | GraphDenoising,
@@ -90,6 +94,8 @@ ESTIMATORS: Mapping[str, type[VoteEstimator]] = {
 }
 """Estimators of votes alone by their names."""
 FEATURE_ESTIMATORS: Mapping[str, type[OnFeatures]] = {
-    kind: cls for kind, cls in ALL_ESTIMATORS.items() if cls.needs_features
+    kind: cls
+    for kind, cls in ALL_ESTIMATORS.items()
+    if cls.needs_features and not cls.needs_student
 }
-"""Estimators that look at features of the questions, by their names."""
+"""Estimators that look at votes and features of the questions, by their names."""

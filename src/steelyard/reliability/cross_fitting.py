@@ -24,6 +24,24 @@ class Fold:
     asked: tuple[Ints, ...]  # rows, none of which is trained on
 
 
+def held_out_folds(rows: Ints, targets: Floats, folds: int, seed: int) -> list[Fold]:
+    """A fold for each part of the rows: trained on the other parts, asked that part; weights are 1.
+
+    Args:
+        rows: (n,), different rows.
+        targets: (n, K), of these rows.
+        folds: parts into which the rows are divided at random; a part may be empty.
+        seed: of the division.
+    """
+    part = np.random.default_rng(seed).permutation(len(rows)) % folds
+    return [
+        Fold(
+            rows[part != f], targets[part != f], np.ones(int((part != f).sum())), (rows[part == f],)
+        )
+        for f in range(folds)
+    ]
+
+
 class FoldPredictor(Protocol):
     """Trains a model for each fold and asks it the fold's rows.
 

@@ -69,6 +69,8 @@ class BaseEstimator(BaseModel):
     """Whether it uses features of the questions: hidden states of a model."""
     needs_student: ClassVar[bool] = False
     """Whether it trains the student of the study on parts of the examples."""
+    needs_trusted: ClassVar[bool] = False
+    """Whether it cannot do without true answers of weak_train."""
     needs_gold_votes: ClassVar[bool] = False
     """Whether it needs votes on weak_train of supervisors that were not trained on its rows."""
     answer_forms: ClassVar[tuple[AnswerForm, ...]] = ("classes", "options", "pair", "texts")

@@ -8,6 +8,7 @@ from steelyard.reliability import (
     Confidence,
     Hierarchical,
     Margin,
+    Selective,
     SelfTraining,
     StudentSelfTraining,
     TwoStage,
@@ -146,6 +147,13 @@ PRESETS: dict[str, Arm] = {
             selection=KeepAbove(),
             description="Labels that more than 70 % of the voters give, and what a student trained "
             "on these is sure of among the others (Shi et al.).",
+        ),
+        Arm(
+            name="selective",
+            reliability=Selective(),
+            selection=Harden(),
+            description="The student's answers where it knows them, judged on weak_train, and weak "
+            "labels smoothed over similar texts elsewhere (Lang et al.).",
         ),
         Arm(
             name="confidence",
