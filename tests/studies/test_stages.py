@@ -7,7 +7,7 @@ import pytest
 
 import steelyard as sy
 from counting_student import CALLS, COLLAPSE, STOP, Counting, write_options, write_words
-from steelyard.errors import ConfigError
+from steelyard.errors import ConfigError, InputError
 from steelyard.studies.config import make_study
 from steelyard.studies.study import planned
 
@@ -100,7 +100,47 @@ def test_what_a_student_knows_needs_true_answers() -> None:
         make_study(plain)
 
 
-def test_a_dry_run_counts_stage_one() -> None:
-    assert planned(settings(arms=["two_stage"], seeds=2))[-1] == (
-        "folds to refine labels: 2 more trainings of the student, about 30 steps in all"
-    )
+def test_each_question_has_the_voter_that_the_student_agrees_with(tmp_path: Path) -> None:
+    result = sy.study(settings(arms=["co_supervised"]), tmp_path, workers=1).results
+    arms = result["arms"]
+    accuracy = {name: arm["label_accuracy"]["value"] for name, arm in arms.items()}
+    assert accuracy["co_supervised"] > accuracy["majority"] + 0.05
+    assert accuracy["co_supervised"] > accuracy["random_choice"] + 0.05
+    rows = [arms[name]["seeds"][0]["rows"] for name in ("co_supervised", "random_choice")]
+    assert rows[0] == rows[1] < 150
+    # two rounds of five folds, shared with the control
+    assert result["costs"]["folds"]["trainings"] == 10
+    assert len(CALLS) == 10 + 5
+
+
+def test_a_single_voter_cannot_share_the_teaching(tmp_path: Path) -> None:
+    supervisors = [{"kind": "tfidf", "voters": 1}]
+    plain = settings(arms=["co_supervised"], supervisors=supervisors)
+    with pytest.raises(InputError, match="`co_supervised` assigns each example to one of several"):
+        sy.study(plain, tmp_path, workers=1)
+
+
+@pytest.mark.parametrize("arm", ["two_stage", "co_supervised"])
+def test_a_stopped_study_goes_on_with_the_next_training(tmp_path: Path, arm: str) -> None:
+    calm = sy.study(settings(arms=[arm]), tmp_path / "calm", workers=1).results
+    sizes = list(CALLS)
+    CALLS.clear()
+    STOP.append(len(sizes) - 2)  # a training of the arm, or of its control
+    with pytest.raises(KeyboardInterrupt):
+        sy.study(settings(arms=[arm]), tmp_path / "stopped", workers=1)
+    first = list(CALLS)
+    CALLS.clear()
+    STOP.clear()
+    resumed = sy.study(settings(arms=[arm]), tmp_path / "stopped", workers=1).results
+    assert first[:-1] + CALLS == sizes
+    for key in ("arms", "artifacts", "warnings"):
+        assert resumed[key] == calm[key]
+
+
+def test_a_dry_run_counts_the_trainings() -> None:
+    # the control shares all of them; 150 rows are at most 15 steps, four fifths of them 12
+    for arm, trainings, steps in (("two_stage", 2, 30), ("co_supervised", 20, 20 * 12)):
+        assert planned(settings(arms=[arm], seeds=2))[-1] == (
+            f"folds to refine labels: {trainings} more trainings of the student, about {steps} "
+            "steps in all"
+        )

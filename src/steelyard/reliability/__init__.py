@@ -19,6 +19,7 @@ from steelyard.reliability.agreement import PredictiveEntropy as PredictiveEntro
 from steelyard.reliability.agreement import VoteEntropy as VoteEntropy
 from steelyard.reliability.agreement import VoteShare as VoteShare
 from steelyard.reliability.beam_entropy import BeamEntropy as BeamEntropy
+from steelyard.reliability.co_supervised import CoSupervised as CoSupervised
 from steelyard.reliability.confident_learning import ConfidentLearning as ConfidentLearning
 from steelyard.reliability.cross_fitting import Answers as Answers
 from steelyard.reliability.cross_fitting import Fold as Fold
@@ -80,6 +81,7 @@ EstimatorSettings: TypeAlias = Annotated[
     | StudentSelfTraining
     | TwoStage
     | Selective
+    | CoSupervised
     | Crowdlab
     | Topological
     | GraphDenoising,

@@ -5,9 +5,9 @@ from typing import ClassVar, Literal
 import numpy as np
 from pydantic import Field
 
-from steelyard.reliability.cross_fitting import Fold
+from steelyard.reliability.cross_fitting import Fold, over_options
 from steelyard.reliability.protocol import BaseEstimator, Choice, EstimationData
-from steelyard.types import Floats, Ints, Reliability, Votes, one_hot
+from steelyard.types import Floats, Ints, Reliability, one_hot
 from steelyard.types.task_kinds import AnswerForm
 
 
@@ -91,7 +91,7 @@ class TwoStage(BaseEstimator):
             return None
         fold = Fold(kept, one_hot(labels, data.votes.num_classes), np.ones(len(kept)), (discarded,))
         (answer,) = data.predictor([fold], float(len(kept)))
-        return None if answer is None else _over_options(answer[0], data.votes, discarded)
+        return None if answer is None else over_options(answer[0], data.votes.possible[discarded])
 
     def _added(self, prediction: Floats, discarded: Ints) -> Ints:
         """The examples of B."""
@@ -100,11 +100,3 @@ class TwoStage(BaseEstimator):
             return discarded[confident]
         draw = np.random.default_rng(self.seed).permutation(len(discarded))
         return discarded[draw[: int(confident.sum())]]
-
-
-def _over_options(prediction: Floats, votes: Votes, rows: Ints) -> Floats:
-    """The prediction over the answers that the examples have, rows sum to 1."""
-    inside = np.where(votes.possible[rows], prediction, 0.0)
-    total = inside.sum(axis=1, keepdims=True)
-    scaled: Floats = np.divide(inside, total, out=votes.uniform()[rows], where=total > 0)
-    return scaled

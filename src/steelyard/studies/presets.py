@@ -6,6 +6,7 @@ from steelyard.errors import ConfigError
 from steelyard.objectives import Bayesian, ConfidenceLoss, Joint, NaiveMultiWeak
 from steelyard.reliability import (
     Confidence,
+    CoSupervised,
     Hierarchical,
     Margin,
     Selective,
@@ -154,6 +155,13 @@ PRESETS: dict[str, Arm] = {
             selection=Harden(),
             description="The student's answers where it knows them, judged on weak_train, and weak "
             "labels smoothed over similar texts elsewhere (Lang et al.).",
+        ),
+        Arm(
+            name="co_supervised",
+            reliability=CoSupervised(),
+            selection=KeepAbove(),
+            description="Each example with the label of the voter that agrees best with the "
+            "student, unless the student says something else (Liu and Alahi).",
         ),
         Arm(
             name="confidence",
