@@ -3,13 +3,19 @@
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 import steelyard as sy
+from byte_models import save_byte_llama
 from counting_student import CALLS, COLLAPSE, STOP, Counting, write_options, write_words
 from steelyard.errors import ConfigError, InputError
+from steelyard.store.store import Store
 from steelyard.studies.config import make_study
+from steelyard.studies.run import Run
+from steelyard.studies.selecting import select_labels
 from steelyard.studies.study import planned
+from steelyard.studies.training import train_student, training_set
 
 FILES: dict[str, str] = {}
 """Paths of the data files of this module."""
@@ -68,12 +74,16 @@ TUNING = {"precision": "fp32", "learning_rate": 1e-2, "batch_size": 8, "max_toke
 
 def test_a_chooser_answers_what_voters_disagree_on(tmp_path: Path, tiny_bert: str) -> None:
     student = {"kind": "chooser", "model": tiny_bert, "epochs": 4, **TUNING}
-    plain = {**write_options(tmp_path), "student": student, "arms": ["two_stage"]}
+    voters = {"kind": "co_supervised", "rounds": 1, "folds": 2}
+    arms = ["two_stage", {"name": "mine", "reliability": voters, "selection": "above"}]
+    plain = {**write_options(tmp_path), "student": student, "arms": arms}
     plain["ceiling_epochs"] = []
     result = sy.study(plain, tmp_path / "out", workers=1).results
-    rows = [result["arms"][name]["seeds"][0]["rows"] for name in ("two_stage", "random_choice")]
-    assert rows[0] == rows[1] <= 40
-    assert result["costs"]["folds"]["trainings"] == 1
+    for name in ("two_stage", "mine"):
+        pair = (name, f"random_choice.{name}")
+        rows = [result["arms"][arm]["seeds"][0]["rows"] for arm in pair]
+        assert rows[0] == rows[1] <= 40
+    assert result["costs"]["folds"]["trainings"] == 1 + 2
 
 
 PROBE = {"kind": "probe", "model": "minilm", "layers": 1, "max_tokens": 32, "regularization": 1.0}
@@ -135,6 +145,54 @@ def test_a_stopped_study_goes_on_with_the_next_training(tmp_path: Path, arm: str
     assert first[:-1] + CALLS == sizes
     for key in ("arms", "artifacts", "warnings"):
         assert resumed[key] == calm[key]
+
+
+@pytest.fixture
+def classifier(tiny_bert: str) -> dict[str, Any]:
+    return {"kind": "classifier", "model": tiny_bert, "epochs": 2, **TUNING}
+
+
+def test_the_surest_labels_come_first(tmp_path: Path, classifier: dict[str, Any]) -> None:
+    plain = settings(student=classifier, arms=["easy_to_hard"], ceiling_epochs=[])
+    result = sy.study(plain, tmp_path, workers=1).results
+    arms = result["arms"]
+    assert arms["easy_to_hard"]["vs_control"]["control"] == "hard_to_easy"
+    steps = [arms[n]["seeds"][0]["steps"] for n in ("majority", "easy_to_hard", "hard_to_easy")]
+    assert steps == [38, 38, 38]  # two epochs of 150 rows in batches of 8
+    run = Run(make_study(plain), Store(tmp_path / "store"))
+    data = {n: training_set(run, 0, n)[0] for n in ("majority", "easy_to_hard", "hard_to_easy")}
+    np.testing.assert_array_equal(data["easy_to_hard"].targets, data["majority"].targets)
+    assert data["majority"].levels is None
+    share = select_labels(run, 0, run.study.arm("easy_to_hard"))[1].score
+    mean = [
+        [share[d.levels == level].mean() for level in range(4)]
+        for d in (data["easy_to_hard"], data["hard_to_easy"])
+        if d.levels is not None
+    ]
+    assert mean[0] == sorted(mean[0], reverse=True)
+    assert mean[1] == sorted(mean[1])
+    students = [train_student(run, 0, n).predictions.probs for n in data]
+    assert not np.allclose(students[0], students[1])
+    assert not np.allclose(students[1], students[2])
+
+
+def test_a_language_model_follows_an_order(tmp_path: Path) -> None:
+    save_byte_llama(tmp_path / "llama")
+    model = {"kind": "language_model", "model": str(tmp_path / "llama"), "chat": False}
+    student = {**model, "lora": None, "epochs": 1, **TUNING, "max_tokens": 256}
+    plain = settings(student=student, arms=["easy_to_hard"])
+    run = Run(make_study(plain), Store(tmp_path / "store"))
+    losses = [train_student(run, 0, n).record["loss"] for n in ("majority", "easy_to_hard")]
+    assert len(losses[0]) == len(losses[1]) == 19
+    assert losses[0] != losses[1]
+
+
+def test_a_probe_has_no_order() -> None:
+    with pytest.raises(ConfigError, match="`order` of arm `easy_to_hard` is for students that are"):
+        make_study(settings(student=PROBE, arms=["easy_to_hard"]))
+    arm = {"name": "mine", "selection": "hard", "order": "hard_to_easy", "gold_weight": 2}
+    with pytest.raises(ConfigError, match="`order` ranks rows by the score of their votes"):
+        make_study(settings(arms=[arm]))
 
 
 def test_a_dry_run_counts_the_trainings() -> None:

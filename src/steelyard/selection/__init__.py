@@ -9,6 +9,8 @@ from steelyard.selection.class_balance import balanced as balanced
 from steelyard.selection.controls import random_keep as random_keep
 from steelyard.selection.controls import shuffled_votes as shuffled_votes
 from steelyard.selection.controls import shuffled_weights as shuffled_weights
+from steelyard.selection.difficulty import Order as Order
+from steelyard.selection.difficulty import difficulty_levels as difficulty_levels
 from steelyard.selection.keep import KeepMostReliable as KeepMostReliable
 from steelyard.selection.label_and_ties import FirstVoter as FirstVoter
 from steelyard.selection.label_and_ties import Harden as Harden

@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, model_val
 from steelyard.reliability import VoteShare
 from steelyard.selection import (
     Harden,
+    Order,
     balanced,
     balanced_by_slice,
     class_balance,
@@ -57,6 +58,12 @@ class Arm(BaseModel):
     """For classification with `data.slice`: 1 gives each label in each slice of strong_train the
     same total weight, so that no slice teaches which label to expect of it
     (`selection.balanced_by_slice`). Not together with `balance`."""
+    order: Order = "random"
+    """Order of the kept examples in each epoch: random, or those with the highest score first
+    (`easy_to_hard`) or last. For students that are trained step by step, not for a probe."""
+    levels: int = Field(4, ge=2)
+    """Parts of equal size into which an `order` divides the examples; within each the order is
+    random."""
     preference: PreferenceStage | None = None
     """A second stage for a language model that learns open answers: preferences between answers of
     its own. The ceiling has none."""
@@ -66,10 +73,16 @@ class Arm(BaseModel):
     """The wrong labels of an `oracle` are removed: it sees the truth, and bounds what a filter can
     do."""
     control: Literal[
-        "none", "random_keep", "random_choice", "shuffled_weights", "shuffled_votes"
+        "none",
+        "random_keep",
+        "random_choice",
+        "hard_to_easy",
+        "shuffled_weights",
+        "shuffled_votes",
     ] = "none"
     """How the information is taken out: random examples, a random choice of the estimator, shuffled
-    weights, or, of closed questions, the votes of other questions with as many options."""
+    weights, or, of closed questions, the votes of other questions with as many options. The control
+    of an order is its reverse."""
     control_of: str = ""
     """Name of the arm that a control belongs to."""
 
@@ -90,6 +103,11 @@ class Arm(BaseModel):
             raise ValueError(
                 "`gold_weight` adds rows with one label each, and this arm's selection, objective "
                 "or preference stage takes others; remove the setting"
+            )
+        if self.order != "random" and self.gold_weight:
+            raise ValueError(
+                "`order` ranks rows by the score of their votes, and those that `gold_weight` adds "
+                "have none; remove one of the settings"
             )
         if self.balance and self.slice_balance:
             raise ValueError("`balance` and `slice_balance` exclude each other; give one")

@@ -162,6 +162,11 @@ class Study(BaseModel):
         arm.reliability.check_task(self.task)
         if arm.objective != CROSS_ENTROPY:
             self.student.check_objective(arm.objective)
+        if arm.order != "random" and not self.student.takes_levels:
+            raise ValueError(
+                f"`order` of arm `{arm.name}` is for students that are trained step by step, and "
+                f"a {self.student.kind} is not; use a `classifier`, or remove the setting"
+            )
         if arm.reliability.needs_trusted and not self.data.weak_train:
             raise ValueError(
                 f"`{arm.reliability.kind}` of arm `{arm.name}` learns from true answers of "

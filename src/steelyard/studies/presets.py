@@ -1,6 +1,7 @@
 """The arms of a study: presets, own arms, and the controls that go with them."""
 
 import difflib
+from typing import Any
 
 from steelyard.errors import ConfigError
 from steelyard.objectives import Bayesian, ConfidenceLoss, Joint, NaiveMultiWeak
@@ -164,6 +165,13 @@ PRESETS: dict[str, Arm] = {
             "student, unless the student says something else (Liu and Alahi).",
         ),
         Arm(
+            name="easy_to_hard",
+            selection=Harden(),
+            order="easy_to_hard",
+            description="The majority's answers, those with the largest share of the votes first "
+            "in each epoch.",
+        ),
+        Arm(
             name="confidence",
             reliability=Confidence(),
             selection=Soften(),
@@ -201,6 +209,7 @@ ALWAYS = ("naive", "majority")
 CONTROLS = {
     "random_keep": "As many examples of each class as `{}` keeps, drawn at random.",
     "random_choice": "As `{}`, with a random choice where that one chooses.",
+    "hard_to_easy": "As `{}`, in the opposite order.",
     "shuffled_weights": "The weights of `{}`, shuffled.",
 }
 """Controls that are added, and their descriptions."""
@@ -212,8 +221,9 @@ def complete(arms: tuple[Entry, ...]) -> tuple[Arm, ...]:
     """The arms of a study: presets by name, own arms, and those that are always added.
 
     `naive` and `majority` are added in front, and behind the arms a control for each that filters
-    (`random_keep`), weighs (`shuffled_weights`) or chooses otherwise (`random_choice`). Names such
-    as `shuffled_votes.refine` are controls of the arm `refine`, which is also among the arms.
+    (`random_keep`), weighs (`shuffled_weights`), chooses otherwise (`random_choice`) or orders
+    examples (`hard_to_easy`). Names such as `shuffled_votes.refine` are controls of the arm
+    `refine`, which is also among the arms.
 
     Raises:
         ConfigError: an unknown name (with the nearest known one), or a name given twice.
@@ -252,7 +262,7 @@ def _controls(arms: list[Arm]) -> list[Arm]:
     for control, text in CONTROLS.items():
         of = [arm for arm in arms if arm.control == "none" and _control(arm) == control]
         for arm in of:
-            update = {
+            update: dict[str, Any] = {
                 "name": control if len(of) == 1 else f"{control}.{arm.name}",
                 "role": "control",
                 "control": control,
@@ -261,12 +271,16 @@ def _controls(arms: list[Arm]) -> list[Arm]:
             }
             if control == "random_choice":
                 update["reliability"] = arm.reliability.at_random
+            if control == "hard_to_easy":
+                update["order"] = control
             added.append(arm.model_copy(update=update))
     return added
 
 
 def _control(arm: Arm) -> str:
-    """Which control an arm has: that of its estimator's choice, else that of its selection."""
+    """Which control an arm has: that of its order, else of its estimator, else of its selection."""
+    if arm.order == "easy_to_hard":
+        return "hard_to_easy"
     return "random_choice" if arm.reliability.at_random else arm.selection.control
 
 

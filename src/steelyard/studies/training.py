@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 from steelyard.errors import TrainingCollapsed
 from steelyard.models.checkpoints import Checkpoints
 from steelyard.objectives import CROSS_ENTROPY
+from steelyard.selection import difficulty_levels
 from steelyard.store.store import fingerprint
 from steelyard.student import TrainedModel, TrainingData, TrainingOptions, UntrainedStudent
 from steelyard.student.preference_stage import PreferenceStage
@@ -226,7 +227,11 @@ def training_set(run: Run, seed: int, name: str) -> tuple[TrainingData, Selectio
             labels = reference_rows(run, seed, name)
         return TrainingData(run.study.task, task.classes, *labels[:3]), labels.selection
     arm = run.study.arm(name)
-    objective, selection = arm.objective, select_labels(run, seed, arm)[0]
+    selection, reliability = select_labels(run, seed, arm)
+    objective, levels = arm.objective, None
+    if arm.order != "random":
+        kept = selection.weights > 0
+        levels = difficulty_levels(reliability.score, kept, arm.order, arm.levels, seed)
     texts = arm_votes(run, seed, arm).strong_train.candidate_texts
     questions = with_choices(split.questions, texts)
     rows = ReferenceRows(questions, selection.targets, selection.weights)
@@ -239,6 +244,7 @@ def training_set(run: Run, seed: int, name: str) -> tuple[TrainingData, Selectio
         objective,
         selection.per_supervisor if objective.per_supervisor else None,
         selection.token_targets if objective.token_level else None,
+        levels,
     )
     return data, selection
 
@@ -258,6 +264,8 @@ def _inputs(run: Run, seed: int, name: str, data: TrainingData) -> dict[str, str
     }
     if student.knows_classes:
         inputs |= {"kind": fingerprint(data.kind), "classes": fingerprint(data.classes)}
+    if data.levels is not None:
+        inputs["levels"] = fingerprint(data.levels)
     if stage is not None:
         inputs["preference"] = stage_fingerprint(run, seed, stage)
     if run.asks_weak_train:
