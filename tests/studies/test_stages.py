@@ -13,9 +13,10 @@ from steelyard.errors import ConfigError, InputError
 from steelyard.store.store import Store
 from steelyard.studies.config import make_study
 from steelyard.studies.run import Run
-from steelyard.studies.selecting import select_labels
+from steelyard.studies.selecting import select_labels, selected_labels
 from steelyard.studies.study import planned
 from steelyard.studies.training import train_student, training_set
+from steelyard.studies.votes import collect_votes
 
 FILES: dict[str, str] = {}
 """Paths of the data files of this module."""
@@ -63,10 +64,12 @@ def test_a_student_of_agreed_labels_answers_the_rest(tmp_path: Path) -> None:
 
 def test_a_collapsed_stage_one_leaves_what_voters_agree_on(tmp_path: Path) -> None:
     COLLAPSE.append(1)
-    result = sy.study(settings(arms=["two_stage"]), tmp_path, workers=1).results
-    named = "`two_stage`: 1 of 1 training of folds collapsed"
-    assert any(text.startswith(named) for text in result["warnings"])
-    assert result["arms"]["two_stage"]["score"] is not None
+    run = Run(make_study(settings(arms=["two_stage"])), Store(tmp_path))
+    found = selected_labels(run, 0, run.study.arm("two_stage"))
+    assert len(found.folds["collapsed"]) == 1
+    assert found.selection is not None
+    agreed = collect_votes(run, 0).strong_train.shares().max(axis=1) == 1
+    np.testing.assert_array_equal(found.selection.weights > 0, agreed)
 
 
 TUNING = {"precision": "fp32", "learning_rate": 1e-2, "batch_size": 8, "max_tokens": 64}
@@ -78,12 +81,14 @@ def test_a_chooser_answers_what_voters_disagree_on(tmp_path: Path, tiny_bert: st
     arms = ["two_stage", {"name": "mine", "reliability": voters, "selection": "above"}]
     plain = {**write_options(tmp_path), "student": student, "arms": arms}
     plain["ceiling_epochs"] = []
-    result = sy.study(plain, tmp_path / "out", workers=1).results
-    for name in ("two_stage", "mine"):
-        pair = (name, f"random_choice.{name}")
-        rows = [result["arms"][arm]["seeds"][0]["rows"] for arm in pair]
-        assert rows[0] == rows[1] <= 40
-    assert result["costs"]["folds"]["trainings"] == 1 + 2
+    run = Run(make_study(plain), Store(tmp_path / "store"))
+    for name, trainings in (("two_stage", 1), ("mine", 2)):
+        arms = [run.study.arm(arm) for arm in (name, f"random_choice.{name}")]
+        selected = [selected_labels(run, 0, arm) for arm in arms]
+        assert len(selected[0].folds["steps"]) == trainings
+        assert selected[0].folds == selected[1].folds
+        kept = [part.selection.kept for part in selected if part.selection is not None]
+        assert kept[0] == kept[1] <= 40
 
 
 PROBE = {"kind": "probe", "model": "minilm", "layers": 1, "max_tokens": 32, "regularization": 1.0}
@@ -130,21 +135,21 @@ def test_a_single_voter_cannot_share_the_teaching(tmp_path: Path) -> None:
         sy.study(plain, tmp_path, workers=1)
 
 
-@pytest.mark.parametrize("arm", ["two_stage", "co_supervised"])
-def test_a_stopped_study_goes_on_with_the_next_training(tmp_path: Path, arm: str) -> None:
-    calm = sy.study(settings(arms=[arm]), tmp_path / "calm", workers=1).results
+def test_a_stopped_study_goes_on_with_the_next_training(tmp_path: Path) -> None:
+    study = make_study(settings(arms=["co_supervised"]))
+    arm = study.arm("co_supervised")
+    calm = selected_labels(Run(study, Store(tmp_path / "calm")), 0, arm)
     sizes = list(CALLS)
     CALLS.clear()
-    STOP.append(len(sizes) - 2)  # a training of the arm, or of its control
+    STOP.append(7)
     with pytest.raises(KeyboardInterrupt):
-        sy.study(settings(arms=[arm]), tmp_path / "stopped", workers=1)
+        selected_labels(Run(study, Store(tmp_path / "stopped")), 0, arm)
+    STOP.clear()
     first = list(CALLS)
     CALLS.clear()
-    STOP.clear()
-    resumed = sy.study(settings(arms=[arm]), tmp_path / "stopped", workers=1).results
-    assert first[:-1] + CALLS == sizes
-    for key in ("arms", "artifacts", "warnings"):
-        assert resumed[key] == calm[key]
+    resumed = selected_labels(Run(study, Store(tmp_path / "stopped")), 0, arm)
+    assert first[:6] + CALLS == sizes
+    np.testing.assert_array_equal(resumed.reliability.score, calm.reliability.score)
 
 
 @pytest.fixture

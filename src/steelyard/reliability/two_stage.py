@@ -31,8 +31,9 @@ class TwoStage(BaseEstimator):
     Examples without a readable vote are in neither.
 
     Source: Shi et al. 2025, "How to Mitigate Overfitting in Weak-to-strong Generalization?",
-        arXiv:2503.04249 (there for written answers: share and confidence are those of ten sampled
-        solutions; the student's probability in place of its samples is ours).
+        arXiv:2503.04249 (the abstract and a summary of the method were read; there for written
+        answers, whose share and confidence are those of sampled solutions: the student's
+        probability in place of its samples is ours).
     """
 
     version: ClassVar[int] = 1
@@ -95,8 +96,7 @@ class TwoStage(BaseEstimator):
 
     def _added(self, prediction: Floats, discarded: Ints) -> Ints:
         """The examples of B."""
-        confident = prediction.max(axis=1) > self.confidence
-        if self.choice == "informed":
-            return discarded[confident]
-        draw = np.random.default_rng(self.seed).permutation(len(discarded))
-        return discarded[draw[: int(confident.sum())]]
+        rows = np.flatnonzero(prediction.max(axis=1) > self.confidence)
+        if self.choice == "random":
+            rows = np.random.default_rng(self.seed).permutation(len(discarded))[: len(rows)]
+        return discarded[rows]

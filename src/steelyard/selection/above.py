@@ -18,8 +18,8 @@ class KeepAbove(BaseSelector):
     keep the last two at 0, and the last alone at .6. Examples without a readable vote are never
     kept.
 
-    Source: Shi et al. 2025, arXiv:2503.04249 (stage I: the share of the most frequent answer is
-        above .5 to .8, with the score of `vote_share`).
+    Source: Shi et al. 2025, arXiv:2503.04249 (stage I, with the score of `vote_share`; the abstract
+        and a summary of the method were read).
     """
 
     version: ClassVar[int] = 1

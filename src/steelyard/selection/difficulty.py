@@ -30,9 +30,9 @@ def difficulty_levels(
         levels: at least 1.
         seed: of the draw among equal scores.
 
-    Source: Bengio et al. 2009, "Curriculum Learning", section 4 (easy examples first, here by the
-        reliability of the label); levels that add up to an epoch, so that all orders show every
-        example equally often, are ours.
+    Source: Bengio et al. 2009, "Curriculum Learning" (the abstract alone was read: examples in a
+        meaningful order; the order by reliability, and levels that add up to an epoch so that all
+        orders show every example equally often, are ours).
     """
     rows = np.flatnonzero(kept)
     draw = np.random.default_rng(seed).permutation(len(rows))
