@@ -1,4 +1,4 @@
-"""Co-supervision: each example is taught by the voter that agrees best with the student."""
+"""Co-supervision: each example has the label of the voter that agrees best with the student."""
 
 from dataclasses import dataclass
 from typing import ClassVar, Literal

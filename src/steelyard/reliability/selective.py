@@ -90,12 +90,12 @@ class Selective(OnFeatures):
         asked = self._asked(data)
         if asked is not None:
             features = np.concatenate([rows, data.trusted.features.astype(rows.dtype)])
-            known = self._chosen(self._p_know(features, len(rows), asked))
-            posterior[known] = asked.prediction[known]
+            of_student = self._chosen(self._p_know(features, len(rows), asked))
+            posterior[of_student] = asked.prediction[of_student]
         return self.scored(votes, posterior)
 
     def _asked(self, data: EstimationData) -> "_Asked | None":
-        """What students taught the trusted answers say; None if there is none of all answers."""
+        """What students of the trusted answers say; None if there is none of all answers."""
         assert data.trusted is not None
         assert data.predictor is not None
         answers, size = data.trusted.answers, len(data.votes.ids)
@@ -134,7 +134,7 @@ class Selective(OnFeatures):
 
 
 class _Asked(NamedTuple):
-    """Answers of students that were taught true answers."""
+    """Answers of students that are trained on true answers."""
 
     prediction: Floats  # (N, K), of the examples, by the student of all M trusted ones
     right: Floats  # (M,), 1 or 0: whether the held-out answer is right; nan where there is none
