@@ -34,7 +34,9 @@ def public_names() -> str:
     imports = "".join(
         f"    from steelyard.{room} import {name} as {name}\n"
         for room, given in names.items()
-        for name in sorted(given, key=lambda name: (not name.isupper(), name[0].islower(), name))
+        for name in sorted(
+            given, key=lambda name: (not name.isupper(), name[0].islower(), name.lower())
+        )
     )
     pattern = r"(if TYPE_CHECKING:[^\n]*\n).*?(\n    __version__: str\n)"
     text = re.sub(pattern, lambda m: m.group(1) + imports + m.group(2), text, flags=re.S)

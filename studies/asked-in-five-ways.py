@@ -5,8 +5,9 @@ of MODELS below. Each is asked, untrained, with five prompts (templates and opti
 test rows of each set, once as the paper asks (the letter of a listed option) and once by cloze (the
 option's text behind the question alone). Written after every set to
 studies/results/asked-in-five-ways.json: accuracy of the labels that most prompts give, share and
-accuracy of the rows by vote entropy, accuracy of the rows that the filter of the paper keeps (entropy at
-most the median), and the mean weight of right and of wrong answers when weighted by vote share.
+accuracy of the rows by vote entropy, accuracy of the rows that the filter of the paper keeps
+(entropy at most the median), and the mean weight of right and of wrong answers when weighted by
+vote share.
 Ties count in expectation. One draw of rows, no students: nothing is tested here.
 """
 
@@ -61,7 +62,11 @@ def read(name: str) -> tuple[tuple[str, ...], list[Question], Ints]:
     truth = np.array([row["label"] for row in rows])
     if "choices" in rows[0]:
         questions = [Question(str(r["id"]), r["question"], tuple(r["choices"])) for r in rows]
-        return tuple(str(k) for k in range(max(len(q.choices) for q in questions))), questions, truth
+        return (
+            tuple(str(k) for k in range(max(len(q.choices) for q in questions))),
+            questions,
+            truth,
+        )
     classes = tuple(json.loads((folder / "labels.json").read_text(encoding="utf-8")))
     return classes, [Question(str(r["id"]), r["text"]) for r in rows], truth
 

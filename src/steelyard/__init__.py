@@ -39,15 +39,16 @@ _NAMES = {
         "Product ReverseKl Soft SoftConfer SoftStep Window"
     ),
     "reliability": (
-        "BaseEstimator EstimationData VoteEstimator BeamEntropy Confidence ConfidentLearning "
-        "Crowdlab DawidSkene Dirichlet Glad GoldConfusions GraphDenoising Hierarchical "
-        "JointDecoding Logistic Mace Majority Margin NearestNeighbours OneCoin OpenAgreement "
-        "PredictiveEntropy Robust SelfConsistency SelfTraining StudentSelfTraining "
-        "Topological VoteEntropy VoteShare"
+        "BaseEstimator EstimationData VoteEstimator BeamEntropy CoSupervised Confidence "
+        "ConfidentLearning Crowdlab DawidSkene Dirichlet Glad GoldConfusions GraphDenoising "
+        "GraphSmoothing Hierarchical JointDecoding Logistic Mace Majority Margin "
+        "NearestNeighbours OneCoin OpenAgreement PredictiveEntropy Robust Selective "
+        "SelfConsistency SelfTraining StudentSelfTraining Topological TwoStage VoteEntropy "
+        "VoteShare"
     ),
     "selection": (
-        "BaseSelector select_truth FirstVoter Harden KeepMostReliable PerSupervisor Soften "
-        "WeighByScore WeighByShare"
+        "BaseSelector select_truth FirstVoter Harden KeepAbove KeepMostReliable PerSupervisor "
+        "Soften WeighByScore WeighByShare"
     ),
     "store.reply_ledger": "Ledger",
     "store.store": "Store",
@@ -128,6 +129,7 @@ if TYPE_CHECKING:  # the same names, for type checkers and editors
     from steelyard.reliability import BeamEntropy as BeamEntropy
     from steelyard.reliability import Confidence as Confidence
     from steelyard.reliability import ConfidentLearning as ConfidentLearning
+    from steelyard.reliability import CoSupervised as CoSupervised
     from steelyard.reliability import Crowdlab as Crowdlab
     from steelyard.reliability import DawidSkene as DawidSkene
     from steelyard.reliability import Dirichlet as Dirichlet
@@ -135,6 +137,7 @@ if TYPE_CHECKING:  # the same names, for type checkers and editors
     from steelyard.reliability import Glad as Glad
     from steelyard.reliability import GoldConfusions as GoldConfusions
     from steelyard.reliability import GraphDenoising as GraphDenoising
+    from steelyard.reliability import GraphSmoothing as GraphSmoothing
     from steelyard.reliability import Hierarchical as Hierarchical
     from steelyard.reliability import JointDecoding as JointDecoding
     from steelyard.reliability import Logistic as Logistic
@@ -146,16 +149,19 @@ if TYPE_CHECKING:  # the same names, for type checkers and editors
     from steelyard.reliability import OpenAgreement as OpenAgreement
     from steelyard.reliability import PredictiveEntropy as PredictiveEntropy
     from steelyard.reliability import Robust as Robust
+    from steelyard.reliability import Selective as Selective
     from steelyard.reliability import SelfConsistency as SelfConsistency
     from steelyard.reliability import SelfTraining as SelfTraining
     from steelyard.reliability import StudentSelfTraining as StudentSelfTraining
     from steelyard.reliability import Topological as Topological
+    from steelyard.reliability import TwoStage as TwoStage
     from steelyard.reliability import VoteEntropy as VoteEntropy
     from steelyard.reliability import VoteEstimator as VoteEstimator
     from steelyard.reliability import VoteShare as VoteShare
     from steelyard.selection import BaseSelector as BaseSelector
     from steelyard.selection import FirstVoter as FirstVoter
     from steelyard.selection import Harden as Harden
+    from steelyard.selection import KeepAbove as KeepAbove
     from steelyard.selection import KeepMostReliable as KeepMostReliable
     from steelyard.selection import PerSupervisor as PerSupervisor
     from steelyard.selection import Soften as Soften

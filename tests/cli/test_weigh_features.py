@@ -6,10 +6,12 @@ from typing import Any
 
 import pytest
 
-from steelyard.reliability import FEATURE_ESTIMATORS
+from steelyard.reliability import ALL_ESTIMATORS, FEATURE_ESTIMATORS
+
+STUDENTS = [kind for kind, estimator in ALL_ESTIMATORS.items() if estimator.needs_student]
 
 
-@pytest.mark.parametrize("kind", [*FEATURE_ESTIMATORS, "graph_denoising", "student_self_training"])
+@pytest.mark.parametrize("kind", [*FEATURE_ESTIMATORS, "graph_denoising", *STUDENTS])
 @pytest.mark.parametrize("method", ["{kind}", "{{kind: {kind}, max_tokens: 64}}"])
 def test_weigh_has_no_texts(
     kind: str, method: str, steelyard: Callable[..., Any], tmp_path: Path

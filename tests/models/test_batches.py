@@ -80,3 +80,24 @@ def test_a_choosers_logits_are_dealt_to_the_options() -> None:
     logits = torch.tensor([[4.0], [5.0], [1.0], [2.0], [3.0]])
     table = reader.select(logits, np.array([1, 0]), width=3)
     assert table.tolist() == [[4.0, 5.0, NO_OPTION], [1.0, 2.0, 3.0]]
+
+
+@given(st.lists(st.integers(0, 3), min_size=1, max_size=60), st.integers(1, 9), st.integers(0, 5))
+def test_an_epoch_shows_level_after_level(levels: list[int], size: int, seed: int) -> None:
+    steps = -(-len(levels) // size)
+    made = list(plan_steps(np.ones(len(levels)), size, 2 * steps, seed, np.array(levels)))
+    assert len(made) == 2 * steps
+    for epoch in (made[:steps], made[steps:]):
+        rows = np.concatenate(epoch)
+        assert sorted(rows) == list(range(len(levels)))
+        assert (np.diff(np.array(levels)[rows]) >= 0).all()
+
+
+def test_within_a_level_the_order_is_random() -> None:
+    levels = np.repeat([0, 1], 50)
+    first = next(plan_steps(np.ones(100), 50, 1, 0, levels))
+    assert set(first) == set(range(50))
+    assert sorted(first) != first.tolist()
+    again = list(plan_steps(np.ones(100), 50, 4, 0, levels))[2]
+    assert set(again) == set(first)
+    assert again.tolist() != first.tolist()

@@ -1,18 +1,14 @@
 """Self-training by a student: against `self_training`, by hand, and by property."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
-
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from known_predictions import Table
 from steelyard.errors import ConfigError
 from steelyard.reliability import (
-    Answers,
     EstimationData,
-    Fold,
     SelfTraining,
     StudentSelfTraining,
     TrustedExamples,
@@ -21,23 +17,6 @@ from steelyard.reliability.cross_fitting import FeatureHeads
 from steelyard.reliability.refinement import class_weights
 from steelyard.types import ABSTAIN, Floats, Ints, Votes
 from vote_tables import votes
-
-
-@dataclass
-class Table:
-    """A model that knows a table of predictions by heart, whatever it is trained on."""
-
-    rows: Floats  # (N, K)
-    folds: list[Fold] = field(default_factory=list)  # that it was called with
-    collapses: int = -1  # number of the fold that cannot be trained
-
-    def __call__(self, folds: Sequence[Fold], size: float) -> list[Answers | None]:
-        first = len(self.folds)
-        self.folds += folds
-        return [
-            None if first + i == self.collapses else tuple(self.rows[rows] for rows in fold.asked)
-            for i, fold in enumerate(folds)
-        ]
 
 
 def noisy(seed: int, size: int = 90, answers: int = 3) -> tuple[Votes, Floats, Ints]:

@@ -6,77 +6,31 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import Any
 
 import numpy as np
 import pytest
-from sklearn.feature_extraction.text import CountVectorizer
-from sklearn.naive_bayes import MultinomialNB
-from sklearn.pipeline import make_pipeline
 
 import steelyard as sy
 from byte_models import save_byte_llama
-from steelyard.errors import ConfigError, TrainingCollapsed
+from counting_student import (
+    CALLS,
+    COLLAPSE,
+    STOP,
+    Counting,
+    asked,
+    bayes,
+    write_options,
+    write_words,
+)
+from steelyard.errors import ConfigError
 from steelyard.reliability import StudentSelfTraining
 from steelyard.store.store import Store
 from steelyard.studies.config import make_study
 from steelyard.studies.run import Run
 from steelyard.studies.selecting import select_labels, selected_labels
 from steelyard.studies.study import planned
-from steelyard.types import Floats
-from word_pairs import BAD, GOOD
-
-CALLS: list[int] = []
-"""Rows of each training of a `Counting` student."""
-STOP: list[int] = []
-"""Numbers of the trainings at which the process is taken to end."""
-COLLAPSE: list[int] = []
-"""Numbers of the trainings that collapse."""
-
-
-class Counting(sy.BaseStudent):
-    """Naive Bayes on word counts, which notes its trainings."""
-
-    version: ClassVar[int] = 1
-    kind: Literal["counting"] = "counting"
-
-    def planned_steps(self, kept: int) -> int:
-        return kept // 10
-
-    def fit(self, data: sy.TrainingData, options: sy.TrainingOptions) -> "TrainedCounting":
-        CALLS.append(len(data.questions))
-        assert options.steps == int((data.weights > 0).sum()) // 10
-        if len(CALLS) in STOP:
-            raise KeyboardInterrupt
-        if len(CALLS) in COLLAPSE:
-            raise TrainingCollapsed("the loss is not a number")
-        texts = [question.text for question in data.questions]
-        return TrainedCounting(bayes(texts, data.targets, data.weights), len(data.classes))
-
-
-@dataclass(frozen=True)
-class TrainedCounting(sy.BaseTrainedStudent):
-    model: Any
-    classes: int
-
-    def predict(self, questions: Sequence[sy.Question], states: Any = None) -> sy.ModelAnswers:
-        return sy.ModelAnswers(asked(self.model, [q.text for q in questions], self.classes))
-
-
-def bayes(texts: Sequence[str], targets: Floats, weights: Floats) -> Any:
-    model = make_pipeline(CountVectorizer(), MultinomialNB(alpha=0.3))
-    labels = targets.argmax(axis=1)
-    return model.fit(texts, labels, multinomialnb__sample_weight=weights)
-
-
-def asked(model: Any, texts: Sequence[str], classes: int) -> Floats:
-    probs = np.zeros((len(texts), classes))
-    probs[:, model.classes_] = model.predict_proba(texts)
-    return probs
-
 
 FILES: dict[str, str] = {}
 """Paths of the data files of this module."""
@@ -84,23 +38,7 @@ FILES: dict[str, str] = {}
 
 @pytest.fixture(autouse=True, scope="module")
 def _files(tmp_path_factory: pytest.TempPathFactory) -> None:
-    """Rows of four classes, and votes of three voters that are right on half of them."""
-    folder, rng = tmp_path_factory.mktemp("words"), np.random.default_rng(0)
-    classes = ("north", "east", "south", "west")
-    of_class = rng.integers(0, 4, 250)
-    own = rng.random((250, 5)) < 0.5  # words of the class among words of all
-    word = np.where(own, 10 * of_class[:, None], 100) + rng.integers(0, 10, (250, 5))
-    rows = [(" ".join(f"w{w}" for w in words), k) for words, k in zip(word, of_class, strict=True)]
-    files: dict[str, list[dict[str, Any]]] = {"train": [], "test": [], "votes": []}
-    for i, (text, k) in enumerate(rows):
-        row = {"id": f"r{i}", "text": text, "label": classes[k]}
-        files["train" if i < 190 else "test"].append(row)
-        for voter in ("ann", "bob", "cat"):
-            given = int(k) if rng.random() < 0.5 else int(rng.integers(4))
-            files["votes"].append({"id": f"r{i}", "voter": voter, "answer": classes[given]})
-    for name, part in files.items():
-        (folder / f"{name}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in part))
-        FILES[name] = str(folder / f"{name}.jsonl")
+    FILES.update(write_words(tmp_path_factory.mktemp("words")))
 
 
 def settings(**changes: Any) -> dict[str, Any]:
@@ -231,36 +169,6 @@ def test_a_probe_solves_its_folds_together(tmp_path: Path) -> None:
     arm = run.study.arm("refine_student")
     found = selected_labels(run, 0, arm)
     assert len(found.folds["steps"]) == 3  # one solve a round
-
-
-def write_options(folder: Path) -> dict[str, Any]:
-    """Which of two or three words is good, with votes that are right in three of four cases."""
-    rng = np.random.default_rng(0)
-    files: dict[str, list[dict[str, Any]]] = {"train": [], "test": [], "votes": []}
-    for name, size in (("train", 46), ("test", 10)):
-        for i in range(size):
-            options = [GOOD[i % 4], *(BAD[int(b)] for b in rng.permutation(4)[: 1 + i % 2])]
-            order = rng.permutation(len(options))
-            choices = [options[int(o)] for o in order]
-            row = {"id": f"{name}{i}", "question": "the film is", "choices": choices}
-            answer = int(np.flatnonzero(order == 0)[0])
-            files[name].append({**row, "label": answer})
-            for voter in ("ann", "bob", "cat"):
-                given = answer if rng.random() < 0.75 else int(rng.integers(len(choices)))
-                files["votes"].append({"id": row["id"], "voter": voter, "answer": given})
-    for name, rows in files.items():
-        text = "".join(json.dumps(row) + "\n" for row in rows)
-        (folder / f"{name}.jsonl").write_text(text)
-    return {
-        "task": "multiple_choice",
-        "data": {
-            **{name: str(folder / f"{name}.jsonl") for name in ("train", "test")},
-            "weak_train": 6,
-        },
-        "supervisors": [{"kind": "votes", "path": str(folder / "votes.jsonl")}],
-        "references": [],
-        "seeds": 1,
-    }
 
 
 TUNING = {"precision": "fp32", "learning_rate": 1e-2, "batch_size": 8, "max_tokens": 64}

@@ -147,6 +147,7 @@ def _fit(plan: _Plan, seed: int, scratch: Path, watch: Stopwatch) -> "TrainedMod
             "model": "" if student.pretrained is None else identity(student.pretrained),
             "questions": fingerprint(tuple(training.questions)),
             "targets": fingerprint((training.targets, training.weights)),
+            "levels": fingerprint(training.levels),
             "classes": fingerprint(training.classes),
             "objective": fingerprint(training.objective),
             "preference": plan.stage,

@@ -87,17 +87,28 @@ def ranges(starts: Ints, sizes: Ints) -> Ints:
     return offsets + np.arange(len(offsets))
 
 
-def plan_steps(costs: Ints, batch_size: int, steps: int, seed: int) -> Iterator[Ints]:
+def plan_steps(
+    costs: Ints, batch_size: int, steps: int, seed: int, levels: Ints | None = None
+) -> Iterator[Ints]:
     """The examples of each optimizer step: epoch after epoch, each example once an epoch.
 
     A step has `batch_size` examples (the last of an epoch may have fewer). Examples are shuffled,
     sorted by length inside windows of WINDOW steps to save padding, and the steps shuffled again.
     The order of epoch e depends only on the seed and e.
+
+    With `levels` (N,) an epoch shows the examples level by level, the lowest first, shuffled within
+    each; steps are neither sorted by length nor shuffled.
     """
     made, epoch = 0, 0
     while made < steps:
         rng = np.random.default_rng([seed, epoch])
         order = rng.permutation(len(costs))
+        if levels is not None:
+            order = order[np.argsort(levels[order], kind="stable")]
+            starts = range(0, len(order), batch_size)[: steps - made]
+            yield from (order[start : start + batch_size] for start in starts)
+            made, epoch = made + len(starts), epoch + 1
+            continue
         batches = []
         for start in range(0, len(order), batch_size * WINDOW):
             window = order[start : start + batch_size * WINDOW]

@@ -150,6 +150,7 @@ def finetune(
     states: StatesCache | None = None,
     objective: BaseObjective = CROSS_ENTROPY,
     supervisor_weights: Floats | None = None,
+    levels: Ints | None = None,
 ) -> Finetuned:
     """Train a classifier, or a chooser where the questions have options.
 
@@ -166,6 +167,7 @@ def finetune(
         states: cache of frozen hidden states, used with `train_layers`.
         objective: what is minimised.
         supervisor_weights: (M,), for objectives of M supervisors.
+        levels: (N,), in whose order an epoch shows the examples; None: at random.
     """
     kept = np.flatnonzero(weights > 0)
     questions = [questions[int(i)] for i in kept]
@@ -188,6 +190,7 @@ def finetune(
             checkpoints=checkpoints,
             objective=objective,
             supervisor_weights=supervisor_weights,
+            levels=None if levels is None else levels[kept],
         )
     return replace(untrained, log=log)
 

@@ -115,6 +115,7 @@ def train(
     checkpoints: Checkpoints | None = None,
     objective: BaseObjective = CROSS_ENTROPY,
     supervisor_weights: Floats | None = None,
+    levels: Ints | None = None,
 ) -> TrainingLog:
     """Train the parameters that require gradients, in place.
 
@@ -133,6 +134,7 @@ def train(
         checkpoints: where to save and resume; None trains in one go.
         objective: what is minimised.
         supervisor_weights: (M,), for objectives of M supervisors.
+        levels: (N,), in whose order an epoch shows the examples; None: at random.
 
     Raises:
         TrainingError: the loss or a gradient is not finite, memory runs out with single examples,
@@ -153,7 +155,7 @@ def train(
             before = _sums(parameters) if done == 0 else None
             model.train()
             for step, rows in enumerate(
-                plan_steps(batcher.encoded.costs, settings.batch_size, steps, seed)
+                plan_steps(batcher.encoded.costs, settings.batch_size, steps, seed, levels)
             ):
                 if step < done:
                     continue

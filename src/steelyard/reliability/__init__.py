@@ -19,6 +19,7 @@ from steelyard.reliability.agreement import PredictiveEntropy as PredictiveEntro
 from steelyard.reliability.agreement import VoteEntropy as VoteEntropy
 from steelyard.reliability.agreement import VoteShare as VoteShare
 from steelyard.reliability.beam_entropy import BeamEntropy as BeamEntropy
+from steelyard.reliability.co_supervised import CoSupervised as CoSupervised
 from steelyard.reliability.confident_learning import ConfidentLearning as ConfidentLearning
 from steelyard.reliability.cross_fitting import Answers as Answers
 from steelyard.reliability.cross_fitting import Fold as Fold
@@ -29,6 +30,7 @@ from steelyard.reliability.glad import Glad as Glad
 from steelyard.reliability.gold_confusions import GoldConfusions as GoldConfusions
 from steelyard.reliability.graph_denoising import GraphDenoising as GraphDenoising
 from steelyard.reliability.graph_denoising import Pairs as Pairs
+from steelyard.reliability.graph_smoothing import GraphSmoothing as GraphSmoothing
 from steelyard.reliability.hierarchical import Hierarchical as Hierarchical
 from steelyard.reliability.joint_decoding import JointDecoding as JointDecoding
 from steelyard.reliability.logistic import Logistic as Logistic
@@ -43,12 +45,14 @@ from steelyard.reliability.protocol import TrustedExamples as TrustedExamples
 from steelyard.reliability.protocol import TrustedVotes as TrustedVotes
 from steelyard.reliability.protocol import VoteEstimator as VoteEstimator
 from steelyard.reliability.robust import Robust as Robust
+from steelyard.reliability.selective import Selective as Selective
 from steelyard.reliability.self_consistency import SelfConsistency as SelfConsistency
 from steelyard.reliability.self_training import SelfTraining as SelfTraining
 from steelyard.reliability.student_self_training import (
     StudentSelfTraining as StudentSelfTraining,
 )
 from steelyard.reliability.topological import Topological as Topological
+from steelyard.reliability.two_stage import TwoStage as TwoStage
 
 EstimatorSettings: TypeAlias = Annotated[
     Majority
@@ -71,9 +75,13 @@ EstimatorSettings: TypeAlias = Annotated[
     | SelfConsistency
     | BeamEntropy
     | NearestNeighbours
+    | GraphSmoothing
     | Logistic
     | SelfTraining
     | StudentSelfTraining
+    | TwoStage
+    | Selective
+    | CoSupervised
     | Crowdlab
     | Topological
     | GraphDenoising,
@@ -88,6 +96,8 @@ ESTIMATORS: Mapping[str, type[VoteEstimator]] = {
 }
 """Estimators of votes alone by their names."""
 FEATURE_ESTIMATORS: Mapping[str, type[OnFeatures]] = {
-    kind: cls for kind, cls in ALL_ESTIMATORS.items() if cls.needs_features
+    kind: cls
+    for kind, cls in ALL_ESTIMATORS.items()
+    if cls.needs_features and not cls.needs_student
 }
-"""Estimators that look at features of the questions, by their names."""
+"""Estimators that look at votes and features of the questions, by their names."""

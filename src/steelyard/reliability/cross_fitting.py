@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Protocol, TypeAlias
 
 import numpy as np
+import numpy.typing as npt
 
 from steelyard.models.logistic import HeadTargets, fit_heads
 from steelyard.reliability.protocol import Features
@@ -22,6 +23,38 @@ class Fold:
     targets: Floats  # (n, K), rows sum to 1
     weights: Floats  # (n,), > 0
     asked: tuple[Ints, ...]  # rows, none of which is trained on
+
+
+def held_out_folds(rows: Ints, targets: Floats, folds: int, seed: int) -> list[Fold]:
+    """A fold for each part of the rows: trained on the other parts, asked that part; weights are 1.
+
+    Args:
+        rows: (n,), different rows.
+        targets: (n, K), of these rows.
+        folds: parts into which the rows are divided at random; a part may be empty.
+        seed: of the division.
+    """
+    part = np.random.default_rng(seed).permutation(len(rows)) % folds
+    return [
+        Fold(
+            rows[part != f], targets[part != f], np.ones(int((part != f).sum())), (rows[part == f],)
+        )
+        for f in range(folds)
+    ]
+
+
+def over_options(prediction: Floats, possible: npt.NDArray[np.bool_]) -> Floats:
+    """A prediction over the answers that each example has, (n, K): rows sum to 1; even where all 0.
+
+    Args:
+        prediction: (n, K), >= 0; of a model that wrote unreadable answers rows sum to less than 1.
+        possible: (n, K), which answers each example has.
+    """
+    inside = np.where(possible, prediction, 0.0)
+    total = inside.sum(axis=1, keepdims=True)
+    even = possible / np.maximum(possible.sum(axis=1, keepdims=True), 1)
+    scaled: Floats = np.divide(inside, total, out=even, where=total > 0)
+    return scaled
 
 
 class FoldPredictor(Protocol):

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, TypeAlias
+from typing import TYPE_CHECKING, ClassVar, Literal, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from steelyard.reliability.robust import VoteAnalysis
 
 Features: TypeAlias = npt.NDArray[np.float32]
+Choice: TypeAlias = Literal["informed", "random"]
+"""Whether an estimator chooses examples by what it learnt, or as many at random."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,6 +69,8 @@ class BaseEstimator(BaseModel):
     """Whether it uses features of the questions: hidden states of a model."""
     needs_student: ClassVar[bool] = False
     """Whether it trains the student of the study on parts of the examples."""
+    needs_trusted: ClassVar[bool] = False
+    """Whether it cannot do without true answers of weak_train."""
     needs_gold_votes: ClassVar[bool] = False
     """Whether it needs votes on weak_train of supervisors that were not trained on its rows."""
     answer_forms: ClassVar[tuple[AnswerForm, ...]] = ("classes", "options", "pair", "texts")
@@ -93,6 +97,14 @@ class BaseEstimator(BaseModel):
     def feature_tokens(self) -> int:
         """Maximum number of tokens of that model's input."""
         return 128
+
+    @property
+    def at_random(self) -> "BaseEstimator | None":
+        """The same with a random choice in place of its own: an arm's control; None: there is none.
+
+        An arm without it has the control of its selection.
+        """
+        return None
 
     def training_sizes(self, examples: int, trusted: int) -> tuple[int, ...]:
         """Examples of each training of the student that it needs, about; for plans.

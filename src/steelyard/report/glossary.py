@@ -60,9 +60,10 @@ GLOSSARY = {
     ),
     "Controls": (
         "Arms that cannot benefit from the reliability score. random_keep keeps the same share of "
-        "rows of each class at random, with the arm's own targets; shuffled_weights assigns the "
-        "same weights to random rows. An arm that does no better than its control gives no "
-        "evidence that its reliability score matters. direct is an arm without its middle students."
+        "rows of each class at random, with the arm's own targets; random_choice makes at random "
+        "what the arm's estimator chooses; shuffled_weights assigns the same weights to random "
+        "rows; hard_to_easy reverses an order; direct is an arm without its middle students. An "
+        "arm that does no better than its control gives no evidence that its score matters."
     ),
     "Oracle": "An arm that uses the hidden truth: a bound, not a method.",
     "Drawn away from the truth": (

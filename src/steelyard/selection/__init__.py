@@ -4,10 +4,13 @@ from typing import Annotated, TypeAlias
 
 from pydantic import Field
 
+from steelyard.selection.above import KeepAbove as KeepAbove
 from steelyard.selection.class_balance import balanced as balanced
 from steelyard.selection.controls import random_keep as random_keep
 from steelyard.selection.controls import shuffled_votes as shuffled_votes
 from steelyard.selection.controls import shuffled_weights as shuffled_weights
+from steelyard.selection.difficulty import Order as Order
+from steelyard.selection.difficulty import difficulty_levels as difficulty_levels
 from steelyard.selection.keep import KeepMostReliable as KeepMostReliable
 from steelyard.selection.label_and_ties import FirstVoter as FirstVoter
 from steelyard.selection.label_and_ties import Harden as Harden
@@ -28,6 +31,13 @@ from steelyard.selection.truth import keep_right as keep_right
 from steelyard.selection.truth import select_truth as select_truth
 
 SelectorSettings: TypeAlias = Annotated[
-    FirstVoter | Harden | Soften | KeepMostReliable | WeighByShare | WeighByScore | PerSupervisor,
+    FirstVoter
+    | Harden
+    | Soften
+    | KeepMostReliable
+    | KeepAbove
+    | WeighByShare
+    | WeighByScore
+    | PerSupervisor,
     Field(discriminator="kind"),
 ]

@@ -27,6 +27,7 @@ class _Finetuned(Finetuning, BaseStudent):
 
     version: ClassVar[int] = 2 + TRAINING  # 2: smaller passes on a CPU
     libraries: ClassVar[tuple[str, ...]] = ("torch", "transformers")
+    takes_levels: ClassVar[bool] = True
 
     def fit(self, data: TrainingData, options: TrainingOptions) -> Finetuned:
         """Train on the examples with a weight; see `models.finetune`.
@@ -50,6 +51,7 @@ class _Finetuned(Finetuning, BaseStudent):
             states=options.states,
             objective=data.objective,
             supervisor_weights=None if per_supervisor is None else per_supervisor.weights,
+            levels=data.levels,
         )
 
     def load(self, folder: Path, kind: Kind, classes: tuple[str, ...]) -> Finetuned:

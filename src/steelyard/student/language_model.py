@@ -53,6 +53,7 @@ class LanguageModelStudent(PretrainedLm, Tuning, BaseStudent):
     answer_forms: ClassVar[tuple[AnswerForm, ...]] = ("classes", "options", "pair", "texts")
     knows_classes: ClassVar[bool] = True
     writes_lists: ClassVar[bool] = True
+    takes_levels: ClassVar[bool] = True
     answers_untrained: ClassVar[bool] = True
     answers_other_tasks: ClassVar[bool] = True
 
@@ -167,6 +168,7 @@ class LanguageModelStudent(PretrainedLm, Tuning, BaseStudent):
             checkpoints=options.checkpoints,
             objective=objective if isinstance(objective, TokenObjective) else None,
             token_targets=None if texts is None else shifted(texts, len(lead)),
+            levels=data.levels,
         )
         return self._trained(completer, data.kind, data.classes)
 

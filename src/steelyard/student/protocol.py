@@ -15,7 +15,7 @@ from steelyard.models.load import Pretrained
 from steelyard.models.train import TrainingLog
 from steelyard.objectives import CROSS_ENTROPY, Objective, refuse_tokens
 from steelyard.prompts import AnswerFormat
-from steelyard.types import Floats, Question, SupervisorTargets, TokenTargets
+from steelyard.types import Floats, Ints, Question, SupervisorTargets, TokenTargets
 from steelyard.types.predictions import ModelAnswers
 from steelyard.types.task_kinds import AnswerForm, Kind, refuse_kind
 
@@ -36,6 +36,7 @@ class TrainingData:
     per_supervisor: SupervisorTargets | None = None  # for objectives of several supervisors
     token_targets: TokenTargets | None = None  # for objectives of single tokens
     opposed: Floats | None = None  # (N, K), truth that an objective opposes; rows of zeros: none
+    levels: Ints | None = None  # (N,), lower ones come first in an epoch; None: in random order
 
 
 @dataclass(frozen=True, eq=False)
@@ -154,6 +155,8 @@ class BaseStudent(BaseModel):
     """Whether it can answer before any training, by `untrained`."""
     answers_other_tasks: ClassVar[bool] = False
     """Whether, trained on a task, it can answer others, by `on_task`."""
+    takes_levels: ClassVar[bool] = False
+    """Whether it is trained step by step, so that examples can come in an order."""
     fits_together: ClassVar[bool] = False
     """Whether all students of a study are trained in one call of `fit_all`."""
 

@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, model_val
 from steelyard.reliability import VoteShare
 from steelyard.selection import (
     Harden,
+    Order,
     balanced,
     balanced_by_slice,
     class_balance,
@@ -70,6 +71,12 @@ class Arm(BaseModel):
     """For classification with `data.slice`: 1 gives each label in each slice of strong_train the
     same total weight, so that no slice teaches which label to expect of it
     (`selection.balanced_by_slice`). Not together with `balance`."""
+    order: Order = "random"
+    """Order of the kept examples in each epoch: random, or those with the highest score first
+    (`easy_to_hard`) or last. For students that are trained step by step, not for a probe."""
+    levels: int = Field(4, ge=2)
+    """Parts of equal size into which an `order` divides the examples; within each the order is
+    random."""
     mix: Mix | None = None
     """Rows of another task to train on besides, such as `{train: helpful.jsonl, rows: 4000}`, each
     with the mean weight of the arm's kept rows: an implicit conflict, which measures deception and
@@ -92,11 +99,18 @@ class Arm(BaseModel):
     """The wrong labels of an `oracle` are removed: it sees the truth, and bounds what a filter can
     do. Arms with `mix` or an objective that opposes the truth become a `conflict`."""
     control: Literal[
-        "none", "random_keep", "shuffled_weights", "direct", "shuffled_votes", "no_conflict"
+        "none",
+        "random_keep",
+        "random_choice",
+        "hard_to_easy",
+        "shuffled_weights",
+        "direct",
+        "shuffled_votes",
+        "no_conflict",
     ] = "none"
-    """How the information is taken out: random examples, shuffled weights, no students in between,
-    or, of closed questions, the votes of other questions with as many options; or the conflict is
-    taken out."""
+    """How the information is taken out: random examples, a random choice of the estimator, shuffled
+    weights, no students in between, or, of closed questions, the votes of other questions with as
+    many options; or the conflict is taken out. The control of an order is its reverse."""
     control_of: str = ""
     """Name of the arm that a control belongs to."""
 
@@ -131,6 +145,12 @@ class Arm(BaseModel):
                 "`through` gives each row one label of a middle student, and this arm's selection, "
                 "objective, preference stage or `gold_weight` takes others; remove one of them"
             )
+        for name in ("gold_weight", "mix", "through"):
+            if self.order != "random" and getattr(self, name):
+                raise ValueError(
+                    f"`order` ranks rows by the score of their votes, and those of `{name}` have "
+                    "none; remove one of the settings"
+                )
         if self.balance and self.slice_balance:
             raise ValueError("`balance` and `slice_balance` exclude each other; give one")
         return self

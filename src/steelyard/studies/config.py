@@ -184,6 +184,17 @@ class Study(BaseModel):
         arm.reliability.check_task(self.task)
         if arm.objective != CROSS_ENTROPY:
             self.student.check_objective(arm.objective)
+        if arm.order != "random" and not self.student.takes_levels:
+            raise ValueError(
+                f"`order` of arm `{arm.name}` is for students that are trained step by step, and "
+                f"a {self.student.kind} is not; use a `classifier`, or remove the setting"
+            )
+        if arm.reliability.needs_trusted and not self.data.weak_train:
+            raise ValueError(
+                f"`{arm.reliability.kind}` of arm `{arm.name}` learns from true answers of "
+                "weak_train, and `data.weak_train` is 0; set it to their number, or use another "
+                "estimator, such as `graph_smoothing`"
+            )
         if arm.reliability.needs_gold_votes:
             self._check_gold_votes(arm)
         if arm.preference is not None:
@@ -283,7 +294,8 @@ class Study(BaseModel):
     @property
     def trains_on_gold(self) -> bool:
         """Whether students of arms, or of their folds, are trained on rows of weak_train."""
-        return any(arm.uses_gold and not arm.reliability.needs_features for arm in self.all_arms)
+        methods = [arm.reliability for arm in self.all_arms if arm.uses_gold]
+        return any(part.needs_student or not part.needs_features for part in methods)
 
     def foreign_classes(self) -> list[type]:
         """Classes of the parts of this study that are defined outside the package."""

@@ -78,7 +78,7 @@ def _folds(run: Run) -> list[str]:
     seen: dict[tuple[object, ...], tuple[int, ...]] = {}
     for arm in run.study.all_arms:
         shuffled = arm.name if arm.control == "shuffled_votes" else ""
-        settings = str(arm.reliability.model_dump(mode="json"))
+        settings = str(arm.reliability.model_dump(mode="json", exclude={"choice"}))
         key = (settings, arm.votes, arm.selection.takes_one_supervisor, shuffled)
         seen[key] = arm.reliability.training_sizes(*sizes)
     trainings = [size for part in seen.values() for size in part]

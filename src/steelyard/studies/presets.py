@@ -1,20 +1,25 @@
 """The arms of a study: presets, own arms, and the controls that go with them."""
 
 import difflib
+from typing import Any
 
 from steelyard.errors import ConfigError
 from steelyard.objectives import CROSS_ENTROPY, Bayesian, ConfidenceLoss, Joint, NaiveMultiWeak
 from steelyard.reliability import (
     Confidence,
+    CoSupervised,
     Hierarchical,
     Margin,
+    Selective,
     SelfTraining,
     StudentSelfTraining,
+    TwoStage,
     VoteEntropy,
 )
 from steelyard.selection import (
     FirstVoter,
     Harden,
+    KeepAbove,
     KeepMostReliable,
     PerSupervisor,
     Soften,
@@ -139,6 +144,34 @@ PRESETS: dict[str, Arm] = {
             description="The same, with the true labels of weak_train in every round.",
         ),
         Arm(
+            name="two_stage",
+            reliability=TwoStage(),
+            selection=KeepAbove(),
+            description="Labels that more than 70 % of the voters give, and what a student trained "
+            "on these is sure of among the others (Shi et al.).",
+        ),
+        Arm(
+            name="selective",
+            reliability=Selective(),
+            selection=Harden(),
+            description="The student's answers where it knows them, judged on weak_train, and weak "
+            "labels smoothed over similar texts elsewhere (Lang et al.).",
+        ),
+        Arm(
+            name="co_supervised",
+            reliability=CoSupervised(),
+            selection=KeepAbove(),
+            description="Each example with the label of the voter that agrees best with the "
+            "student, unless the student says something else (Liu and Alahi).",
+        ),
+        Arm(
+            name="easy_to_hard",
+            selection=Harden(),
+            order="easy_to_hard",
+            description="The majority's answers, those with the largest share of the votes first "
+            "in each epoch.",
+        ),
+        Arm(
             name="confidence",
             reliability=Confidence(),
             selection=Soften(),
@@ -180,6 +213,13 @@ PRESETS: dict[str, Arm] = {
     )
 }
 ALWAYS = ("naive", "majority")
+CONTROLS = {
+    "random_keep": "As many examples of each class as `{}` keeps, drawn at random.",
+    "random_choice": "As `{}`, with a random choice where that one chooses.",
+    "hard_to_easy": "As `{}`, in the opposite order.",
+    "shuffled_weights": "The weights of `{}`, shuffled.",
+}
+"""Controls that are added, and their descriptions."""
 SHUFFLED = "shuffled_votes."
 """Beginning of the names of the controls that get the votes of other questions."""
 NO_CONFLICT = "no_conflict."
@@ -190,9 +230,10 @@ def complete(arms: tuple[Entry, ...]) -> tuple[Arm, ...]:
     """The arms of a study: presets by name, own arms, and those that are always added.
 
     `naive` and `majority` are added in front, and behind the arms a control for each that filters
-    (`random_keep`), weighs (`shuffled_weights`), has middle students (`direct`) or a conflict
-    (`no_conflict.NAME`). Names such as `shuffled_votes.refine` are controls of the arm `refine`,
-    which is also among the arms.
+    (`random_keep`), weighs (`shuffled_weights`), chooses otherwise (`random_choice`), orders
+    examples (`hard_to_easy`), has middle students (`direct`) or a conflict (`no_conflict.NAME`).
+    Names such as `shuffled_votes.refine` are controls of the arm `refine`, which is also among the
+    arms.
 
     Raises:
         ConfigError: an unknown name (with the nearest known one), or a name given twice.
@@ -226,25 +267,22 @@ def _arm(entry: Entry) -> Arm:
 
 
 def _controls(arms: list[Arm]) -> list[Arm]:
+    """The controls of arms that have any, kind after kind."""
     added = []
-    for control, text in (
-        ("random_keep", "As many examples of each class as `{}` keeps, drawn at random."),
-        ("shuffled_weights", "The weights of `{}`, shuffled."),
-    ):
-        of = [
-            arm
-            for arm in arms
-            if arm.selection.control == control and arm.control == "none" and arm.role != "conflict"
-        ]
+    for control, text in CONTROLS.items():
+        of = [arm for arm in arms if arm.control == "none" and _control(arm) == control]
         for arm in of:
-            description = text.format(arm.name)
-            update = {
+            update: dict[str, Any] = {
                 "name": control if len(of) == 1 else f"{control}.{arm.name}",
                 "role": "control",
                 "control": control,
                 "control_of": arm.name,
-                "description": description,
+                "description": text.format(arm.name),
             }
+            if control == "random_choice":
+                update["reliability"] = arm.reliability.at_random
+            if control == "hard_to_easy":
+                update["order"] = control
             added.append(arm.model_copy(update=update))
     without = (_without_conflict(arm) for arm in arms if arm.role == "conflict")
     return [*added, *_direct(arms), *without]
@@ -282,6 +320,15 @@ def _direct(arms: list[Arm]) -> list[Arm]:
         )
         for arm in of
     ]
+
+
+def _control(arm: Arm) -> str:
+    """An arm's control: of its conflict, else of its order, its estimator, its selection."""
+    if arm.role == "conflict":
+        return "no_conflict"
+    if arm.order == "easy_to_hard":
+        return "hard_to_easy"
+    return "random_choice" if arm.reliability.at_random else arm.selection.control
 
 
 def _shuffled(name: str, arms: list[Arm]) -> Arm:

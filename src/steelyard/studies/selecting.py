@@ -23,7 +23,7 @@ from steelyard.types.task_kinds import KINDS
 
 NO_PART_OF_SELECTION = {
     *("name", "description", "control_of", "objective", "preference", "votes", "slice_balance"),
-    *("gold_weight", "mix", "through", "through_labels"),
+    *("gold_weight", "mix", "order", "levels", "through", "through_labels"),
 }
 """Settings of an arm that are not in the recipe of its selection, or only where they are used."""
 

@@ -9,6 +9,7 @@ import numpy as np
 from steelyard.errors import TrainingCollapsed
 from steelyard.models.checkpoints import Checkpoints
 from steelyard.objectives import CROSS_ENTROPY
+from steelyard.selection import difficulty_levels
 from steelyard.store.store import fingerprint
 from steelyard.student import TrainedModel, TrainingData, TrainingOptions, UntrainedStudent
 from steelyard.student.preference_stage import PreferenceStage
@@ -28,6 +29,7 @@ from steelyard.studies.references import (
     with_rows,
 )
 from steelyard.studies.run import Run
+from steelyard.studies.selecting import select_labels
 from steelyard.studies.single_supervisors import arm_votes
 from steelyard.types import Floats, Predictions, Selection
 from steelyard.types.predictions import ModelAnswers
@@ -234,7 +236,11 @@ def training_set(run: Run, seed: int, name: str) -> tuple[TrainingData, Selectio
             labels = reference_rows(run, seed, name)
         return TrainingData(run.study.task, task.classes, *labels[:3]), labels.selection
     arm = run.study.arm(name)
-    objective, selection = arm.objective, arm_labels_of(run, seed, arm)
+    selection, objective = arm_labels_of(run, seed, arm), arm.objective
+    levels = None
+    if arm.order != "random":
+        score, kept = select_labels(run, seed, arm)[1].score, selection.weights > 0
+        levels = difficulty_levels(score, kept, arm.order, arm.levels, seed)
     texts = arm_votes(run, seed, arm).strong_train.candidate_texts
     questions = with_choices(split.questions, texts)
     rows = ReferenceRows(questions, selection.targets, selection.weights)
@@ -254,6 +260,7 @@ def training_set(run: Run, seed: int, name: str) -> tuple[TrainingData, Selectio
         selection.per_supervisor if objective.per_supervisor else None,
         selection.token_targets if objective.token_level else None,
         opposed,
+        levels,
     )
     return data, selection
 
@@ -273,6 +280,8 @@ def _inputs(run: Run, seed: int, name: str, data: TrainingData) -> dict[str, str
     }
     if student.knows_classes:
         inputs |= {"kind": fingerprint(data.kind), "classes": fingerprint(data.classes)}
+    if data.levels is not None:
+        inputs["levels"] = fingerprint(data.levels)
     if stage is not None:
         inputs["preference"] = stage_fingerprint(run, seed, stage)
     if run.asks_weak_train:

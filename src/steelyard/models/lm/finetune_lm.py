@@ -105,6 +105,7 @@ def finetune_lm(
     checkpoints: Checkpoints | None = None,
     objective: TokenObjective | None = None,
     token_targets: TokenTargets | None = None,
+    levels: Ints | None = None,
 ) -> Completer:
     """Train a causal language model on prompts and their answers.
 
@@ -128,6 +129,7 @@ def finetune_lm(
         objective: a token-level one; None is the cross-entropy.
         token_targets: the texts of the N examples with their words, characters of which are those
             of the answers of `prompted`; for token-level objectives.
+        levels: (N,), in whose order an epoch shows the examples; None: at random.
 
     Raises:
         InputError: no example's answer fits, or the objective lacks words or entropies.
@@ -154,6 +156,7 @@ def finetune_lm(
         steps=steps or tuning.steps(len(kept)),
         seed=seed,
         checkpoints=checkpoints,
+        levels=None if levels is None else levels[kept[rows.fit]],
     )
     return Completer(model, tokenizer, rows.encoded.truncated, dropped, log)
 
@@ -207,6 +210,7 @@ def train_rows(
     steps: int,
     seed: int,
     checkpoints: Checkpoints | None,
+    levels: Ints | None = None,
 ) -> tuple[Any, TrainingLog]:
     """Train a loaded model on rows of answers; returns it with its adapters, and the log.
 
@@ -226,6 +230,7 @@ def train_rows(
             seed=seed,
             checkpoints=checkpoints,
             objective=objective,
+            levels=levels,
         )
     model.config.use_cache = True
     return model, log
