@@ -146,28 +146,38 @@ def _refined_gaps(studies: list[dict[str, Any]]) -> str:
 
 
 def _refined_means(studies: list[dict[str, Any]]) -> str:
-    """Differences of PGR over data sets: those that settings were chosen on, and the others."""
+    """Differences over data sets: of those that settings were chosen on, and of the others.
+
+    In PGR over the sets that have a gap, in points of accuracy over all that have this metric.
+    """
     chosen = [s for s in studies if s["study"].removeprefix("refine-") in CHOSEN_ON]
     others = [study for study in studies if study not in chosen]
     rows = []
-    for sets, label in ((others, "not looked at"), (chosen, "chosen on")):
-        for arm, against in AGAINST:
-            if len(sets) < 2:
-                continue
-            (compared,) = compare_datasets(sets, against, "pgr", (arm,))
-            if compared.summary is None:
-                continue
-            summary, values = compared.summary, [effect.value for effect in compared.effects]
-            predicted = summary.prediction
-            cells = [
-                f"{summary.mean.value:+.2f} [{summary.mean.low:+.2f}, {summary.mean.high:+.2f}]",
-                "" if predicted is None else f"[{predicted.low:+.2f}, {predicted.high:+.2f}]",
-                f"{min(values):+.2f}",
-                f"{summary.p:.3f}",
-            ]
-            rows.append(row_of(f"{arm} less {against}", label, str(len(values)), *cells))
-    head = ("PGR", "sets", "number", "mean", "another set", "least", "p")
+    for unit, digits in (("pgr", 2), ("points", 1)):
+        for all_sets, label in ((others, "not looked at"), (chosen, "chosen on")):
+            sets = [s for s in all_sets if unit == "pgr" or s["metric"] == "accuracy"]
+            for arm, against in AGAINST:
+                (compared,) = compare_datasets(sets, against, unit, (arm,)) if sets else (None,)
+                if compared is None or compared.summary is None:
+                    continue
+                name = f"{arm} less {against}"
+                rows.append(row_of(unit, name, label, *_over_sets(compared, digits)))
+    head = ("unit", "difference", "sets", "number", "mean", "another set", "least", "p")
     return "\n".join([*table_head(*head), *rows])
+
+
+def _over_sets(compared: Any, digits: int) -> list[str]:
+    """Cells of a difference over data sets: how many, mean, prediction, least, p."""
+    summary, values = compared.summary, [effect.value for effect in compared.effects]
+    mean, predicted = summary.mean, summary.prediction
+    form = f"{{:+.{digits}f}}"
+    interval = f"[{form.format(mean.low)}, {form.format(mean.high)}]"
+    another = "" if predicted is None else f"[{form}, {form}]".format(predicted.low, predicted.high)
+    least = form.format(min(values))
+    return [
+        *(str(len(values)), f"{form.format(mean.value)} {interval}", another),
+        *(least, f"{summary.p:.3f}"),
+    ]
 
 
 def _regret() -> str:

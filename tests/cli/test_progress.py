@@ -35,6 +35,32 @@ def test_reused_results_do_not_make_the_estimate_shorter() -> None:
     assert left.seconds([]) == 2 * 50
 
 
+@pytest.mark.parametrize("knows_begin", [True, False])
+def test_a_result_that_arrives_after_its_worker_went_on(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], knows_begin: bool
+) -> None:
+    """The next job's begin must not be taken for the end of this one: "about 0 s left"."""
+    now = 0.0
+    monkeypatch.setattr("time.monotonic", lambda: now)
+    with StderrProgress("study.yaml") as watch:
+        watch.begin(JOBS[2:])
+        if knows_begin:
+            watch.started(7, JOBS[2:3])
+        now = 60.0
+        if knows_begin:
+            watch.started(7, JOBS[3:4])  # the same worker's next, before the result is read
+        watch.done(7, JOBS[2:3], False)
+        now = 75.0
+        watch.done(8, JOBS[4:5], False)  # a worker of which nothing was heard
+    lines = capsys.readouterr().err.splitlines()
+    # 3 students of 60 s are left, none of which has begun but now; then 2, one of them for 15 s
+    shown = [line.rpartition("  ")[2] for line in lines[1:]]
+    if knows_begin:
+        assert shown == ["about 3 min left", "about 2 min left"]  # 2 x 60 - 15 = 105 s
+    else:
+        assert shown == ["ceiling, seed 0", "naive, seed 0"]  # nothing was measured
+
+
 def test_jobs_and_times_are_named() -> None:
     assert named(JOBS[:1]) == "votes, seed 0"
     assert named(JOBS[2:]) == "ceiling, seed 0 and 3 more"

@@ -56,6 +56,10 @@ class Finetuning(Pretrained, Training):
     lora: Lora | None = None
     """Train adapters and the head; None trains the weights themselves."""
 
+    @property
+    def trains_adapters(self) -> bool:
+        return self.lora is not None
+
 
 class PretrainedFormat:
     """A trained model with its tokenizer, saved as Transformers does."""

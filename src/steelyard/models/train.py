@@ -72,6 +72,21 @@ class Training(BaseModel):
     """Tracker for the loss; Steelyard always keeps its own record."""
 
     @property
+    def training(self) -> "Training":
+        """Of a student or voter: how it is trained by optimizer steps."""
+        return self
+
+    @property
+    def trains_adapters(self) -> bool:
+        """Whether the model's own weights stay as they are, under adapters."""
+        return False
+
+    @property
+    def keeps_few_states(self) -> bool:
+        """Whether states within a block are always computed again for the gradients."""
+        return False
+
+    @property
     def adam(self) -> "Callable[..., torch.optim.Optimizer]":
         """Makes the optimizer of groups of parameters.
 

@@ -12,7 +12,7 @@ from steelyard.errors import ConfigError
 from steelyard.models.checkpoints import Checkpoints
 from steelyard.models.finetune import StatesCache
 from steelyard.models.load import Pretrained
-from steelyard.models.train import TrainingLog
+from steelyard.models.train import Training, TrainingLog
 from steelyard.objectives import CROSS_ENTROPY, Objective, refuse_tokens
 from steelyard.prompts import AnswerFormat
 from steelyard.types import Floats, Ints, Question, SupervisorTargets, TokenTargets
@@ -167,6 +167,11 @@ class BaseStudent(BaseModel):
     @property
     def pretrained(self) -> Pretrained | None:
         """The model whose weights it starts from."""
+        return None
+
+    @property
+    def training(self) -> Training | None:
+        """How it is trained by optimizer steps; None where there are none."""
         return None
 
     @property

@@ -93,7 +93,7 @@ def check_weights(student: Student, weights: SavedWeights) -> None:
         return
     if student.kind not in ("language_model", "preference"):
         raise ConfigError(f"A {student.kind} has no adapter that is saved alone; save it merged.")
-    if getattr(student, "lora", None) is None:
+    if student.training is None or not student.training.trains_adapters:
         raise ConfigError("With `lora: null` all weights are trained: there is no adapter to save.")
     if getattr(student, "layers", None) is not None:
         raise ConfigError(

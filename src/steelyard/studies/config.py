@@ -15,7 +15,7 @@ from steelyard.evaluation import METRICS, BaseMetric, Threshold, metric_name, me
 from steelyard.io.plugins import is_foreign
 from steelyard.io.setting_errors import sentence, shown
 from steelyard.io.yaml_file import MAX_BYTES, MAX_SEED, read_yaml
-from steelyard.student import CROSS_ENTROPY
+from steelyard.student import CROSS_ENTROPY, BaseStudent
 from steelyard.studies.arms import Arm, Entry
 from steelyard.studies.metric_checks import check_metric
 from steelyard.studies.off_task import OffTask
@@ -29,6 +29,7 @@ from steelyard.studies.reference_names import (
     Reference,
     is_reference,
 )
+from steelyard.supervision import BaseSupervisor
 from steelyard.types.task_kinds import KINDS, Kind
 
 MAX_SEEDS = 1000
@@ -413,12 +414,13 @@ def _entry(target: Any, key: str, override: str) -> str | int:
     return int(key)
 
 
-def _check_tuning(model: Any) -> None:
+def _check_tuning(model: BaseStudent | BaseSupervisor) -> None:
     """Either adapters or the top blocks are trained; refused before any training starts."""
-    lora, layers = getattr(model, "lora", None), getattr(model, "train_layers", None)
-    if lora is not None and layers is not None:
+    training = model.training
+    if training is not None and training.trains_adapters and training.train_layers is not None:
         raise ConfigError(
-            f"`lora` and `train_layers: {layers}` of the {model.kind} exclude each other; give one."
+            f"`lora` and `train_layers: {training.train_layers}` of the {model.kind} exclude each "
+            "other; give one."
         )
 
 

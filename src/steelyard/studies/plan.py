@@ -1,7 +1,7 @@
 """What a study would do: parameters, memory, tokens and steps of each stage, before it runs."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -12,6 +12,9 @@ from steelyard.studies.reference_names import is_untrained
 from steelyard.studies.run import Run
 from steelyard.studies.training import CEILING
 from steelyard.types import Question
+
+if TYPE_CHECKING:
+    from steelyard.models.train import Training
 
 SAMPLE = 200  # questions whose tokens are counted
 GB = 1e9
@@ -38,8 +41,8 @@ def plan(run: Run) -> list[str]:
         queries = 1 if prompts is None else len(prompts.query_names(study.task))
         answers = questions * queries * supervisor.num_voters * seeds
         text = f"supervisor {n} (`{supervisor.kind}`): {answers:,} answers"
-        tuning = getattr(supervisor, "finetune", None) or supervisor
-        if supervisor.needs_labels and hasattr(tuning, "steps"):
+        tuning = supervisor.training
+        if tuning is not None:
             steps = tuning.steps(labelled) * supervisor.num_voters * seeds
             text += f", {supervisor.num_voters * seeds:,} voters taught in {steps:,} steps"
         lines.append(text + _model(supervisor.pretrained, tuning, task.strong_train.questions))
@@ -51,7 +54,7 @@ def plan(run: Run) -> list[str]:
         f"students (`{student.kind}`): {students:,} trainings of {len(arms)} arms, the references "
         "and the ceiling"
         + (f", up to {steps:,} steps each" if steps else "")
-        + _model(student.pretrained, student, task.strong_train.questions)
+        + _model(student.pretrained, student.training, task.strong_train.questions)
     )
     return [*lines, *_folds(run), *_middle(run)]
 
@@ -90,29 +93,29 @@ def _folds(run: Run) -> list[str]:
     return [text + (f", about {steps:,} steps in all" if steps else "")]
 
 
-def _model(pretrained: Pretrained | None, training: Any, questions: Sequence[Question]) -> str:
+def _model(
+    pretrained: Pretrained | None, training: "Training | None", questions: Sequence[Question]
+) -> str:
     """Parameters, memory and tokens of a model that is trained or asked."""
     if pretrained is None:
         return ""
     count = parameters(pretrained)
     tokens = _tokens(pretrained, questions)
     text = f"; {count / 1e6:,.0f} M parameters, about {tokens:,.0f} tokens a question"
-    budget = getattr(training, "token_budget", None)
     config = load_config(pretrained)
-    if budget is None or not hasattr(config.get_text_config(), "hidden_size"):
+    if training is None or not hasattr(config.get_text_config(), "hidden_size"):
         return text
     from steelyard.models.lm.lm_memory import activation_bytes, pass_tokens
     from steelyard.models.precision import computed_in
     from steelyard.models.train import device
 
-    adapters = getattr(training, "lora", None) is not None
+    adapters = training.trains_adapters
     half = str(getattr(config, "dtype", "")) in ("torch.bfloat16", "torch.float16")
     narrow = adapters and half and computed_in(training.precision, device()) == "bf16"
     # float32 weights with their gradients and two moments, or frozen weights under small adapters
     weights = count * ((2 if narrow else 4) if adapters else 16)
-    size = pass_tokens(budget, 1, device())
-    on = getattr(training, "gradient_checkpointing", False) is True
-    memory = (weights + activation_bytes(config, size, on)) / GB
+    size = pass_tokens(training.token_budget, 1, device())
+    memory = (weights + activation_bytes(config, size, training.keeps_few_states)) / GB
     return f"{text}, about {memory:,.1f} GB in training"
 
 

@@ -104,10 +104,10 @@ class TimeLeft:
         self._seconds: dict[str, float] = {}
         self._measured: Counter[str] = Counter()
 
-    def done(self, jobs: Sequence[Job], seconds: float, reused: bool) -> None:
-        """Some jobs of one worker are done, in so many seconds together."""
+    def done(self, jobs: Sequence[Job], seconds: float | None, reused: bool) -> None:
+        """Some jobs of one worker are done, in so many seconds together; None where not known."""
         self._left.subtract(kind_of(job) for job in jobs)
-        if not reused:
+        if not reused and seconds is not None:
             kind = kind_of(jobs[0])
             self._seconds[kind] = self._seconds.get(kind, 0.0) + seconds
             self._measured[kind] += len(jobs)
@@ -169,6 +169,7 @@ class StderrProgress:
     def __init__(self, name: str) -> None:
         self._watch, self._lock = Stopwatch(), threading.Lock()
         self._running: dict[int, _Running] = {}
+        self._ended: dict[tuple[Job, ...], float] = {}  # seconds of jobs not yet reported as done
         self._jobs, self._done, self._reused = 0, 0, 0
         self._left = TimeLeft(())
         self._bar: Any = None
@@ -195,6 +196,8 @@ class StderrProgress:
     def started(self, worker: int, jobs: Sequence[Job]) -> None:
         """Show what a worker begins."""
         with self._lock:
+            if before := self._running.get(worker):  # its result is still under way
+                self._ended[tuple(before.jobs)] = before.state[1]
             self._running[worker] = _Running(jobs)
             self._show()
 
@@ -208,13 +211,19 @@ class StderrProgress:
     def done(self, worker: int, jobs: Sequence[Job], reused: bool) -> None:
         """Count finished jobs; print a line for them unless their results were reused."""
         with self._lock:
-            ran = self._running.pop(worker, _Running(jobs))
             self._done += len(jobs)
             self._reused += len(jobs) if reused else 0
-            self._left.done(jobs, ran.state[1], reused)
+            self._left.done(jobs, self._seconds_of(worker, jobs), reused)
             if self._bar is None and not reused:
                 self._watch.line(f"{self._done}/{self._jobs}  {named(jobs)}{self._time_left()}")
             self._show()
+
+    def _seconds_of(self, worker: int, jobs: Sequence[Job]) -> float | None:
+        """How long some jobs took; None where their worker did not say when they began."""
+        running = self._running.get(worker)
+        if running is None or tuple(running.jobs) != tuple(jobs):
+            return self._ended.pop(tuple(jobs), None)
+        return self._running.pop(worker).state[1]
 
     def _time_left(self) -> str:
         seconds = self._left.seconds([running.state for running in self._running.values()])

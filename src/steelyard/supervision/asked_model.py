@@ -137,6 +137,10 @@ class AskedModel(PretrainedLm, PromptedSupervisor):
         return [f"{model_name(self)}/{v}" for v in range(self.voters)]
 
     @property
+    def training(self) -> Tuning | None:
+        return self.finetune
+
+    @property
     def uses_labels(self) -> bool:
         return self.needs_labels or self.answer == "auto"
 

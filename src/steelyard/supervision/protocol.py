@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from steelyard.models.lm.option_scores import Normalise
     from steelyard.models.load import Pretrained
     from steelyard.models.precision import Precision
+    from steelyard.models.train import Training
     from steelyard.supervision.api.request import ReplyCache
     from steelyard.supervision.api.supervisor import Api
 
@@ -106,6 +107,11 @@ class BaseSupervisor(BaseModel):
     @property
     def pretrained(self) -> "Pretrained | None":
         """The model whose weights it uses."""
+        return None
+
+    @property
+    def training(self) -> "Training | None":
+        """How its voters are trained by optimizer steps; None where there are none."""
         return None
 
     @property

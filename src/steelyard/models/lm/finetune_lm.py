@@ -63,6 +63,14 @@ class LmTraining(Training):
     more time for a fraction of the memory. `auto` does it where a pass may need more than half of
     the memory that is free."""
 
+    @property
+    def trains_adapters(self) -> bool:
+        return self.lora is not None
+
+    @property
+    def keeps_few_states(self) -> bool:
+        return self.gradient_checkpointing is True
+
 
 class Tuning(LmTraining):
     """How a language model is trained on answers."""
