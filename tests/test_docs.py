@@ -326,7 +326,7 @@ def test_examples_run(script: Path, tmp_path: Path) -> None:
 def test_formats_names_every_key_of_results(first_run: tuple[str, Path]) -> None:
     results = json.loads((first_run[1] / "results.json").read_text(encoding="utf-8"))
     text = (DOCS / "formats.md").read_text(encoding="utf-8")
-    table = text.partition("## results.json")[2].partition("## The store")[0]
+    table = text.partition("## results.json")[2].partition("\n## ")[0]
     documented = {key for line in table.splitlines() for key in keys_of(line)}
     found = set(paths(results))
     parents = {key[: end.start()] for key in found for end in re.finditer(r"\.|\[\]", key)}

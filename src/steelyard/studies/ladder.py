@@ -122,7 +122,7 @@ def labels_of(ids: Sequence[str], probabilities: Floats, *, hard: bool = False) 
     """A middle student's answers as labels for the next one.
 
     >>> import numpy as np
-    >>> labels_of(("a", "b"), np.array([[0.6, 0.2], [0.0, 0.0]])).targets.tolist()
+    >>> labels_of(("a", "b"), np.array([[0.6, 0.2], [0.0, 0.0]])).targets.round(2).tolist()
     [[0.75, 0.25], [0.5, 0.5]]
 
     Args:

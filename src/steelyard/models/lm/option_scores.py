@@ -20,7 +20,7 @@ from steelyard.models.lm.inference import inference
 from steelyard.models.lm.output_layer import float32_output
 from steelyard.models.lm.prefix_tree import Tree, tree_of
 from steelyard.models.lm.prompt_tokens import context_size, fitted_prompts, tokens_of_answers
-from steelyard.models.memory import TokenBudget
+from steelyard.models.memory import TokenBudget, ran_out_of_memory
 from steelyard.models.precision import Precision
 from steelyard.models.score import without_adapters
 from steelyard.prompts import PromptedQuestion
@@ -260,7 +260,12 @@ def reads_trees(model: Any) -> bool:
         return False
     is_half = any(w.is_floating_point() and w.itemsize < 4 for w in model.parameters())
     with inference(model, "bf16" if is_half else "fp32"):
-        (separate,) = _log_probs_one_by_one(model, [tree])
+        try:
+            (separate,) = _log_probs_one_by_one(model, [tree])
+        except (RuntimeError, MemoryError) as error:
+            if ran_out_of_memory(error):
+                return False  # what is asked next says so
+            raise
         try:
             (whole,) = _log_probs(model, [tree])
         except (RuntimeError, ValueError, TypeError, IndexError):
