@@ -74,12 +74,11 @@ def readme_table() -> str:
         scores = [study["weak"], study["references"]["gold_only"]]
         scores += [study["arms"][name]["score"] for name in IN_README] + [study["ceiling"]]
         cells = [f"{score['value']:.3f}" for score in scores]
-        rows.append(row_of(study["study"].removeprefix("refine-"), study["metric"], *cells))
-    means = ["" if name == "majority" else _mean_gain(studies, name) for name in IN_README]
-    rows.append(row_of("share of the gap, minus the majority's", "", "", "", *means, ""))
-    return "\n".join(
-        [*table_head("data set", "metric", "floor", "gold_only", *IN_README, "ceiling"), *rows]
-    )
+        rows.append(row_of(study["study"], study["metric"], *cells))
+    means = [f"{name} {_mean_gain(studies, name)}" for name in IN_README if name != "majority"]
+    head = table_head("study", "metric", "floor", "gold_only", *IN_README, "ceiling")
+    mean = f"Mean share of the gap less the majority's, with 95 % intervals: {', '.join(means)}."
+    return "\n".join([*head, *rows, "", mean])
 
 
 def _mean_gain(studies: list[dict[str, Any]], arm: str) -> str:
