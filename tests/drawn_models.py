@@ -1,5 +1,6 @@
 """Language models with drawn weights, prompts to ask them, and their scores the slow way."""
 
+import copy
 from collections.abc import Sequence
 from typing import Any
 
@@ -30,8 +31,13 @@ CONFIGS: dict[str, PretrainedConfig] = {
 }
 
 
+def config_of(family: str) -> PretrainedConfig:
+    """A copy: a model that is saved in half precision writes that into its configuration."""
+    return copy.deepcopy(CONFIGS[family])
+
+
 def built(family: str, attention: str = "eager") -> tuple[Any, Any]:
-    return drawn(CONFIGS[family], attention)
+    return drawn(config_of(family), attention)
 
 
 def drawn(config: PretrainedConfig, attention: str = "eager") -> tuple[Any, Any]:
