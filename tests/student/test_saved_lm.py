@@ -20,7 +20,7 @@ from steelyard.cli.train import train as train_model
 from steelyard.errors import ConfigError
 from steelyard.student import LanguageModelStudent, TrainingData, TrainingOptions
 from steelyard.student.model_card import LabelSource, PromptText, model_card
-from steelyard.student.saved import check_weights, load_model, save_model
+from steelyard.student.saved import load_model, save_model
 from steelyard.types import Question, one_hot
 from tiny_models import llama_config, tokenizer
 
@@ -199,7 +199,7 @@ def test_what_cannot_be_saved_is_said_before_training(
     half: str, changes: Any, weights: Any, message: str
 ) -> None:
     with pytest.raises(ConfigError, match=message):
-        check_weights(student(half, **changes), weights)
+        student(half, **changes).check_export(weights)
 
 
 def test_a_folder_has_the_permissions_of_the_umask(half: str, tmp_path: Path) -> None:

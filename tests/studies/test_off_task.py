@@ -122,7 +122,7 @@ def test_the_answers_are_those_of_the_trained_student(finished: Any, files: Path
     for seed in (0, 1):
         data = training_set(run, seed, "majority")[0]
         trained = run.study.student.fit(data, TrainingOptions(seed))
-        other = run.study.student.on_task(trained, rows.kind, rows.classes)
+        other = trained.on_task(rows.kind, rows.classes)
         probs = other.predict(rows.split.questions).probs
         assert probs is not None
         rights.append((probs.argmax(axis=1) == rows.split.truth).mean())

@@ -81,7 +81,7 @@ def train(
     from steelyard.io.hub_upload import upload_folder
     from steelyard.io.yaml_file import MAX_SEED
     from steelyard.models.lm.save_lm import SavedWeights
-    from steelyard.student.saved import check_free, check_weights, save_model
+    from steelyard.student.saved import check_free, save_model
     from steelyard.student.training_summary import training_summary
 
     if not 0 <= seed <= MAX_SEED:
@@ -97,7 +97,7 @@ def train(
         plan = _from_study(data, selection, seed, set_)
     else:
         plan = _from_file(data, selection, student)
-    check_weights(plan.student, weights)
+    plan.student.check_export(weights)
     training = plan.training
     kept = int((training.weights > 0).sum())
     answers = f"{len(training.classes)} answers" if training.classes else "open answers"

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
@@ -89,12 +89,23 @@ class Finetuned(PretrainedFormat):
     log: TrainingLog = field(default_factory=TrainingLog)
     objective: BaseObjective = CROSS_ENTROPY
 
-    def name_classes(self, classes: Sequence[str]) -> None:
-        """Write the names of the classes into the model's config, for other programs."""
+    prompt_text: ClassVar[None] = None
+
+    def with_objective(self, objective: BaseObjective) -> "Finetuned":
+        """The model after loading, which knows what it minimised."""
+        return replace(self, objective=objective)
+
+    def on_task(self, kind: str, classes: Sequence[str]) -> "Finetuned":
+        """The same model with another number of answers, for a chooser."""
+        return replace(self, num_classes=len(classes))
+
+    def export(self, folder: Path, classes: Sequence[str], weights: str) -> None:
+        """`save`, with the names of the classes in the model's config."""
         config = self.model.config
         if config.num_labels == len(classes) > 1:
             config.id2label = dict(enumerate(classes))
             config.label2id = {name: k for k, name in enumerate(classes)}
+        self.save(folder)
 
     def encode(self, questions: Sequence[Question]) -> Encoded:
         return encode(self.tokenizer, questions, self.settings.max_tokens)

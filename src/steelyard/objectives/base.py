@@ -61,6 +61,16 @@ class BaseObjective(BaseModel):
         """
         raise NotImplementedError
 
+    @property
+    def opposed_share(self) -> float:
+        """Share of the rows whose truth is opposed, where `opposes_truth`."""
+        return 1.0
+
+    @property
+    def matches_class_shares(self) -> bool:
+        """Whether it hardens predictions in the shares of classes, which options do not have."""
+        return False
+
     def single_labels(self, targets: Tensor, state: ObjectiveState) -> Tensor:
         """One label for each example, (B, K), for the shares of classes that `state` keeps."""
         return targets

@@ -29,6 +29,10 @@ class Conflict(BaseObjective):
     share: float = Field(1.0, gt=0, le=1)
     """Share of the rows of strong_train, drawn at random, that have the second aim."""
 
+    @property
+    def opposed_share(self) -> float:
+        return self.share
+
     def loss(
         self, logits: Tensor, targets: Tensor, weights: Tensor, state: ObjectiveState
     ) -> Tensor:

@@ -258,6 +258,10 @@ class Bayesian(_MultiSupervisor):
     """Harden the student's predictions in the shares that the supervisors' labels have, or take its
     most probable class (the source), with which it may end at one class."""
 
+    @property
+    def matches_class_shares(self) -> bool:
+        return self.threshold == "prior"
+
     def start(self, targets: Floats, supervisor_weights: Floats | None = None) -> ObjectiveState:
         state = super().start(targets, supervisor_weights)
         state.recent = RecentPredictions()

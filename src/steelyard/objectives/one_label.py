@@ -80,6 +80,10 @@ class ConfidenceLoss(BaseObjective):
     legacy_ramp: bool = False
     """c = maximum * progress until `warmup`, then `maximum`: it jumps, as in the authors' code."""
 
+    @property
+    def matches_class_shares(self) -> bool:
+        return self.threshold == "prior"
+
     def start(self, targets: Floats, supervisor_weights: Floats | None = None) -> ObjectiveState:
         return ObjectiveState(recent=RecentPredictions())
 

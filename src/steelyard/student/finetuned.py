@@ -1,7 +1,6 @@
 """A pretrained model fine-tuned on the selection: classifier or chooser."""
 
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
@@ -14,10 +13,8 @@ from steelyard.models.train import VERSION as TRAINING
 from steelyard.objectives import Objective, refuse_tokens
 from steelyard.student.protocol import (
     BaseStudent,
-    TrainedModel,
     TrainingData,
     TrainingOptions,
-    UntrainedStudent,
 )
 from steelyard.types.task_kinds import AnswerForm, Kind
 
@@ -100,13 +97,9 @@ class Chooser(_Finetuned):
 
     kind: Literal["chooser"] = "chooser"
 
-    def on_task(self, model: TrainedModel, kind: Kind, classes: tuple[str, ...]) -> TrainedModel:
-        assert isinstance(model, Finetuned | UntrainedStudent)
-        return replace(model, num_classes=len(classes))
-
     def check_objective(self, objective: Objective) -> None:
         super().check_objective(objective)
-        if getattr(objective, "threshold", None) == "prior":
+        if objective.matches_class_shares:
             raise ConfigError(
                 f"`objective: {{kind: {objective.kind}, threshold: prior}}` matches the shares of "
                 "classes, and the options of multiple choice have none; set `threshold: argmax`."

@@ -13,7 +13,12 @@ from steelyard.models.lm.finetune_lm import Completer, Tuning, finetune_lm
 from steelyard.models.lm.load_lm import load_causal
 from steelyard.models.lm.option_scores import Normalise
 from steelyard.models.lm.prompt_format import Chat, PromptFormat, check_templates, uses_chat
-from steelyard.models.lm.save_lm import has_adapter, with_saved_adapter
+from steelyard.models.lm.save_lm import (
+    SavedWeights,
+    check_saved_weights,
+    has_adapter,
+    with_saved_adapter,
+)
 from steelyard.models.lm.token_targets import shifted
 from steelyard.models.load import Pretrained, PretrainedLm, load_tokenizer
 from steelyard.models.train import VERSION as TRAINING
@@ -24,7 +29,7 @@ from steelyard.prompts import (
     PromptSettings,
     PromptTemplate,
 )
-from steelyard.student.protocol import BaseStudent, TrainedModel, TrainingData, TrainingOptions
+from steelyard.student.protocol import BaseStudent, TrainingData, TrainingOptions
 from steelyard.student.trained_language_model import TrainedLanguageModel
 from steelyard.types import Question
 from steelyard.types.task_kinds import KINDS, AnswerForm, Kind
@@ -172,14 +177,16 @@ class LanguageModelStudent(PretrainedLm, Tuning, BaseStudent):
         )
         return self._trained(completer, data.kind, data.classes)
 
+    def check_export(self, weights: SavedWeights) -> None:
+        check_saved_weights(self.pretrained, self.trains_adapters, weights)
+
+    def loaded_by(self, weights: SavedWeights) -> str:
+        return "adapter" if weights == "adapter" else "merged"
+
     def untrained(self, kind: Kind, classes: tuple[str, ...]) -> TrainedLanguageModel:
         model = load_causal(self.pretrained, precision=self.precision)
         completer = Completer(model, load_tokenizer(self.pretrained), truncated=0, dropped=0)
         return self._trained(completer, kind, classes)
-
-    def on_task(self, model: TrainedModel, kind: Kind, classes: tuple[str, ...]) -> TrainedModel:
-        assert isinstance(model, TrainedLanguageModel)
-        return replace(model, kind=kind, classes=classes)
 
     def fit_writer(self, data: TrainingData, options: TrainingOptions) -> TrainedLanguageModel:
         """`fit`: the trained model writes lists of answers."""

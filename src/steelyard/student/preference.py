@@ -10,10 +10,21 @@ from pydantic import Field
 from steelyard.models.finetune import StatesCache
 from steelyard.models.lm.load_lm import load_causal
 from steelyard.models.lm.preference_training import PreferenceTuning, Preferrer, train_dpo
-from steelyard.models.lm.save_lm import has_adapter, with_saved_adapter
+from steelyard.models.lm.save_lm import (
+    SavedWeights,
+    check_saved_weights,
+    has_adapter,
+    save_lm,
+    with_saved_adapter,
+)
 from steelyard.models.load import Pretrained, PretrainedLm, load_tokenizer
 from steelyard.models.train import VERSION as TRAINING
-from steelyard.student.protocol import BaseStudent, TrainingData, TrainingOptions
+from steelyard.student.protocol import (
+    BaseStudent,
+    BaseTrainedStudent,
+    TrainingData,
+    TrainingOptions,
+)
 from steelyard.types import Question
 from steelyard.types.predictions import ModelAnswers
 from steelyard.types.task_kinds import AnswerForm, Kind
@@ -42,6 +53,12 @@ class PreferenceStudent(PretrainedLm, PreferenceTuning, BaseStudent):
     kind: Literal["preference"] = "preference"
     model: str = Field()
     """A Hub name or a folder of a causal language model; unchanged, it is also the reference."""
+
+    def check_export(self, weights: SavedWeights) -> None:
+        check_saved_weights(self.pretrained, self.trains_adapters, weights)
+
+    def loaded_by(self, weights: SavedWeights) -> str:
+        return "adapter" if weights == "adapter" else "merged"
 
     def planned_steps(self, kept: int) -> int:
         return self.steps(kept)
@@ -76,7 +93,7 @@ class PreferenceStudent(PretrainedLm, PreferenceTuning, BaseStudent):
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
-class TrainedPreferenceStudent(Preferrer):
+class TrainedPreferenceStudent(Preferrer, BaseTrainedStudent):
     """A trained language model that prefers."""
 
     settings: PreferenceStudent
@@ -90,3 +107,7 @@ class TrainedPreferenceStudent(Preferrer):
     def training_record(self) -> dict[str, Any]:
         """How many pairs were truncated and dropped."""
         return {"truncated": self.truncated, "dropped": sum(self.dropped.values())}
+
+    def export(self, folder: Path, classes: Sequence[str], weights: SavedWeights) -> None:
+        """The given weights, merged ones in the type of their checkpoint."""
+        save_lm(self.model, self.tokenizer, folder, weights, self.settings.pretrained)

@@ -12,6 +12,7 @@ from steelyard.errors import ConfigError
 from steelyard.models.encode import encode
 from steelyard.models.features import read_features
 from steelyard.models.finetune import StatesCache
+from steelyard.models.lm.save_lm import SavedWeights
 from steelyard.models.load import Pretrained, load_tokenizer
 from steelyard.models.logistic import Features, Head, HeadTargets, fit_heads
 from steelyard.models.precision import Precision
@@ -132,7 +133,7 @@ class TrainedProbe(BaseTrainedStudent):
         """The C that was used, and how many training texts were truncated."""
         return {"regularization": self.regularization, "truncated": self.truncated}
 
-    def save(self, folder: Path) -> None:
+    def export(self, folder: Path, classes: Sequence[str], weights: SavedWeights) -> None:
         raise ConfigError(
             "A probe is a by-product of a study and is not saved; train a `classifier` student."
         )

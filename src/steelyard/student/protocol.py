@@ -1,9 +1,9 @@
 """Students before and after training, and their training data."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self, TypeAlias
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict
@@ -11,10 +11,12 @@ from pydantic import BaseModel, ConfigDict
 from steelyard.errors import ConfigError
 from steelyard.models.checkpoints import Checkpoints
 from steelyard.models.finetune import StatesCache
+from steelyard.models.lm.save_lm import SavedWeights
 from steelyard.models.load import Pretrained
 from steelyard.models.train import Training, TrainingLog
-from steelyard.objectives import CROSS_ENTROPY, Objective, refuse_tokens
+from steelyard.objectives import CROSS_ENTROPY, BaseObjective, Objective, refuse_tokens
 from steelyard.prompts import AnswerFormat
+from steelyard.student.model_card import PromptText
 from steelyard.types import Floats, Ints, Question, SupervisorTargets, TokenTargets
 from steelyard.types.predictions import ModelAnswers
 from steelyard.types.task_kinds import AnswerForm, Kind, refuse_kind
@@ -68,14 +70,34 @@ class TrainedModel(Protocol):
     def training_record(self) -> dict[str, Any]:
         """How many training rows were `truncated`, and `dropped`, where that can happen."""
 
-    def save(self, folder: Path) -> None:
-        """Write weights, config and tokenizer in Hugging Face's format."""
+    @property
+    def objective(self) -> BaseObjective:
+        """What it minimised, which may decide its probabilities."""
+
+    def with_objective(self, objective: BaseObjective) -> "TrainedModel":
+        """The model after `load`, which does not know what it minimised."""
+
+    def on_task(self, kind: Kind, classes: tuple[str, ...]) -> "TrainedModel":
+        """The same model that answers another task, where its student `answers_other_tasks`."""
+
+    @property
+    def prompt_text(self) -> PromptText | None:
+        """The prompt that it was trained on; None without prompts."""
+
+    def export(self, folder: Path, classes: Sequence[str], weights: SavedWeights) -> None:
+        """Write weights, config and tokenizer in Hugging Face's format, for other programs.
+
+        Args:
+            folder: exists, and is empty.
+            classes: names of the answers, for the config of a classifier.
+            weights: which are written; `Student.check_export` refuses others.
+        """
 
 
 class BaseTrainedStudent:
     """Defaults of a trained student outside the package.
 
-    A subclass has `predict`; to be saved it also needs `settings` and `save`.
+    A subclass has `predict`; to be saved it also needs `settings` and `export`.
     """
 
     @property
@@ -87,9 +109,27 @@ class BaseTrainedStudent:
         """Counts for the study's record, such as `truncated`: none."""
         return {}
 
-    def save(self, folder: Path) -> None:
+    @property
+    def objective(self) -> BaseObjective:
+        """The cross-entropy."""
+        return CROSS_ENTROPY
+
+    @property
+    def prompt_text(self) -> PromptText | None:
+        """None: it has no prompts."""
+        return None
+
+    def with_objective(self, objective: BaseObjective) -> Self:
+        """Itself: what it minimised does not decide its probabilities."""
+        return self
+
+    def on_task(self, kind: Kind, classes: tuple[str, ...]) -> TrainedModel:
+        """Refuse to answer another task."""
+        raise ConfigError(f"A {type(self).__name__} cannot answer other tasks.")
+
+    def export(self, folder: Path, classes: Sequence[str], weights: SavedWeights) -> None:
         """Refuse to be saved."""
-        raise ConfigError(f"A {type(self).__name__} cannot be saved; give its class a `save`.")
+        raise ConfigError(f"A {type(self).__name__} cannot be saved; give its class an `export`.")
 
 
 @dataclass(frozen=True, eq=False)
@@ -105,6 +145,9 @@ class UntrainedStudent(BaseTrainedStudent):
         """Even probabilities, (N, K)."""
         counts = np.array([len(q.choices) or self.num_classes for q in questions])[:, None]
         return ModelAnswers((np.arange(self.num_classes) < counts) / counts)
+
+    def on_task(self, kind: Kind, classes: tuple[str, ...]) -> "UntrainedStudent":
+        return replace(self, num_classes=len(classes))
 
 
 class AnswerWriter(TrainedModel, Protocol):
@@ -202,6 +245,15 @@ class BaseStudent(BaseModel):
                 f"A {self.kind} student cannot be saved as a model: its class has no `load`."
             )
 
+    def check_export(self, weights: SavedWeights) -> None:
+        """Raise ConfigError if it cannot be saved so; called before training."""
+        if weights != "merged":
+            raise ConfigError(f"A {self.kind} has no adapter that is saved alone; save it merged.")
+
+    def loaded_by(self, weights: SavedWeights) -> str:
+        """How other programs load it: a key of `model_card.LOADED_BY`, or its kind."""
+        return self.kind
+
     def planned_steps(self, kept: int) -> int:
         """Optimizer steps for so many kept examples."""
         return 0
@@ -222,10 +274,6 @@ class BaseStudent(BaseModel):
 
     def untrained(self, kind: Kind, classes: tuple[str, ...]) -> TrainedModel:
         """The student before any training, where it `answers_untrained`."""
-        raise NotImplementedError
-
-    def on_task(self, model: TrainedModel, kind: Kind, classes: tuple[str, ...]) -> TrainedModel:
-        """A trained student that answers another task, where it `answers_other_tasks`."""
         raise NotImplementedError
 
     def fit_writer(self, data: TrainingData, options: TrainingOptions) -> AnswerWriter:

@@ -2,23 +2,20 @@
 
 import json
 import tempfile
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import cast
 
 from pydantic import TypeAdapter
 
-from steelyard.errors import ConfigError, InputError
+from steelyard.errors import InputError
 from steelyard.io import atomic
 from steelyard.io.plugins import find_plugin
-from steelyard.models.finetune import Finetuned
-from steelyard.models.lm.finetune_lm import Completer
-from steelyard.models.lm.preference_training import Preferrer
 from steelyard.models.lm.save_lm import SavedWeights
 from steelyard.objectives import CROSS_ENTROPY, Objective, ObjectiveSettings
 from steelyard.student import STUDENTS, Student, TrainedModel
-from steelyard.student.model_card import LabelSource, PromptText, model_card
+from steelyard.student.model_card import LabelSource, model_card
 from steelyard.types.task_kinds import KINDS, Kind
 
 CARD = "steelyard.json"
@@ -49,57 +46,28 @@ def save_model(
         ConfigError: there is no adapter to save.
     """
     check_free(folder)
-    settings: Any = fitted.settings
-    is_lm = isinstance(fitted, Completer | Preferrer)
-    if weights != "merged":
-        check_weights(settings, weights)
-    base = getattr(settings, "pretrained", None)
-    prompt: PromptText | None = getattr(fitted, "prompt_text", None)
-    kind = ("adapter" if weights == "adapter" else "merged") if is_lm else _kind_of(task)
+    student, prompt = cast("Student", fitted.settings), fitted.prompt_text
+    student.check_export(weights)
+    kind, base = student.loaded_by(weights), student.pretrained
     readme = model_card(folder.name, kind, base, task, classes, source, prompt)
     card = {
         "steelyard": version("steelyard"),
         "task": task,
         "classes": list(classes),
-        "settings": fitted.settings.model_dump(mode="json"),
-        "objective": getattr(fitted, "objective", CROSS_ENTROPY).model_dump(mode="json"),
+        "settings": student.model_dump(mode="json"),
+        "objective": fitted.objective.model_dump(mode="json"),
         "weights": weights,
         "prompt_text": None if prompt is None else asdict(prompt),
     }
 
     def write(draft: Path) -> None:
-        if isinstance(fitted, Completer | Preferrer):
-            fitted.save(draft, weights, base)
-        else:
-            if isinstance(fitted, Finetuned):
-                fitted.name_classes(classes)
-            fitted.save(draft)
+        fitted.export(draft, classes, weights)
         (draft / "README.md").write_text(readme, encoding="utf-8")
         (draft / CARD).write_text(json.dumps(card, indent=1), encoding="utf-8")
 
     if folder.exists():
         folder.rmdir()
     atomic.publish(folder, write)
-
-
-def check_weights(student: Student, weights: SavedWeights) -> None:
-    """Raise ConfigError if a student cannot be saved so; called before training."""
-    if weights == "merged":
-        if getattr(student, "quantization", None) is not None:
-            raise ConfigError(
-                "Quantized weights cannot be merged with their adapter without loss; save the "
-                "`adapter` alone."
-            )
-        return
-    if student.kind not in ("language_model", "preference"):
-        raise ConfigError(f"A {student.kind} has no adapter that is saved alone; save it merged.")
-    if student.training is None or not student.training.trains_adapters:
-        raise ConfigError("With `lora: null` all weights are trained: there is no adapter to save.")
-    if getattr(student, "layers", None) is not None:
-        raise ConfigError(
-            "The adapter of a student with `layers` would be loaded with all layers elsewhere; "
-            "save it merged."
-        )
 
 
 def check_free(folder: Path) -> None:
@@ -125,9 +93,7 @@ def load_model(folder: Path) -> tuple[TrainedModel, Kind, tuple[str, ...]]:
         InputError: the folder holds no such model.
     """
     student, kind, classes = read_card(folder)
-    trained = student.load(folder, kind, classes)
-    if isinstance(trained, Finetuned):
-        trained = replace(trained, objective=_objective(folder))
+    trained = student.load(folder, kind, classes).with_objective(_objective(folder))
     return trained, kind, classes
 
 

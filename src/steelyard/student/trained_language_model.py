@@ -15,10 +15,11 @@ from steelyard.models.lm.option_scores import score_options
 from steelyard.models.lm.preference_training import train_dpo
 from steelyard.models.lm.sampling import sample_replies
 from steelyard.models.lm.save_lm import SavedWeights, save_lm
-from steelyard.models.load import Pretrained, PretrainedLm
+from steelyard.models.load import Pretrained
 from steelyard.prompts import AnswerFormat, ParsedAnswer, PromptedQuestion, read
 from steelyard.student.model_card import PromptText
 from steelyard.student.preference_stage import PreferenceStage
+from steelyard.student.protocol import BaseTrainedStudent
 from steelyard.types import ABSTAIN, Floats, Question, one_hot
 from steelyard.types.predictions import ModelAnswers
 from steelyard.types.task_kinds import KINDS, Kind
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
-class TrainedLanguageModel(Completer):
+class TrainedLanguageModel(Completer, BaseTrainedStudent):
     """A trained language model that answers questions."""
 
     settings: "LanguageModelStudent"
@@ -135,12 +136,21 @@ class TrainedLanguageModel(Completer):
         answers = asked.answers or (f"{asked.lead}{{answer}}",)
         return PromptText(asked.whole, answers[0], asked.prompt if asked.in_chat else None)
 
-    def save(
-        self, folder: Path, weights: SavedWeights = "merged", base: PretrainedLm | None = None
-    ) -> None:
+    def on_task(self, kind: Kind, classes: tuple[str, ...]) -> "TrainedLanguageModel":
+        """The same model, asked another task."""
+        return replace(self, kind=kind, classes=classes)
+
+    def save(self, folder: Path) -> None:
         """As `Completer.save`; the saved chat template is that of its training prompts."""
-        tokenizer = self.settings.format_of(self.tokenizer).trained_tokenizer(self.tokenizer)
-        save_lm(self.model, tokenizer, folder, weights, base)
+        save_lm(self.model, self._trained_tokenizer, folder)
+
+    def export(self, folder: Path, classes: Sequence[str], weights: SavedWeights) -> None:
+        """`save` of the given weights, merged ones in the type of their checkpoint."""
+        save_lm(self.model, self._trained_tokenizer, folder, weights, self.settings.pretrained)
+
+    @property
+    def _trained_tokenizer(self) -> Any:
+        return self.settings.format_of(self.tokenizer).trained_tokenizer(self.tokenizer)
 
     def _generate(
         self, asked: Sequence[PromptedQuestion], answer_format: AnswerFormat | None

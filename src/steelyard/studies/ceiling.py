@@ -62,7 +62,8 @@ def _candidates(run: Run) -> list[int]:
 
 def _epochs(run: Run) -> int:
     """The student's own length."""
-    return int(getattr(run.study.student, "epochs", 1))
+    training = run.study.student.training
+    return 1 if training is None else training.epochs
 
 
 def _choose(run: Run) -> CeilingLength:

@@ -84,10 +84,10 @@ def _normal(question: Question) -> str:
 def opposed_truth(run: "Run", seed: int, objective: BaseObjective, num_classes: int) -> Floats:
     """True answers of strong_train that an objective opposes, (N, K).
 
-    An objective with a `share` opposes so many rows, drawn at random, at least one; others are rows
-    of zeros.
+    It opposes its `opposed_share` of the rows, drawn at random, at least one; others are rows of
+    zeros.
     """
-    truth, share = run.task(seed).strong_train.truth, getattr(objective, "share", 1.0)
+    truth, share = run.task(seed).strong_train.truth, objective.opposed_share
     drawn = np.random.default_rng([seed, 9]).permutation(len(truth))
     opposed = one_hot(truth, num_classes)
     opposed[drawn[max(1, round(share * len(truth))) :]] = 0.0

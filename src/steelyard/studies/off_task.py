@@ -88,7 +88,7 @@ def off_task_answers(run: "Run", model: TrainedModel) -> dict[str, Predictions]:
     """A student's answers to each other task, by the names of stored parts."""
     student, answers = run.study.student, {}
     for name, rows in off_task_rows(run).items():
-        other = student.on_task(model, rows.kind, rows.classes)
+        other = model.on_task(rows.kind, rows.classes)
         probs = other.predict(rows.split.questions).probs
         assert probs is not None  # open tasks are refused
         answers[PART + name] = Predictions(student.kind, rows.split.ids, probs)

@@ -29,9 +29,9 @@ from steelyard.models.lm.lm_memory import (
 )
 from steelyard.models.lm.load_lm import load_causal
 from steelyard.models.lm.prompt_tokens import context_size
-from steelyard.models.lm.save_lm import SavedWeights, save_lm
+from steelyard.models.lm.save_lm import save_lm
 from steelyard.models.lm.token_targets import encode_token_targets, of_examples
-from steelyard.models.load import Pretrained, PretrainedLm, load_tokenizer
+from steelyard.models.load import Pretrained, load_tokenizer
 from steelyard.models.precision import Precision
 from steelyard.models.processes import by_all_processes
 from steelyard.models.score import without_adapters
@@ -93,11 +93,9 @@ class Completer(PretrainedFormat):
     dropped: int  # training examples whose answer did not fit; of a token-level loss, answers
     log: TrainingLog = field(default_factory=TrainingLog)
 
-    def save(
-        self, folder: Path, weights: SavedWeights = "merged", base: PretrainedLm | None = None
-    ) -> None:
-        """Write the model to a folder; see `save_lm`."""
-        save_lm(self.model, self.tokenizer, folder, weights, base)
+    def save(self, folder: Path) -> None:
+        """Write the model to a folder, its weights as they are in memory; see `save_lm`."""
+        save_lm(self.model, self.tokenizer, folder)
 
 
 @by_all_processes

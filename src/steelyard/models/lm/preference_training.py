@@ -25,8 +25,8 @@ from steelyard.models.lm.finetune_lm import (
 from steelyard.models.lm.load_lm import load_causal
 from steelyard.models.lm.pair_batches import Pairs, encode_pairs, pair_log_probs, two_answers
 from steelyard.models.lm.prompt_tokens import context_size
-from steelyard.models.lm.save_lm import SavedWeights, save_lm
-from steelyard.models.load import Pretrained, PretrainedLm
+from steelyard.models.lm.save_lm import save_lm
+from steelyard.models.load import Pretrained
 from steelyard.models.processes import by_all_processes
 from steelyard.models.train import TrainingLog
 from steelyard.objectives.dpo import DirectPreference, PairLoss
@@ -61,11 +61,9 @@ class Preferrer(PretrainedFormat):
     dropped: dict[str, int]  # reason -> training pairs
     log: TrainingLog = field(default_factory=TrainingLog)
 
-    def save(
-        self, folder: Path, weights: SavedWeights = "merged", base: PretrainedLm | None = None
-    ) -> None:
-        """Write the model to a folder; see `save_lm`."""
-        save_lm(self.model, self.tokenizer, folder, weights, base)
+    def save(self, folder: Path) -> None:
+        """Write the model to a folder, its weights as they are in memory; see `save_lm`."""
+        save_lm(self.model, self.tokenizer, folder)
 
     def rewards(self, questions: Pairs) -> Floats:
         """Implicit rewards beta * ln(pi / ref) of each question's two answers, (N, 2).

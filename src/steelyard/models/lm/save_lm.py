@@ -21,6 +21,26 @@ SavedWeights: TypeAlias = Literal["merged", "adapter", "both"]
 ADAPTER = "adapter"  # folder of the adapter beside merged weights, where nothing loads it by itself
 
 
+def check_saved_weights(
+    pretrained: PretrainedLm, trains_adapters: bool, weights: SavedWeights
+) -> None:
+    """Raise ConfigError if a trained model cannot be saved so; called before training."""
+    if weights == "merged":
+        if pretrained.quantization is not None:
+            raise ConfigError(
+                "Quantized weights cannot be merged with their adapter without loss; save the "
+                "`adapter` alone."
+            )
+        return
+    if not trains_adapters:
+        raise ConfigError("With `lora: null` all weights are trained: there is no adapter to save.")
+    if pretrained.layers is not None:
+        raise ConfigError(
+            "The adapter of a student with `layers` would be loaded with all layers elsewhere; "
+            "save it merged."
+        )
+
+
 def save_lm(
     model: Any,
     tokenizer: Any,
