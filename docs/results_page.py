@@ -28,7 +28,17 @@ AGAINST = (
     *(("refine", "naive"), ("refine", "majority"), ("refine", "gold_only"), ("refine", "control")),
     *(("refine_gold", "gold_only"), ("refine_gold", "majority"), ("refine_gold", "control")),
 )
-REFINED_FILE = "refine-customer_reviews"
+NEW = (
+    *("two_stage", "selective", "co_supervised", "strong_to_strong", "crowdlab", "gold_confusions"),
+    "refine",
+)
+NEW_AGAINST = (
+    *((name, against) for name in NEW for against in ("majority", "gold_only")),
+    *((name, "control") for name in ("two_stage", "selective", "co_supervised")),
+)
+ON_SETS = ("refine", "strategies")
+"""Studies that studies/refine.py runs on 13 sets; their file has the name of the first set."""
+FIRST_SET = "customer_reviews"
 PAGE = ROOT / "docs" / "results.md"
 
 
@@ -38,15 +48,21 @@ def results_page() -> str:
     studies = kept_studies()
     alignment = [study for study in studies if "further_metrics" in study]
     others = [study for study in studies if study not in alignment]
-    refined = [study for study in others if "refine" in study["arms"]]
-    balanced = [s for s in others if "balanced" in s["arms"] and s not in refined]
+    refined = [study for study in others if study["study"].startswith("refine-")]
+    new = [study for study in others if study["study"].startswith("strategies-")]
+    chosen = [s for s in refined if s["study"].removeprefix("refine-") in CHOSEN_ON]
+    unseen = [study for study in refined if study not in chosen]
+    balanced = [s for s in others if "balanced" in s["arms"]]
     for name, block in {
         "made": _made(studies),
         "filters": _tables([s for s in others if "filter" in s["arms"]], FILTERS),
         "balanced": _tables(balanced, BALANCED),
-        "refined": _refined(refined),
-        "refined-gaps": _refined_gaps(refined),
-        "refined-means": _refined_means(refined),
+        "refined": _scores(refined, REFINED),
+        "refined-gaps": _gaps(refined, REFINED),
+        "refined-means": _means({"not looked at": unseen, "chosen on": chosen}, AGAINST),
+        "new": _scores(new, NEW),
+        "new-gaps": _gaps(new, NEW),
+        "new-means": _means({"all": new}, NEW_AGAINST),
         "regret": _regret(),
         "alignment": by_every_metric(alignment),
         "strategies": strategies(alignment),
@@ -137,43 +153,42 @@ def _tables(studies: list[dict[str, Any]], columns: tuple[str, ...]) -> str:
 
 def _file_of(name: str) -> str:
     """The study file, which those of studies/refine.py share."""
-    return REFINED_FILE if name.startswith("refine-") else name
+    kind = name.partition("-")[0]
+    return f"{kind}-{FIRST_SET}" if kind in ON_SETS else name
 
 
-def _refined(studies: list[dict[str, Any]]) -> str:
-    """Scores of refined labels beside the references, and differences from the majority."""
+def _scores(studies: list[dict[str, Any]], columns: tuple[str, ...]) -> str:
+    """Scores of arms beside the references."""
     rows = []
     for study in studies:
         arms, references = study["arms"], study["references"]
         cells = [span(study["weak"]), span(references["gold_only"])]
-        cells += [span(arms[name]["score"]) for name in REFINED]
+        cells += [span(arms[name]["score"]) for name in columns]
         rows.append(row_of(study["study"], *cells, span(study["ceiling"])))
-    head = table_head("study", "floor", "gold_only", *REFINED, "ceiling")
+    head = table_head("study", "floor", "gold_only", *columns, "ceiling")
     return "\n".join([*head, *rows])
 
 
-def _refined_gaps(studies: list[dict[str, Any]]) -> str:
+def _gaps(studies: list[dict[str, Any]], columns: tuple[str, ...]) -> str:
     """The gap that each arm recovers."""
     rows = []
     for study in studies:
-        gaps = (study["arms"][name]["pgr"] for name in REFINED)
+        gaps = (study["arms"][name]["pgr"] for name in columns)
         cells = ["" if gap is None else f"{percent(gap)} % [{bounds(gap)}]" for gap in gaps]
         rows.append(row_of(study["study"], *cells))
-    return "\n".join([*table_head("PGR", *REFINED), *rows])
+    return "\n".join([*table_head("PGR", *columns), *rows])
 
 
-def _refined_means(studies: list[dict[str, Any]]) -> str:
-    """Differences over data sets: of those that settings were chosen on, and of the others.
+def _means(groups: dict[str, list[dict[str, Any]]], pairs: tuple[tuple[str, str], ...]) -> str:
+    """Differences over data sets, of each group of sets.
 
     In PGR over the sets that have a gap, in points of accuracy over all that have this metric.
     """
-    chosen = [s for s in studies if s["study"].removeprefix("refine-") in CHOSEN_ON]
-    others = [study for study in studies if study not in chosen]
     rows = []
     for unit, digits in (("pgr", 2), ("points", 1)):
-        for all_sets, label in ((others, "not looked at"), (chosen, "chosen on")):
+        for label, all_sets in groups.items():
             sets = [s for s in all_sets if unit == "pgr" or s["metric"] == "accuracy"]
-            for arm, against in AGAINST:
+            for arm, against in pairs:
                 (compared,) = compare_datasets(sets, against, unit, (arm,)) if sets else (None,)
                 if compared is None or compared.summary is None:
                     continue
