@@ -133,7 +133,7 @@ def test_what_an_own_student_cannot_do_is_an_error_that_names_it(tmp_path: Path)
         make_study({**SETTINGS, **task})
     trained = Prior().fit(_training_data(), sy.TrainingOptions())
     with pytest.raises(ConfigError, match="A TrainedPrior cannot be saved"):
-        trained.save(tmp_path)
+        trained.export(tmp_path, ("x", "y"), "merged")
     with pytest.raises(ConfigError, match="A prior student cannot be saved"):
         Prior().check_saved()
 

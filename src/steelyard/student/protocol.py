@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self, TypeAlias
 
@@ -100,7 +101,7 @@ class BaseTrainedStudent:
     A subclass has `predict`; to be saved it also needs `settings` and `export`.
     """
 
-    @property
+    @cached_property  # one that a subclass may have as a field
     def log(self) -> TrainingLog:
         """Losses of optimizer steps: none."""
         return TrainingLog()
