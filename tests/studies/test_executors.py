@@ -94,6 +94,27 @@ def test_ray_does_the_same_jobs() -> None:
         assert sorted(result for _, result in pool.run(double, [(1,), (2,)])) == [2, 4]
 
 
+def test_collecting_garbage_takes_a_small_share_of_the_time(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A collection of 0.2 s: another after 4 s, whatever the number of jobs."""
+    now = 0.0
+    collected: list[float] = []
+
+    def collect() -> None:
+        nonlocal now
+        collected.append(now)
+        now += 0.2
+
+    monkeypatch.setattr(executors, "_LAST", executors._Collected())
+    monkeypatch.setattr(executors.gc, "collect", collect)
+    monkeypatch.setattr(executors.time, "monotonic", lambda: now)
+    for _ in range(100):
+        free_memory()
+        now += 0.1
+    assert len(collected) == 3  # at 0, 4.2 and 8.4 s
+
+
 @pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="no /proc: not Linux")
 def test_freed_memory_goes_back_to_the_system() -> None:
     if not hasattr(ctypes.CDLL(None), "malloc_trim"):

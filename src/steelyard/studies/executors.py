@@ -5,6 +5,7 @@ Jobs find their inputs and leave their results in the store, so an executor only
 
 import ctypes
 import gc
+import math
 import multiprocessing
 import os
 import signal
@@ -15,6 +16,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
@@ -207,9 +209,32 @@ def executor(name: Name, workers: int | None) -> Local | Ray:
     return Ray(count) if name == "ray" else Local(count)
 
 
+SHARE_OF_TIME = 0.05
+"""Most of the time that is spent on collecting garbage between the jobs of a study."""
+
+
+@dataclass
+class _Collected:
+    """The last collection of garbage in this process, in seconds of `time.monotonic`."""
+
+    at: float = -math.inf
+    took: float = 0.0
+
+
+_LAST = _Collected()
+
+
 def free_memory() -> None:
-    """Give unused memory back to the system; glibc keeps most of what a training has freed."""
-    gc.collect()
+    """Give unused memory back to the system; glibc keeps most of what a training has freed.
+
+    After jobs of milliseconds garbage waits for a later one: a collection takes some 0.2 s once
+    the libraries are loaded.
+    """
+    begin = time.monotonic()
+    if begin - _LAST.at >= _LAST.took / SHARE_OF_TIME:
+        gc.collect()
+        _LAST.at = time.monotonic()
+        _LAST.took = _LAST.at - begin
     with suppress(OSError, AttributeError, TypeError):  # other systems have no such call
         ctypes.CDLL(None).malloc_trim(0)
 
