@@ -1,9 +1,7 @@
 """Texts in a normal form, so that copies are found whatever their case and punctuation."""
 
-import sys
 import unicodedata
 from collections.abc import Sequence
-from functools import cache
 from hashlib import blake2b
 
 from steelyard.types import Question
@@ -16,7 +14,7 @@ def normalise(text: str) -> str:
     'who s there'
     """
     plain = unicodedata.normalize("NFKC", text).casefold()
-    return " ".join(plain.translate(_punctuation()).split())
+    return " ".join(plain.translate(_SPACES).split())
 
 
 def normal_form(text: str) -> str:
@@ -47,7 +45,12 @@ def _digest(text: str) -> str:
     return blake2b(normal_form(text).encode(), digest_size=12).hexdigest()
 
 
-@cache
-def _punctuation() -> dict[int, str]:
-    codes = range(sys.maxunicode + 1)
-    return {code: " " for code in codes if unicodedata.category(chr(code)).startswith("P")}
+class _Spaces(dict[int, int | str]):
+    """A table for `str.translate`: a space for punctuation. Filled as characters are met."""
+
+    def __missing__(self, code: int) -> int | str:
+        is_punctuation = unicodedata.category(chr(code)).startswith("P")
+        return self.setdefault(code, " " if is_punctuation else code)
+
+
+_SPACES = _Spaces()

@@ -248,7 +248,12 @@ def fingerprint(value: object) -> str:
 
 def library_versions(*names: str) -> dict[str, str]:
     """Installed versions of the libraries that a result depends on."""
-    return {name: importlib.metadata.version(name) for name in names}
+    return {name: _installed(name) for name in names}
+
+
+@functools.cache  # reading it takes 2 ms, and a study names hundreds of results
+def _installed(library: str) -> str:
+    return importlib.metadata.version(library)
 
 
 def _feed(digest: Any, item: object) -> None:
