@@ -6,6 +6,8 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
 EXAMPLE = """
 import steelyard as sy
 
@@ -47,6 +49,7 @@ def test_several_workers_without_a_guard_are_refused_with_the_words_to_write(
     assert not list((tmp_path / "runs").rglob("votes-*"))
 
 
+@pytest.mark.slow  # test_stop.py runs two workers in the default tier
 def test_several_workers_with_a_guard_run(
     put: Callable[..., None], done: Path, tmp_path: Path
 ) -> None:

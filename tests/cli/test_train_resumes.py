@@ -8,9 +8,11 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
 STUDENT = {
     **{"kind": "classifier", "model": "minilm", "train_layers": 1, "max_tokens": 16},
-    **{"epochs": 10, "batch_size": 4, "checkpoint_steps": 5},
+    **{"epochs": 3, "batch_size": 4, "checkpoint_steps": 5},
 }
 WORDS = ("train", "study.yaml", "--selection", "majority", "--out", "model")
 COMMAND = [sys.executable, "-c", "from steelyard.cli.main import run; run()", *WORDS]
@@ -72,6 +74,7 @@ def test_a_stopped_training_resumes_and_ends_as_an_undisturbed_one(
     assert weights(tmp_path) == after_stop
 
 
+@pytest.mark.slow
 def test_changed_settings_do_not_resume_another_training(
     put: Callable[..., None], tmp_path: Path
 ) -> None:
