@@ -36,7 +36,12 @@ NEW_AGAINST = (
     *((name, against) for name in NEW for against in ("majority", "gold_only")),
     *((name, "control") for name in ("two_stage", "selective", "co_supervised")),
 )
-ON_SETS = ("refine", "strategies")
+TUNED = ("naive", "majority", "easy_to_hard", "gce", "elr", "refine", "refine_gold")
+TUNED_AGAINST = (
+    *(("easy_to_hard", "control"), ("gce", "majority"), ("elr", "majority")),
+    *AGAINST,
+)
+ON_SETS = ("refine", "strategies", "finetuned")
 """Studies that studies/refine.py runs on 13 sets; their file has the name of the first set."""
 FIRST_SET = "customer_reviews"
 PAGE = ROOT / "docs" / "results.md"
@@ -50,8 +55,7 @@ def results_page() -> str:
     others = [study for study in studies if study not in alignment]
     refined = [study for study in others if study["study"].startswith("refine-")]
     new = [study for study in others if study["study"].startswith("strategies-")]
-    chosen = [s for s in refined if s["study"].removeprefix("refine-") in CHOSEN_ON]
-    unseen = [study for study in refined if study not in chosen]
+    tuned = [study for study in others if study["study"].startswith("finetuned-")]
     balanced = [s for s in others if "balanced" in s["arms"]]
     for name, block in {
         "made": _made(studies),
@@ -59,10 +63,13 @@ def results_page() -> str:
         "balanced": _tables(balanced, BALANCED),
         "refined": _scores(refined, REFINED),
         "refined-gaps": _gaps(refined, REFINED),
-        "refined-means": _means({"not looked at": unseen, "chosen on": chosen}, AGAINST),
+        "refined-means": _means(_by_choice(refined), AGAINST),
         "new": _scores(new, NEW),
         "new-gaps": _gaps(new, NEW),
         "new-means": _means({"all": new}, NEW_AGAINST),
+        "tuned": _scores(tuned, TUNED),
+        "tuned-gaps": _gaps(tuned, TUNED),
+        "tuned-means": _means(_by_choice(tuned), TUNED_AGAINST),
         "regret": _regret(),
         "alignment": by_every_metric(alignment),
         "strategies": strategies(alignment),
@@ -177,6 +184,15 @@ def _gaps(studies: list[dict[str, Any]], columns: tuple[str, ...]) -> str:
         cells = ["" if gap is None else f"{percent(gap)} % [{bounds(gap)}]" for gap in gaps]
         rows.append(row_of(study["study"], *cells))
     return "\n".join([*table_head("PGR", *columns), *rows])
+
+
+def _by_choice(studies: list[dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:
+    """Studies of studies/refine.py by whether settings were chosen on their set."""
+    groups: dict[str, list[dict[str, Any]]] = {"not looked at": [], "chosen on": []}
+    for study in studies:
+        is_chosen = study["study"].partition("-")[2] in CHOSEN_ON
+        groups["chosen on" if is_chosen else "not looked at"].append(study)
+    return groups
 
 
 def _means(groups: dict[str, list[dict[str, Any]]], pairs: tuple[tuple[str, str], ...]) -> str:

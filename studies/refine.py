@@ -1,6 +1,7 @@
 """A study of customer reviews on 13 data sets: `python studies/refine.py FOLDER [SET...]`.
 
-`--study strategies` runs strategies-customer_reviews.yaml in place of refine-customer_reviews.yaml.
+`--study strategies` runs strategies-customer_reviews.yaml in place of refine-customer_reviews.yaml,
+`--study finetuned` finetuned-customer_reviews.yaml.
 FOLDER gets one run per set, each resumable. Then `python studies/keep.py FOLDER/*` keeps the
 results, and `steelyard compare FOLDER/*` sums them up.
 """
@@ -42,6 +43,6 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path)
     parser.add_argument("sets", nargs="*")
-    parser.add_argument("--study", default="refine", choices=["refine", "strategies"])
+    parser.add_argument("--study", default="refine", choices=["refine", "strategies", "finetuned"])
     given = parser.parse_args()
     main(given.folder, given.sets, given.study)
