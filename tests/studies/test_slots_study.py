@@ -99,7 +99,7 @@ class Memory(TrainedLanguageModel):
     def answers(self, questions: Sequence[Question]) -> tuple[str | None, ...]:
         return tuple(canonical(self.known.get(one.text), "slots") for one in questions)
 
-    def save(self, folder: Path, *_: Any) -> None:
+    def export(self, folder: Path, *_: Any) -> None:
         (folder / "known.json").write_text(json.dumps(self.known))
 
 
