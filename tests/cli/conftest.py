@@ -137,7 +137,10 @@ def small_study(
         "task": "classification",
         "data": {"train": "train.jsonl", "test": "test.jsonl", "weak_train": 12},
         "supervisors": [{"kind": "tfidf", "voters": 3}],
-        "student": {"kind": "probe", "model": "minilm", "max_tokens": 16},
+        "student": {
+            **{"kind": "probe", "model": "minilm", "layers": 2, "max_tokens": 16},
+            "regularization": 1.0,
+        },
         "arms": ["filter"],
         "seeds": 2,
         **settings,

@@ -88,7 +88,7 @@ def test_what_cannot_work_is_refused() -> None:
         "task": "classification",
         "data": {"train": "train.jsonl", "test": "test.jsonl"},
         "supervisors": [{"kind": "tfidf"}],
-        "student": {"kind": "probe", "model": "minilm"},
+        "student": {"kind": "probe", "model": "minilm", "layers": 2, "regularization": 1.0},
         "arms": ["slice_balanced"],
     }
     with pytest.raises(ConfigError, match=r"set `data\.slice` to a column of the train rows"):

@@ -34,7 +34,10 @@ SETTINGS: dict[str, Any] = {
     "task": "classification",
     "data": {"generated": "errands", "weak_train": 60, "strong_train": 150, "max_test": 100},
     "supervisors": [{"kind": "tfidf", "voters": 3}],
-    "student": {"kind": "probe", "model": "minilm", "max_tokens": 64},
+    "student": {
+        **{"kind": "probe", "model": "minilm", "max_tokens": 64},
+        "regularization": 1.0,
+    },
     "arms": [*ARMS, "refine", "refine_gold"],
     "seeds": 1,
 }

@@ -26,7 +26,10 @@ SETTINGS: dict[str, Any] = {
     "task": "classification",
     "data": {"weak_train": 40, "strong_train": 60, "stratify": False},
     "supervisors": [{"kind": "tfidf", "voters": 3}],
-    "student": {"kind": "probe", "model": "minilm", "layers": 1, "max_tokens": 32},
+    "student": {
+        **{"kind": "probe", "model": "minilm", "layers": 1, "max_tokens": 32},
+        "regularization": 1.0,
+    },
     "arms": ["majority", "filter", "refine_gold"],
     "seeds": 1,
     "recommend": True,

@@ -22,7 +22,7 @@ SETTINGS: dict[str, Any] = {
     "task": "classification",
     "data": {"generated": "errands", "weak_train": 120, "strong_train": 200, "max_test": 300},
     "supervisors": [{"kind": "tfidf", "voters": 3}],
-    "student": {"kind": "probe", "model": "minilm"},
+    "student": {"kind": "probe", "model": "minilm", "layers": 2, "regularization": 1.0},
     "arms": ["filter", "reweigh", "truth_filter"],
     "seeds": 2,
 }
@@ -131,9 +131,9 @@ def test_why_says_that_nothing_changed_and_what_would(finished: Path, tmp_path: 
     assert all(not entry.changes for entry in explain(finished))
     folder = shutil.copytree(finished, tmp_path / "copy")
     lock = folder / "study.lock.yaml"
-    lock.write_text(lock.read_text().replace("regularization: auto", "regularization: 0.5"))
+    lock.write_text(lock.read_text().replace("regularization: 1.0", "regularization: 0.5"))
     changed = {entry.role: entry.changes for entry in explain(folder) if entry.changes}
-    assert changed["seed-0/ceiling/student"] == ("settings.regularization: auto -> 0.5",)
+    assert changed["seed-0/ceiling/student"] == ("settings.regularization: 1.0 -> 0.5",)
     assert not any("votes" in role for role in changed)
 
 

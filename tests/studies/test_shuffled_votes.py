@@ -20,7 +20,10 @@ SETTINGS: dict[str, Any] = {
     "task": "classification",
     "data": {"generated": "errands", "weak_train": 400, "strong_train": 100, "max_test": 40},
     "supervisors": [{"kind": "tfidf", "voters": 3}],
-    "student": {"kind": "probe", "model": "minilm", "layers": 1, "max_tokens": 32},
+    "student": {
+        **{"kind": "probe", "model": "minilm", "layers": 1, "max_tokens": 32},
+        "regularization": 1.0,
+    },
     "arms": ["refine", "shuffled_votes.refine"],
     "references": [],
     "seeds": 1,

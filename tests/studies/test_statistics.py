@@ -17,7 +17,7 @@ SETTINGS: dict[str, Any] = {
     "task": "classification",
     "data": {"generated": "errands", "weak_train": 120, "strong_train": 200, "max_test": 300},
     "supervisors": [{"kind": "tfidf", "voters": 3}],
-    "student": {"kind": "probe", "model": "minilm"},
+    "student": {"kind": "probe", "model": "minilm", "layers": 2, "regularization": 1.0},
     "arms": ["filter", "reweigh"],
     "seeds": 3,
 }

@@ -29,7 +29,10 @@ SETTINGS: dict[str, Any] = {
     "task": "classification",
     "data": {"generated": "errands", "weak_train": 40, "strong_train": 60, "max_test": 40},
     "supervisors": [{"kind": "tfidf", "voters": 2}],
-    "student": {"kind": "probe", "model": "minilm", "layers": 1, "max_tokens": 32},
+    "student": {
+        **{"kind": "probe", "model": "minilm", "layers": 1, "max_tokens": 32},
+        "regularization": 1.0,
+    },
     "arms": ["filter", "balanced", "truth_filter"],
     "seeds": 1,
 }
