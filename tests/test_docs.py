@@ -24,6 +24,8 @@ ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
 PAGES = sorted([*ROOT.glob("*.md"), *DOCS.rglob("*.md")])
 EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
+QUICK = ("own_estimator.py", "own_metric.py", "own_supervisor.py")
+"""Run in the default tier besides `first_run.py`: each example is a process of its own."""
 OFFLINE = """
 import runpy, socket, sys
 def refuse(self, address):
@@ -318,7 +320,12 @@ def test_first_run_prints_the_table(first_run: tuple[str, Path]) -> None:
 
 
 @pytest.mark.parametrize(
-    "script", [path for path in EXAMPLES if path.name != "first_run.py"], ids=lambda path: path.name
+    "script",
+    [
+        pytest.param(path, id=path.name, marks=[] if path.name in QUICK else pytest.mark.slow)
+        for path in EXAMPLES
+        if path.name != "first_run.py"
+    ],
 )
 def test_examples_run(script: Path, tmp_path: Path) -> None:
     assert run(script, tmp_path)

@@ -127,6 +127,7 @@ def test_the_first_line_comes_before_the_heavy_imports(tmp_path: Path) -> None:
         assert "0.0 s  " in ran.stderr.splitlines()[0]
 
 
+@pytest.mark.slow  # test_stop.py runs two workers in the default tier
 def test_a_study_reports_the_jobs_of_its_workers(put: Callable[..., None], tmp_path: Path) -> None:
     """Two processes tell this one what they begin, which steps they do, and what they reuse."""
     from steelyard import study

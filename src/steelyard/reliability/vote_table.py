@@ -15,7 +15,7 @@ from steelyard.types import ABSTAIN, Floats, Ints, Reliability, VoterSkill, Vote
 from steelyard.types.arrays import tally
 
 if TYPE_CHECKING:
-    from scipy.sparse import csr_array
+    from scipy.sparse import csc_array, csr_array
 
 MIN_PROBABILITY = 1e-10
 """The smallest estimated probability: a vote that never occurred is unlikely, not impossible."""
@@ -114,6 +114,11 @@ class VoteTable:
         starts = np.concatenate([[0], ends]).astype(column.dtype)
         return csr_array((self.weight, column, starts), shape=(n, v * k))
 
+    @cached_property
+    def transposed(self) -> "csc_array":
+        """`table` with rows and columns exchanged, sharing its memory, (V * K, N)."""
+        return self.table.T
+
     def log_likelihood(self, rows: Floats) -> Floats:
         """Sum over an example's votes of ln P(vote | state), (N, S), from `rows` (V, K, S)."""
         v, k, s = rows.shape
@@ -123,7 +128,7 @@ class VoteTable:
     def counts(self, states: Floats) -> Floats:
         """Expected votes of voter v for answer l where the state is s, (V, K, S)."""
         _, v, k = self.shape
-        flat: Floats = self.table.T @ states
+        flat: Floats = self.transposed @ states
         return flat.reshape(v, k, states.shape[1])
 
     def sums(self, values: Floats) -> Floats:
