@@ -9,9 +9,22 @@ SteelyardError
 Stopped is not an error: it carries a signal to the command line's exit code.
 """
 
+import re
+
+_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+
 
 class SteelyardError(Exception):
-    """Base of every error this package raises on purpose."""
+    """Base of every error this package raises on purpose: its message is one line.
+
+    Names from files may hold line breaks and control characters, which are shown escaped.
+
+    >>> print(InputError("column 'a\\nb' is empty"))
+    column 'a\\nb' is empty
+    """
+
+    def __init__(self, message: str = "") -> None:
+        super().__init__(_CONTROL.sub(lambda found: repr(found[0])[1:-1], message))
 
 
 class InputError(SteelyardError, ValueError):
