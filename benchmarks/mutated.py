@@ -89,6 +89,5 @@ if __name__ == "__main__":
     parser.add_argument("--replies", type=int, default=900_000)
     parser.add_argument("--files", type=int, default=100_000)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--keep", action="store_true", help="write results/mutated.json")
     options = parser.parse_args()
-    run(options.replies, options.files, options.seed, keeps=options.keep)
+    run(options.replies, options.files, options.seed, keeps=False)

@@ -24,7 +24,7 @@ ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
 PAGES = sorted([*ROOT.glob("*.md"), *DOCS.rglob("*.md")])
 EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
-QUICK = ("own_estimator.py", "own_metric.py", "own_supervisor.py")
+QUICK = ("own_estimator.py", "own_objective.py", "own_supervisor.py")
 """Run in the default tier besides `first_run.py`: each example is a process of its own."""
 OFFLINE = """
 import runpy, socket, sys

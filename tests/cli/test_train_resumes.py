@@ -49,7 +49,6 @@ def stopped(folder: Path, number: signal.Signals) -> str:
     return errors
 
 
-@pytest.mark.slow  # tests/models has checkpoints in the default tier
 def test_a_stopped_training_resumes_and_ends_as_an_undisturbed_one(
     put: Callable[..., None], tmp_path: Path
 ) -> None:

@@ -247,7 +247,7 @@ ROWS = st.lists(
 )
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=400, deadline=None)
 @given(votes=ROWS | THINGS, truth=st.none() | THINGS)
 def test_whatever_is_given_is_read_or_refused_in_a_sentence(votes: Any, truth: Any) -> None:
     """Never a bare TypeError."""
@@ -257,7 +257,7 @@ def test_whatever_is_given_is_read_or_refused_in_a_sentence(votes: Any, truth: A
         sy.weigh(LONG, ["majority"], truth=truth)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(rows=ROWS.filter(len))
 def test_whatever_a_data_frame_holds_is_read_or_refused_in_a_sentence(rows: Any) -> None:
     with contextlib.suppress(sy.SteelyardError):
