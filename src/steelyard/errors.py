@@ -1,4 +1,6 @@
-"""Errors a caller can act on. The command line prints them without a traceback.
+"""Errors a caller can act on, with messages that are safe to print.
+
+The command line prints them without a traceback.
 
 SteelyardError
   InputError   data that does not fit: files, rows, shapes, classes, ids
@@ -9,9 +11,10 @@ SteelyardError
 Stopped is not an error: it carries a signal to the command line's exit code.
 """
 
-import re
 
-_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+def printable(text: str) -> str:
+    """Text of unknown origin with control characters written as escapes, such as `\\x1b`."""
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
 
 
 class SteelyardError(Exception):
@@ -24,7 +27,7 @@ class SteelyardError(Exception):
     """
 
     def __init__(self, message: str = "") -> None:
-        super().__init__(_CONTROL.sub(lambda match: repr(match[0])[1:-1], message))
+        super().__init__(printable(message))
 
 
 class InputError(SteelyardError, ValueError):

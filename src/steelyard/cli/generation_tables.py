@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from steelyard.io.printable import counted
+from steelyard.io.counted import counted
 
 WIDTH = 26  # characters of a column of figures
 FIRST = 27  # characters of a metric's name

@@ -3,7 +3,7 @@
 import shlex
 from typing import Any
 
-from steelyard.io.printable import counted
+from steelyard.io.counted import counted
 from steelyard.labelling import LabellingResult, Plan
 from steelyard.supervision.api.first_abstentions import change_for
 from steelyard.supervision.parsed_replies import counted_reasons

@@ -18,9 +18,8 @@ import typer
 from steelyard.cli import compare, demo, evaluate, generate, label, report, study, train, weigh, why
 from steelyard.cli.options import Command, Group, epilog
 from steelyard.cli.terminal import replace_unprintable
-from steelyard.errors import SteelyardError, Stopped
+from steelyard.errors import SteelyardError, Stopped, printable
 from steelyard.extras import missing_extra
-from steelyard.io.printable import printable
 
 VERBOSE = ("-v", "--verbose")
 Misused: Any = typer.BadParameter.__base__

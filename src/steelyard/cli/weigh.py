@@ -17,9 +17,9 @@ from steelyard.cli.options import (
     named_column,
 )
 from steelyard.cli.terminal import print_text, terminal_columns
-from steelyard.errors import ConfigError
+from steelyard.errors import ConfigError, printable
 from steelyard.extras import require
-from steelyard.io.printable import counted, printable
+from steelyard.io.counted import counted
 
 EXAMPLE = ("steelyard weigh votes.csv --truth gold.csv --out weighed", "docs/weigh.md")
 SHOWN_VOTERS = 5

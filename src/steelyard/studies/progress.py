@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any, Protocol, TypeAlias
 
-from steelyard.io.printable import printable
+from steelyard.errors import printable
 
 Job: TypeAlias = tuple[int, str]
 """Seed, and "votes" or the name of an arm whose student is trained; of a grid behind its pair."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from steelyard.errors import InputError
-from steelyard.io.printable import counted
+from steelyard.io.counted import counted
 from steelyard.types.arrays import Floats, Ints, check_rows
 from steelyard.types.show import listed
 from steelyard.types.words import WordProbabilities

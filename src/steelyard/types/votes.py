@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from steelyard.errors import InputError
-from steelyard.io.printable import counted
+from steelyard.io.counted import counted
 from steelyard.types.arrays import Floats, Ints, check_rows, tally
 from steelyard.types.option_log_probs import OptionLogProbs
 from steelyard.types.show import listed

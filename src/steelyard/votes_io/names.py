@@ -6,9 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from steelyard.errors import InputError
+from steelyard.errors import InputError, printable
 from steelyard.io.columns import MISSING, Codes, Column
-from steelyard.io.printable import printable
 from steelyard.io.row_source import LocatedRows
 from steelyard.io.rows import Row
 from steelyard.votes_io.values import names_shown, quoted

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from steelyard.errors import InputError
-from steelyard.io.printable import counted
+from steelyard.io.counted import counted
 from steelyard.io.row_source import RowSource
 from steelyard.types import ABSTAIN, Ints, Votes
 from steelyard.types.build_votes import given_pairs

@@ -4,8 +4,8 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
+from steelyard.errors import printable
 from steelyard.io.columns import MISSING
-from steelyard.io.printable import printable
 
 WHOLE = re.compile(r"[+-]?(0|[1-9][0-9]{0,17})(\.0*)?")
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from steelyard.io.printable import counted
+from steelyard.io.counted import counted
 from steelyard.report.formats import interval, number
 from steelyard.report.markdown import escape_markdown
 from steelyard.types import ABSTAIN, Votes

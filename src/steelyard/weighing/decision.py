@@ -7,7 +7,7 @@ import numpy as np
 
 from steelyard.diagnostics.consistency import Consistency
 from steelyard.diagnostics.voters import voter_flags
-from steelyard.io.printable import counted
+from steelyard.io.counted import counted
 from steelyard.reliability.dependence import DependentPair, merge_families
 from steelyard.reliability.robust import VoteAnalysis
 from steelyard.types import ABSTAIN, Ints, Votes

@@ -11,8 +11,8 @@ import numpy.typing as npt
 
 from steelyard.data.labels import read_names, read_names_file
 from steelyard.errors import ConfigError, InputError
+from steelyard.io.counted import counted
 from steelyard.io.files import check_file
-from steelyard.io.printable import counted
 from steelyard.io.row_source import (
     FileRows,
     RowSource,

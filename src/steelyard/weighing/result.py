@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from steelyard.errors import ConfigError
-from steelyard.io.printable import counted
+from steelyard.io.counted import counted
 from steelyard.types import Ints, Reliability, Votes
 from steelyard.types.show import listed
 from steelyard.weighing.summary import VOTER_COLUMNS, flat_voters

@@ -15,7 +15,7 @@ from steelyard.errors import InputError
 from steelyard.evaluation import ScoreQuality, score_quality
 from steelyard.evaluation.calibration import Calibration, calibrate
 from steelyard.evaluation.vote_agreement import class_scores, entropy_bins
-from steelyard.io.printable import counted
+from steelyard.io.counted import counted
 from steelyard.reliability.robust import VoteAnalysis
 from steelyard.selection.label_and_ties import leading_answers
 from steelyard.selection.risk_controlled import control_risk

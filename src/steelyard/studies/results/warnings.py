@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from steelyard.io.printable import counted
+from steelyard.io.counted import counted
 from steelyard.studies.results.scores import StudyScores
 from steelyard.studies.run import Run
 from steelyard.studies.selecting import selected_labels

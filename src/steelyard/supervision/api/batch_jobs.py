@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 from steelyard.errors import ConfigError, SteelyardError
-from steelyard.io.printable import counted
+from steelyard.io.counted import counted
 from steelyard.supervision.api.batch_client import BatchClient
 from steelyard.supervision.api.batch_files import (
     batch_files,

@@ -2,8 +2,8 @@
 
 from collections import Counter
 
-from steelyard.errors import ConfigError
-from steelyard.io.printable import counted, printable
+from steelyard.errors import ConfigError, printable
+from steelyard.io.counted import counted
 from steelyard.supervision.parsed_replies import counted_reasons
 
 SHOWN = 80  # characters of a reply that are shown

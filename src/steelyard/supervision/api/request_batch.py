@@ -8,7 +8,7 @@ from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import Any, TypeAlias
 
 from steelyard.errors import ConfigError, SteelyardError
-from steelyard.io.printable import counted
+from steelyard.io.counted import counted
 from steelyard.supervision.api.addresses import Address, Addresses, check_listed
 from steelyard.supervision.api.client import Chat
 from steelyard.supervision.api.event_loop import run_coroutine, signals_to

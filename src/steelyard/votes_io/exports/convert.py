@@ -6,9 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from steelyard.errors import InputError
+from steelyard.errors import InputError, printable
 from steelyard.io.columns import Encoder
-from steelyard.io.printable import printable
 from steelyard.io.row_source import ConvertedRows, RowSource
 from steelyard.io.rows import Row
 from steelyard.votes_io.exports.annotation_tools import ANNOTATION_TOOLS

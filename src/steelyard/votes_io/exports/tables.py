@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from steelyard.errors import InputError
-from steelyard.io.printable import counted, printable
+from steelyard.errors import InputError, printable
+from steelyard.io.counted import counted
 from steelyard.io.row_source import ConvertedRows, RowSource
 from steelyard.votes_io.column_names import is_metadata, truth_like
 from steelyard.votes_io.read_options import ReadOptions

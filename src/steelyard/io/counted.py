@@ -1,4 +1,4 @@
-"""Text for messages: numbers with nouns, and text of unknown origin made safe for a terminal."""
+"""Text for messages: numbers with their nouns."""
 
 
 def counted(number: int, noun: str) -> str:
@@ -9,8 +9,3 @@ def counted(number: int, noun: str) -> str:
     """
     plural = f"{noun[:-1]}ies" if noun.endswith("y") else f"{noun}s"
     return f"{number:,} {noun if number == 1 else plural}"
-
-
-def printable(text: str) -> str:
-    """The text with control characters written as escapes, such as `\\\\x1b`."""
-    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
